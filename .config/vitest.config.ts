@@ -1,0 +1,16 @@
+import { fileURLToPath } from 'node:url';
+import { defineConfig } from 'vitest/config';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+export default defineConfig({
+  root,
+  test: {
+    include: ['plugins/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'web/test/**/*.test.ts', 'infra/**/*.test.mjs'],
+    // Every test starts real servers and processes; on two cores more workers than this only wait.
+    maxWorkers: 2,
+    pool: 'forks',
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+  },
+});
