@@ -1,0 +1,21 @@
+/** Names of the message headers. NATS header names are case-sensitive. */
+export const headerNames = {
+  invocationId: 'Bkg-Invocation-Id',
+  timeoutMs: 'Bkg-Timeout-Ms',
+  contentType: 'Content-Type',
+  traceparent: 'traceparent',
+  tracestate: 'tracestate',
+  /** ADR-32: one line of ASCII on a failed reply. */
+  error: 'Nats-Service-Error',
+  /** ADR-32: the number of the error table on a failed reply. */
+  errorCode: 'Nats-Service-Error-Code',
+} as const;
+
+export const jsonContentType = 'application/json';
+export const problemContentType = 'application/problem+json';
+
+/** True for `application/json` with or without parameters; an absent type means JSON. */
+export function isJsonContentType(contentType: string | undefined): boolean {
+  if (!contentType) return true;
+  return contentType.split(';', 1)[0]?.trim().toLowerCase() === jsonContentType;
+}

@@ -1,0 +1,15 @@
+/**
+ * The wire contract: names, subjects, headers, errors and shapes. No I/O and no Node built-ins, so that it runs
+ * in a browser too.
+ */
+export * from './errors.ts';
+export * from './event.ts';
+export * from './headers.ts';
+export * from './log-record.ts';
+export * from './manifest.ts';
+export * from './micro.ts';
+export * from './names.ts';
+export * from './plugin.ts';
+export * from './status.ts';
+export * from './subjects.ts';
+export * from './telemetry.ts';

@@ -1,0 +1,171 @@
+/**
+ * ADR-32, the NATS service API ("micro"): a plugin is a NATS service, its capabilities are the endpoints.
+ * Times are integer nanoseconds, `last_error` is always a string, `metadata` always an object.
+ */
+import type { DeclaredError } from './errors.ts';
+import { endpointName, isCapabilityId } from './names.ts';
+import type { JsonSchema, PluginCapability } from './plugin.ts';
+import { invokeQueue, subjects } from './subjects.ts';
+
+export const protocolVersion = '1';
+
+interface ServiceIdentity {
+  name: string;
+  id: string;
+  version: string;
+  metadata: Record<string, string>;
+}
+
+export interface PingResponse extends ServiceIdentity {
+  type: 'io.nats.micro.v1.ping_response';
+}
+
+export interface InfoEndpoint {
+  name: string;
+  subject: string;
+  queue_group: string;
+  metadata: Record<string, string>;
+}
+
+export interface InfoResponse extends ServiceIdentity {
+  type: 'io.nats.micro.v1.info_response';
+  description: string;
+  endpoints: InfoEndpoint[];
+}
+
+export interface EndpointStats {
+  name: string;
+  subject: string;
+  queue_group: string;
+  num_requests: number;
+  num_errors: number;
+  last_error: string;
+  processing_time: number;
+  average_processing_time: number;
+}
+
+export interface StatsResponse extends ServiceIdentity {
+  type: 'io.nats.micro.v1.stats_response';
+  started: string;
+  endpoints: EndpointStats[];
+}
+
+/** What a plugin says of itself. */
+export interface Descriptor {
+  id: string;
+  version: string;
+  name: string;
+  description: string;
+  author: string;
+  capabilities: PluginCapability[];
+  settings_schema?: JsonSchema;
+  settings_live?: boolean;
+}
+
+/** The descriptor as service metadata and endpoints. */
+export function encodeDescriptor(descriptor: Descriptor): Pick<InfoResponse, 'metadata' | 'endpoints'> {
+  const metadata: Record<string, string> = {
+    'bkg.name': descriptor.name,
+    'bkg.author': descriptor.author,
+    'bkg.protocol': protocolVersion,
+  };
+  if (descriptor.settings_schema !== undefined) {
+    metadata['bkg.settings_schema'] = JSON.stringify(descriptor.settings_schema);
+  }
+  if (descriptor.settings_live) metadata['bkg.settings_live'] = '1';
+  return {
+    metadata,
+    endpoints: descriptor.capabilities.map((capability) => ({
+      name: endpointName(capability.id),
+      subject: subjects.invokeCapability(descriptor.id, capability.id),
+      queue_group: invokeQueue,
+      metadata: encodeCapability(capability),
+    })),
+  };
+}
+
+function encodeCapability(capability: PluginCapability): Record<string, string> {
+  return {
+    'bkg.capability': capability.id,
+    'bkg.name': capability.name,
+    'bkg.description': capability.description,
+    'bkg.input_schema': JSON.stringify(capability.input_schema),
+    'bkg.output_schema': JSON.stringify(capability.output_schema),
+    ...(capability.stream && { 'bkg.stream': '1' }),
+    ...(capability.upload && { 'bkg.upload': '1' }),
+    ...(capability.idempotent && { 'bkg.idempotent': '1' }),
+    ...(capability.errors && { 'bkg.errors': JSON.stringify(capability.errors) }),
+  };
+}
+
+/**
+ * Reads an INFO reply, which anybody may have written: endpoints outside `plugin.<name>.invoke.` or with an
+ * impossible capability id are left out, unreadable schemas count as "anything". Undefined when it is no INFO reply
+ * or has no endpoint left that bkg could invoke.
+ */
+export function decodeDescriptor(info: unknown): Descriptor | undefined {
+  if (!isRecord(info) || typeof info['name'] !== 'string' || typeof info['version'] !== 'string')
+    return undefined;
+  const { name: id, version, endpoints } = info as { name: string; version: string; endpoints?: unknown };
+  const metadata = textsOf(info['metadata']);
+  const prefix = subjects.invokeCapability(id, '');
+  const capabilities = (Array.isArray(endpoints) ? endpoints : [])
+    .filter(isRecord)
+    .filter((endpoint) => typeof endpoint['subject'] === 'string' && endpoint['subject'].startsWith(prefix))
+    .map((endpoint) => decodeCapability((endpoint['subject'] as string).slice(prefix.length), endpoint))
+    .filter((capability) => isCapabilityId(capability.id));
+  if (capabilities.length === 0) return undefined;
+  const settingsSchema = metadata['bkg.settings_schema'];
+  return {
+    id,
+    version,
+    name: metadata['bkg.name'] ?? id,
+    description: typeof info['description'] === 'string' ? info['description'] : '',
+    author: metadata['bkg.author'] ?? '',
+    capabilities,
+    ...(settingsSchema !== undefined && { settings_schema: parseSchema(settingsSchema) }),
+    ...(metadata['bkg.settings_live'] === '1' && { settings_live: true }),
+  };
+}
+
+function decodeCapability(id: string, endpoint: Record<string, unknown>): PluginCapability {
+  const metadata = textsOf(endpoint['metadata']);
+  const errors = parseJson(metadata['bkg.errors']);
+  return {
+    id,
+    name: metadata['bkg.name'] ?? id,
+    description: metadata['bkg.description'] ?? '',
+    input_schema: parseSchema(metadata['bkg.input_schema']),
+    output_schema: parseSchema(metadata['bkg.output_schema']),
+    stream: metadata['bkg.stream'] === '1',
+    upload: metadata['bkg.upload'] === '1',
+    idempotent: metadata['bkg.idempotent'] === '1',
+    ...(isRecord(errors) && { errors: errors as unknown as Record<string, DeclaredError> }),
+  };
+}
+
+function parseSchema(text: string | undefined): JsonSchema {
+  const schema = parseJson(text);
+  return isRecord(schema) || typeof schema === 'boolean' ? schema : {};
+}
+
+function parseJson(text: string | undefined): unknown {
+  if (text === undefined) return undefined;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Somebody else's metadata: not JSON means not said.
+    return undefined;
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function textsOf(value: unknown): Record<string, string> {
+  if (!isRecord(value)) return {};
+  return Object.fromEntries(
+    Object.entries(value).filter((entry): entry is [string, string] => typeof entry[1] === 'string'),
+  );
+}

@@ -1,0 +1,44 @@
+/** Rules for the names on the wire. A name that breaks its rule never reaches a subject. */
+
+const pluginIdPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+const capabilityIdPattern = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+const capabilityIdMaxLength = 64;
+/** Nothing but one subject token: no dots, wildcards or white space. */
+const tokenPattern = /^[A-Za-z0-9_-]{1,128}$/;
+
+const reservedPluginIds = new Set(['sdk', 'api', 'ws']);
+
+/** True when `id` may stand in a subject as a plugin id; says nothing about reserved names. */
+export function isPluginId(id: string): boolean {
+  return pluginIdPattern.test(id);
+}
+
+/** True when no plugin may take this id, because routes or folders of bkg have it. */
+export function isReservedPluginId(id: string): boolean {
+  return reservedPluginIds.has(id) || id.startsWith('bkg');
+}
+
+export function isCapabilityId(id: string): boolean {
+  return id.length <= capabilityIdMaxLength && capabilityIdPattern.test(id);
+}
+
+/** True for an instance id, invocation id or any other single token of a subject. */
+export function isSubjectToken(token: string): boolean {
+  return tokenPattern.test(token);
+}
+
+/** The ADR-32 endpoint name of a capability: endpoint names may not hold dots. */
+export function endpointName(capability: string): string {
+  return capability.replaceAll('.', '_');
+}
+
+/** What is wrong with a plugin id, as a sentence for people, or undefined when it is fine. */
+export function pluginIdProblem(id: string): string | undefined {
+  if (!isPluginId(id)) {
+    return `"${id}" is no plugin id: it takes 1 to 63 characters of a-z, 0-9, "_" and "-", and starts with a letter or digit.`;
+  }
+  if (isReservedPluginId(id)) {
+    return `"${id}" is reserved: "sdk", "api", "ws" and every id that starts with "bkg" belong to bkg itself.`;
+  }
+  return undefined;
+}

@@ -1,0 +1,95 @@
+/**
+ * Every subject of the mesh. No other file of bkg writes one down.
+ * `<id>` is a plugin id, `<instance>` the id of one process of it.
+ */
+
+/** The queue group of all invoke subjects: each message reaches one instance. */
+export const invokeQueue = 'q';
+
+export const inboxRoot = '_INBOX.';
+
+export const subjects = {
+  /** Request: `{capability, payload}` → output, answered by one instance. */
+  invoke: (id: string) => `plugin.${id}.invoke`,
+  /** Request: payload → output. Broker permissions can grant exactly this subject. */
+  invokeCapability: (id: string, capability: string) => `plugin.${id}.invoke.${capability}`,
+  invokeAny: (id: string) => `plugin.${id}.invoke.>`,
+  /** Request: payload → output, answered by that instance only. */
+  invokeAt: (id: string, instance: string, capability: string) =>
+    `plugin.${id}.at.${instance}.invoke.${capability}`,
+  invokeAtAny: (id: string, instance: string) => `plugin.${id}.at.${instance}.invoke.>`,
+
+  /** Request, every instance answers. */
+  status: (id: string) => `plugin.${id}.status`,
+  telemetry: (id: string) => `plugin.${id}.telemetry`,
+  inflight: (id: string) => `plugin.${id}.inflight`,
+  /** Publish, every instance hears. */
+  cancel: (id: string) => `plugin.${id}.cancel`,
+
+  /** Request, answered by the supervisor. */
+  logs: (id: string) => `plugin.${id}.logs`,
+  registryList: 'bkg.registry.list',
+  registryGet: (id: string) => `bkg.registry.get.${id}`,
+  control: (verb: string, id: string) => `bkg.control.${verb}.${id}`,
+  /** Request without an id: drain every managed plugin, start none any more. For who stops the whole mesh. */
+  shutdown: 'bkg.control.shutdown',
+
+  /** Request, from the supervisor to one instance. */
+  drain: (id: string, instance: string) => `plugin.${id}.ctl.${instance}.drain`,
+
+  event: (id: string, instance: string, kind: EventKind) => `plugin.${id}.events.${instance}.${kind}`,
+  /** All events of one kind, of one plugin or of all. */
+  events: (kind: EventKind | '*' = '*', id = '*') => `plugin.${id}.events.*.${kind}`,
+
+  /** ADR-32. `SRV('PING')`, `SRV('INFO', name)`, `SRV('STATS', name, instance)`. */
+  service: (verb: ServiceVerb, ...rest: string[]) => ['$SRV', verb, ...rest].join('.'),
+
+  /** The inbox prefix of one identity; nobody may listen to another's. */
+  inbox: (...identity: string[]) => `${inboxRoot}${identity.join('.')}`,
+} as const;
+
+/** The same subjects with `*` in the places of ids, for those who answer for every plugin. */
+export const patterns = {
+  logs: 'plugin.*.logs',
+  status: 'plugin.*.status',
+  telemetry: 'plugin.*.telemetry',
+  registryGet: 'bkg.registry.get.*',
+  control: (verb: string) => `bkg.control.${verb}.*`,
+} as const;
+
+export const serviceVerbs = ['PING', 'INFO', 'STATS'] as const;
+export type ServiceVerb = (typeof serviceVerbs)[number];
+
+export const eventKinds = ['status', 'telemetry', 'log'] as const;
+export type EventKind = (typeof eventKinds)[number];
+
+export interface EventSubject {
+  id: string;
+  instance: string;
+  kind: EventKind;
+}
+
+/** Takes `plugin.<id>.events.<instance>.<kind>` apart; undefined for anything else. */
+export function parseEventSubject(subject: string): EventSubject | undefined {
+  const [root, id, events, instance, kind, ...rest] = subject.split('.');
+  if (root !== 'plugin' || events !== 'events' || rest.length > 0) return undefined;
+  if (!id || !instance || !isEventKind(kind)) return undefined;
+  return { id, instance, kind };
+}
+
+function isEventKind(kind: string | undefined): kind is EventKind {
+  return eventKinds.some((known) => known === kind);
+}
+
+/** The plugin id of `plugin.<id>.…` or the last token of `bkg.….<id>`. */
+export function pluginIdOf(subject: string): string {
+  const tokens = subject.split('.');
+  return (tokens[0] === 'plugin' ? tokens[1] : tokens.at(-1)) ?? '';
+}
+
+/** The capability in an invoke subject: what follows `.invoke.`; undefined for the bare one. */
+export function capabilityOf(subject: string): string | undefined {
+  const tokens = subject.split('.');
+  const start = tokens[2] === 'at' ? 5 : 3;
+  return tokens.length > start ? tokens.slice(start).join('.') : undefined;
+}
