@@ -1,0 +1,38 @@
+import adapter from '@sveltejs/adapter-static';
+import { sveltekit } from '@sveltejs/kit/vite';
+import { defineConfig } from 'vite';
+
+/** Where `vite dev` finds a running gateway; the built dashboard is served by the gateway itself. */
+const gateway = process.env.BKG_URL ?? 'http://localhost:43119';
+
+export default defineConfig({
+  plugins: [
+    sveltekit({
+      adapter: adapter({ pages: 'build', assets: 'build', fallback: '200.html' }),
+      compilerOptions: {
+        runes: ({ filename }) => (filename.split(/[/\\]/).includes('node_modules') ? undefined : true),
+      },
+      csp: {
+        mode: 'hash',
+        directives: {
+          'default-src': ['none'],
+          'script-src': ['self'],
+          'style-src': ['self'],
+          'font-src': ['self'],
+          'img-src': ['self', 'data:'],
+          'connect-src': ['self'],
+          'manifest-src': ['self'],
+          'base-uri': ['none'],
+          'form-action': ['none'],
+          'object-src': ['none'],
+        },
+      },
+    }),
+  ],
+  server: {
+    proxy: {
+      '/api': { target: gateway, changeOrigin: true },
+      '/ws': { target: gateway, changeOrigin: true, ws: true },
+    },
+  },
+});
