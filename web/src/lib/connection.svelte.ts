@@ -1,0 +1,26 @@
+import { connectionAtStart, contacted, failed, type Connection } from './connection.ts';
+import { createAlarm } from './wait.ts';
+
+/** The one connection state of the page. Whoever talks to the gateway reports here what happened. */
+export class ConnectionState {
+  current = $state.raw<Connection>(connectionAtStart);
+  /** Ends the waits between tries. */
+  readonly alarm = createAlarm();
+
+  /** True when what is shown may not be so any more. */
+  get stale(): boolean {
+    return this.current.phase !== 'live' && this.current.lastContactAt !== undefined;
+  }
+
+  contacted(): void {
+    this.current = contacted(Date.now());
+  }
+
+  failed(reason: string, retryInMs: number): void {
+    this.current = failed(this.current, reason, Date.now() + retryInMs);
+  }
+
+  retry(): void {
+    this.alarm.ring();
+  }
+}

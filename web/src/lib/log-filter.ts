@@ -1,0 +1,20 @@
+import { reachesLevel, type LogLevel } from '@bkg/sdk/protocol';
+import type { LogRow } from './log-line.ts';
+
+export interface LogFilter {
+  /** The lowest level shown; undefined shows all. */
+  level?: LogLevel;
+  /** Shown are lines that hold this, in any case. */
+  text: string;
+}
+
+/** Gaps always stay: a filter must not hide that something is missing. */
+export function filterRows(rows: readonly LogRow[], { level, text }: LogFilter): readonly LogRow[] {
+  const needle = text.trim().toLowerCase();
+  if (!needle && !level) return rows;
+  return rows.filter((row) => {
+    if (row.kind === 'gap') return true;
+    if (level && !reachesLevel(row.level, level)) return false;
+    return !needle || row.haystack.includes(needle);
+  });
+}

@@ -1,0 +1,61 @@
+import type { LogRecord, Problem } from '@bkg/sdk/protocol';
+import { LogBuffer } from './log-buffer.ts';
+import { getLogs } from './logs.ts';
+import { problemOfError } from './request.ts';
+
+const firstLines = 200;
+
+/** The log of one plugin: what is stored, then what arrives. */
+export class LogStream {
+  readonly buffer = new LogBuffer();
+  /** Rises at most once a frame: whoever shows rows reads this, so that 1,000 lines a second are 60 updates. */
+  version = $state(0);
+  /** The stored lines were read at least once. */
+  loaded = $state(false);
+  problem = $state.raw<Problem>();
+  #id: string;
+  #frame: number | undefined;
+
+  constructor(id: string) {
+    this.#id = id;
+  }
+
+  push(record: LogRecord): void {
+    this.buffer.push(record);
+    this.#changed();
+  }
+
+  pushLoss(count: number): void {
+    this.buffer.pushLoss(count);
+    this.#changed();
+  }
+
+  clear(): void {
+    this.buffer.clear();
+    this.#changed();
+  }
+
+  /** Reads what is stored and not here yet; called whenever live lines may have been missed. */
+  async catchUp(signal: AbortSignal): Promise<void> {
+    const since = this.buffer.newestTime;
+    const again = this.loaded && since !== undefined;
+    const lines = again ? this.buffer.most : firstLines;
+    try {
+      const stored = await getLogs(this.#id, again ? { lines, since } : { lines }, { signal });
+      if (again && stored.length >= lines) this.buffer.pushGap('Lines are missing here: see the log files.');
+      this.buffer.merge(stored);
+      this.problem = undefined;
+      this.loaded = true;
+      this.#changed();
+    } catch (error) {
+      if (!signal.aborted) this.problem = problemOfError(error);
+    }
+  }
+
+  #changed(): void {
+    this.#frame ??= requestAnimationFrame(() => {
+      this.#frame = undefined;
+      this.version += 1;
+    });
+  }
+}

@@ -1,0 +1,48 @@
+import type { PluginInfo, Status } from '@bkg/sdk/protocol';
+
+export type Action = 'start' | 'stop' | 'restart';
+
+export interface StatusFace {
+  label: string;
+  /** What can sensibly be asked for in this state; anything else has no button. */
+  actions: readonly Action[];
+}
+
+export const statusFaces: Record<Status, StatusFace> = {
+  stopped: { label: 'stopped', actions: ['start'] },
+  starting: { label: 'starting', actions: ['stop'] },
+  running: { label: 'running', actions: ['restart', 'stop'] },
+  stopping: { label: 'stopping', actions: [] },
+  error: { label: 'error', actions: ['start', 'stop'] },
+};
+
+export interface ActionFace {
+  label: string;
+  /** Shown from the click until the mesh has answered. */
+  pending: string;
+  /** For a sentence: "candle could not be …". */
+  participle: string;
+}
+
+export const actionFaces: Record<Action, ActionFace> = {
+  start: { label: 'Start', pending: 'Starting…', participle: 'started' },
+  stop: { label: 'Stop', pending: 'Stopping…', participle: 'stopped' },
+  restart: { label: 'Restart', pending: 'Restarting…', participle: 'restarted' },
+};
+
+/** True when somebody else runs every instance, so that the mesh can neither stop nor replace them. */
+export function runsElsewhere(plugin: PluginInfo): boolean {
+  return plugin.instances.length > 0 && plugin.instances.every((instance) => !instance.managed);
+}
+
+export function actionsOf(plugin: PluginInfo): readonly Action[] {
+  return runsElsewhere(plugin) ? [] : statusFaces[plugin.status].actions;
+}
+
+/** "2 running, 1 stopped": how many plugins are in each state, states without any left out. */
+export function statusCounts(plugins: readonly PluginInfo[]): { status: Status; count: number }[] {
+  const order: Status[] = ['running', 'starting', 'stopping', 'error', 'stopped'];
+  return order
+    .map((status) => ({ status, count: plugins.filter((plugin) => plugin.status === status).length }))
+    .filter(({ count }) => count > 0);
+}
