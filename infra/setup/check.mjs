@@ -1,0 +1,125 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { chromium } from './chromium.mjs';
+import { Failure } from './failure.mjs';
+import { describe, live } from './life.mjs';
+import { natsServer } from './nats-server.mjs';
+import { pnpmEnv } from './pnpm.mjs';
+import { run } from './run.mjs';
+import { seconds } from './say.mjs';
+import { alone, buildAll, createContext, prepare } from './setup.mjs';
+import { readReport } from './vitest-report.mjs';
+
+const neededBytes = 2.5 * 2 ** 30;
+const stepTimeoutMs = 15 * 60_000;
+const testsTimeoutMs = 60 * 60_000;
+
+/**
+ * Sets up, then runs every check; one that fails does not hide the others. The last line is the sum. With arguments
+ * (filters for vitest) only the build and the tests that fit run.
+ */
+export const main = () =>
+  live(async ({ signal }) => {
+    const filters = process.argv.slice(2);
+    const context = createContext(signal);
+    const sum = { passed: 0, failed: 0, skipped: 0 };
+    const step = createStep(context, sum);
+
+    let programs;
+    const built = await alone(context, async () => {
+      programs = await step('set-up', () => prepare(context, neededBytes, 'packages and tests'));
+      return programs && (await step('build', () => buildAll(context, programs).then(() => true)));
+    });
+    if (programs && filters.length === 0) await inspect(context, programs, step);
+    if (built) await test(context, programs, step, sum, filters);
+    else context.say.write('\n- tests: not run, because what they test could not be built');
+
+    if (sum.skipped) context.say.write(`\n${sum.skipped} skipped`);
+    context.say.write(`\n${sum.passed} passed, ${sum.failed} failed`);
+    return sum.failed === 0 ? 0 : 1;
+  });
+
+/** A named step with its time; it counts as one, and says undefined when it failed. */
+function createStep({ say, signal }, sum) {
+  return async (name, work) => {
+    const started = performance.now();
+    say.write(`\n- ${name}`);
+    try {
+      const value = await work();
+      sum.passed += 1;
+      say.write(`  ✓ ${name} passed (${seconds(performance.now() - started)})`);
+      return value;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      sum.failed += 1;
+      say.write(`${describe(error)}\n  ✗ ${name} failed (${seconds(performance.now() - started)})`);
+      return undefined;
+    }
+  };
+}
+
+/** What looks at the sources only. */
+async function inspect(context, { node, pnpm }, step) {
+  const module = (...file) => [node, path.join('node_modules', ...file)];
+  const format = module('prettier/bin/prettier.cjs');
+  const checks = {
+    'types of the dashboard': [...pnpm, '--filter', '@bkg/web', 'check'],
+    lint: [...module('eslint/bin/eslint.js'), '--config', '.config/eslint.config.js', '.'],
+    format: [...format, '--check', '--log-level', 'warn', '.'],
+  };
+  for (const [name, command] of Object.entries(checks))
+    await step(name, async () => {
+      const code = await show(context, command, pnpmEnv(context.env, node), stepTimeoutMs);
+      if (code === 0) return;
+      const remedy =
+        name === 'format' ? `run: ${[...format, '--write', '.'].join(' ')}` : 'mend what it names.';
+      throw new Failure(`${name} ended with code ${code}; its words stand above.`, remedy);
+    });
+}
+
+/** Every test once, against a real broker and a real browser. */
+async function test(context, programs, step, sum, filters) {
+  const { say } = context;
+  const servers = await step('programs for the tests', () =>
+    alone(context, async () => ({
+      BKG_NATS_SERVER: await say.part('nats-server', (progress) =>
+        natsServer(context, programs.node, progress),
+      ),
+      BKG_CHROMIUM: await say.part('chromium', (progress) => chromium(context, progress)),
+    })),
+  );
+  if (!servers) return say.write('\n- tests: not run, because they need these programs');
+
+  const folder = mkdtempSync(path.join(tmpdir(), 'bkg-test-'));
+  const report = path.join(folder, 'report.json');
+  const vitest = [
+    programs.node,
+    'node_modules/vitest/vitest.mjs',
+    'run',
+    '--config',
+    '.config/vitest.config.ts',
+  ];
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`];
+  try {
+    say.write('\n- tests');
+    const env = { ...pnpmEnv(withoutMesh(context.env), programs.node), ...servers };
+    const code = await show(context, [...vitest, ...reporters, ...filters], env, testsTimeoutMs);
+    const found = readReport(report, code);
+    for (const key of ['passed', 'failed', 'skipped']) sum[key] += found[key];
+    for (const problem of found.problems) say.write(`  ✗ tests: ${problem}`);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The settings of somebody's mesh must not reach the tests, which make meshes of their own. */
+function withoutMesh(env) {
+  const settings = /^BKG_(HOME|PORT|HOST|PLUGIN_BUS_PORT|NATS_URL|PLUGINS_PATH|API_KEY)$/;
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
+}
+
+async function show({ root, signal }, [command, ...args], env, timeoutMs) {
+  const { code } = await run(command, args, { cwd: root, env, signal, timeoutMs, show: true });
+  return code;
+}
