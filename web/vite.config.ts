@@ -17,7 +17,9 @@ export default defineConfig({
         directives: {
           'default-src': ['none'],
           'script-src': ['self'],
+          // The one inline style is SvelteKit's own, of the element that tells screen readers about a new page.
           'style-src': ['self'],
+          'style-src-attr': ['unsafe-hashes', 'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo='],
           'font-src': ['self'],
           'img-src': ['self', 'data:'],
           'connect-src': ['self'],

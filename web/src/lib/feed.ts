@@ -52,7 +52,10 @@ function holdSocket(options: FeedOptions): Promise<string> {
       resolve(reason);
     };
     const leave = () => end('The page was left.');
-    const openTimer = setTimeout(() => end('The gateway did not take the connection in time.'), openTimeoutMs);
+    const openTimer = setTimeout(
+      () => end('The gateway did not take the connection in time.'),
+      openTimeoutMs,
+    );
     signal.addEventListener('abort', leave);
     onSocket?.(end);
     socket.addEventListener('open', () => {

@@ -44,7 +44,8 @@ function stringToken(text: string, start: number): Token {
   let kind: TokenKind = 'string';
   while (at < text.length) {
     const code = text.charCodeAt(at);
-    if (code === 0x22) return { kind: kind === 'string' && isKey(text, at + 1) ? 'key' : kind, start, end: at + 1 };
+    if (code === 0x22)
+      return { kind: kind === 'string' && isKey(text, at + 1) ? 'key' : kind, start, end: at + 1 };
     if (code === 0x0a) break;
     if (code < 0x20) kind = 'invalid';
     if (code === 0x5c) {

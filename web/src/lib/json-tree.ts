@@ -55,7 +55,8 @@ export function parseTree(text: string): JsonTree {
   };
 
   const readValue = (depth: number): JsonNode => {
-    if (depth > deepest) throw new Mistake(`Nested more than ${deepest} levels deep.`, tokens[next]?.start ?? 0);
+    if (depth > deepest)
+      throw new Mistake(`Nested more than ${deepest} levels deep.`, tokens[next]?.start ?? 0);
     if (peek('{')) return readMembers('object', '{', '}', depth);
     if (peek('[')) return readMembers('array', '[', ']', depth);
     const { start, end } = take('a value', ({ kind }) => ['string', 'number', 'literal'].includes(kind));
@@ -86,12 +87,15 @@ export function parseTree(text: string): JsonTree {
     return { root };
   } catch (error) {
     if (!(error instanceof Mistake)) throw error;
-    return { mistake: { offset: error.offset, ...lineAndColumn(text, error.offset), message: error.message } };
+    return {
+      mistake: { offset: error.offset, ...lineAndColumn(text, error.offset), message: error.message },
+    };
   }
 }
 
 function describe(token: Token, shown: string): string {
-  if (token.kind === 'invalid' && shown.startsWith('"')) return 'a string that is not closed or has a bad escape';
+  if (token.kind === 'invalid' && shown.startsWith('"'))
+    return 'a string that is not closed or has a bad escape';
   if (shown.startsWith("'")) return `${shown}: strings take double quotes`;
   return token.kind === 'key' || token.kind === 'string' ? shown : `"${shown}"`;
 }

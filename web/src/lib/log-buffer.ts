@@ -41,7 +41,9 @@ export class LogBuffer {
   pushLoss(count: number): void {
     this.lost += count;
     const noun = count === 1 ? 'line is' : 'lines are';
-    this.pushGap(`${count.toLocaleString('en-US')} ${noun} missing: they came faster than this page could take them`);
+    this.pushGap(
+      `${count.toLocaleString('en-US')} ${noun} missing: they came faster than this page could take them`,
+    );
   }
 
   pushGap(text: string): void {

@@ -18,3 +18,8 @@ export function filterRows(rows: readonly LogRow[], { level, text }: LogFilter):
     return !needle || row.haystack.includes(needle);
   });
 }
+
+/** The filter as the query of an address, so that a filtered log can be sent to somebody. */
+export function filterSearch({ level, text }: LogFilter): string {
+  return new URLSearchParams({ ...(level && { level }), ...(text && { q: text }) }).toString();
+}

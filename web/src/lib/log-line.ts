@@ -25,7 +25,17 @@ export interface LogGap {
 
 export type LogRow = LogLine | LogGap;
 
-const ownFields = new Set(['type', 'time', 'level', 'plugin_id', 'instance', 'message', 'source', 'invocation_id', 'trace_id']);
+const ownFields = new Set([
+  'type',
+  'time',
+  'level',
+  'plugin_id',
+  'instance',
+  'message',
+  'source',
+  'invocation_id',
+  'trace_id',
+]);
 
 export function toLogLine(record: LogRecord, seq: number): LogLine {
   const message = escapeLine(String(record.message));

@@ -53,7 +53,8 @@ export class LogStream {
   }
 
   #changed(): void {
-    this.#frame ??= requestAnimationFrame(() => {
+    if (this.#frame !== undefined) return;
+    this.#frame = requestAnimationFrame(() => {
       this.#frame = undefined;
       this.version += 1;
     });

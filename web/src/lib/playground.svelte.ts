@@ -49,7 +49,10 @@ export class Playground {
     const payload = this.draft(capability);
     let outcome: Outcome;
     try {
-      const result = await invoke(this.#pluginId, capability.id, payload, { timeoutSecs, signal: controller.signal });
+      const result = await invoke(this.#pluginId, capability.id, payload, {
+        timeoutSecs,
+        signal: controller.signal,
+      });
       outcome = { kind: 'result', result };
     } catch (error) {
       const afterMs = performance.now() - startedAt;

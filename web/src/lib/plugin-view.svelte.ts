@@ -65,7 +65,10 @@ export class PluginView {
     this.info = plugin;
     this.receivedAt = Date.now();
     this.problem = undefined;
-    this.#options.readings.add(plugin.id, plugin.status === 'running' ? plugin.telemetry.cpu_percent : undefined);
+    this.#options.readings.add(
+      plugin.id,
+      plugin.status === 'running' ? plugin.telemetry.cpu_percent : undefined,
+    );
     this.#options.onPlugin(plugin);
   }
 

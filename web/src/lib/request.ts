@@ -77,7 +77,10 @@ export async function requestJson<T>(path: string, options: RequestOptions): Pro
     return JSON.parse(reply.text) as T;
   } catch {
     throw new ProblemError(
-      foreignProblem(reply.status, `The answer to ${path} is no JSON (${reply.contentType || 'no content type'}).`),
+      foreignProblem(
+        reply.status,
+        `The answer to ${path} is no JSON (${reply.contentType || 'no content type'}).`,
+      ),
     );
   }
 }
@@ -99,7 +102,14 @@ export function problemOfReply(reply: Pick<Reply, 'status' | 'contentType' | 'te
 }
 
 function foreignProblem(status: number, detail: string): Problem {
-  return { type: 'about:blank', title: `HTTP ${status}`, status, detail, code: `HTTP_${status}`, retryable: false };
+  return {
+    type: 'about:blank',
+    title: `HTTP ${status}`,
+    status,
+    detail,
+    code: `HTTP_${status}`,
+    retryable: false,
+  };
 }
 
 /** Any failure as a problem that can be shown. */

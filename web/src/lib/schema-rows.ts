@@ -47,7 +47,8 @@ function visit(place: Place, schema: Schema, root: Schema, rows: SchemaRow[]): v
     description: resolved.description ?? '',
     ...(resolved.default !== undefined && { fallback: JSON.stringify(resolved.default) }),
   });
-  if (!ends) for (const child of childrenOf(resolved)) visit(placeBelow(place, child), child.schema, root, rows);
+  if (!ends)
+    for (const child of childrenOf(resolved)) visit(placeBelow(place, child), child.schema, root, rows);
 }
 
 interface Child {
@@ -74,7 +75,11 @@ function childrenOf(schema: SchemaObject): Child[] {
   const others = isSchemaObject(schema.additionalProperties)
     ? [{ name: '*', required: false, schema: schema.additionalProperties }]
     : [];
-  const fixed = (schema.prefixItems ?? []).map((item, i) => ({ name: `[${i}]`, required: true, schema: item }));
+  const fixed = (schema.prefixItems ?? []).map((item, i) => ({
+    name: `[${i}]`,
+    required: true,
+    schema: item,
+  }));
   // A list of plain values is told by its type alone: "string[]".
   const items = isSchemaObject(schema.items) && hasInside(schema.items);
   const list = items ? [{ name: '[ ]', required: true, schema: schema.items as Schema }] : [];
@@ -90,8 +95,13 @@ function childrenOf(schema: SchemaObject): Child[] {
 
 function hasInside(schema: SchemaObject): boolean {
   return Boolean(
-    schema.$ref ?? schema.properties ?? schema.items ?? schema.oneOf ?? schema.anyOf ?? schema.description ??
-      (limitsOf(schema).length > 0 ? true : undefined),
+    schema.$ref ??
+    schema.properties ??
+    schema.items ??
+    schema.oneOf ??
+    schema.anyOf ??
+    schema.description ??
+    (limitsOf(schema).length > 0 ? true : undefined),
   );
 }
 
@@ -140,4 +150,15 @@ function limitsOf(schema: SchemaObject): string[] {
   if (schema.uniqueItems) limits.push('no item twice');
   if (schema.additionalProperties === false && schema.properties) limits.push('no other members');
   return limits;
+}
+
+/** A schema in a few words: `{input, model_id?}`, `string[]`. */
+export function signatureOf(schema: Schema): string {
+  if (typeof schema === 'boolean') return schema ? 'anything' : 'nothing';
+  const resolved = dereference(schema, schema);
+  if (!resolved) return 'anything';
+  const names = Object.keys(resolved.properties ?? {});
+  if (names.length === 0) return typeOf(resolved) === 'object' ? '{…}' : typeLabel(resolved, schema);
+  const members = names.map((name) => (resolved.required?.includes(name) ? name : `${name}?`));
+  return `{${members.join(', ')}}`;
 }

@@ -7,7 +7,12 @@ export interface RowWindow {
 
 /** @param spare rows above and below what is seen, so that a fast scroll shows no blank */
 export function rowWindow(
-  { scrollTop, height, rowHeight, count }: { scrollTop: number; height: number; rowHeight: number; count: number },
+  {
+    scrollTop,
+    height,
+    rowHeight,
+    count,
+  }: { scrollTop: number; height: number; rowHeight: number; count: number },
   spare = 10,
 ): RowWindow {
   const first = Math.max(0, Math.floor(scrollTop / rowHeight) - spare);
