@@ -58,5 +58,7 @@ export function typeOf(schema: SchemaObject): string | undefined {
   if (types.length > 0) return types.find((type) => type !== 'null') ?? 'null';
   if (schema.properties || schema.required || schema.additionalProperties) return 'object';
   if (schema.items || schema.prefixItems) return 'array';
+  const kinds = new Set(schema.enum?.map((value) => typeof value));
+  if (kinds.size === 1 && kinds.has('string')) return 'string';
   return undefined;
 }

@@ -140,10 +140,10 @@ function limitsOf(schema: SchemaObject): string[] {
   add(schema.maximum, (value) => `≤ ${value}`);
   add(schema.exclusiveMaximum, (value) => `< ${value}`);
   add(schema.multipleOf, (value) => `multiple of ${value}`);
-  add(schema.minLength, (value) => `at least ${value} characters`);
+  add(schema.minLength, (value) => (value === '1' ? 'not empty' : `at least ${value} characters`));
   add(schema.maxLength, (value) => `up to ${value} characters`);
   add(schema.pattern, (value) => `matches ${value}`);
-  add(schema.minItems, (value) => `at least ${value} items`);
+  add(schema.minItems, (value) => (value === '1' ? 'not empty' : `at least ${value} items`));
   add(schema.maxItems, (value) => `up to ${value} items`);
   add(schema.minProperties, (value) => `at least ${value} members`);
   add(schema.maxProperties, (value) => `up to ${value} members`);

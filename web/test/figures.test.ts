@@ -1,0 +1,97 @@
+import type { PluginInfo, Status } from '@bkg/sdk/protocol';
+import { describe, expect, it } from 'vitest';
+import { escapeControl, escapeLine } from '../src/lib/control-characters.ts';
+import {
+  formatBytes,
+  formatDuration,
+  formatMemory,
+  formatPercent,
+  formatUptime,
+  plural,
+} from '../src/lib/format.ts';
+import { addReading, historyLength, sparklinePath, type History } from '../src/lib/history.ts';
+import { actionsOf, statusCounts } from '../src/lib/status.ts';
+import { nextTheme, readTheme } from '../src/lib/theme.ts';
+
+const plugin = (status: Status, managed?: boolean): PluginInfo =>
+  ({ status, instances: managed === undefined ? [] : [{ managed, status }] }) as unknown as PluginInfo;
+
+describe('figures', () => {
+  it('are as long as they are useful', () => {
+    expect([0, 3.14, 42.4, 199.6].map(formatPercent)).toEqual(['0.0 %', '3.1 %', '42 %', '200 %']);
+    expect([4.2, 180.4, 2048].map(formatMemory)).toEqual(['4.2 MB', '180 MB', '2.0 GB']);
+    expect([0.42, 12.3, 1_250, 125_000].map(formatDuration)).toEqual([
+      '0.4 ms',
+      '12 ms',
+      '1.25 s',
+      '2 min 5 s',
+    ]);
+    expect([512, 2048, 3_145_728].map(formatBytes)).toEqual(['512 B', '2.0 KiB', '3.0 MiB']);
+    expect([plural(1, 'line'), plural(1_200, 'line')]).toEqual(['1 line', '1,200 lines']);
+  });
+
+  it('show an uptime in two units', () => {
+    expect([7, 187, 7_500, 532_800].map(formatUptime)).toEqual(['7s', '3m 07s', '2h 05m', '6d 04h']);
+  });
+
+  it('do not show what is no number', () => {
+    expect(formatPercent(NaN)).toBe('–');
+    expect(formatMemory(Infinity)).toBe('–');
+  });
+});
+
+describe('the sparkline', () => {
+  it('keeps the last readings only', () => {
+    let history: History = [];
+    for (let i = 0; i < 100; i++) history = addReading(history, i);
+    expect(history).toHaveLength(historyLength);
+    expect(history.at(-1)).toBe(99);
+  });
+
+  it('ends at the right edge, reaches the top at the ceiling and has gaps where nothing was read', () => {
+    const size = { width: historyLength - 1, height: 10, ceiling: 20 };
+    expect(sparklinePath([20, undefined, 10], size).line).toBe('M57.0 0.0M59.0 5.0');
+    expect(sparklinePath([40, 20], size).line).toBe('M58.0 0.0L59.0 5.0');
+    expect(sparklinePath([], size)).toEqual({ line: '', area: '' });
+  });
+});
+
+describe('the actions', () => {
+  it('are those that make sense in a state', () => {
+    const states: Status[] = ['stopped', 'starting', 'running', 'stopping', 'error'];
+    expect(states.map((status) => actionsOf(plugin(status)))).toEqual([
+      ['start'],
+      ['stop'],
+      ['restart', 'stop'],
+      [],
+      ['start', 'stop'],
+    ]);
+  });
+
+  it('are none for what somebody else runs', () => {
+    expect(actionsOf(plugin('running', false))).toEqual([]);
+    expect(actionsOf(plugin('running', true))).toEqual(['restart', 'stop']);
+  });
+});
+
+it('counts the states that there are', () => {
+  expect(statusCounts([plugin('stopped'), plugin('running'), plugin('stopped')])).toEqual([
+    { status: 'running', count: 1 },
+    { status: 'stopped', count: 2 },
+  ]);
+});
+
+it('writes control characters as escapes and keeps line breaks where lines are shown', () => {
+  expect(escapeControl('a\tb\nc\u0007\r')).toBe('a\tb\nc\\u0007\\r');
+  expect(escapeLine('a\tb\nc')).toBe('a  b\\nc');
+});
+
+it('follows the system until somebody chooses a theme', () => {
+  const storing = (value: string | null) => ({ getItem: () => value });
+  expect([null, 'dark', 'pink'].map((value) => readTheme(storing(value)))).toEqual([
+    'system',
+    'dark',
+    'system',
+  ]);
+  expect(nextTheme(nextTheme(nextTheme('system')))).toBe('system');
+});

@@ -1,0 +1,121 @@
+import type { LogRecord } from '@bkg/sdk/protocol';
+import { describe, expect, it } from 'vitest';
+import { LogBuffer } from '../src/lib/log-buffer.ts';
+import { filterRows, filterSearch } from '../src/lib/log-filter.ts';
+import type { LogRow } from '../src/lib/log-line.ts';
+import { indexOfSeq, rowWindow } from '../src/lib/window.ts';
+
+const record = (message: string, ms: number, more: Partial<LogRecord> = {}): LogRecord => ({
+  time: new Date(Date.UTC(2026, 0, 1) + ms).toISOString(),
+  level: 'info',
+  plugin_id: 'candle',
+  instance: 'A',
+  message,
+  source: 'sdk',
+  ...more,
+});
+const textsOf = (rows: readonly LogRow[]) => rows.map((row) => (row.kind === 'line' ? row.message : 'gap'));
+
+describe('LogBuffer', () => {
+  it('keeps the newest rows and counts the others', () => {
+    const buffer = new LogBuffer({ most: 10 });
+    for (let i = 1; i <= 25; i++) buffer.push(record(`line ${i}`, i));
+    expect(textsOf(buffer.rows)).toEqual(Array.from({ length: 10 }, (_, i) => `line ${i + 16}`));
+    expect(buffer.evicted).toBe(15);
+  });
+
+  it('shows no line twice when stored and live lines overlap', () => {
+    const buffer = new LogBuffer();
+    buffer.push(record('live 1', 30));
+    buffer.push(record('live 2', 40));
+    const added = buffer.merge([record('old', 10), record('live 1', 30), record('live 2', 40)]);
+    expect(added).toBe(1);
+    expect(textsOf(buffer.rows)).toEqual(['old', 'live 1', 'live 2']);
+  });
+
+  it('fills the gap of a lost connection in order of time', () => {
+    const buffer = new LogBuffer();
+    buffer.merge([record('a', 1), record('b', 2)]);
+    buffer.push(record('e', 5));
+    buffer.merge([record('b', 2), record('c', 3), record('d', 4), record('e', 5), record('f', 6)]);
+    expect(textsOf(buffer.rows)).toEqual(['a', 'b', 'c', 'd', 'e', 'f']);
+  });
+
+  it('keeps two lines that are really the same', () => {
+    const buffer = new LogBuffer();
+    buffer.push(record('again', 1));
+    buffer.merge([record('again', 1), record('again', 1)]);
+    expect(textsOf(buffer.rows)).toEqual(['again', 'again']);
+  });
+
+  it('rises in number over everything that happens', () => {
+    const buffer = new LogBuffer({ most: 20 });
+    for (let i = 0; i < 30; i++) buffer.push(record(`l${i}`, 100 + i));
+    buffer.pushLoss(7);
+    buffer.merge([record('x', 110), record('y', 500)]);
+    const seqs = buffer.rows.map(({ seq }) => seq);
+    expect(seqs).toEqual([...seqs].sort((a, b) => a - b));
+    expect(new Set(seqs).size).toBe(seqs.length);
+    expect(buffer.rows).toHaveLength(20);
+  });
+
+  it('says how many lines the gateway left out, in their place', () => {
+    const buffer = new LogBuffer();
+    buffer.push(record('before', 1));
+    buffer.pushLoss(1204);
+    buffer.push(record('after', 2));
+    expect(buffer.lost).toBe(1204);
+    expect(buffer.rows[1]).toMatchObject({ kind: 'gap' });
+    expect(buffer.rows[1]?.kind === 'gap' && buffer.rows[1].text).toContain('1,204 lines are missing');
+  });
+
+  it('writes control characters as escapes', () => {
+    const buffer = new LogBuffer();
+    buffer.push(record('\u001b[31mred\u001b[0m\nfake line\u202e', 1));
+    expect(textsOf(buffer.rows)).toEqual(['\\e[31mred\\e[0m\\nfake line\\u202e']);
+  });
+
+  it('shows 8 characters of an invocation id, which is a secret of its caller', () => {
+    const buffer = new LogBuffer();
+    buffer.push(record('done', 1, { invocation_id: '0123456789abcdef' }));
+    expect(buffer.rows[0]).toMatchObject({ invocation: '01234567' });
+  });
+});
+
+describe('filterRows', () => {
+  const buffer = new LogBuffer();
+  buffer.push(record('Started', 1));
+  buffer.push(record('slow', 2, { level: 'warn', duration_ms: 812 }));
+  buffer.pushLoss(3);
+  buffer.push(record('failed', 3, { level: 'error', invocation_id: 'feedbeef' }));
+
+  it('shows a level and all above it, and never hides a gap', () => {
+    expect(textsOf(filterRows(buffer.rows, { level: 'warn', text: '' }))).toEqual(['slow', 'gap', 'failed']);
+  });
+
+  it('finds text in any case, in fields and in invocation ids', () => {
+    expect(textsOf(filterRows(buffer.rows, { text: 'STARTED' }))).toEqual(['Started', 'gap']);
+    expect(textsOf(filterRows(buffer.rows, { text: '812' }))).toEqual(['slow', 'gap']);
+    expect(textsOf(filterRows(buffer.rows, { text: 'feedbe' }))).toEqual(['gap', 'failed']);
+  });
+
+  it('is written into the address', () => {
+    expect(filterSearch({ level: 'warn', text: 'a b&c' })).toBe('level=warn&q=a+b%26c');
+    expect(filterSearch({ text: '' })).toBe('');
+  });
+});
+
+describe('the rows that exist', () => {
+  it('are those in view and a few around them', () => {
+    const place = { height: 200, rowHeight: 20, count: 5_000 };
+    expect(rowWindow({ ...place, scrollTop: 0 })).toEqual({ first: 0, end: 20 });
+    expect(rowWindow({ ...place, scrollTop: 50_000 })).toEqual({ first: 2_490, end: 2_520 });
+    expect(rowWindow({ ...place, scrollTop: 99_800 })).toEqual({ first: 4_980, end: 5_000 });
+    expect(rowWindow({ ...place, scrollTop: 99_800, count: 3 })).toEqual({ first: 3, end: 3 });
+  });
+
+  it('are found by number', () => {
+    const rows = [3, 5, 9].map((seq) => ({ seq }));
+    expect([1, 3, 4, 9, 10].map((seq) => indexOfSeq(rows, seq))).toEqual([0, 0, 1, 2, 3]);
+  });
+});
