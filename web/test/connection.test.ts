@@ -70,18 +70,26 @@ describe('the wait between tries', () => {
 });
 
 describe('the connection', () => {
+  const failure = (retryAt: number, answered = false) => ({ reason: 'gone', retryAt, answered });
+
   it('is offline after three failures in a row and keeps the time of the last contact', () => {
     let connection = contacted(1_000);
-    connection = failed(connection, 'gone', 2_000);
+    connection = failed(connection, failure(2_000));
     expect(connection).toMatchObject({ phase: 'reconnecting', lastContactAt: 1_000, retryAt: 2_000 });
-    connection = failed(failed(connection, 'gone', 3_000), 'gone', 4_000);
+    connection = failed(failed(connection, failure(3_000)), failure(4_000));
     expect(connection).toMatchObject({ phase: 'offline', lastContactAt: 1_000, reason: 'gone' });
     expect(contacted(5_000)).toEqual({ phase: 'live', failures: 0, lastContactAt: 5_000 });
   });
 
+  it('is not called offline while the gateway answers, even with failures', () => {
+    let connection = contacted(1_000);
+    for (let i = 0; i < 10; i++) connection = failed(connection, failure(2_000 + i, true));
+    expect(connection.phase).toBe('reconnecting');
+  });
+
   it('does not claim to be live before anything was heard', () => {
     expect(connectionAtStart.phase).toBe('connecting');
-    expect(failed(connectionAtStart, 'gone', 1).lastContactAt).toBeUndefined();
+    expect(failed(connectionAtStart, failure(1)).lastContactAt).toBeUndefined();
   });
 });
 

@@ -16,8 +16,9 @@ export class ConnectionState {
     this.current = contacted(Date.now());
   }
 
-  failed(reason: string, retryInMs: number): void {
-    this.current = failed(this.current, reason, Date.now() + retryInMs);
+  /** @param answered the gateway did answer, with a failure */
+  failed(reason: string, retryInMs: number, answered = false): void {
+    this.current = failed(this.current, { reason, retryAt: Date.now() + retryInMs, answered });
   }
 
   retry(): void {

@@ -1,6 +1,7 @@
 /**
  * What is known about the way to the gateway, from requests and sockets that really happened.
- * `offline` is said after three failures in a row; before that it may be a hiccup.
+ * `offline` is said after three failures in a row; before that it may be a hiccup. A gateway that answers with a
+ * failure is not offline, however long it does.
  */
 export type ConnectionPhase = 'connecting' | 'live' | 'reconnecting' | 'offline';
 
@@ -23,8 +24,16 @@ export function contacted(now: number): Connection {
   return { phase: 'live', failures: 0, lastContactAt: now };
 }
 
-export function failed(before: Connection, reason: string, retryAt: number): Connection {
-  const failures = before.failures + 1;
+export interface Failure {
+  /** A sentence for people. */
+  reason: string;
+  retryAt: number;
+  /** The gateway answered, only not with what was asked for. */
+  answered: boolean;
+}
+
+export function failed(before: Connection, { reason, retryAt, answered }: Failure): Connection {
+  const failures = answered ? 1 : before.failures + 1;
   return {
     ...before,
     phase: failures >= failuresUntilOffline ? 'offline' : 'reconnecting',

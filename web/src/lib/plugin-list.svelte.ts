@@ -4,7 +4,7 @@ import type { ConnectionState } from './connection.svelte.ts';
 import { listPlugins } from './plugins.ts';
 import { runPoll } from './poll.ts';
 import type { Readings } from './readings.svelte.ts';
-import { problemOfError } from './request.ts';
+import { problemOfError, ProblemError } from './request.ts';
 import { pageVisible } from './visibility.ts';
 
 const pollEveryMs = 2_000;
@@ -44,7 +44,7 @@ export class PluginList {
       visible: pageVisible,
       onFailure: (error, retryInMs) => {
         this.problem = problemOfError(error);
-        this.#connection.failed(this.problem.detail, retryInMs);
+        this.#connection.failed(this.problem.detail, retryInMs, error instanceof ProblemError);
       },
       signal,
     });

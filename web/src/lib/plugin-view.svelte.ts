@@ -92,8 +92,10 @@ export class PluginView {
       return;
     }
     this.problem = problem;
-    if (this.#socketOpen) this.#dropSocket?.(problem.detail);
-    else if (!this.#feed) this.#options.connection.failed(problem.detail, retryInMs);
+    const answered = error instanceof ProblemError;
+    // A socket whose gateway answers is no dead socket, whatever the answer is.
+    if (this.#socketOpen && !answered) this.#dropSocket?.(problem.detail);
+    else if (!this.#feed || answered) this.#options.connection.failed(problem.detail, retryInMs, answered);
   }
 
   #startFeed(pageSignal: AbortSignal): AbortController {

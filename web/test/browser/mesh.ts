@@ -32,7 +32,9 @@ export async function startMesh(): Promise<Mesh> {
   }
   return {
     url,
-    killGateway: async () => process.kill(await gatewayPid(port), 'SIGKILL'),
+    killGateway: async () => {
+      process.kill(await gatewayPid(port), 'SIGKILL');
+    },
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');
