@@ -50,7 +50,7 @@ const zones = [
     why: 'The dashboard meets the services over HTTP and WebSocket, never in code.',
   },
   {
-    files: /^infra\/setup\/(?!.*\.test\.mjs$)/,
+    files: /^infra\/setup\/(?!test\/)/,
     bkg: /^$/,
     only: (specifier) => isBuiltin(specifier),
     why: 'The set-up runs before anything is installed: Node built-ins and its own files only.',

@@ -5,13 +5,9 @@ import globals from 'globals';
 import ts from 'typescript-eslint';
 import { dependencyDirection } from './dependency-direction.js';
 
-/** One reading of "unused" for all TypeScript: a leading underscore says that it is meant. */
-const unused = {
-  '@typescript-eslint/no-unused-vars': [
-    'error',
-    { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
-  ],
-};
+/** One reading of "unused" everywhere: a leading underscore says that it is meant. */
+const meant = { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true };
+const unused = { '@typescript-eslint/no-unused-vars': ['error', meant] };
 
 export default ts.config(
   {
@@ -21,6 +17,7 @@ export default ts.config(
   {
     files: ['**/*.mjs', '**/*.js'],
     languageOptions: { globals: globals.node },
+    rules: { 'no-unused-vars': ['error', meant] },
   },
   {
     files: ['{plugins,services}/**/*.ts'],

@@ -6,7 +6,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 export default defineConfig({
   root,
   test: {
-    include: ['plugins/*/test/**/*.test.ts', 'services/*/test/**/*.test.ts', 'web/test/**/*.test.ts', 'infra/**/*.test.mjs'],
+    include: [
+      'plugins/*/test/**/*.test.ts',
+      'services/*/test/**/*.test.ts',
+      'web/test/**/*.test.ts',
+      'infra/**/*.test.mjs',
+    ],
     // Every test starts real servers and processes; on two cores more workers than this only wait.
     maxWorkers: 2,
     pool: 'forks',

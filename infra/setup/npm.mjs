@@ -55,12 +55,11 @@ function npmCommand(env) {
 }
 
 /**
- * The environment without what npm tells its scripts: `npm start --prefix x` must not decide where tools go, and
- * NODE_ENV=production would leave the compilers out.
+ * The environment without what npm tells its scripts: `npm start --prefix x` must not decide where tools go.
  * @param {NodeJS.ProcessEnv} env
  */
 export function npmEnv(env) {
   const ours =
-    /^(NODE_ENV|INIT_CWD|npm_(package|lifecycle|command|node_execpath|execpath).*|npm_config_(local_prefix|global_prefix|prefix|global|omit|production|workspace.*))$/i;
+    /^(INIT_CWD|npm_(package|lifecycle|command|node_execpath|execpath).*|npm_config_(local_prefix|global_prefix|prefix|global|omit|production|workspace.*))$/i;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !ours.test(name)));
 }

@@ -48,8 +48,10 @@ function pinned(root) {
  * @param {string} nodeProgram
  */
 export function pnpmEnv(env, nodeProgram) {
+  // NODE_ENV=production would leave the compilers out.
+  const { NODE_ENV: _, ...kept } = npmEnv(env);
   return {
-    ...npmEnv(env),
+    ...kept,
     PATH: `${path.dirname(nodeProgram)}${path.delimiter}${env.PATH ?? env.Path ?? ''}`,
     pnpm_config_fetch_retries: '2',
     pnpm_config_fetch_retry_mintimeout: '1000',

@@ -69,7 +69,7 @@ function hasDependencies(root, dir) {
 const builds = {
   code: {
     title: 'the TypeScript of plugins and services',
-    sources: (file) => /\.(ts|json)$/.test(file),
+    sources: (file) => /\.(ts|json|yaml)$/.test(file),
     entries: ['plugins', 'services', 'tsconfig.json', '.config/tsconfig.base.json', 'pnpm-lock.yaml'],
     outputs: (root) => packageFolders(root).filter((dir) => dir !== 'web').map((dir) => `${dir}/dist`), // prettier-ignore
     command: ({ node }) => [node, 'node_modules/typescript/bin/tsc', '-b'],

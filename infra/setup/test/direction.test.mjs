@@ -3,7 +3,7 @@ import { ESLint } from 'eslint';
 import ts from 'typescript-eslint';
 import { describe, expect, it } from 'vitest';
 
-const root = path.resolve(import.meta.dirname, '../..');
+const root = path.resolve(import.meta.dirname, '../../..');
 
 // The files are made up, so no tsconfig lists them; the direction rule needs no types.
 const eslint = new ESLint({
@@ -85,7 +85,7 @@ describe('the allowed directions pass', () => {
     ['web/src/routes/x.svelte', `<script lang="ts">\n${imports('@bkg/sdk/protocol')}\n</script>`],
     ['web/vite.config.ts', imports('node:path')],
     ['infra/setup/x.mjs', imports('node:fs')],
-    ['infra/setup/x.test.mjs', imports('vitest')],
+    ['infra/setup/test/x.test.mjs', imports('vitest')],
   ])('%s: %s', async (file, code) => {
     expect(await refusals(file, code)).toEqual([]);
   });
