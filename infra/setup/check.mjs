@@ -62,18 +62,16 @@ function createStep({ say, signal }, sum) {
 /** What looks at the sources only. */
 async function inspect(context, { node, pnpm }, step) {
   const module = (...file) => [node, path.join('node_modules', ...file)];
-  const format = module('prettier/bin/prettier.cjs');
   const checks = {
     'types of the dashboard': [...pnpm, '--filter', '@bkg/web', 'check'],
     lint: [...module('eslint/bin/eslint.js'), '--config', '.config/eslint.config.js', '.'],
-    format: [...format, '--check', '--log-level', 'warn', '.'],
+    format: [...module('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'],
   };
   for (const [name, command] of Object.entries(checks))
     await step(name, async () => {
       const code = await show(context, command, pnpmEnv(context.env, node), stepTimeoutMs);
       if (code === 0) return;
-      const remedy =
-        name === 'format' ? `run: ${[...format, '--write', '.'].join(' ')}` : 'mend what it names.';
+      const remedy = name === 'format' ? 'run: npm run format' : 'mend what it names.';
       throw new Failure(`${name} ended with code ${code}; its words stand above.`, remedy);
     });
 }

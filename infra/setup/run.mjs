@@ -3,7 +3,6 @@ import { Failure } from './failure.mjs';
 
 /** Enough for any compiler's output; the rest is noise nobody reads. */
 const keptBytes = 256 * 1024;
-const graceMs = 5_000;
 const posix = process.platform !== 'win32';
 
 /**
@@ -45,9 +44,10 @@ export function run(command, args, options) {
 
     let late = false;
     let killTimer;
+    // What is shown are tests, which have servers to stop; npm on the other hand does not listen to SIGTERM.
     const end = () => {
       killGroup(child, 'SIGTERM');
-      killTimer ??= setTimeout(() => killGroup(child, 'SIGKILL'), graceMs);
+      killTimer ??= setTimeout(() => killGroup(child, 'SIGKILL'), show ? 5_000 : 1_000);
     };
     const deadline = setTimeout(() => {
       late = true;

@@ -6,6 +6,7 @@ import { node } from './node.mjs';
 import { makeFolder, places } from './place.mjs';
 import { pnpm } from './pnpm.mjs';
 import { createSay } from './say.mjs';
+import { removeLeftovers } from './whole.mjs';
 import { build, install } from './workspace.mjs';
 
 /**
@@ -25,6 +26,7 @@ export function createContext(signal, env = process.env) {
   const context = { ...places(env), signal, env, say: createSay() };
   makeFolder(context.tools);
   makeFolder(context.state);
+  removeLeftovers(context.tools);
   return context;
 }
 

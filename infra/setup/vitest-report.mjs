@@ -21,7 +21,7 @@ export function readReport(file, exitCode) {
       status === 'failed' && !assertionResults.some((result) => result.status === 'failed'),
   );
   const problems = unloaded.map(
-    ({ name, message }) => `${name} failed as a whole: ${String(message).split('\n')[0]}`,
+    ({ name, message }) => `${name} failed as a whole: ${message?.split('\n')[0] || 'see above'}`,
   );
   if (passed + numFailedTests === 0) problems.push('not a single test ran');
   else if (exitCode !== 0 && numFailedTests + problems.length === 0)

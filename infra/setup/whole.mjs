@@ -14,9 +14,7 @@ const mark = '.partial-';
  * @param {(partial: string) => Promise<void>} fill
  */
 export async function placeWhole(target, fill) {
-  const parent = path.dirname(target);
-  makeFolder(parent);
-  sweep(parent);
+  makeFolder(path.dirname(target));
   const partial = `${target}${mark}${process.pid}-${randomBytes(4).toString('hex')}`;
   try {
     mkdirSync(partial);
@@ -37,11 +35,29 @@ function rename(partial, target) {
   }
 }
 
-/** Removes what killed set-ups left. */
-function sweep(parent) {
-  for (const name of readdirSync(parent)) {
-    const pid = Number(name.split(mark)[1]?.split('-')[0]);
-    if (pid && pid !== process.pid && !isAlive(pid))
-      rmSync(path.join(parent, name), { recursive: true, force: true });
+/**
+ * Removes what killed set-ups left in a folder of tools.
+ * @param {string} tools  with the folders of `placeWhole` in it, or one level below
+ */
+export function removeLeftovers(tools) {
+  const folders = readdirSync(tools, { withFileTypes: true }).filter((entry) => entry.isDirectory());
+  for (const { name } of folders) {
+    const dir = path.join(tools, name);
+    if (isLeftover(name)) remove(dir);
+    else for (const inner of readdirSync(dir).filter(isLeftover)) remove(path.join(dir, inner));
+  }
+}
+
+function isLeftover(name) {
+  const pid = Number(name.split(mark)[1]?.split('-')[0]);
+  return Boolean(pid) && !isAlive(pid);
+}
+
+function remove(dir) {
+  try {
+    rmSync(dir, { recursive: true, force: true });
+  } catch (error) {
+    // A download that outlived its set-up still writes there; the next set-up finds the folder again.
+    if (!['ENOTEMPTY', 'EBUSY', 'EPERM'].includes(error.code)) throw error;
   }
 }

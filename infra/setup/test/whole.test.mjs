@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { placeWhole } from '../whole.mjs';
+import { placeWhole, removeLeftovers } from '../whole.mjs';
 import { start, temporaryCheckout } from './checkout.mjs';
 
 const put = (text) => async (dir) => writeFileSync(path.join(dir, 'file'), text);
@@ -38,7 +38,7 @@ it('never takes for whole what a killed download left, and removes it', async ()
   write(
     'fetch.mjs',
     `import { writeFileSync } from 'node:fs';
-    import { placeWhole } from './infra/setup/whole.mjs';
+    import { placeWhole, removeLeftovers } from './infra/setup/whole.mjs';
     await placeWhole('tools/x', async (dir) => {
       writeFileSync(dir + '/file', 'half');
       console.log('downloading');
@@ -52,9 +52,13 @@ it('never takes for whole what a killed download left, and removes it', async ()
   expect(existsSync(target)).toBe(false);
   expect(readdirSync(path.dirname(target))).toHaveLength(1);
 
-  // A download of a living process is not touched.
+  const tools = path.dirname(target);
   const living = `x.partial-${process.ppid}-1`;
-  mkdirSync(path.join(path.dirname(target), living));
+  mkdirSync(path.join(tools, living));
+  mkdirSync(path.join(tools, 'node', `26.partial-${child.pid}-1`), { recursive: true });
+  removeLeftovers(tools);
+  expect(readdirSync(tools).sort()).toEqual(['node', living]);
+  expect(readdirSync(path.join(tools, 'node'))).toEqual([]);
   await placeWhole(target, put('whole'));
-  expect(readdirSync(path.dirname(target)).sort()).toEqual(['x', living]);
+  expect(readFileSync(path.join(target, 'file'), 'utf8')).toBe('whole');
 });
