@@ -55,7 +55,7 @@ describe('formatJson', () => {
     const formatted = formatJson(JSON.stringify({ data: Array.from({ length: 100 }, (_, i) => i) })) ?? '';
     const lines = formatted.split('\n');
     expect(lines.length).toBeLessThan(12);
-    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(88);
+    expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(64);
     expect(JSON.parse(formatted)).toEqual({ data: Array.from({ length: 100 }, (_, i) => i) });
   });
 

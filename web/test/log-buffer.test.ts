@@ -24,6 +24,15 @@ describe('LogBuffer', () => {
     expect(buffer.evicted).toBe(15);
   });
 
+  it('gives a new list after each line, which is how a page sees the change', () => {
+    const buffer = new LogBuffer();
+    buffer.push(record('a', 1));
+    const before = buffer.rows;
+    buffer.push(record('b', 2));
+    expect(buffer.rows).not.toBe(before);
+    expect(textsOf(before)).toEqual(['a']);
+  });
+
   it('shows no line twice when stored and live lines overlap', () => {
     const buffer = new LogBuffer();
     buffer.push(record('live 1', 30));

@@ -3,7 +3,7 @@ import { parseTree, type JsonNode } from './json-tree.ts';
 export interface FormatOptions {
   /** @default 2 */
   indent?: number;
-  /** Lists of plain values fill lines up to this many characters. @default 88 */
+  /** Lists of plain values fill lines up to this many characters. @default 64 */
   width?: number;
 }
 
@@ -12,7 +12,7 @@ export interface FormatOptions {
  * Lists that hold no objects or lists fill their lines, because a tensor with one number a line is unreadable.
  * Undefined when the text is no JSON.
  */
-export function formatJson(text: string, { indent = 2, width = 88 }: FormatOptions = {}): string | undefined {
+export function formatJson(text: string, { indent = 2, width = 64 }: FormatOptions = {}): string | undefined {
   const { root } = parseTree(text);
   if (!root) return undefined;
   const pad = (depth: number) => ' '.repeat(indent * depth);

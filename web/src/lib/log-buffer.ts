@@ -22,10 +22,9 @@ export class LogBuffer {
     this.most = most;
   }
 
-  /** Oldest first; the array is replaced or grown by later calls, so take it and use it at once. */
+  /** Oldest first. A copy each time: whoever shows it sees by comparing that something came. */
   get rows(): readonly LogRow[] {
-    const over = this.#rows.length - this.most;
-    return over > 0 ? this.#rows.slice(over) : this.#rows;
+    return this.#rows.slice(-this.most);
   }
 
   /** Rows that came and are not kept any more. */

@@ -63,7 +63,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     const payload = page.getByRole('textbox', { name: /^Payload of model\.infer/ });
     expect(JSON.parse(await payload.inputValue())).toEqual({ input: 'Guten Morgen' });
     await payload.press('Control+Enter');
-    const answer = page.getByRole('region', { name: 'Answer' });
+    const answer = page.getByRole('group', { name: 'Answer' });
     await answer.waitFor({ timeout: 30_000 });
     expect(JSON.parse((await answer.textContent()) ?? '')).toMatchObject({ output: 'de' });
 
@@ -124,7 +124,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     const page = await open('/plugins/candle/logs?level=warn&q=model');
     await page.getByRole('listbox').waitFor();
     expect(await page.getByLabel('Level').inputValue()).toBe('warn');
-    expect(await page.getByLabel('Holds').inputValue()).toBe('model');
+    expect(await page.getByLabel('Contains').inputValue()).toBe('model');
     await page.reload();
     await page.getByRole('heading', { level: 1, name: 'Candle' }).waitFor();
     expect(await page.getByLabel('Level').inputValue()).toBe('warn');
