@@ -77,8 +77,8 @@ async function privateApt({ signal, env }, work, suite) {
       onLine,
     });
     if (code === 0) return stdout;
-    const said =
-      output.split('\n').find((line) => /^(E|Err|W):?/.test(line)) ?? output.trim().split('\n').at(-1);
+    const lines = output.trim().split('\n');
+    const said = lines.find((line) => line.startsWith('E: ')) ?? lines.at(-1);
     throw new Failure(`${command.slice(0, 2).join(' ')} failed: ${said}`, 'check the network.', {
       details: output,
     });
@@ -125,7 +125,12 @@ async function privateApt({ signal, env }, work, suite) {
   const main = own.find(({ suite: name }) => !name.includes('-')) ?? own[0];
   const entries = suite ? [{ uri: main.uri, suite }] : own;
   writeFileSync(path.join(work, 'sources/debian.sources'), entries.map(source).join('\n'));
-  const sources = [`Dir::Etc::sourcelist "/dev/null";`, `Dir::Etc::sourceparts "${work}/sources";`];
+  const sources = [
+    `Dir::Etc::sourcelist "/dev/null";`,
+    `Dir::Etc::sourceparts "${work}/sources";`,
+    // Without it an update that reached nobody ends well, and the package is merely unknown afterwards.
+    `APT::Update::Error-Mode "any";`,
+  ];
   writeFileSync(conf, [...settings, ...sources].join('\n'));
   return privately;
 }
