@@ -9,6 +9,8 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 
 export interface Mesh {
   url: string;
+  /** Starts, stops or restarts a plugin without a browser, and waits until it is so. */
+  act: (pluginId: string, action: 'start' | 'stop' | 'restart') => Promise<void>;
   /** Ends the gateway's process the hard way; `bkg up` starts the next one. */
   killGateway: () => Promise<void>;
   stop: () => Promise<void>;
@@ -32,6 +34,14 @@ export async function startMesh(): Promise<Mesh> {
   }
   return {
     url,
+    act: async (pluginId, action) => {
+      const response = await fetch(`${url}/api/plugins/${pluginId}/${action}`, {
+        method: 'POST',
+        signal: AbortSignal.timeout(75_000),
+      });
+      if (!response.ok)
+        throw new Error(`${action} of ${pluginId}: ${response.status} ${await response.text()}`);
+    },
     killGateway: async () => {
       process.kill(await gatewayPid(port), 'SIGKILL');
     },

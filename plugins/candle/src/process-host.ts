@@ -1,0 +1,171 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { extname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Tensor } from './datatypes.ts';
+import type { Answer, FailureReason, Request } from './messages.ts';
+import type { Signature } from './signature.ts';
+
+export interface ProcessOptions {
+  threads: number;
+  loadTimeoutMs: number;
+  runTimeoutMs: number;
+  /** Most elements that the outputs of one run may have together. */
+  maxOutputElements: number;
+}
+
+/** The model process refused: a file that is no model, or values the model does not take. It lives on. */
+export class Refusal extends Error {
+  override name = 'Refusal';
+  readonly reason: FailureReason;
+
+  constructor(reason: FailureReason, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+/** The model process is gone. */
+export class ProcessEnded extends Error {
+  override name = 'ProcessEnded';
+  /** Last lines of what it printed, for the log. */
+  readonly output: string;
+
+  constructor(how: string, output: string) {
+    super(how);
+    this.output = output;
+  }
+}
+
+/** The model process did not answer in time and was killed. */
+export class ProcessTimeout extends Error {
+  override name = 'ProcessTimeout';
+  readonly step: 'load' | 'run';
+
+  constructor(step: 'load' | 'run', timeoutMs: number) {
+    super(`the ${step} did not end within ${timeoutMs / 1000} s`);
+    this.step = step;
+  }
+}
+
+/** Enough for messages of the size the bus lets through; tensors lie outside of this heap. */
+const HEAP_MB = 512;
+const END_TIMEOUT_MS = 1000;
+const OUTPUT_TAIL = 4096;
+
+// Compiled, this is dist/process-host.js beside dist/model-process.js; in tests both are .ts.
+const entry = fileURLToPath(new URL(`./model-process${extname(import.meta.url)}`, import.meta.url));
+
+interface Waiting {
+  resolve: (answer: Answer) => void;
+  reject: (error: Error) => void;
+}
+
+/** One child process with one model in it. Takes one request at a time; who queues is the caller. */
+export class ModelProcess {
+  readonly exited: Promise<ProcessEnded>;
+  readonly #child: ChildProcess;
+  readonly #options: ProcessOptions;
+  #waiting: Waiting | undefined;
+  #ended: ProcessEnded | undefined;
+  #output = '';
+  #signature: Signature | undefined;
+
+  /** Starts a process and loads the model. Throws Refusal, ProcessEnded or ProcessTimeout; then no process is left. */
+  static async start(path: string, options: ProcessOptions): Promise<ModelProcess> {
+    const started = new ModelProcess(options);
+    try {
+      const answer = await started.#ask({ kind: 'load', path, threads: options.threads }, options.loadTimeoutMs);
+      if (answer.kind !== 'loaded') throw new Error(`a load was answered with ${answer.kind}`);
+      started.#signature = answer.signature;
+      return started;
+    } catch (error) {
+      await started.end();
+      throw error;
+    }
+  }
+
+  private constructor(options: ProcessOptions) {
+    this.#options = options;
+    const { PATH, HOME, TMPDIR, LANG, TZ } = process.env;
+    this.#child = fork(entry, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      execArgv: [`--max-old-space-size=${HEAP_MB}`],
+      // A model needs no credentials.
+      env: { PATH, HOME, TMPDIR, LANG, TZ },
+    });
+    this.#child.on('message', (answer: Answer) => this.#settle(answer));
+    for (const stream of [this.#child.stdout, this.#child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        this.#output = (this.#output + text).slice(-OUTPUT_TAIL);
+      });
+    }
+    this.exited = new Promise((resolve) => {
+      const ended = (how: string): void => {
+        this.#ended ??= new ProcessEnded(how, this.#output);
+        resolve(this.#ended);
+        this.#take()?.reject(this.#ended);
+      };
+      // Not 'exit': what it printed last and answered last may still be on its way then.
+      this.#child.once('close', (code, signal) => ended(signal ? `ended by ${signal}` : `ended with code ${code}`));
+      this.#child.once('error', (error) => ended(`could not be started: ${error.message}`));
+    });
+  }
+
+  get pid(): number | undefined {
+    return this.#ended ? undefined : this.#child.pid;
+  }
+
+  get signature(): Signature {
+    if (this.#signature === undefined) throw new Error('asked for the signature of a model that is not loaded');
+    return this.#signature;
+  }
+
+  /** Runs the model. Throws Refusal, ProcessEnded or ProcessTimeout. A run cannot be stopped, only its process can. */
+  async run(feeds: Tensor[], outputs: string[]): Promise<Tensor[]> {
+    const { runTimeoutMs, maxOutputElements } = this.#options;
+    const answer = await this.#ask({ kind: 'run', feeds, outputs, maxElements: maxOutputElements }, runTimeoutMs);
+    if (answer.kind !== 'result') throw new Error(`a run was answered with ${answer.kind}`);
+    return answer.outputs;
+  }
+
+  /** Ends the process: at once when it is idle, by SIGKILL when a run holds it for more than a second. */
+  async end(): Promise<void> {
+    if (this.#ended) return;
+    if (this.#child.connected) this.#child.disconnect();
+    const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_TIMEOUT_MS);
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  async #ask(request: Request, timeoutMs: number): Promise<Answer> {
+    if (this.#ended) throw this.#ended;
+    if (this.#waiting) throw new Error('a model process takes one request at a time');
+    const timer = setTimeout(() => {
+      this.#take()?.reject(new ProcessTimeout(request.kind, timeoutMs));
+      this.#child.kill('SIGKILL');
+    }, timeoutMs);
+    try {
+      const answer = await new Promise<Answer>((resolve, reject) => {
+        this.#waiting = { resolve, reject };
+        // When sending fails the channel is closed, and the exit that follows says why.
+        this.#child.send(request, (error) => error && this.#child.kill('SIGKILL'));
+      });
+      if (answer.kind === 'failed') throw new Refusal(answer.reason, answer.message);
+      return answer;
+    } finally {
+      clearTimeout(timer);
+      this.#take();
+    }
+  }
+
+  #settle(answer: Answer): void {
+    this.#take()?.resolve(answer);
+  }
+
+  #take(): Waiting | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+}

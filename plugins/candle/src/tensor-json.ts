@@ -1,0 +1,121 @@
+import { BkgError } from '@bkg/sdk';
+import { datatypes, type Datatype, type Tensor, type TensorData } from './datatypes.ts';
+import { elementRules } from './elements.ts';
+
+/** A tensor of the Open Inference Protocol v2 in JSON. `data` is row-major, flat or nested like the shape. */
+export interface JsonTensor {
+  name: string;
+  datatype: Datatype;
+  shape: number[];
+  data: unknown[];
+}
+
+/** Elements converted before other work gets its turn: about a millisecond, so that the plugin stays responsive. */
+const SLICE = 32_768;
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+export const elementCount = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+
+/**
+ * Converts one JSON tensor to memory. Throws INVALID_PAYLOAD with a JSON pointer below `path` for a wrong number of
+ * elements, nesting that is not the shape, or an element that the datatype does not hold exactly enough.
+ */
+export async function decodeTensor(json: JsonTensor, path: string, signal: AbortSignal): Promise<Tensor> {
+  const { name, datatype, shape } = json;
+  const count = elementCount(shape);
+  const values = Array.isArray(json.data[0]) ? flatten(json, path) : json.data;
+  if (values.length !== count) {
+    const given = `${values.length} elements in data of ${JSON.stringify(name)}`;
+    throw invalid(`${path}/data`, `${given}, its shape [${shape.join(', ')}] needs ${count}`);
+  }
+  const { read, allowed } = elementRules[datatype];
+  const { target, data } = allocate(datatype, count);
+  for (let start = 0; start < count; start += SLICE) {
+    if (start > 0) await nextTurn();
+    signal.throwIfAborted();
+    const end = Math.min(start + SLICE, count);
+    for (let i = start; i < end; i++) {
+      const element = read(values[i]);
+      if (element === undefined) {
+        throw invalid(`${path}/data/${i}`, `${show(values[i])} is no ${datatype}: allowed is ${allowed}`);
+      }
+      target[i] = element;
+    }
+  }
+  return { name, datatype, shape, data };
+}
+
+/** Converts a tensor to JSON. Integers beyond ±(2^53 − 1) become decimal strings, NaN and infinities their names. */
+export async function encodeTensor({ name, datatype, shape, data }: Tensor, signal: AbortSignal): Promise<JsonTensor> {
+  const source = datatype === 'FP16' ? halves(data as Uint16Array) : data;
+  const write = writers[kindOf(datatype)];
+  const out = new Array<unknown>(source.length);
+  for (let start = 0; start < source.length; start += SLICE) {
+    if (start > 0) await nextTurn();
+    signal.throwIfAborted();
+    const end = Math.min(start + SLICE, source.length);
+    for (let i = start; i < end; i++) out[i] = write(source[i] as never);
+  }
+  return { name, datatype, shape, data: out };
+}
+
+const writers = {
+  bool: (value: number) => value !== 0,
+  integer: (value: number) => value,
+  big: (value: bigint) => {
+    const number = Number(value);
+    return Number.isSafeInteger(number) ? number : value.toString();
+  },
+  float: (value: number) => (Number.isFinite(value) ? value : String(value)),
+  text: (value: string) => value,
+};
+
+function kindOf(datatype: Datatype): keyof typeof writers {
+  if (datatype === 'BOOL') return 'bool';
+  if (datatype === 'BYTES') return 'text';
+  if (datatype.startsWith('FP')) return 'float';
+  return datatype.endsWith('INT64') ? 'big' : 'integer';
+}
+
+/** `target` takes the elements one by one, `data` is what the runtime gets; they share their memory. */
+function allocate(
+  datatype: Datatype,
+  count: number,
+): { target: { [index: number]: number | bigint | string }; data: TensorData } {
+  if (datatype === 'FP16') {
+    const target = new Float16Array(count);
+    return { target, data: new Uint16Array(target.buffer) };
+  }
+  const ArrayOfType = datatypes[datatype].array;
+  const data: TensorData = ArrayOfType === undefined ? new Array<string>(count) : new ArrayOfType(count);
+  return { target: data as { [index: number]: number | bigint | string }, data };
+}
+
+const halves = (bits: Uint16Array): Float16Array => new Float16Array(bits.buffer, bits.byteOffset, bits.length);
+
+function flatten({ data, shape, name }: JsonTensor, path: string): unknown[] {
+  const out: unknown[] = [];
+  const walk = (level: unknown, depth: number, at: string): void => {
+    if (depth === shape.length) {
+      out.push(level);
+      return;
+    }
+    const length = shape[depth]!;
+    if (!Array.isArray(level) || level.length !== length) {
+      const given = Array.isArray(level) ? `an array of ${level.length}` : show(level);
+      throw invalid(at, `${given} in data of ${JSON.stringify(name)}, its shape [${shape.join(', ')}] needs ${length} here`);
+    }
+    level.forEach((inner, i) => walk(inner, depth + 1, `${at}/${i}`));
+  };
+  walk(data, 0, `${path}/data`);
+  return out;
+}
+
+function show(value: unknown): string {
+  const text = JSON.stringify(value) ?? 'undefined';
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+const invalid = (path: string, message: string): BkgError =>
+  new BkgError('INVALID_PAYLOAD', `${path}: ${message}`, { errors: [{ path, message }] });
