@@ -81,6 +81,8 @@ function wrap(dir) {
     'here=$(cd "$(dirname "$(readlink -f "$0")")" && pwd)',
     `export LD_LIBRARY_PATH="${libraries.join(':')}"`,
     'export FONTCONFIG_FILE="$here/fonts.conf"',
+    // Fontconfig takes a folder beside its file for fonts only; its cache would land in the caller's folder.
+    'export XDG_CACHE_HOME="$here/cache"',
     'exec "$here/usr/lib/chromium/chromium" "$@"',
   ];
   writeFileSync(path.join(dir, 'chromium'), `${script.join('\n')}\n`, { mode: 0o755 });
@@ -90,7 +92,7 @@ function wrap(dir) {
     '<fontconfig>',
     '  <dir prefix="relative">usr/share/fonts</dir>',
     '  <dir>/usr/share/fonts</dir>',
-    '  <cachedir prefix="relative">font-cache</cachedir>',
+    '  <cachedir prefix="xdg">fontconfig</cachedir>',
     '</fontconfig>',
   ];
   writeFileSync(path.join(dir, 'fonts.conf'), `${fonts.join('\n')}\n`);

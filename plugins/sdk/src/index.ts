@@ -1,1 +1,13 @@
+/** For authors of plugins and of programs that call them. */
 export * from './protocol/index.ts';
+export * from './connection.ts';
+export * from './credentials.ts';
+export * from './define-plugin.ts';
+export * from './instance.ts';
+export type { InvocationContext } from './invocation.ts';
+export * from './launch.ts';
+export * from './logger.ts';
+export * from './problem.ts';
+export * from './run-plugin.ts';
+export * from './token.ts';
+export * from './validator.ts';

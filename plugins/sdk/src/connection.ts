@@ -1,0 +1,305 @@
+import type {
+  Msg,
+  MsgHdrs,
+  NatsConnection,
+  Payload,
+  Subscription,
+  SubscriptionOptions,
+} from '@nats-io/nats-core';
+import { headers as createHeaders, InvalidArgumentError } from '@nats-io/nats-core';
+import { connect as dial } from '@nats-io/transport-node';
+import type { Credentials } from './credentials.ts';
+import { delay } from './host/delay.ts';
+import { Inbox } from './inbox.ts';
+import type { Logger } from './logger.ts';
+import { BkgError } from './protocol/errors.ts';
+import { subjects } from './protocol/subjects.ts';
+
+export interface ConnectOptions {
+  /** `nats://127.0.0.1:43121`, one or the nodes of a cluster. */
+  servers: string[];
+  credentials: Credentials;
+  /** Shown in the server's list of connections. */
+  name: string;
+  /** The tokens after `_INBOX.`: replies to this connection arrive below them. */
+  identity: string[];
+  log: Logger;
+  /** Ends the wait for the first connection. */
+  signal?: AbortSignal;
+}
+
+export interface RequestOptions {
+  timeoutMs: number;
+  headers?: Record<string, string | undefined>;
+  signal?: AbortSignal;
+}
+
+export interface RequestManyOptions {
+  /** How long answers are collected. */
+  forMs: number;
+  /** Ends the collection early. */
+  most?: number;
+  signal?: AbortSignal;
+}
+
+/** Nobody listens to the subject of a request. */
+export class NoRespondersError extends BkgError {
+  override name = 'NoRespondersError';
+
+  constructor(subject: string) {
+    super('PLUGIN_UNAVAILABLE', `Nobody answers ${subject}.`);
+  }
+}
+
+const dialTimeoutMs = 2_000;
+const firstDialEveryMs = 500;
+const closeTimeoutMs = 2_000;
+/** Replies kept while the broker is away; nats.js itself would keep everything, until the memory is gone. */
+const keptRepliesBytes = 8 * 1024 * 1024;
+
+/**
+ * Connects, and goes on trying until it succeeds or `signal` aborts; afterwards reconnects for ever.
+ * @throws the reason of `signal`
+ */
+export async function connect(options: ConnectOptions): Promise<Connection> {
+  const { servers, credentials, name, log, signal } = options;
+  for (let attempt = 0; ; attempt += 1) {
+    signal?.throwIfAborted();
+    try {
+      const nats = await dial({
+        servers,
+        user: credentials.user,
+        pass: credentials.password,
+        name,
+        inboxPrefix: subjects.inbox(...options.identity),
+        timeout: dialTimeoutMs,
+        maxReconnectAttempts: -1,
+        reconnectTimeWait: 100,
+        reconnectJitter: 400,
+        pingInterval: 10_000,
+        maxPingOut: 2,
+        // Otherwise nats.js gives up for ever after two refusals, one restart of an authentication service.
+        ignoreAuthErrorAbort: true,
+      });
+      return new Connection(nats, options);
+    } catch (error) {
+      // Once is a broker that is just starting; from then on somebody wants to know.
+      if (attempt % 10 === 4) log.warn({ servers, error }, 'the broker cannot be reached; trying again');
+      await delay(firstDialEveryMs, signal);
+    }
+  }
+}
+
+/** A connection to the broker with what bkg promises of it: no wait without an end, nothing buffered without a bound. */
+export class Connection {
+  /** For subscriptions, JetStream and KV. */
+  readonly nats: NatsConnection;
+  readonly #log: Logger;
+  readonly #inbox: Inbox;
+  readonly #listeners = new Set<(connected: boolean) => void>();
+  #connected = true;
+  #droppedEvents = 0;
+  #keptBytes = 0;
+
+  constructor(nats: NatsConnection, { identity, log }: Pick<ConnectOptions, 'identity' | 'log'>) {
+    this.nats = nats;
+    this.#log = log;
+    this.#inbox = new Inbox(
+      nats,
+      `${subjects.inbox(...identity)}.${crypto.randomUUID().replaceAll('-', '')}`,
+    );
+    void this.#watch();
+  }
+
+  get connected(): boolean {
+    return this.#connected && !this.nats.isClosed();
+  }
+
+  /** Events that were not published because the broker was away. */
+  get droppedEvents(): number {
+    return this.#droppedEvents;
+  }
+
+  /** The largest message the broker takes, headers included. */
+  get maxPayloadBytes(): number {
+    return this.nats.info?.max_payload ?? 1024 * 1024;
+  }
+
+  /** @returns ends the subscription to changes */
+  onStatus(listener: (connected: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  subscribe(subject: string, options: SubscriptionOptions): Subscription {
+    return this.nats.subscribe(subject, options);
+  }
+
+  /**
+   * One request, one reply. A failed reply is returned like any other: look with `problemOfMsg`.
+   * @throws NoRespondersError; BkgError PLUGIN_UNAVAILABLE at once while the broker is away, DEADLINE_EXCEEDED,
+   *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE
+   */
+  request(subject: string, data: Payload, { timeoutMs, headers, signal }: RequestOptions): Promise<Msg> {
+    return new Promise((resolve, reject) => {
+      this.#assertConnected();
+      if (signal?.aborted) throw cancelled(subject);
+      const end = (settle: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        leave();
+        settle();
+      };
+      const abort = (): void => end(() => reject(cancelled(subject)));
+      const timer = setTimeout(() => end(() => reject(late(subject, timeoutMs))), timeoutMs);
+      const { reply, leave } = this.#inbox.open((msg) =>
+        end(() => (isNoResponders(msg) ? reject(new NoRespondersError(subject)) : resolve(msg))),
+      );
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        this.#publish(subject, data, reply, headers);
+      } catch (error) {
+        end(() => reject(error));
+      }
+    });
+  }
+
+  /** Collects the replies of everybody who listens; none when nobody does. @throws what `request` throws, but for a missing reply */
+  requestMany(subject: string, data: Payload, options: RequestManyOptions): Promise<Msg[]> {
+    const { forMs, most = Infinity, signal } = options;
+    return new Promise((resolve, reject) => {
+      this.#assertConnected();
+      if (signal?.aborted) throw cancelled(subject);
+      const replies: Msg[] = [];
+      const end = (settle: () => void): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        leave();
+        settle();
+      };
+      const finish = (): void => end(() => resolve(replies));
+      const abort = (): void => end(() => reject(cancelled(subject)));
+      const timer = setTimeout(finish, forMs);
+      const { reply, leave } = this.#inbox.open((msg) => {
+        if (isNoResponders(msg)) return finish();
+        replies.push(msg);
+        if (replies.length >= most) finish();
+      });
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        this.#publish(subject, data, reply);
+      } catch (error) {
+        end(() => reject(error));
+      }
+    });
+  }
+
+  /** Publishes what nobody waits for. @returns false when the broker is away: then it is dropped and counted */
+  publish(subject: string, data: Payload, headers?: Record<string, string | undefined>): boolean {
+    if (!this.connected) {
+      this.#droppedEvents += 1;
+      return false;
+    }
+    this.#publish(subject, data, undefined, headers);
+    return true;
+  }
+
+  /**
+   * Answers a request. While the broker is away a bounded share of replies is kept for its return.
+   * @returns false when the reply was dropped: there is no reply subject, or too much is kept already
+   * @throws BkgError PAYLOAD_TOO_LARGE
+   */
+  respond(msg: Msg, data: Payload, headers?: Record<string, string | undefined>): boolean {
+    if (!msg.reply || this.nats.isClosed()) return false;
+    if (!this.connected) {
+      const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+      if (this.#keptBytes + bytes > keptRepliesBytes) {
+        this.#log.error(
+          { subject: msg.subject },
+          'a reply was dropped: the broker is away and too many are waiting',
+        );
+        return false;
+      }
+      this.#keptBytes += bytes;
+    }
+    this.#publish(msg.reply, data, undefined, headers);
+    return true;
+  }
+
+  /** Sends what is under way, waiting at most two seconds for it, and closes. */
+  async close(): Promise<void> {
+    if (this.nats.isClosed()) return;
+    if (this.connected) await Promise.race([this.nats.flush(), delay(closeTimeoutMs)]);
+    this.#inbox.close();
+    await this.nats.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  #publish(
+    subject: string,
+    data: Payload,
+    reply?: string,
+    headers?: Record<string, string | undefined>,
+  ): void {
+    try {
+      this.nats.publish(subject, data, {
+        ...(reply && { reply }),
+        ...(headers && { headers: encodeHeaders(headers) }),
+      });
+    } catch (error) {
+      if (!(error instanceof InvalidArgumentError) || !error.message.includes('max_payload')) throw error;
+      const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+      throw new BkgError(
+        'PAYLOAD_TOO_LARGE',
+        `${bytes} bytes were given, the broker takes ${this.maxPayloadBytes} with headers: send less, or raise max_payload of nats-server.`,
+        { cause: error },
+      );
+    }
+  }
+
+  #assertConnected(): void {
+    if (!this.connected)
+      throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+  }
+
+  async #watch(): Promise<void> {
+    for await (const status of this.nats.status()) {
+      if (status.type === 'disconnect') this.#change(false, status.server);
+      else if (status.type === 'reconnect') this.#change(true, status.server);
+      else if (status.type === 'error')
+        this.#log.error({ error: status.error }, 'the broker refused something');
+    }
+  }
+
+  #change(connected: boolean, server: string): void {
+    this.#connected = connected;
+    if (connected) this.#keptBytes = 0;
+    this.#log.warn({ server }, connected ? 'the broker is back' : 'the broker is away');
+    for (const listener of this.#listeners) listener(connected);
+  }
+}
+
+function encodeHeaders(values: Record<string, string | undefined>): MsgHdrs {
+  const encoded = createHeaders();
+  for (const name in values) {
+    const value = values[name];
+    if (value !== undefined) encoded.set(name, value);
+  }
+  return encoded;
+}
+
+/** The server's own word that no subscription takes the subject. */
+function isNoResponders(msg: Msg): boolean {
+  return msg.data.length === 0 && msg.headers?.code === 503;
+}
+
+function late(subject: string, timeoutMs: number): BkgError {
+  return new BkgError('DEADLINE_EXCEEDED', `No answer on ${subject} within ${timeoutMs} ms.`);
+}
+
+function cancelled(subject: string): BkgError {
+  return new BkgError('CANCELLED', `The request to ${subject} was cancelled.`);
+}

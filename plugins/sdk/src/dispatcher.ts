@@ -1,0 +1,287 @@
+import type { Msg, Payload } from '@nats-io/nats-core';
+import type { Connection } from './connection.ts';
+import type { Capability, PluginDefinition } from './define-plugin.ts';
+import { Invocation } from './invocation.ts';
+import type { Logger } from './logger.ts';
+import { decodeJson, problemReply } from './problem.ts';
+import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
+import type { PayloadError, Problem } from './protocol/errors.ts';
+import { headerNames, isJsonContentType } from './protocol/headers.ts';
+import { isSubjectToken } from './protocol/names.ts';
+import type { PluginConfig } from './protocol/plugin.ts';
+import { capabilityOf, inboxRoot } from './protocol/subjects.ts';
+import { Slots } from './slots.ts';
+import { Statistics } from './statistics.ts';
+import { shortToken } from './token.ts';
+import { createValidator } from './validator.ts';
+import type { Validator } from './validator.ts';
+
+export interface DispatcherOptions {
+  plugin: PluginDefinition;
+  config: PluginConfig;
+  connection: Connection;
+  log: Logger;
+}
+
+interface Endpoint {
+  capability: Capability;
+  validateInput: Validator;
+  validateOutput: Validator;
+}
+
+/**
+ * Takes requests to the invoke subjects to their one answer:
+ *
+ *   request ─► headers ─► registered ─► slot ─► decoded ─► validated ─► HANDLER ─► validated ─► reply ─► measured
+ *                │ 400     │ 404 409     │ 429    │ 400       │ 400        │ own     │ INVALID_OUTPUT
+ *                                        └────────┴───────────┴────────────┴─ deadline 504, cancel 499: at any time
+ */
+export class Dispatcher {
+  readonly statistics: Statistics;
+  readonly #plugin: PluginDefinition;
+  readonly #connection: Connection;
+  readonly #log: Logger;
+  readonly #timeoutMs: number;
+  readonly #endpoints: Map<string, Endpoint>;
+  readonly #slots: Slots;
+  /** From the arrival of a request until its answer is published. */
+  readonly #inFlight = new Map<string, Invocation>();
+  /** Handlers go on after their answer was due; a drain waits for them too. */
+  readonly #running = new Set<Promise<void>>();
+
+  constructor({ plugin, config, connection, log }: DispatcherOptions) {
+    this.#plugin = plugin;
+    this.#connection = connection;
+    this.#log = log;
+    this.#timeoutMs = config.resources.timeout_secs * 1_000;
+    this.#slots = new Slots({
+      maxConcurrency: config.limits.max_concurrency,
+      maxQueue: config.limits.max_queue,
+    });
+    this.#endpoints = new Map(
+      Object.entries(plugin.capabilities).map(([id, one]) => [
+        id,
+        {
+          capability: one,
+          validateInput: createValidator(one.input as Record<string, unknown>),
+          validateOutput: createValidator(one.output as Record<string, unknown>),
+        },
+      ]),
+    );
+    this.statistics = new Statistics([...this.#endpoints.keys()]);
+  }
+
+  get inFlight(): number {
+    return this.#inFlight.size;
+  }
+
+  get queued(): number {
+    return this.#slots.queued;
+  }
+
+  /** Whether this instance holds the invocation: it has arrived, and its answer is not published yet. */
+  holds(invocationId: string): boolean {
+    return this.#inFlight.has(invocationId);
+  }
+
+  cancel(invocationId: string): void {
+    this.#inFlight
+      .get(invocationId)
+      ?.abort(new BkgError('CANCELLED', `The invocation ${shortToken(invocationId)} was cancelled.`));
+  }
+
+  /** Answers everything that is still waiting, with this failure. */
+  abortAll(reason: BkgError): void {
+    for (const invocation of this.#inFlight.values()) invocation.abort(reason);
+  }
+
+  /** Resolves when no handler runs and every answer is published. */
+  async settled(): Promise<void> {
+    while (this.#running.size > 0) await Promise.all(this.#running);
+  }
+
+  /** Takes one message of an invoke subject. */
+  accept(msg: Msg): void {
+    // The reply subject is the caller's choice, and the plugin would publish to whatever it names.
+    if (msg.reply && !msg.reply.startsWith(inboxRoot)) {
+      this.#log.warn({ reply: msg.reply }, `refused a request whose reply subject is not under ${inboxRoot}`);
+      return;
+    }
+    const work = this.#answer(msg).finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  async #answer(msg: Msg): Promise<void> {
+    const named = capabilityOf(msg.subject);
+    const invocation = new Invocation({
+      msg,
+      // Until the body is read, which comes later: it may be large.
+      capability: named ?? '',
+      timeoutMs: this.#timeoutMs,
+      connection: this.#connection,
+      log: this.#log,
+    });
+    if (this.#inFlight.has(invocation.invocationId)) {
+      invocation.close();
+      return this.#fail(invocation, conflict(invocation.invocationId));
+    }
+    this.#inFlight.set(invocation.invocationId, invocation);
+    try {
+      assertHeaders(msg);
+      if (named !== undefined) this.#endpointOf(named);
+      await this.#slots.take(invocation.ended);
+      await this.#run(invocation, named);
+    } catch (error) {
+      this.#fail(invocation, error);
+    } finally {
+      invocation.close();
+      this.#inFlight.delete(invocation.invocationId);
+    }
+  }
+
+  /** With a slot: it is given back when the handler has ended, which may be after the answer. */
+  async #run(invocation: Invocation, named: string | undefined): Promise<void> {
+    let handled: Promise<unknown> | undefined;
+    try {
+      const { id, payload } =
+        named === undefined
+          ? this.#readEnvelope(invocation.msg)
+          : { id: named, payload: decodeJson(invocation.msg.data) };
+      invocation.capability = id;
+      const { capability, validateInput, validateOutput } = this.#endpointOf(id);
+      const errors = validateInput(payload, invocation.msg.data.length);
+      if (errors.length > 0) throw invalidPayload(errors);
+      invocation.signal.throwIfAborted();
+      handled = Promise.resolve(capability.handler(payload as never, invocation));
+      const output = await Promise.race([handled, invocation.ended]);
+      const text = JSON.stringify(output);
+      const wrong =
+        text === undefined
+          ? [{ path: '', message: 'is no JSON value' }]
+          : validateOutput(output, text.length);
+      if (wrong.length > 0) throw invalidOutput(id, wrong);
+      this.#succeed(invocation, text);
+    } finally {
+      if (handled) {
+        const left = handled.then(
+          () => this.#slots.give(),
+          (error: unknown) => {
+            this.#slots.give();
+            // When the answer was due earlier, nobody else hears of this failure.
+            if (invocation.signal.aborted && error !== invocation.signal.reason) {
+              invocation.log.debug({ error }, 'the handler failed after its answer was due');
+            }
+          },
+        );
+        const work = left.finally(() => this.#running.delete(work));
+        this.#running.add(work);
+      } else this.#slots.give();
+    }
+  }
+
+  #succeed(invocation: Invocation, text: string): void {
+    this.#reply(invocation, text);
+    this.statistics.count(invocation.capability, performance.now() - invocation.receivedAt);
+  }
+
+  #fail(invocation: Invocation, error: unknown): void {
+    const problem = this.#problemOf(invocation, error);
+    const { data, headers } = problemReply(problem);
+    this.#reply(invocation, data, headers);
+    const durationMs = performance.now() - invocation.receivedAt;
+    this.statistics.count(invocation.capability, durationMs, `${problem.code}: ${problem.detail}`);
+    const level = problem.status >= 500 ? 'warn' : 'debug';
+    invocation.log[level]({ code: problem.code, duration_ms: Math.round(durationMs) }, problem.detail);
+  }
+
+  #reply(invocation: Invocation, data: Payload, headers?: Record<string, string>): void {
+    const { msg } = invocation;
+    // A message without a reply subject is carried out like any other; its sender does not want to know.
+    if (msg.reply && !this.#connection.respond(msg, data, headers))
+      invocation.log.error('the reply was lost');
+  }
+
+  /** The failure as the caller is told of it; what nobody foresaw goes to the log and not to the caller. */
+  #problemOf(invocation: Invocation, error: unknown): Problem {
+    if (error instanceof BkgError) return error.problem;
+    const declared =
+      error instanceof PluginError
+        ? this.#endpoints.get(invocation.capability)?.capability.errors?.[error.code]
+        : undefined;
+    if (declared && error instanceof PluginError) {
+      return problemOf(error.code, declared, error.message, error.errors);
+    }
+    invocation.log.error({ error }, 'the handler failed');
+    const where = `${this.#plugin.id} failed in ${invocation.capability}`;
+    const detail = `${where}; its log says why, at invocation ${shortToken(invocation.invocationId)}.`;
+    return problemOf('INTERNAL', errorTable.INTERNAL, detail);
+  }
+
+  #endpointOf(capability: string): Endpoint {
+    const endpoint = this.#endpoints.get(capability);
+    if (endpoint) return endpoint;
+    const known = [...this.#endpoints.keys()].join(', ');
+    throw new BkgError(
+      'CAPABILITY_NOT_FOUND',
+      `${this.#plugin.id} has no capability "${capability.slice(0, 64)}"; it has ${known}.`,
+    );
+  }
+
+  /** The body of `plugin.<id>.invoke`. */
+  #readEnvelope(msg: Msg): { id: string; payload: unknown } {
+    const body = decodeJson(msg.data) as { capability?: unknown; payload?: unknown } | null;
+    const id = body?.capability;
+    if (typeof id !== 'string') {
+      throw invalidPayload([
+        {
+          path: '/capability',
+          message: 'must be the id of a capability, beside "payload"; or name it in the subject',
+        },
+      ]);
+    }
+    return { id, payload: body?.payload ?? {} };
+  }
+}
+
+function assertHeaders(msg: Msg): void {
+  const contentType = msg.headers?.get(headerNames.contentType);
+  if (!isJsonContentType(contentType)) {
+    throw new BkgError(
+      'INVALID_PAYLOAD',
+      `The content type ${contentType} was given; allowed is application/json.`,
+    );
+  }
+  const invocationId = msg.headers?.get(headerNames.invocationId);
+  if (invocationId && !isSubjectToken(invocationId)) {
+    throw invalidHeader(
+      headerNames.invocationId,
+      invocationId,
+      'up to 128 characters of A-Z, a-z, 0-9, "_" and "-"',
+    );
+  }
+  const timeoutMs = msg.headers?.get(headerNames.timeoutMs);
+  if (timeoutMs && !/^\d{1,9}$/.test(timeoutMs)) {
+    throw invalidHeader(headerNames.timeoutMs, timeoutMs, 'whole milliseconds');
+  }
+}
+
+function invalidHeader(name: string, given: string, allowed: string): BkgError {
+  return new BkgError(
+    'INVALID_PAYLOAD',
+    `The header ${name} is "${given.slice(0, 128)}"; it takes ${allowed}.`,
+  );
+}
+
+function invalidPayload(errors: PayloadError[]): BkgError {
+  const list = errors.map(({ path, message }) => `${path || 'the payload'} ${message}`).join('; ');
+  return new BkgError('INVALID_PAYLOAD', `The payload does not fit: ${list}.`, { errors });
+}
+
+function invalidOutput(capability: string, errors: PayloadError[]): BkgError {
+  const list = errors.map(({ path, message }) => `${path || 'it'} ${message}`).join('; ');
+  return new BkgError('INVALID_OUTPUT', `The result of ${capability} breaks its own schema: ${list}.`);
+}
+
+function conflict(invocationId: string): BkgError {
+  return new BkgError('CONFLICT', `The invocation ${shortToken(invocationId)} is already running here.`);
+}

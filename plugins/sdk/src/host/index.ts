@@ -1,0 +1,8 @@
+/** What bkg's own programs need of the machine they run on. */
+export * from './backoff.ts';
+export * from './delay.ts';
+export * from './home.ts';
+export * from './process-identity.ts';
+export * from './service-settings.ts';
+export * from './stop-signal.ts';
+export * from './whole-file.ts';

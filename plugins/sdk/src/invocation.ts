@@ -1,0 +1,139 @@
+import type { Msg } from '@nats-io/nats-core';
+import type { Connection } from './connection.ts';
+import type { Logger } from './logger.ts';
+import { decodeJson, problemOfMsg } from './problem.ts';
+import { BkgError } from './protocol/errors.ts';
+import { headerNames } from './protocol/headers.ts';
+import { subjects } from './protocol/subjects.ts';
+import { createToken, shortToken } from './token.ts';
+import { traceIdOf } from './trace.ts';
+
+/** What a handler gets besides its input. */
+export interface InvocationContext {
+  /** 128 bits chosen by the caller or the runtime; a secret of the caller, logs show its beginning. */
+  readonly invocationId: string;
+  readonly capability: string;
+  /** Aborts at the deadline, when the caller cancels, and when a drain has used up its grace period. */
+  readonly signal: AbortSignal;
+  /** When the answer becomes useless, in ms since the epoch. */
+  readonly deadlineAt: number;
+  readonly remainingMs: () => number;
+  /** Its lines carry the invocation and the trace. */
+  readonly log: Logger;
+  /** A header of the request. */
+  readonly header: (name: string) => string | undefined;
+  /**
+   * Invokes a capability of another plugin, in the same trace, within the time that is left, and cancelled with this
+   * invocation.
+   * @throws BkgError with the code that the other plugin failed with
+   */
+  readonly invoke: (pluginId: string, capability: string, payload: unknown) => Promise<unknown>;
+}
+
+export interface InvocationOptions {
+  msg: Msg;
+  capability: string;
+  /** Default and ceiling of the time for an answer. */
+  timeoutMs: number;
+  connection: Connection;
+  log: Logger;
+}
+
+/**
+ * One request from its arrival to its one answer. `ended` rejects when the answer is due before the handler has one:
+ * at the deadline and when it is cancelled.
+ */
+export class Invocation implements InvocationContext {
+  readonly invocationId: string;
+  /** Set once more when it was named in the body. */
+  capability: string;
+  readonly msg: Msg;
+  readonly deadlineAt: number;
+  readonly receivedAt = performance.now();
+  readonly #controller = new AbortController();
+  readonly #connection: Connection;
+  readonly #parentLog: Logger;
+  readonly #ended = Promise.withResolvers<never>();
+  readonly #timer: NodeJS.Timeout;
+  #log: Logger | undefined;
+
+  constructor({ msg, capability, timeoutMs, connection, log }: InvocationOptions) {
+    this.msg = msg;
+    this.capability = capability;
+    this.#connection = connection;
+    this.#parentLog = log;
+    this.invocationId = msg.headers?.get(headerNames.invocationId) || createToken();
+    const givenMs = Number(msg.headers?.get(headerNames.timeoutMs) || timeoutMs);
+    const budgetMs = givenMs >= 0 ? Math.min(givenMs, timeoutMs) : timeoutMs;
+    this.deadlineAt = Date.now() + budgetMs;
+    this.#timer = setTimeout(() => {
+      this.abort(new BkgError('DEADLINE_EXCEEDED', `${capability} did not answer within ${budgetMs} ms.`));
+    }, budgetMs);
+    // Whoever awaits it sees the rejection; when nobody does any more, it is of no interest.
+    this.#ended.promise.catch(() => undefined);
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get ended(): Promise<never> {
+    return this.#ended.promise;
+  }
+
+  get log(): Logger {
+    const traceId = traceIdOf(this.header(headerNames.traceparent));
+    this.#log ??= this.#parentLog.child({
+      capability: this.capability,
+      invocation_id: shortToken(this.invocationId),
+      ...(traceId && { trace_id: traceId }),
+    });
+    return this.#log;
+  }
+
+  /** Bound, because handlers take it out of the context. */
+  readonly remainingMs = (): number => Math.max(0, this.deadlineAt - Date.now());
+
+  readonly header = (name: string): string | undefined => this.msg.headers?.get(name) || undefined;
+
+  readonly invoke = async (pluginId: string, capability: string, payload: unknown): Promise<unknown> => {
+    const invocationId = createToken();
+    const timeoutMs = this.remainingMs();
+    const cancel = (): void => {
+      this.#connection.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
+    };
+    this.signal.addEventListener('abort', cancel, { once: true });
+    try {
+      const reply = await this.#connection.request(
+        subjects.invokeCapability(pluginId, capability),
+        JSON.stringify(payload ?? {}),
+        {
+          timeoutMs,
+          signal: this.signal,
+          headers: {
+            [headerNames.invocationId]: invocationId,
+            [headerNames.timeoutMs]: String(timeoutMs),
+            [headerNames.traceparent]: this.header(headerNames.traceparent),
+            [headerNames.tracestate]: this.header(headerNames.tracestate),
+          },
+        },
+      );
+      const problem = problemOfMsg(reply);
+      if (problem) throw BkgError.from(problem);
+      return decodeJson(reply.data);
+    } finally {
+      this.signal.removeEventListener('abort', cancel);
+    }
+  };
+
+  /** Makes the answer due now, with this failure. */
+  abort(reason: BkgError): void {
+    this.#controller.abort(reason);
+    this.#ended.reject(reason);
+  }
+
+  /** To be called when the answer is on its way: there is nothing to wait for any more. */
+  close(): void {
+    clearTimeout(this.#timer);
+  }
+}

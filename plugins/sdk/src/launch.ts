@@ -1,0 +1,86 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { nuid } from '@nats-io/nats-core';
+import { readCredentials } from './credentials.ts';
+import type { Credentials } from './credentials.ts';
+import { parseServers } from './host/service-settings.ts';
+import { isSubjectToken } from './protocol/names.ts';
+import { configDefaults } from './protocol/plugin.ts';
+import type { PluginConfig } from './protocol/plugin.ts';
+
+/** What a plugin is started with. */
+export interface Launch {
+  instance: string;
+  /** Started by a supervisor, which captures what it prints. */
+  managed: boolean;
+  servers: string[];
+  credentials: Credentials;
+  config: PluginConfig;
+  /** The plugin's own folder, shared by its instances. */
+  dataDir: string;
+  /** BKG_HOME; undefined for a plugin that does not run beside a mesh's data. */
+  home?: string;
+}
+
+/**
+ * Reads the launch contract from the environment. A plugin that nobody manages needs `BKG_NATS_URL` and
+ * `BKG_CREDENTIALS_FILE` only; it gets an instance id of its own and the default configuration.
+ * @throws Error that lists everything that is missing or wrong
+ */
+export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.env): Launch {
+  const problems: string[] = [];
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      problems.push((error as Error).message);
+      return undefined;
+    }
+  };
+  if (env['BKG_PLUGIN_ID'] && env['BKG_PLUGIN_ID'] !== pluginId) {
+    problems.push(`BKG_PLUGIN_ID is ${env['BKG_PLUGIN_ID']}, but this program is the plugin ${pluginId}.`);
+  }
+  const servers = parseServers(env['BKG_NATS_URL']);
+  if (servers.length === 0)
+    problems.push('BKG_NATS_URL is not set: the broker, such as nats://127.0.0.1:43121.');
+  const file = env['BKG_CREDENTIALS_FILE'];
+  if (!file)
+    problems.push('BKG_CREDENTIALS_FILE is not set: JSON with "user" and "password" for the broker.');
+  const credentials = file ? attempt(() => readCredentials(file)) : undefined;
+  const config = attempt(() => readConfig(pluginId, env['BKG_CONFIG_FILE']));
+  const instance = env['BKG_INSTANCE_ID'] ?? nuid.next();
+  if (!isSubjectToken(instance))
+    problems.push(`BKG_INSTANCE_ID is "${instance}", which is no subject token.`);
+  if (!credentials || !config || problems.length > 0) {
+    throw new Error(`${pluginId} cannot start:\n${problems.map((line) => `- ${line}`).join('\n')}`);
+  }
+  const home = env['BKG_HOME'];
+  return {
+    instance,
+    managed: env['BKG_INSTANCE_ID'] !== undefined,
+    servers,
+    credentials,
+    config,
+    dataDir: path.resolve(env['BKG_DATA_DIR'] ?? path.join(home ?? '.bkg', 'data', pluginId)),
+    ...(home && { home: path.resolve(home) }),
+  };
+}
+
+function readConfig(id: string, file: string | undefined): PluginConfig {
+  const defaults: PluginConfig = { id, ...configDefaults };
+  if (!file) return defaults;
+  let given: Partial<PluginConfig>;
+  try {
+    given = JSON.parse(readFileSync(file, 'utf8')) as Partial<PluginConfig>;
+  } catch (error) {
+    throw new Error(`BKG_CONFIG_FILE ${file} is not readable JSON: ${(error as Error).message}.`, {
+      cause: error,
+    });
+  }
+  return {
+    ...defaults,
+    ...given,
+    resources: { ...defaults.resources, ...given.resources },
+    limits: { ...defaults.limits, ...given.limits },
+  };
+}

@@ -1,0 +1,164 @@
+/** NestJS over the subjects of bkg: plain JSON bodies and headers, no envelope that only Nest understands. */
+import { BaseRpcContext, Server } from '@nestjs/microservices';
+import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
+import { Catch } from '@nestjs/common';
+import type { RpcExceptionFilter } from '@nestjs/common';
+import type { Msg, Subscription } from '@nats-io/nats-core';
+import { defaultIfEmpty, lastValueFrom, throwError } from 'rxjs';
+import type { Observable } from 'rxjs';
+import type { Connection } from './connection.ts';
+import type { Logger } from './logger.ts';
+import { decodeJson, problemOfError, problemReply } from './problem.ts';
+import { BkgError } from './protocol/errors.ts';
+import { headerNames } from './protocol/headers.ts';
+import { inboxRoot } from './protocol/subjects.ts';
+
+/** What `@Ctx()` gives a handler. */
+export class BkgContext extends BaseRpcContext<[Msg, AbortSignal]> {
+  get subject(): string {
+    return this.args[0].subject;
+  }
+
+  /** Aborts at the caller's deadline and when the server closes. */
+  get signal(): AbortSignal {
+    return this.args[1];
+  }
+
+  header(name: string): string | undefined {
+    return this.args[0].headers?.get(name) || undefined;
+  }
+}
+
+export interface BkgServerOptions {
+  /** Stays open when the server closes: it is the owner's. */
+  connection: Connection;
+  log: Logger;
+  /** Requests of one subject go to one member of this group. @default every server answers */
+  queue?: string;
+  /** Default and ceiling of the time for an answer. */
+  timeoutMs: number;
+  /** Requests that are worked on at the same time; one more is answered BUSY. @default 1000 */
+  maxConcurrency?: number;
+}
+
+/** Each `@MessagePattern('<subject>')`, wildcards included, becomes one subscription; `@EventPattern` has no reply. */
+export class BkgServer extends Server implements CustomTransportStrategy {
+  readonly #options: BkgServerOptions;
+  readonly #closing = new AbortController();
+  readonly #running = new Set<Promise<void>>();
+  #subscriptions: Subscription[] = [];
+
+  constructor(options: BkgServerOptions) {
+    super();
+    this.#options = options;
+  }
+
+  listen(callback: () => void): void {
+    const { connection, queue } = this.#options;
+    this.#subscriptions = [...this.messageHandlers].map(([pattern, handler]) =>
+      connection.subscribe(pattern, {
+        ...(queue && { queue }),
+        callback: (error, msg) => {
+          if (!error) this.#accept(msg, handler);
+        },
+      }),
+    );
+    // The broker must know the subscriptions before anybody is told that we listen.
+    connection.nats.flush().then(callback, (error: unknown) => {
+      this.#options.log.error({ error }, 'the subscriptions did not reach the broker');
+    });
+  }
+
+  /** Takes no new message and waits for those it has. */
+  async close(): Promise<void> {
+    // Draining asks the broker, which would be waited for until it is back.
+    if (this.#options.connection.connected) await Promise.all(this.#subscriptions.map((one) => one.drain()));
+    else for (const one of this.#subscriptions) one.unsubscribe();
+    this.#closing.abort(new BkgError('PLUGIN_UNAVAILABLE', 'This program is ending; try again.'));
+    await Promise.all(this.#running);
+  }
+
+  override on(): void {
+    throw new Error('BkgServer has no events of its own: listen to Connection.onStatus.');
+  }
+
+  override unwrap<T>(): T {
+    return this.#options.connection.nats as T;
+  }
+
+  #accept(msg: Msg, handler: MessageHandler): void {
+    // Who may send a request would otherwise make us publish to any subject by naming it as the reply's.
+    if (msg.reply && !msg.reply.startsWith(inboxRoot)) {
+      this.#options.log.warn(
+        { reply: msg.reply },
+        `refused a request whose reply subject is not under ${inboxRoot}`,
+      );
+      return;
+    }
+    const work = this.#answer(msg, handler).finally(() => this.#running.delete(work));
+    this.#running.add(work);
+  }
+
+  async #answer(msg: Msg, handler: MessageHandler): Promise<void> {
+    const { connection, log, maxConcurrency = 1_000 } = this.#options;
+    const deadline = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, deadline.signal]);
+    const timeoutMs = this.#timeoutMsOf(msg);
+    const timer = setTimeout(() => {
+      deadline.abort(
+        new BkgError('DEADLINE_EXCEEDED', `${msg.subject} did not answer within ${timeoutMs} ms.`),
+      );
+    }, timeoutMs);
+    try {
+      if (this.#running.size >= maxConcurrency) {
+        throw new BkgError(
+          'BUSY',
+          `${maxConcurrency} requests are worked on, which is the limit: try again shortly.`,
+        );
+      }
+      const payload = msg.data.length > 0 ? decodeJson(msg.data) : undefined;
+      const result = await Promise.race([
+        this.#handle(handler, payload, new BkgContext([msg, signal])),
+        rejectWhenAborted(signal),
+      ]);
+      if (msg.reply) connection.respond(msg, JSON.stringify(result ?? null));
+    } catch (error) {
+      if (!(error instanceof BkgError)) log.error({ error, subject: msg.subject }, 'a handler failed');
+      const { data, headers } = problemReply(problemOfError(error));
+      if (msg.reply) connection.respond(msg, data, headers);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  async #handle(handler: MessageHandler, payload: unknown, context: BkgContext): Promise<unknown> {
+    const result = this.transformToObservable(await handler(payload, context)) as Observable<unknown>;
+    return lastValueFrom(result.pipe(defaultIfEmpty(undefined)));
+  }
+
+  #timeoutMsOf(msg: Msg): number {
+    const given = Number(msg.headers?.get(headerNames.timeoutMs) || this.#options.timeoutMs);
+    return given >= 0 ? Math.min(given, this.#options.timeoutMs) : this.#options.timeoutMs;
+  }
+}
+
+/**
+ * Lets errors through to BkgServer as they are; Nest's own filter replaces everything it does not know.
+ * For `app.useGlobalFilters(new BkgExceptionFilter())`.
+ */
+export class BkgExceptionFilter implements RpcExceptionFilter {
+  catch(error: unknown): Observable<never> {
+    return throwError(() => error);
+  }
+}
+// The decorator as a call: the SDK's sources run without a compiler's help.
+Catch()(BkgExceptionFilter);
+
+function rejectWhenAborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- the reason is the BkgError set above
+    const abort = (): void => reject(signal.reason);
+    if (signal.aborted) abort();
+    else signal.addEventListener('abort', abort, { once: true });
+  });
+}

@@ -1,0 +1,81 @@
+import type { Msg, Payload } from '@nats-io/nats-core';
+import { BkgError, errorTable, isProblem, problemOf } from './protocol/errors.ts';
+import type { ErrorCode, Problem } from './protocol/errors.ts';
+import { headerNames, problemContentType } from './protocol/headers.ts';
+
+const headerTextMost = 200;
+
+/** The problem object a failed reply carries, or undefined for a success. The headers decide, not the body. */
+export function problemOfMsg(msg: Msg): Problem | undefined {
+  const number = msg.headers?.get(headerNames.errorCode);
+  if (!number) return undefined;
+  const body = bodyOf(msg);
+  if (isProblem(body)) return body;
+  // A plugin without the SDK: ADR-32's two headers are all it says.
+  const status = /^[1-5]\d\d$/.test(number) ? Number(number) : 500;
+  const detail = msg.headers?.get(headerNames.error) || 'The plugin failed and did not say why.';
+  const code = codeOfNumber(status);
+  return { ...problemOf(code, errorTable[code], detail), status };
+}
+
+/** The body and headers of a failed reply. */
+export function problemReply(problem: Problem): { data: Payload; headers: Record<string, string> } {
+  return {
+    data: JSON.stringify(problem),
+    headers: {
+      [headerNames.error]: oneLine(`${problem.code}: ${problem.detail}`),
+      [headerNames.errorCode]: String(problem.status),
+      [headerNames.contentType]: problemContentType,
+    },
+  };
+}
+
+/** What a failure tells the caller. Anything but a BkgError stays in the log: its text may hold secrets. */
+export function problemOfError(error: unknown, detail = 'It failed; the log says why.'): Problem {
+  return error instanceof BkgError ? error.problem : problemOf('INTERNAL', errorTable.INTERNAL, detail);
+}
+
+/** @throws BkgError INVALID_PAYLOAD for what is not JSON */
+export function decodeJson(data: Uint8Array): unknown {
+  const text = new TextDecoder().decode(data);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    const given =
+      data.length === 0 ? 'The payload is empty' : `The payload is not JSON (${(error as Error).message})`;
+    throw new BkgError('INVALID_PAYLOAD', `${given}. Send a JSON value, {} when there is nothing to say.`, {
+      cause: error,
+      errors: [{ path: '', message: 'is not JSON' }],
+    });
+  }
+}
+
+function bodyOf(msg: Msg): unknown {
+  try {
+    return msg.json();
+  } catch {
+    // Somebody else's body: the headers are enough.
+    return undefined;
+  }
+}
+
+/** The code of the table for a number that came without one. */
+function codeOfNumber(status: number): ErrorCode {
+  const codes: Partial<Record<number, ErrorCode>> = {
+    400: 'INVALID_PAYLOAD',
+    401: 'UNAUTHENTICATED',
+    403: 'FORBIDDEN',
+    404: 'CAPABILITY_NOT_FOUND',
+    409: 'CONFLICT',
+    413: 'PAYLOAD_TOO_LARGE',
+    429: 'BUSY',
+    503: 'PLUGIN_UNAVAILABLE',
+    504: 'DEADLINE_EXCEEDED',
+  };
+  return codes[status] ?? 'INTERNAL';
+}
+
+/** ADR-4: header values are one line of ASCII. */
+function oneLine(text: string): string {
+  return text.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, headerTextMost);
+}

@@ -1,0 +1,68 @@
+import { BkgError } from './protocol/errors.ts';
+
+export interface SlotLimits {
+  /** Handlers at the same time. */
+  maxConcurrency: number;
+  /** Invocations that wait for one of them to end. */
+  maxQueue: number;
+}
+
+interface Waiter {
+  enter: () => void;
+}
+
+/** How many handlers run, and a bounded queue of those that wait, first come, first served. */
+export class Slots {
+  readonly #limits: SlotLimits;
+  readonly #waiting = new Set<Waiter>();
+  #running = 0;
+
+  constructor(limits: SlotLimits) {
+    this.#limits = limits;
+  }
+
+  get running(): number {
+    return this.#running;
+  }
+
+  get queued(): number {
+    return this.#waiting.size;
+  }
+
+  /**
+   * Undefined when there is a free slot, which is then taken; otherwise a promise of one. Who leaves the queue because
+   * `ended` rejects takes none.
+   * @throws BkgError BUSY when the queue is full
+   */
+  take(ended: Promise<never>): Promise<void> | undefined {
+    if (this.#running < this.#limits.maxConcurrency) {
+      this.#running += 1;
+      return undefined;
+    }
+    if (this.#waiting.size >= this.#limits.maxQueue) {
+      const { maxConcurrency, maxQueue } = this.#limits;
+      throw new BkgError(
+        'BUSY',
+        `${maxConcurrency} invocations run and ${maxQueue} wait in this instance, which is its limit: try again shortly.`,
+      );
+    }
+    const entered = Promise.withResolvers<void>();
+    const waiter: Waiter = { enter: entered.resolve };
+    this.#waiting.add(waiter);
+    return Promise.race([entered.promise, ended]).catch((error: unknown) => {
+      // Handed a slot in the very turn in which it gave up: passed on, or it would be lost.
+      if (!this.#waiting.delete(waiter)) this.give();
+      throw error;
+    });
+  }
+
+  /** Hands a slot on to the next who waits. */
+  give(): void {
+    for (const waiter of this.#waiting) {
+      this.#waiting.delete(waiter);
+      waiter.enter();
+      return;
+    }
+    this.#running -= 1;
+  }
+}
