@@ -51,6 +51,16 @@ export class NoRespondersError extends BkgError {
   }
 }
 
+interface Outcome<T> {
+  resolve: (value: T) => void;
+  reject: (error: Error) => void;
+}
+
+interface Exchange<T> {
+  onReply: (msg: Msg, outcome: Outcome<T>) => void;
+  onLate: (outcome: Outcome<T>) => void;
+}
+
 const dialTimeoutMs = 2_000;
 const firstDialEveryMs = 500;
 const closeTimeoutMs = 2_000;
@@ -140,58 +150,34 @@ export class Connection {
    * @throws NoRespondersError; BkgError PLUGIN_UNAVAILABLE at once while the broker is away, DEADLINE_EXCEEDED,
    *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE
    */
-  request(subject: string, data: Payload, { timeoutMs, headers, signal }: RequestOptions): Promise<Msg> {
-    return new Promise((resolve, reject) => {
-      this.#assertConnected();
-      if (signal?.aborted) throw cancelled(subject);
-      const end = (settle: () => void): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        leave();
-        settle();
-      };
-      const abort = (): void => end(() => reject(cancelled(subject)));
-      const timer = setTimeout(() => end(() => reject(late(subject, timeoutMs))), timeoutMs);
-      const { reply, leave } = this.#inbox.open((msg) =>
-        end(() => (isNoResponders(msg) ? reject(new NoRespondersError(subject)) : resolve(msg))),
-      );
-      signal?.addEventListener('abort', abort, { once: true });
-      try {
-        this.#publish(subject, data, reply, headers);
-      } catch (error) {
-        end(() => reject(error));
-      }
+  request(subject: string, data: Payload, options: RequestOptions): Promise<Msg> {
+    return this.#ask(subject, data, options, {
+      onReply: (msg, { resolve, reject }) => {
+        if (isNoResponders(msg)) reject(new NoRespondersError(subject));
+        else resolve(msg);
+      },
+      onLate: ({ reject }) => {
+        reject(new BkgError('DEADLINE_EXCEEDED', `No answer on ${subject} within ${options.timeoutMs} ms.`));
+      },
     });
   }
 
   /** Collects the replies of everybody who listens; none when nobody does. @throws what `request` throws, but for a missing reply */
   requestMany(subject: string, data: Payload, options: RequestManyOptions): Promise<Msg[]> {
     const { forMs, most = Infinity, signal } = options;
-    return new Promise((resolve, reject) => {
-      this.#assertConnected();
-      if (signal?.aborted) throw cancelled(subject);
-      const replies: Msg[] = [];
-      const end = (settle: () => void): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        leave();
-        settle();
-      };
-      const finish = (): void => end(() => resolve(replies));
-      const abort = (): void => end(() => reject(cancelled(subject)));
-      const timer = setTimeout(finish, forMs);
-      const { reply, leave } = this.#inbox.open((msg) => {
-        if (isNoResponders(msg)) return finish();
-        replies.push(msg);
-        if (replies.length >= most) finish();
-      });
-      signal?.addEventListener('abort', abort, { once: true });
-      try {
-        this.#publish(subject, data, reply);
-      } catch (error) {
-        end(() => reject(error));
-      }
-    });
+    const replies: Msg[] = [];
+    return this.#ask<Msg[]>(
+      subject,
+      data,
+      { timeoutMs: forMs, ...(signal && { signal }) },
+      {
+        onReply: (msg, { resolve }) => {
+          if (!isNoResponders(msg)) replies.push(msg);
+          if (isNoResponders(msg) || replies.length >= most) resolve(replies);
+        },
+        onLate: ({ resolve }) => resolve(replies),
+      },
+    );
   }
 
   /** Publishes what nobody waits for. @returns false when the broker is away: then it is dropped and counted */
@@ -238,6 +224,46 @@ export class Connection {
     await this.close();
   }
 
+  /** Publishes with a reply subject of its own, until the exchange is settled, late or cancelled. */
+  #ask<T>(
+    subject: string,
+    data: Payload,
+    { timeoutMs, headers, signal }: RequestOptions,
+    { onReply, onLate }: Exchange<T>,
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (!this.connected) {
+        throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+      }
+      if (signal?.aborted) throw cancelled(subject);
+      const close = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        leave();
+      };
+      const outcome: Outcome<T> = {
+        resolve: (value) => {
+          close();
+          resolve(value);
+        },
+        reject: (error) => {
+          close();
+          reject(error);
+        },
+      };
+      const abort = (): void => outcome.reject(cancelled(subject));
+      const timer = setTimeout(onLate, timeoutMs, outcome);
+      const { reply, leave } = this.#inbox.open((msg) => onReply(msg, outcome));
+      signal?.addEventListener('abort', abort, { once: true });
+      try {
+        this.#publish(subject, data, reply, headers);
+      } catch (error) {
+        close();
+        throw error;
+      }
+    });
+  }
+
   #publish(
     subject: string,
     data: Payload,
@@ -258,11 +284,6 @@ export class Connection {
         { cause: error },
       );
     }
-  }
-
-  #assertConnected(): void {
-    if (!this.connected)
-      throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
   }
 
   async #watch(): Promise<void> {
@@ -294,10 +315,6 @@ function encodeHeaders(values: Record<string, string | undefined>): MsgHdrs {
 /** The server's own word that no subscription takes the subject. */
 function isNoResponders(msg: Msg): boolean {
   return msg.data.length === 0 && msg.headers?.code === 503;
-}
-
-function late(subject: string, timeoutMs: number): BkgError {
-  return new BkgError('DEADLINE_EXCEEDED', `No answer on ${subject} within ${timeoutMs} ms.`);
 }
 
 function cancelled(subject: string): BkgError {
