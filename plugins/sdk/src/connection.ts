@@ -64,8 +64,10 @@ interface Exchange<T> {
 const dialTimeoutMs = 2_000;
 const firstDialEveryMs = 500;
 const closeTimeoutMs = 2_000;
-/** Replies kept while the broker is away; nats.js itself would keep everything, until the memory is gone. */
+/** Replies kept while the broker is away. nats.js forgets what was published then when it dials the next time. */
 const keptRepliesBytes = 8 * 1024 * 1024;
+/** Who waits for a kept reply reconnects at the same time as we do, and must be there first. */
+const keptRepliesDelayMs = 500;
 
 /**
  * Connects, and goes on trying until it succeeds or `signal` aborts; afterwards reconnects for ever.
@@ -109,6 +111,7 @@ export class Connection {
   readonly #listeners = new Set<(connected: boolean) => void>();
   #connected = true;
   #droppedEvents = 0;
+  #kept: { reply: string; data: Payload; headers: Record<string, string | undefined> | undefined }[] = [];
   #keptBytes = 0;
 
   constructor(nats: NatsConnection, { identity, log }: Pick<ConnectOptions, 'identity' | 'log'>) {
@@ -197,17 +200,7 @@ export class Connection {
    */
   respond(msg: Msg, data: Payload, headers?: Record<string, string | undefined>): boolean {
     if (!msg.reply || this.nats.isClosed()) return false;
-    if (!this.connected) {
-      const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
-      if (this.#keptBytes + bytes > keptRepliesBytes) {
-        this.#log.error(
-          { subject: msg.subject },
-          'a reply was dropped: the broker is away and too many are waiting',
-        );
-        return false;
-      }
-      this.#keptBytes += bytes;
-    }
+    if (!this.connected) return this.#keep(msg.reply, data, headers);
     this.#publish(msg.reply, data, undefined, headers);
     return true;
   }
@@ -277,13 +270,31 @@ export class Connection {
       });
     } catch (error) {
       if (!(error instanceof InvalidArgumentError) || !error.message.includes('max_payload')) throw error;
-      const bytes = typeof data === 'string' ? Buffer.byteLength(data) : data.length;
       throw new BkgError(
         'PAYLOAD_TOO_LARGE',
-        `${bytes} bytes were given, the broker takes ${this.maxPayloadBytes} with headers: send less, or raise max_payload of nats-server.`,
+        `${byteLength(data)} bytes were given, the broker takes ${this.maxPayloadBytes} with headers: send less, or raise max_payload of nats-server.`,
         { cause: error },
       );
     }
+  }
+
+  #keep(reply: string, data: Payload, headers: Record<string, string | undefined> | undefined): boolean {
+    const bytes = byteLength(data);
+    if (this.#keptBytes + bytes > keptRepliesBytes) {
+      this.#log.error('a reply was dropped: the broker is away and too many wait for its return');
+      return false;
+    }
+    this.#keptBytes += bytes;
+    this.#kept.push({ reply, data, headers });
+    return true;
+  }
+
+  #sendKept(): void {
+    if (!this.connected) return;
+    const kept = this.#kept;
+    this.#kept = [];
+    this.#keptBytes = 0;
+    for (const { reply, data, headers } of kept) this.#publish(reply, data, undefined, headers);
   }
 
   async #watch(): Promise<void> {
@@ -297,10 +308,14 @@ export class Connection {
 
   #change(connected: boolean, server: string): void {
     this.#connected = connected;
-    if (connected) this.#keptBytes = 0;
+    if (connected) setTimeout(() => this.#sendKept(), keptRepliesDelayMs);
     this.#log.warn({ server }, connected ? 'the broker is back' : 'the broker is away');
     for (const listener of this.#listeners) listener(connected);
   }
+}
+
+function byteLength(data: Payload): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
 }
 
 function encodeHeaders(values: Record<string, string | undefined>): MsgHdrs {

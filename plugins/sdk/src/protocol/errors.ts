@@ -129,5 +129,10 @@ function titleOf(code: string): string {
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;
   const { code, status, detail } = value as Record<string, unknown>;
-  return typeof code === 'string' && typeof status === 'number' && typeof detail === 'string';
+  return typeof code === 'string' && isFailureStatus(status) && typeof detail === 'string';
+}
+
+/** A problem that calls itself a success, or has no HTTP status at all, could not be passed on over HTTP. */
+function isFailureStatus(status: unknown): boolean {
+  return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599;
 }

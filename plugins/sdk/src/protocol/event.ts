@@ -1,5 +1,6 @@
 import type { Status } from './status.ts';
 import { isStatus } from './status.ts';
+import { latencyBucketCount } from './telemetry.ts';
 import type { PluginTelemetry } from './telemetry.ts';
 
 /** An instance's answer to `plugin.<id>.status`, and its status event. */
@@ -30,30 +31,74 @@ export interface Heartbeat {
 /** Anybody may publish an event: it counts only when it has the shape and speaks of who its subject names. */
 export function isStatusEvent(value: unknown): value is StatusEvent {
   if (typeof value !== 'object' || value === null) return false;
-  const { id, instance, status, version, started_at } = value as Record<string, unknown>;
-  return [id, instance, version, started_at].every((text) => typeof text === 'string') && isStatus(status);
+  const { id, instance, status, version, started_at, error } = value as Record<string, unknown>;
+  return (
+    [id, instance, version, started_at].every(isText) &&
+    isStatus(status) &&
+    hasPlace(value) &&
+    (error === undefined || isText(error))
+  );
 }
 
 export function isHeartbeat(value: unknown): value is Heartbeat {
   if (typeof value !== 'object' || value === null) return false;
   const { seq, status, version, started_at, descriptor, telemetry } = value as Record<string, unknown>;
   return (
-    typeof seq === 'number' &&
+    isCount(seq) &&
     isStatus(status) &&
-    [version, started_at, descriptor].every((text) => typeof text === 'string') &&
+    [version, started_at, descriptor].every(isText) &&
+    hasPlace(value) &&
     isTelemetry(telemetry)
   );
 }
 
+const telemetryNumbers = [
+  'cpu_percent',
+  'memory_mb',
+  'uptime_secs',
+  'request_count',
+  'error_count',
+  'in_flight',
+  'queue_depth',
+  'event_loop_lag_ms',
+  'instances',
+] as const satisfies (keyof PluginTelemetry)[];
+
+/** Everything that is added up later: one missing number would make the whole plugin's NaN. */
 function isTelemetry(value: unknown): value is PluginTelemetry {
   if (typeof value !== 'object' || value === null) return false;
-  const telemetry = value as Record<string, unknown>;
-  const numbers = ['cpu_percent', 'memory_mb', 'uptime_secs', 'request_count', 'error_count', 'in_flight'];
+  const { plugin_id, last_error, latency_ms, latency_buckets, ...rest } = value as Record<string, unknown>;
   return (
-    numbers.every((name) => Number.isFinite(telemetry[name])) &&
-    Array.isArray(telemetry['latency_buckets']) &&
-    telemetry['latency_buckets'].every(
-      (pair) => Array.isArray(pair) && pair.length === 2 && pair.every((n) => Number.isInteger(n)),
-    )
+    telemetryNumbers.every((name) => Number.isFinite(rest[name])) &&
+    [plugin_id, last_error].every(isText) &&
+    isPercentiles(latency_ms) &&
+    Array.isArray(latency_buckets) &&
+    latency_buckets.every(isBucket)
   );
+}
+
+function isPercentiles(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  const { p50, p95, p99 } = value as Record<string, unknown>;
+  return [p50, p95, p99].every(Number.isFinite);
+}
+
+function isBucket(pair: unknown): boolean {
+  return (
+    Array.isArray(pair) && pair.length === 2 && pair.every(isCount) && Number(pair[0]) < latencyBucketCount
+  );
+}
+
+/** Where the instance runs is left out by those who do not know it. */
+function hasPlace(value: object): boolean {
+  const { host, pid } = value as Record<string, unknown>;
+  return (host === undefined || isText(host)) && (pid === undefined || isCount(pid));
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string';
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

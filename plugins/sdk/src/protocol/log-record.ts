@@ -43,7 +43,8 @@ const spanUnitMs: Record<string, number> = { s: 1_000, m: 60_000, h: 3_600_000, 
 export function parseSince(since: string, now: number): number | undefined {
   const span = /^(\d{1,6})([smhd])$/.exec(since);
   if (span?.[1] && span[2]) return now - Number(span[1]) * (spanUnitMs[span[2]] ?? 0);
-  if (!/^\d{4}-\d{2}-\d{2}T/.test(since)) return undefined;
+  // A time without a zone would be read in whatever zone this process runs in.
+  if (!/^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})$/.test(since)) return undefined;
   const time = Date.parse(since);
   return Number.isNaN(time) ? undefined : time;
 }

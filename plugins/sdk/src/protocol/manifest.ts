@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import type { Static } from 'typebox';
+import { versionPattern } from './names.ts';
 
 /** The part of a configuration that a manifest may preset and an operator may change. */
 export const configPatchSchema = Type.Object(
@@ -7,7 +8,12 @@ export const configPatchSchema = Type.Object(
     enabled: Type.Optional(Type.Boolean()),
     autostart: Type.Optional(Type.Boolean()),
     replicas: Type.Optional(Type.Integer({ minimum: 0, maximum: 64 })),
-    env: Type.Optional(Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String())),
+    env: Type.Optional(
+      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), {
+        // Without it other names would pass, with any value.
+        additionalProperties: false,
+      }),
+    ),
     settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     resources: Type.Optional(
       Type.Object(
@@ -33,7 +39,7 @@ export type ConfigPatch = Static<typeof configPatchSchema>;
 export const manifestSchema = Type.Object(
   {
     id: Type.String(),
-    version: Type.String({ pattern: '^\\d+\\.\\d+\\.\\d+(?:[-+][0-9A-Za-z.+-]+)?$' }),
+    version: Type.String({ pattern: versionPattern.source }),
     name: Type.Optional(Type.String()),
     description: Type.Optional(Type.String()),
     author: Type.Optional(Type.String()),

@@ -2,8 +2,9 @@
  * ADR-32, the NATS service API ("micro"): a plugin is a NATS service, its capabilities are the endpoints.
  * Times are integer nanoseconds, `last_error` is always a string, `metadata` always an object.
  */
+import { declaredErrorNumbers } from './errors.ts';
 import type { DeclaredError } from './errors.ts';
-import { endpointName, isCapabilityId } from './names.ts';
+import { endpointName, isCapabilityId, pluginIdProblem } from './names.ts';
 import type { JsonSchema, PluginCapability } from './plugin.ts';
 import { invokeQueue, subjects } from './subjects.ts';
 
@@ -99,21 +100,25 @@ function encodeCapability(capability: PluginCapability): Record<string, string> 
 }
 
 /**
- * Reads an INFO reply, which anybody may have written: endpoints outside `plugin.<name>.invoke.` or with an
- * impossible capability id are left out, unreadable schemas count as "anything". Undefined when it is no INFO reply
- * or has no endpoint left that bkg could invoke.
+ * Reads an INFO reply, which anybody may have written: endpoints outside `plugin.<name>.invoke.`, with an impossible
+ * capability id or with one that came before are left out, unreadable schemas count as "anything". Undefined when it
+ * is no INFO reply, its name is no plugin id, or no endpoint is left that bkg could invoke.
  */
 export function decodeDescriptor(info: unknown): Descriptor | undefined {
   if (!isRecord(info) || typeof info['name'] !== 'string' || typeof info['version'] !== 'string')
     return undefined;
   const { name: id, version, endpoints } = info as { name: string; version: string; endpoints?: unknown };
+  if (pluginIdProblem(id)) return undefined;
   const metadata = textsOf(info['metadata']);
   const prefix = subjects.invokeCapability(id, '');
+  const seen = new Set<string>();
   const capabilities = (Array.isArray(endpoints) ? endpoints : [])
     .filter(isRecord)
     .filter((endpoint) => typeof endpoint['subject'] === 'string' && endpoint['subject'].startsWith(prefix))
     .map((endpoint) => decodeCapability((endpoint['subject'] as string).slice(prefix.length), endpoint))
-    .filter((capability) => isCapabilityId(capability.id));
+    .filter(
+      (capability) => isCapabilityId(capability.id) && !seen.has(capability.id) && seen.add(capability.id),
+    );
   if (capabilities.length === 0) return undefined;
   const settingsSchema = metadata['bkg.settings_schema'];
   return {
@@ -130,7 +135,7 @@ export function decodeDescriptor(info: unknown): Descriptor | undefined {
 
 function decodeCapability(id: string, endpoint: Record<string, unknown>): PluginCapability {
   const metadata = textsOf(endpoint['metadata']);
-  const errors = parseJson(metadata['bkg.errors']);
+  const errors = parseErrors(metadata['bkg.errors']);
   return {
     id,
     name: metadata['bkg.name'] ?? id,
@@ -140,13 +145,33 @@ function decodeCapability(id: string, endpoint: Record<string, unknown>): Plugin
     stream: metadata['bkg.stream'] === '1',
     upload: metadata['bkg.upload'] === '1',
     idempotent: metadata['bkg.idempotent'] === '1',
-    ...(isRecord(errors) && { errors: errors as unknown as Record<string, DeclaredError> }),
+    ...(errors && { errors }),
   };
 }
 
 function parseSchema(text: string | undefined): JsonSchema {
   const schema = parseJson(text);
   return isRecord(schema) || typeof schema === 'boolean' ? schema : {};
+}
+
+/** What does not have the shape of a declared error is left out; undefined when nothing is left. */
+function parseErrors(text: string | undefined): Record<string, DeclaredError> | undefined {
+  const errors = parseJson(text);
+  if (!isRecord(errors)) return undefined;
+  const declared = Object.entries(errors).filter((entry): entry is [string, DeclaredError] =>
+    isDeclaredError(entry[1]),
+  );
+  return declared.length > 0 ? Object.fromEntries(declared) : undefined;
+}
+
+function isDeclaredError(value: unknown): value is DeclaredError {
+  if (!isRecord(value)) return false;
+  const { number, retryable, description } = value;
+  return (
+    declaredErrorNumbers.some((known) => known === number) &&
+    typeof retryable === 'boolean' &&
+    typeof description === 'string'
+  );
 }
 
 function parseJson(text: string | undefined): unknown {

@@ -6,6 +6,10 @@ const capabilityIdMaxLength = 64;
 /** Nothing but one subject token: no dots, wildcards or white space. */
 const tokenPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
+/** Semantic Versioning 2.0.0, as ADR-32 wants it: `nats micro` gives up on all services when one has another. */
+export const versionPattern =
+  /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
+
 const reservedPluginIds = new Set(['sdk', 'api', 'ws']);
 
 /** True when `id` may stand in a subject as a plugin id; says nothing about reserved names. */
@@ -25,6 +29,10 @@ export function isCapabilityId(id: string): boolean {
 /** True for an instance id, invocation id or any other single token of a subject. */
 export function isSubjectToken(token: string): boolean {
   return tokenPattern.test(token);
+}
+
+export function isVersion(version: string): boolean {
+  return versionPattern.test(version);
 }
 
 /** The ADR-32 endpoint name of a capability: endpoint names may not hold dots. */

@@ -3,6 +3,8 @@
  * `<id>` is a plugin id, `<instance>` the id of one process of it.
  */
 
+import { isPluginId, isSubjectToken } from './names.ts';
+
 /** The queue group of all invoke subjects: each message reaches one instance. */
 export const invokeQueue = 'q';
 
@@ -41,7 +43,7 @@ export const subjects = {
   /** All events of one kind, of one plugin or of all. */
   events: (kind: EventKind | '*' = '*', id = '*') => `plugin.${id}.events.*.${kind}`,
 
-  /** ADR-32. `SRV('PING')`, `SRV('INFO', name)`, `SRV('STATS', name, instance)`. */
+  /** ADR-32. `service('PING')`, `service('INFO', id)`, `service('STATS', id, instance)`. */
   service: (verb: ServiceVerb, ...rest: string[]) => ['$SRV', verb, ...rest].join('.'),
 
   /** The inbox prefix of one identity; nobody may listen to another's. */
@@ -69,11 +71,12 @@ export interface EventSubject {
   kind: EventKind;
 }
 
-/** Takes `plugin.<id>.events.<instance>.<kind>` apart; undefined for anything else. */
+/** Takes `plugin.<id>.events.<instance>.<kind>` apart; undefined for anything else, impossible ids included. */
 export function parseEventSubject(subject: string): EventSubject | undefined {
   const [root, id, events, instance, kind, ...rest] = subject.split('.');
   if (root !== 'plugin' || events !== 'events' || rest.length > 0) return undefined;
-  if (!id || !instance || !isEventKind(kind)) return undefined;
+  if (!id || !isPluginId(id) || !instance || !isSubjectToken(instance) || !isEventKind(kind))
+    return undefined;
   return { id, instance, kind };
 }
 
@@ -87,9 +90,10 @@ export function pluginIdOf(subject: string): string {
   return (tokens[0] === 'plugin' ? tokens[1] : tokens.at(-1)) ?? '';
 }
 
-/** The capability in an invoke subject: what follows `.invoke.`; undefined for the bare one. */
+/** The capability in an invoke subject: what follows `.invoke.`; undefined for the bare one and for other subjects. */
 export function capabilityOf(subject: string): string | undefined {
   const tokens = subject.split('.');
   const start = tokens[2] === 'at' ? 5 : 3;
+  if (tokens[0] !== 'plugin' || tokens[start - 1] !== 'invoke') return undefined;
   return tokens.length > start ? tokens.slice(start).join('.') : undefined;
 }

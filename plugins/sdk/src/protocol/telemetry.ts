@@ -27,8 +27,11 @@ export function latencyBound(i: number): number {
 
 /** The bucket of a duration; what is longer than the last bound (74 s) counts in the last bucket. */
 export function latencyBucket(durationMs: number): number {
-  if (durationMs <= 0.1) return 0;
-  return Math.min(latencyBucketCount - 1, Math.ceil(2 * Math.log2(durationMs / 0.1)));
+  if (durationMs <= latencyBound(0)) return 0;
+  const i = Math.ceil(2 * Math.log2(durationMs / latencyBound(0)));
+  // The logarithm is inexact: at a bound it may land on the far side.
+  const exact = durationMs <= latencyBound(i - 1) ? i - 1 : i;
+  return Math.min(latencyBucketCount - 1, exact);
 }
 
 /** The upper bound in ms of the bucket in which the given share (0 to 1) of all invocations lies; 0 without any. */

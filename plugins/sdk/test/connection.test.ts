@@ -1,0 +1,167 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { connect, NoRespondersError } from '../src/connection.ts';
+import type { Connection } from '../src/connection.ts';
+import { BkgError } from '../src/protocol/errors.ts';
+import { problemOfMsg } from '../src/problem.ts';
+import { eventually, silentLogger, startNatsServer } from '../src/testing.ts';
+import type { TestServer } from '../src/testing.ts';
+
+let server: TestServer;
+let [asking, answering]: Connection[] = [];
+
+beforeEach(async () => {
+  server = await startNatsServer({ jetstream: false });
+  [asking, answering] = [await server.connect('asking'), await server.connect('answering')];
+});
+afterEach(() => server.stop());
+
+describe('a request', () => {
+  it('brings the reply back, whatever it says, under a reply subject nobody can guess', async () => {
+    const replySubjects: string[] = [];
+    answering!.subscribe('ask', {
+      callback: (_, msg) => {
+        replySubjects.push(msg.reply!);
+        answering!.respond(msg, `${msg.string()} back`);
+      },
+    });
+    await answering!.nats.flush();
+    for (const text of ['one', 'two']) {
+      expect((await asking!.request('ask', text, { timeoutMs: 1_000 })).string()).toBe(`${text} back`);
+    }
+    const tokens = replySubjects.map(
+      (subject) => /^_INBOX\.asking\.[0-9a-f]{32}\.([0-9a-f]{32})$/.exec(subject)?.[1],
+    );
+    expect(new Set(tokens).size).toBe(2);
+    expect(tokens).not.toContain(undefined);
+  });
+
+  it('fails at once when nobody listens', async () => {
+    await expect(asking!.request('nobody', '', { timeoutMs: 5_000 })).rejects.toThrow(NoRespondersError);
+  });
+
+  it('fails at its deadline, and when it is cancelled', async () => {
+    answering!.subscribe('mute', { callback: () => undefined });
+    await answering!.nats.flush();
+    await expect(code(asking!.request('mute', '', { timeoutMs: 30 }))).resolves.toBe('DEADLINE_EXCEEDED');
+    const controller = new AbortController();
+    const reply = code(asking!.request('mute', '', { timeoutMs: 5_000, signal: controller.signal }));
+    controller.abort();
+    expect(await reply).toBe('CANCELLED');
+    expect(await code(asking!.request('mute', '', { timeoutMs: 5_000, signal: controller.signal }))).toBe(
+      'CANCELLED',
+    );
+  });
+
+  it('names the limit when it is too large', async () => {
+    const reply = asking!.request('any', new Uint8Array(1_048_577), { timeoutMs: 1_000 });
+    await expect(reply).rejects.toThrow(/1048577 bytes.*1048576/);
+  });
+});
+
+describe('asking many', () => {
+  it('collects until the time is over, or until there are enough', async () => {
+    const second = await server.connect('second');
+    for (const one of [answering!, second]) {
+      one.subscribe('all', { callback: (_, msg) => void one.respond(msg, 'here') });
+      await one.nats.flush();
+    }
+    expect(await asking!.requestMany('all', '', { forMs: 100 })).toHaveLength(2);
+    const before = performance.now();
+    expect(await asking!.requestMany('all', '', { forMs: 5_000, most: 2 })).toHaveLength(2);
+    expect(await asking!.requestMany('nobody', '', { forMs: 5_000 })).toEqual([]);
+    expect(performance.now() - before).toBeLessThan(2_000);
+  });
+});
+
+describe('while the broker is away', () => {
+  it('refuses requests at once, counts events it drops, and is itself again afterwards', async () => {
+    const changes: boolean[] = [];
+    asking!.onStatus((connected) => changes.push(connected));
+    answering!.subscribe('ask', { callback: (_, msg) => void answering!.respond(msg, 'yes') });
+    await server.kill();
+    await eventually(() => !asking!.connected);
+    const before = performance.now();
+    expect(await code(asking!.request('ask', '', { timeoutMs: 5_000 }))).toBe('PLUGIN_UNAVAILABLE');
+    expect(performance.now() - before).toBeLessThan(100);
+    expect(asking!.publish('event', 'x')).toBe(false);
+    expect(asking!.droppedEvents).toBe(1);
+    await server.restart();
+    await eventually(async () => (await asking!.request('ask', '', { timeoutMs: 500 })).string() === 'yes');
+    expect(changes).toEqual([false, true]);
+    expect(asking!.publish('event', 'x')).toBe(true);
+  });
+
+  it('keeps replies for its return, but only so many', async () => {
+    const answers: string[] = [];
+    answering!.subscribe('ask', {
+      callback: (_, msg) => {
+        setTimeout(() => answers.push(String(answering!.respond(msg, 'x'.repeat(1_000_000)))), 300);
+      },
+    });
+    await answering!.nats.flush();
+    const replies = Promise.allSettled(
+      Array.from({ length: 12 }, () => asking!.request('ask', '', { timeoutMs: 3_000 })),
+    );
+    await asking!.nats.flush();
+    await server.kill();
+    await eventually(() => answers.length === 12);
+    expect(answers.filter((kept) => kept === 'true')).toHaveLength(8);
+    await server.restart();
+    const settled = await replies;
+    // What the broker brings after its return reaches who still waits for it.
+    expect(settled.filter(({ status }) => status === 'fulfilled').length).toBe(8);
+  });
+});
+
+describe('connecting', () => {
+  it('waits for a broker that comes later', async () => {
+    await server.kill();
+    const late = server.connect('late');
+    await server.restart();
+    expect((await late).connected).toBe(true);
+  });
+
+  it('gives up when it is told to', async () => {
+    const connecting = connect({
+      servers: ['nats://127.0.0.1:1'],
+      credentials: server.credentials,
+      name: 'x',
+      identity: ['x'],
+      log: silentLogger,
+      signal: AbortSignal.timeout(100),
+    });
+    await expect(connecting).rejects.toThrow(/timeout/i);
+  });
+});
+
+describe('a failed reply', () => {
+  it('is read from the two headers of the NATS service API when there is no problem object', async () => {
+    answering!.subscribe('plain', {
+      callback: (_, msg) =>
+        void answering!.respond(msg, 'text', {
+          'Nats-Service-Error': 'gone fishing',
+          'Nats-Service-Error-Code': msg.string(),
+        }),
+    });
+    await answering!.nats.flush();
+    const problem = async (number: string) =>
+      problemOfMsg(await asking!.request('plain', number, { timeoutMs: 1_000 }));
+    expect(await problem('503')).toMatchObject({
+      code: 'PLUGIN_UNAVAILABLE',
+      status: 503,
+      detail: 'gone fishing',
+    });
+    expect(await problem('418')).toMatchObject({ code: 'INTERNAL', status: 418 });
+    expect(await problem('nonsense')).toMatchObject({ code: 'INTERNAL', status: 500 });
+  });
+});
+
+async function code(reply: Promise<unknown>): Promise<string> {
+  try {
+    await reply;
+    return 'answered';
+  } catch (error) {
+    if (error instanceof BkgError) return error.code;
+    throw error;
+  }
+}

@@ -1,0 +1,59 @@
+import { Type } from 'typebox';
+import { describe, expect, expectTypeOf, it } from 'vitest';
+import { capability, definePlugin } from '../src/define-plugin.ts';
+import { createEcho } from './echo.ts';
+
+const nothing = () =>
+  capability({ description: '', input: Type.Object({}), output: Type.Object({}), handler: () => ({}) });
+
+describe('defining a plugin', () => {
+  it('gives the handler the types of its schemas', () => {
+    capability({
+      description: 'Adds.',
+      input: Type.Object({ terms: Type.Array(Type.Number()) }),
+      output: Type.Object({ sum: Type.Number() }),
+      handler: (input) => {
+        expectTypeOf(input).toEqualTypeOf<{ terms: number[] }>();
+        return { sum: input.terms.reduce((a, b) => a + b, 0) };
+      },
+    });
+    // @ts-expect-error a result of another type
+    capability({ description: '', input: Type.Object({}), output: Type.Number(), handler: () => 'text' });
+  });
+
+  it('says everything that is wrong at once', () => {
+    const define = () =>
+      definePlugin({
+        id: 'bkg-mine',
+        version: '1',
+        description: '',
+        capabilities: {
+          Upper: nothing(),
+          'a.b': nothing(),
+          a_b: {
+            ...nothing(),
+            errors: { TIRED: { number: 418 as 400, retryable: false, description: '' } },
+          },
+        },
+      });
+    const words = [
+      /bkg-mine.*reserved/,
+      /"1" is no version/,
+      /"Upper" is no capability id/,
+      /a\.b and a_b/,
+      /BKG_MINE_/,
+      /418/,
+    ];
+    for (const word of words) expect(define).toThrow(word);
+  });
+
+  it('refuses a plugin without a capability', () => {
+    expect(() => definePlugin({ id: 'x', version: '1.0.0', description: '', capabilities: {} })).toThrow(
+      /no capability/,
+    );
+  });
+
+  it('takes one as it should be', () => {
+    expect(createEcho().plugin.id).toBe('echo');
+  });
+});

@@ -1,0 +1,124 @@
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Connection } from '../src/connection.ts';
+import { subjects } from '../src/protocol/index.ts';
+import type { LogRecord, StatusEvent } from '../src/protocol/index.ts';
+import { eventually, startNatsServer } from '../src/testing.ts';
+import type { TestServer } from '../src/testing.ts';
+
+let server: TestServer;
+let caller: Connection;
+let folder: string;
+
+beforeAll(async () => {
+  server = await startNatsServer({ jetstream: false });
+  caller = await server.connect('caller');
+  folder = await mkdtemp(path.join(tmpdir(), 'bkg-run-'));
+});
+afterAll(async () => {
+  await server.stop();
+  await rm(folder, { recursive: true });
+});
+
+function run(env: Record<string, string>) {
+  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'fixtures/plugin.ts')], {
+    env: { PATH: process.env['PATH'], BKG_DATA_DIR: path.join(folder, 'data'), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (text: Buffer) => (output += text.toString()));
+  const ended = new Promise<number | null>((resolve) => child.once('close', resolve));
+  return {
+    child,
+    ended,
+    records: (): LogRecord[] =>
+      output
+        .split('\n')
+        .filter(Boolean)
+        .map((line) => JSON.parse(line) as LogRecord),
+  };
+}
+
+const broker = () => ({ BKG_NATS_URL: server.url, BKG_CREDENTIALS_FILE: server.credentialsFile });
+const status = async (): Promise<StatusEvent | undefined> =>
+  (await caller.requestMany(subjects.status('echo'), '', { forMs: 200, most: 1 }))[0]?.json();
+const say = () =>
+  caller.request(subjects.invokeCapability('echo', 'text.say'), '{"text":"x"}', { timeoutMs: 2_000 });
+
+describe('a plugin as a program', () => {
+  it('runs under the instance id it was given, logs JSON to standard output only, and drains at SIGTERM', async () => {
+    const events: string[] = [];
+    const subscription = caller.subscribe(subjects.events('log', 'echo'), {
+      callback: (_, msg) => void events.push(msg.string()),
+    });
+    const plugin = run({ ...broker(), BKG_PLUGIN_ID: 'echo', BKG_INSTANCE_ID: 'given1' });
+    await eventually(async () => (await status())?.status === 'running');
+    expect(await status()).toMatchObject({ instance: 'given1', pid: plugin.child.pid });
+    expect((await say()).json()).toEqual({ text: 'x' });
+    plugin.child.kill('SIGTERM');
+    expect(await plugin.ended).toBe(0);
+    const [first] = plugin.records();
+    expect(first).toMatchObject({
+      level: 'info',
+      plugin_id: 'echo',
+      instance: 'given1',
+      message: 'warming up',
+    });
+    expect(first?.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    expect(events).toEqual([]);
+    subscription.unsubscribe();
+  });
+
+  it('publishes its log as events when nobody manages it, and drains by order over the broker', async () => {
+    const events: LogRecord[] = [];
+    const subscription = caller.subscribe(subjects.events('log', 'echo'), {
+      callback: (_, msg) => void events.push(msg.json()),
+    });
+    const plugin = run(broker());
+    const { instance } = await eventually(async () => {
+      const now = await status();
+      return now?.status === 'running' && now;
+    });
+    expect(instance).toMatch(/^[A-Za-z0-9]{22}$/);
+    expect(events[0]).toMatchObject({ message: 'warming up', instance, source: 'sdk' });
+    await caller.request(subjects.drain('echo', instance), '', { timeoutMs: 1_000 });
+    expect(await plugin.ended).toBe(0);
+    subscription.unsubscribe();
+  });
+
+  it('ends with code 1 and its reason when it cannot start', async () => {
+    const config = path.join(folder, 'config.json');
+    await writeFile(config, JSON.stringify({ settings: { broken: true } }));
+    const plugin = run({ ...broker(), BKG_CONFIG_FILE: config });
+    expect(await plugin.ended).toBe(1);
+    expect(plugin.records().at(-1)).toMatchObject({ level: 'fatal', message: 'the settings say so' });
+  });
+
+  it('says everything that is missing of its environment at once', async () => {
+    const plugin = run({ BKG_PLUGIN_ID: 'other' });
+    expect(await plugin.ended).toBe(1);
+    const { message } = plugin.records()[0]!;
+    for (const word of ['BKG_PLUGIN_ID', 'BKG_NATS_URL', 'BKG_CREDENTIALS_FILE'])
+      expect(message).toContain(word);
+  });
+
+  it('can be stopped while it still waits for the broker', async () => {
+    const plugin = run({ ...broker(), BKG_NATS_URL: 'nats://127.0.0.1:1' });
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    plugin.child.kill('SIGTERM');
+    expect(await plugin.ended).toBe(0);
+  });
+
+  it('goes on when the broker was away', async () => {
+    const plugin = run({ ...broker(), BKG_INSTANCE_ID: 'given2' });
+    await eventually(async () => (await status())?.status === 'running');
+    await server.restart();
+    await eventually(async () => (await say()).string() === '{"text":"x"}');
+    plugin.child.kill('SIGTERM');
+    expect(await plugin.ended).toBe(0);
+  });
+});
