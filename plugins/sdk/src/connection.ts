@@ -63,7 +63,7 @@ interface Exchange<T> {
 
 const dialTimeoutMs = 2_000;
 const firstDialEveryMs = 500;
-const closeTimeoutMs = 2_000;
+const flushTimeoutMs = 2_000;
 /** Replies kept while the broker is away. nats.js forgets what was published then when it dials the next time. */
 const keptRepliesBytes = 8 * 1024 * 1024;
 /** Who waits for a kept reply reconnects at the same time as we do, and must be there first. */
@@ -205,10 +205,41 @@ export class Connection {
     return true;
   }
 
-  /** Sends what is under way, waiting at most two seconds for it, and closes. */
+  /**
+   * Waits until the broker has everything published so far, at most two seconds.
+   * @returns false when the broker is away or does not answer in that time
+   */
+  async flush(): Promise<boolean> {
+    if (!this.connected) return false;
+    const timer = new AbortController();
+    const late = delay(flushTimeoutMs, timer.signal).then(
+      () => false,
+      () => true,
+    );
+    const flushed = this.nats.flush().then(
+      () => true,
+      // The connection was lost meanwhile.
+      () => false,
+    );
+    const done = await Promise.race([flushed, late]);
+    timer.abort();
+    return done;
+  }
+
+  /** Stops the delivery of new messages to these subscriptions; what has arrived reaches their callbacks first. */
+  async drain(subscriptions: readonly Subscription[]): Promise<void> {
+    // All of them before the first is awaited: a message must not find one open and another closed.
+    const drained = Promise.all(subscriptions.map((subscription) => subscription.drain()));
+    // While the broker is away nothing arrives, and nats.js would wait for its return.
+    drained.catch(() => undefined);
+    if (this.connected && (await this.flush())) await drained;
+    else for (const subscription of subscriptions) subscription.unsubscribe();
+  }
+
+  /** Sends what is under way and closes. */
   async close(): Promise<void> {
     if (this.nats.isClosed()) return;
-    if (this.connected) await Promise.race([this.nats.flush(), delay(closeTimeoutMs)]);
+    await this.flush();
     this.#inbox.close();
     await this.nats.close();
   }

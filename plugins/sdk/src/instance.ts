@@ -99,7 +99,7 @@ export class Instance {
     }
     this.#serveInvocations();
     // Ready means that the broker knows the subscriptions, not that they are on their way.
-    await this.#connection.nats.flush();
+    await this.#connection.flush();
     await this.#say('running');
     this.#log.info({ version: this.plugin.version }, `${this.plugin.id} is running`);
   }
@@ -133,8 +133,7 @@ export class Instance {
   /** The order is the protocol's, and every step of it is needed: each shorter way loses invocations. */
   async #drain(graceMs: number): Promise<void> {
     await this.#say('stopping');
-    // All of them before the first is awaited: a message must not find one open and the other closed.
-    await Promise.all(this.#invokeSubscriptions.map((subscription) => subscription.drain()));
+    await this.#connection.drain(this.#invokeSubscriptions);
     const settled = this.#dispatcher.settled();
     if (!(await inTime(settled, graceMs))) {
       this.#log.warn(
@@ -223,7 +222,7 @@ export class Instance {
   async #say(status: Status): Promise<void> {
     this.#status = status;
     this.#publish('status', this.#statusEvent());
-    if (this.#connection.connected) await this.#connection.nats.flush();
+    await this.#connection.flush();
   }
 
   /** Telemetry is the heartbeat. Its timer is jittered, so that a thousand instances do not beat together. */

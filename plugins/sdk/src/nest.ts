@@ -64,16 +64,12 @@ export class BkgServer extends Server implements CustomTransportStrategy {
       }),
     );
     // The broker must know the subscriptions before anybody is told that we listen.
-    connection.nats.flush().then(callback, (error: unknown) => {
-      this.#options.log.error({ error }, 'the subscriptions did not reach the broker');
-    });
+    void connection.flush().then(() => callback());
   }
 
   /** Takes no new message and waits for those it has. */
   async close(): Promise<void> {
-    // Draining asks the broker, which would be waited for until it is back.
-    if (this.#options.connection.connected) await Promise.all(this.#subscriptions.map((one) => one.drain()));
-    else for (const one of this.#subscriptions) one.unsubscribe();
+    await this.#options.connection.drain(this.#subscriptions);
     this.#closing.abort(new BkgError('PLUGIN_UNAVAILABLE', 'This program is ending; try again.'));
     await Promise.all(this.#running);
   }

@@ -397,6 +397,19 @@ describe('draining', () => {
     expect(await reply).toMatchObject({ code: 'PLUGIN_CRASHED', retryable: true });
   });
 
+  it('does not wait for a broker that is away', async () => {
+    await using broker = await startNatsServer({ jetstream: false });
+    const instance = new Instance(createEcho().plugin, {
+      connection: await broker.connect('echo'),
+      log: silentLogger,
+    });
+    await instance.start();
+    await broker.kill();
+    const before = performance.now();
+    await instance.drain();
+    expect(performance.now() - before).toBeLessThan(5_000);
+  });
+
   it('loses and doubles nothing while instances replace each other under load', async () => {
     let current = await start();
     const counts = new Map<string, number>();

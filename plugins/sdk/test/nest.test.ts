@@ -7,7 +7,7 @@ import type { INestMicroservice } from '@nestjs/common';
 import { of } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
-import type { BkgContext} from '../src/nest.ts';
+import type { BkgContext } from '../src/nest.ts';
 import { BkgExceptionFilter, BkgServer } from '../src/nest.ts';
 import { problemOfMsg } from '../src/problem.ts';
 import { BkgError } from '../src/protocol/errors.ts';

@@ -35,7 +35,9 @@ describe('a validator', () => {
   });
 
   it('does not mix two schemas with the same $id', () => {
-    const [text, number] = ['string', 'number'].map((type) => createValidator({ $id: 'urn:example:x', type }));
+    const [text, number] = ['string', 'number'].map((type) =>
+      createValidator({ $id: 'urn:example:x', type }),
+    );
     expect([text!('a'), number!(1)]).toEqual([[], []]);
     expect(text!(1)).not.toEqual([]);
   });
