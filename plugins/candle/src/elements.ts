@@ -9,13 +9,19 @@ export interface ElementRule {
   allowed: string;
 }
 
-const specials: Record<string, number> = { NaN: NaN, Infinity: Infinity, '-Infinity': -Infinity };
+const specials = new Map([
+  ['NaN', NaN],
+  ['Infinity', Infinity],
+  ['-Infinity', -Infinity],
+]);
 const decimal = /^-?\d{1,20}$/;
 
 function whole(lowest: number, highest: number): ElementRule {
   return {
     read: (value) =>
-      typeof value === 'number' && Number.isInteger(value) && value >= lowest && value <= highest ? value : undefined,
+      typeof value === 'number' && Number.isInteger(value) && value >= lowest && value <= highest
+        ? value
+        : undefined,
     allowed: `a whole number from ${lowest} to ${highest}`,
   };
 }
@@ -25,7 +31,9 @@ function big(lowest: bigint, highest: bigint): ElementRule {
     read: (value) => {
       // A JSON number beyond 2^53 has already lost its last digits: taking it would compute with another one.
       const exact =
-        typeof value === 'number' ? Number.isSafeInteger(value) : typeof value === 'string' && decimal.test(value);
+        typeof value === 'number'
+          ? Number.isSafeInteger(value)
+          : typeof value === 'string' && decimal.test(value);
       if (!exact) return undefined;
       const element = BigInt(value as number | string);
       return element >= lowest && element <= highest ? element : undefined;
@@ -37,7 +45,7 @@ function big(lowest: bigint, highest: bigint): ElementRule {
 function float(round: (value: number) => number, range: string): ElementRule {
   return {
     read: (value) => {
-      if (typeof value === 'string') return specials[value];
+      if (typeof value === 'string') return specials.get(value);
       if (typeof value !== 'number') return undefined;
       return Number.isFinite(round(value)) ? value : undefined;
     },
@@ -46,7 +54,10 @@ function float(round: (value: number) => number, range: string): ElementRule {
 }
 
 export const elementRules: Record<Datatype, ElementRule> = {
-  BOOL: { read: (value) => (typeof value === 'boolean' ? Number(value) : undefined), allowed: 'true or false' },
+  BOOL: {
+    read: (value) => (typeof value === 'boolean' ? Number(value) : undefined),
+    allowed: 'true or false',
+  },
   UINT8: whole(0, 2 ** 8 - 1),
   UINT16: whole(0, 2 ** 16 - 1),
   UINT32: whole(0, 2 ** 32 - 1),

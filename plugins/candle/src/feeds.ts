@@ -3,6 +3,9 @@ import type { Tensor } from './datatypes.ts';
 import { describePort, type Port, type Signature } from './signature.ts';
 import { decodeTensor, type JsonTensor } from './tensor-json.ts';
 
+/** More than these about one invocation help nobody. */
+const MAX_COMPLAINTS = 20;
+
 /**
  * Checks the tensors of an invocation against the model and converts them. Names, datatypes and shapes are looked at
  * before any element is, and all complaints about them come at once (INVALID_PAYLOAD).
@@ -13,10 +16,14 @@ export async function decodeFeeds(
   outputs: string[] | undefined,
   signal: AbortSignal,
 ): Promise<Tensor[]> {
-  const complaints = [...complaintsAboutInputs(signature.inputs, inputs), ...complaintsAboutOutputs(signature, outputs)];
+  const complaints = [
+    ...complaintsAboutInputs(signature.inputs, inputs),
+    ...complaintsAboutOutputs(signature, outputs),
+  ];
   if (complaints.length > 0) {
-    const detail = complaints.map(({ path, message }) => `${path}: ${message}`).join('; ');
-    throw new BkgError('INVALID_PAYLOAD', detail, { errors: complaints });
+    const shown = complaints.slice(0, MAX_COMPLAINTS);
+    const detail = shown.map(({ path, message }) => `${path}: ${message}`).join('; ');
+    throw new BkgError('INVALID_PAYLOAD', detail, { errors: shown });
   }
   const tensors: Tensor[] = [];
   for (const [i, json] of inputs.entries()) tensors.push(await decodeTensor(json, `/inputs/${i}`, signal));
@@ -30,15 +37,24 @@ function complaintsAboutInputs(ports: Port[], inputs: JsonTensor[]): PayloadErro
   inputs.forEach((tensor, i) => {
     const port = ports.find(({ name }) => name === tensor.name);
     if (port === undefined) {
-      complaints.push({ path: `/inputs/${i}/name`, message: `no input ${JSON.stringify(tensor.name)}; the model takes ${takes}` });
+      complaints.push({
+        path: `/inputs/${i}/name`,
+        message: `no input ${JSON.stringify(tensor.name)}; the model takes ${takes}`,
+      });
       return;
     }
     if (given.has(tensor.name)) {
-      complaints.push({ path: `/inputs/${i}/name`, message: `input ${JSON.stringify(tensor.name)} is given twice` });
+      complaints.push({
+        path: `/inputs/${i}/name`,
+        message: `input ${JSON.stringify(tensor.name)} is given twice`,
+      });
     }
     given.add(tensor.name);
     if (tensor.datatype !== port.datatype) {
-      complaints.push({ path: `/inputs/${i}/datatype`, message: `${tensor.datatype} given, the model takes ${describePort(port)}` });
+      complaints.push({
+        path: `/inputs/${i}/datatype`,
+        message: `${tensor.datatype} given, the model takes ${describePort(port)}`,
+      });
     }
     if (!fits(tensor.shape, port.dims)) {
       complaints.push({

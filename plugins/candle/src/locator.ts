@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import { candleError } from './errors.ts';
 import { checkRef, isModelId, type ModelRef } from './model-id.ts';
 
-export type ModelSource = 'models' | 'hub' | 'bundled';
+/** Put under models/, downloaded into the hub's cache, or shipped with candle. */
+export const modelSources = ['models', 'hub', 'bundled'] as const;
+export type ModelSource = (typeof modelSources)[number];
 
 /** A model found on disk. `model_id` is the full one, whatever it was asked by; `revision` the commit, in the hub only. */
 export interface ModelFile extends ModelRef {
@@ -17,7 +19,7 @@ export interface ModelFile extends ModelRef {
 export interface Locator {
   /** Throws INVALID_PAYLOAD, CANDLE_MODEL_NOT_FOUND or CANDLE_MODEL_AMBIGUOUS. */
   locate: (ref: ModelRef) => Promise<ModelFile>;
-  /** Every model on disk, at most 1,000, each as `locate` would find it without a revision. */
+  /** Every model on disk that a caller can ask for, in the hub each revision of it; of thousands, the first. */
   list: () => Promise<ModelFile[]>;
 }
 
@@ -25,6 +27,9 @@ export interface Locator {
 const modelFiles = ['onnx/model.onnx', 'model.onnx'];
 const commit = /^[0-9a-f]{40}$/;
 const MAX_LISTED = 1000;
+const REPOSITORY_PREFIX = 'models--';
+
+const repositoryOf = (id: string): string => REPOSITORY_PREFIX + id.replace('/', '--');
 
 /**
  * Finds models below `homeDir` (BKG_HOME) in this order: models/<id>/, models/<id>.onnx,
@@ -45,14 +50,18 @@ export function createLocator({ homeDir, bundledDir }: { homeDir: string; bundle
   }
 
   async function ids(): Promise<string[]> {
-    const found = [
-      ...(await idsInFolder(modelsDir)),
-      ...(await names(hubDir))
-        .filter((name) => name.startsWith('models--'))
-        .map((name) => name.slice('models--'.length).replace('--', '/')),
-      ...(await idsInFolder(bundledDir)),
-    ];
+    const repositories = (await names(hubDir))
+      .filter((name) => name.startsWith(REPOSITORY_PREFIX))
+      .map((name) => name.slice(REPOSITORY_PREFIX.length).replace('--', '/'));
+    const found = [...(await idsInFolder(modelsDir)), ...repositories, ...(await idsInFolder(bundledDir))];
     return [...new Set(found)].filter(isModelId).slice(0, MAX_LISTED);
+  }
+
+  /** By the name without its organisation. */
+  async function byName(ref: ModelRef): Promise<ModelFile[]> {
+    const fitting = (await ids()).filter((id) => id.endsWith(`/${ref.model_id}`));
+    const files = await Promise.all(fitting.map((model_id) => exact({ ...ref, model_id })));
+    return withoutDoubles(files.filter((file) => file !== undefined));
   }
 
   return {
@@ -60,29 +69,34 @@ export function createLocator({ homeDir, bundledDir }: { homeDir: string; bundle
       checkRef(ref);
       const found = await exact(ref);
       if (found) return found;
-      const candidates = ref.model_id.includes('/')
-        ? []
-        : (await ids()).filter((id) => id.endsWith(`/${ref.model_id}`));
-      const files = (await Promise.all(candidates.map((id) => exact({ ...ref, model_id: id })))).filter(
-        (file) => file !== undefined,
-      );
+      const files = ref.model_id.includes('/') ? [] : await byName(ref);
       if (files.length > 1) {
         const choice = files.map(({ model_id }) => model_id).join(', ');
-        throw candleError('CANDLE_MODEL_AMBIGUOUS', `several models are called ${ref.model_id}: say which of ${choice}`);
+        const message = `several models are called ${ref.model_id}: say which of ${choice}`;
+        throw candleError('CANDLE_MODEL_AMBIGUOUS', message);
       }
       if (files[0]) return files[0];
-      throw notFound(ref);
+      throw notFound(ref, await snapshots(hubDir, ref.model_id));
     },
     async list() {
       const files: ModelFile[] = [];
-      for (const id of await ids()) {
-        const file = await exact({ model_id: id });
-        if (file) files.push(file);
+      for (const model_id of await ids()) {
+        const file = await exact({ model_id });
+        if (file && file.source !== 'hub') files.push(file);
+        for (const revision of await snapshots(hubDir, model_id)) {
+          const inCache = await inHub(hubDir, { model_id, revision });
+          if (inCache) files.push(inCache);
+        }
+        if (files.length >= MAX_LISTED) break;
       }
-      return files;
+      return withoutDoubles(files);
     },
   };
 }
+
+/** Of several names for one file the first. */
+const withoutDoubles = (files: ModelFile[]): ModelFile[] =>
+  [...Map.groupBy(files, ({ path }) => path).values()].map(([first]) => first!);
 
 async function inFolder(folder: string, id: string, source: ModelSource): Promise<ModelFile | undefined> {
   for (const candidate of [...modelFiles.map((file) => join(id, file)), `${id}.onnx`]) {
@@ -92,7 +106,10 @@ async function inFolder(folder: string, id: string, source: ModelSource): Promis
   return undefined;
 }
 
-async function inHub(hubDir: string, { model_id, revision = 'main' }: ModelRef): Promise<ModelFile | undefined> {
+async function inHub(
+  hubDir: string,
+  { model_id, revision = 'main' }: ModelRef,
+): Promise<ModelFile | undefined> {
   const repository = join(hubDir, `models--${model_id.replace('/', '--')}`);
   const hash = commit.test(revision) ? revision : await readRef(join(repository, 'refs', revision));
   if (hash === undefined) return undefined;
@@ -104,6 +121,10 @@ async function inHub(hubDir: string, { model_id, revision = 'main' }: ModelRef):
   return undefined;
 }
 
+/** The commits of which the hub's cache has something. */
+const snapshots = async (hubDir: string, id: string): Promise<string[]> =>
+  (await names(join(hubDir, repositoryOf(id), 'snapshots'))).filter((name) => commit.test(name));
+
 async function readRef(path: string): Promise<string | undefined> {
   try {
     const hash = (await readFile(path, 'utf8')).trim();
@@ -114,7 +135,9 @@ async function readRef(path: string): Promise<string | undefined> {
   }
 }
 
-async function fileAt(path: string): Promise<{ path: string; sizeBytes: number; identity: string } | undefined> {
+async function fileAt(
+  path: string,
+): Promise<{ path: string; sizeBytes: number; identity: string } | undefined> {
   try {
     const found = await stat(path);
     if (!found.isFile()) return undefined;
@@ -146,18 +169,20 @@ async function names(folder: string): Promise<string[]> {
 const isAbsent = (error: unknown): boolean =>
   error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 
-function notFound({ model_id, revision }: ModelRef): Error {
-  const hub = `hub/models--${model_id.replace('/', '--')}/snapshots/`;
+function notFound({ model_id, revision }: ModelRef, commits: string[]): Error {
+  const hub = `hub/${repositoryOf(model_id)}/snapshots/`;
+  const known =
+    commits.length > 0 ? `; there is ${commits.slice(0, 3).join(', ')}: name one as "revision"` : '';
   if (revision !== undefined) {
     return candleError(
       'CANDLE_MODEL_NOT_FOUND',
-      `no revision ${revision} of ${model_id}: nothing with ${modelFiles.join(' or ')} under ${hub}. ` +
-        'Download it, or leave the revision out',
+      `no revision ${revision} of ${model_id}: nothing with ${modelFiles.join(' or ')} under ${hub}${known}`,
     );
   }
-  const places = [`models/${model_id}/${modelFiles[0]}`, `models/${model_id}/${modelFiles[1]}`, `models/${model_id}.onnx`, hub];
+  const checkouts = modelFiles.map((file) => `models/${model_id}/${file}`);
+  const places = [...checkouts, `models/${model_id}.onnx`, `${hub} (refs/main)`];
   return candleError(
     'CANDLE_MODEL_NOT_FOUND',
-    `no model ${model_id}: looked in the data folder for ${places.join(', ')}. Put the file there or download it; model.list shows what there is`,
+    `no model ${model_id}: looked in the data folder for ${places.join(', ')}${known}. Put the file there; model.list shows what there is`,
   );
 }

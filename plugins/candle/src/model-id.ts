@@ -1,7 +1,7 @@
 import { BkgError } from '@bkg/sdk';
 
 /** `<org>/<name>` or `<name>`: no segment can be `.` or `..`, begin with a dot or leave its folder. */
-export const modelIdPattern = '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)?$';
+export const modelIdPattern = '^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)?$';
 export const MAX_MODEL_ID = 96;
 /** A commit, or a ref as Hugging Face writes them (`main`, `v1.0`, `refs/pr/1`). */
 export const revisionPattern = '^[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*$';
@@ -31,7 +31,7 @@ export function checkRef({ model_id, revision }: ModelRef): void {
     throw invalid(
       '/model_id',
       `${JSON.stringify(model_id)} is no model id: allowed is <org>/<name> or <name>, of letters, digits, ".", "_" and "-", ` +
-        `beginning with a letter or digit, without ".." and "--", at most ${MAX_MODEL_ID} characters`,
+        `beginning with a letter, digit or "_", without ".." and "--", at most ${MAX_MODEL_ID} characters`,
     );
   }
   if (revision !== undefined && !isRevision(revision)) {

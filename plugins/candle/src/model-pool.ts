@@ -1,4 +1,4 @@
-import { BkgError } from '@bkg/sdk';
+import { BkgError, PluginError } from '@bkg/sdk';
 import { abortable } from './abortable.ts';
 import { candleError } from './errors.ts';
 import type { ModelFile } from './locator.ts';
@@ -11,6 +11,10 @@ export interface PoolOptions {
   maxResident: number;
   /** Pinned models are never put out to make room. */
   isPinned: (key: string) => boolean;
+  /** For the log: a model has come into memory … */
+  onLoaded: (key: string, loadMs: number) => void;
+  /** … and one had to leave it. */
+  onEvicted: (key: string, by: string) => void;
   model: Omit<ModelOptions, 'after'>;
 }
 
@@ -34,6 +38,8 @@ interface Failure {
 const FAILURE_MS = 10_000;
 const MAX_FAILURES = 256;
 
+const crashCodes = new Set(['CANDLE_MODEL_CRASHED', 'CANDLE_MODEL_UNSTABLE']);
+
 /** The models in memory. Least recently used goes first, never one that is pinned or at work. */
 export class ModelPool {
   readonly #residents = new Map<string, Resident>();
@@ -49,9 +55,10 @@ export class ModelPool {
     return this.#residents;
   }
 
-  /** Why the last load of a model failed, as long as that is remembered. */
-  failure(key: string): Error | undefined {
-    return this.#failures.get(key)?.error;
+  /** Why the last load of this very file failed. */
+  failure(file: ModelFile): Error | undefined {
+    const failure = this.#failures.get(keyOf(file));
+    return failure?.identity === file.identity ? failure.error : undefined;
   }
 
   /** Forgets that a model failed, so that the next use tries again at once. */
@@ -64,7 +71,11 @@ export class ModelPool {
    * Loads the model if it is not in memory and lets `work` use it; it stays at least until `work` is done.
    * Throws BUSY, CANDLE_NO_ROOM, the errors of a load, or the signal's reason (the load then goes on for the others).
    */
-  async use<T>(file: ModelFile, signal: AbortSignal, work: (model: Model, signature: Signature) => Promise<T>): Promise<T> {
+  async use<T>(
+    file: ModelFile,
+    signal: AbortSignal,
+    work: (model: Model, signature: Signature) => Promise<T>,
+  ): Promise<T> {
     const resident = this.#take(file);
     resident.users++;
     try {
@@ -77,13 +88,14 @@ export class ModelPool {
     }
   }
 
-  /** Ends a model after what it has queued. False when it was not in memory. */
+  /** Ends a model when nobody uses it any more; who comes later loads it anew. False when it was not in memory. */
   async unload(key: string): Promise<boolean> {
     const resident = this.#residents.get(key);
     if (resident) await this.#remove(resident);
     return resident !== undefined;
   }
 
+  /** Ends all models; waits for those who use one, so their signals have to be aborted or their work be done. */
   async close(): Promise<void> {
     await Promise.all([...this.#residents.values()].map((resident) => this.#remove(resident)));
     await Promise.all(this.#closing);
@@ -92,7 +104,8 @@ export class ModelPool {
   #take(file: ModelFile): Resident {
     const key = keyOf(file);
     const failure = this.#failures.get(key);
-    if (failure && failure.identity === file.identity && Date.now() - failure.at < FAILURE_MS) throw failure.error;
+    if (failure && failure.identity === file.identity && Date.now() - failure.at < FAILURE_MS)
+      throw failure.error;
     const known = this.#residents.get(key);
     if (known?.model.file.identity === file.identity) return known;
     const after = known ? this.#remove(known) : this.#makeRoom(key);
@@ -106,21 +119,23 @@ export class ModelPool {
     const { model } = resident;
     // In memory already; should its process have ended, the queue brings the next one.
     if (resident.loadedAt !== undefined && model.signature) return model.signature;
+    const startedAt = Date.now();
     try {
       const signature = await model.load();
+      if (resident.loadedAt === undefined) this.#options.onLoaded(model.key, Date.now() - startedAt);
       resident.loadedAt ??= Date.now();
       this.#failures.delete(model.key);
       return signature;
     } catch (error) {
       if (this.#residents.get(model.key) === resident) this.#residents.delete(model.key);
-      this.#remember(model, error as Error);
+      this.#remember(model, error);
       throw error;
     }
   }
 
-  #remember(model: Model, error: Error): void {
-    // Crashes have a log of their own, which says when to try again.
-    if ('code' in error && (error.code === 'CANDLE_MODEL_CRASHED' || error.code === 'CANDLE_MODEL_UNSTABLE')) return;
+  #remember(model: Model, error: unknown): void {
+    // Crashes have a log of their own, which says when to try again; what has no code is not the model's fault.
+    if (!(error instanceof PluginError) || crashCodes.has(error.code)) return;
     this.#failures.delete(model.key);
     this.#failures.set(model.key, { identity: model.file.identity, error, at: Date.now() });
     const [oldest] = this.#failures.keys();
@@ -131,14 +146,23 @@ export class ModelPool {
     const { maxResident, isPinned } = this.#options;
     if (this.#residents.size < maxResident) return undefined;
     const unpinned = [...this.#residents.values()].filter(({ model }) => !isPinned(model.key));
-    const idle = unpinned.filter(({ users, model }) => users === 0 && !model.running);
+    const idle = unpinned.filter(({ users }) => users === 0);
     const [oldest] = idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt);
-    if (oldest) return this.#remove(oldest);
-    if (unpinned.length > 0) {
-      throw new BkgError('BUSY', `no room for ${key}: all ${maxResident} resident models are at work, try again shortly`);
+    if (oldest) {
+      this.#options.onEvicted(oldest.model.key, key);
+      return this.#remove(oldest);
     }
-    const remedy = 'unload one, or raise max_resident_models';
-    throw candleError('CANDLE_NO_ROOM', `no room for ${key}: all ${maxResident} resident models are pinned; ${remedy}`);
+    if (unpinned.length > 0) {
+      throw new BkgError(
+        'BUSY',
+        `no room for ${key}: all ${maxResident} resident models are at work, try again shortly`,
+      );
+    }
+    const remedy = 'unload one, or raise the setting max_resident_models';
+    throw candleError(
+      'CANDLE_NO_ROOM',
+      `no room for ${key}: all ${maxResident} resident models are pinned; ${remedy}`,
+    );
   }
 
   #remove(resident: Resident): Promise<void> {
@@ -146,7 +170,9 @@ export class ModelPool {
     // Who uses it may still be about to queue something.
     const retired = (resident.retired ??= Promise.withResolvers<void>());
     if (resident.users === 0) retired.resolve();
-    const closing = retired.promise.then(() => resident.model.close()).finally(() => this.#closing.delete(closing));
+    const closing = retired.promise
+      .then(() => resident.model.close())
+      .finally(() => this.#closing.delete(closing));
     this.#closing.add(closing);
     return closing;
   }

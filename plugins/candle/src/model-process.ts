@@ -1,8 +1,9 @@
-import type { InferenceSession, Tensor as RuntimeTensor } from 'onnxruntime-node';
-import { datatypeOfRuntimeType, datatypes, type Tensor, type TensorData } from './datatypes.ts';
+import { dirname } from 'node:path';
+import type * as Ort from 'onnxruntime-node';
+import { datatypeOfRuntimeType, datatypes, type Tensor } from './datatypes.ts';
 import type { Answer, FailureReason, Request } from './messages.ts';
 import { readModelHeader } from './onnx/reader.ts';
-import { signatureOf, UnsupportedModel, type RuntimeValue } from './signature.ts';
+import { signatureOf, UnsupportedModel } from './signature.ts';
 
 /**
  * The process of one model, started by ModelProcess. Loading and running block its event loop, which is why
@@ -15,17 +16,19 @@ delete (globalThis as { Float16Array?: unknown }).Float16Array;
 
 // A model process ends with its plugin and not before: a Ctrl-C in the terminal reaches both, and the plugin
 // still has invocations to drain. Closing the channel also reaches it when the plugin was killed.
-process.on('SIGINT', () => undefined);
-process.on('SIGTERM', () => undefined);
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));
 
-let session: InferenceSession | undefined;
-let runtime: typeof import('onnxruntime-node');
+let runtime: typeof Ort;
+let session: Ort.InferenceSession | undefined;
+let folder = '';
 
 class TooLarge extends Error {}
 
 process.on('message', (request: Request) => {
-  void answer(request).then((reply) => process.send?.(reply, undefined, undefined, (error) => error && process.exit(1)));
+  void answer(request).then((reply) =>
+    process.send?.(reply, undefined, undefined, (error) => error && process.exit(1)),
+  );
 });
 
 async function answer(request: Request): Promise<Answer> {
@@ -37,6 +40,7 @@ async function answer(request: Request): Promise<Answer> {
 }
 
 async function load({ path, threads }: Request & { kind: 'load' }): Promise<Answer> {
+  folder = dirname(path);
   const header = readModelHeader(path);
   // Refused before the runtime reads gigabytes of weights; what only the runtime knows is checked after.
   const undeclared = header.outputs.some(({ type }) => type === 'undeclared');
@@ -49,30 +53,37 @@ async function load({ path, threads }: Request & { kind: 'load' }): Promise<Answ
     interOpNumThreads: 1,
     logSeverityLevel: 4,
   });
-  return { kind: 'loaded', signature: signatureOf(header, session.outputMetadata as readonly RuntimeValue[]) };
+  return { kind: 'loaded', signature: signatureOf(header, session.outputMetadata) };
 }
 
 async function run({ feeds, outputs, maxElements }: Request & { kind: 'run' }): Promise<Answer> {
   if (session === undefined) throw new Error('asked to run before the model was loaded');
-  const named: Record<string, RuntimeTensor> = {};
+  const named: Record<string, Ort.Tensor> = {};
   for (const { name, datatype, data, shape } of feeds) {
-    named[name] = new runtime.Tensor(datatypes[datatype].runtime, data as Float32Array, shape);
+    named[name] = new runtime.Tensor(datatypes[datatype].runtime, data, shape);
   }
   const results = await session.run(named, outputs);
   const tensors = outputs.map((name) => toTensor(name, results[name]!));
-  const elements = tensors.reduce((sum, { data }) => sum + data.length, 0);
+  const elements = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
   if (elements > maxElements) {
     const sizes = tensors.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
-    throw new TooLarge(`the outputs have ${elements} elements (${sizes}), allowed are ${maxElements}: ask for fewer "outputs" or send a smaller input`);
+    const remedy = 'ask for fewer "outputs" or send a smaller input';
+    throw new TooLarge(
+      `the outputs have ${elements} elements (${sizes}), allowed are ${maxElements}: ${remedy}`,
+    );
   }
   return { kind: 'result', outputs: tensors };
 }
 
-function toTensor(name: string, value: RuntimeTensor): Tensor {
+function toTensor(name: string, value: Ort.Tensor): Tensor {
   const datatype = datatypeOfRuntimeType(value.type);
   if (datatype === undefined) throw new Error(`output ${JSON.stringify(name)} came as ${value.type}`);
-  return { name, datatype, shape: [...value.dims], data: value.data as TensorData };
+  return { name, datatype, shape: [...value.dims], data: value.data };
 }
+
+/** A text counts as its characters: a few long ones are as much to carry as many numbers. */
+const sizeOf = ({ data }: Tensor): number =>
+  Array.isArray(data) ? data.reduce((sum, text) => sum + 1 + text.length, 0) : data.length;
 
 function reasonOf(error: unknown, { kind }: Request): FailureReason {
   if (error instanceof UnsupportedModel) return 'unsupported';
@@ -83,5 +94,9 @@ function reasonOf(error: unknown, { kind }: Request): FailureReason {
 /** The runtime's texts carry paths of this machine and of the one it was built on; neither is for the caller. */
 function messageOf(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
-  return text.replaceAll(/(?:\/[\w.+-]+)+\/([\w.+-]+)/g, '$1').slice(0, 2000);
+  return text
+    .replaceAll(`${folder}/`, '')
+    .replaceAll(/(?:\/[\w.+-]+)+\/([\w.+-]+\.(?:cc|h|hpp|cpp))/g, '$1')
+    .trim()
+    .slice(0, 2000);
 }

@@ -1,7 +1,7 @@
-import { BkgError, PluginError } from '@bkg/sdk';
+import { BkgError } from '@bkg/sdk';
 import type { CrashLog } from './crash-log.ts';
 import type { Tensor } from './datatypes.ts';
-import { candleError, type CandleErrorCode } from './errors.ts';
+import { candleError } from './errors.ts';
 import type { ModelFile } from './locator.ts';
 import { keyOf } from './model-id.ts';
 import { ModelProcess, ProcessEnded, ProcessTimeout, Refusal, type ProcessOptions } from './process-host.ts';
@@ -11,9 +11,15 @@ export interface ModelOptions {
   process: ProcessOptions;
   /** Invocations that may wait for this model, not counting the one that runs. */
   maxQueue: number;
+  /** A run goes on for this long after its invocation has ended; then its process is ended, and started anew. */
+  abandonedRunMs: number;
   crashes: CrashLog;
   /** Its process ended by itself; for the log. */
   onCrash: (key: string, how: string, output: string) => void;
+  /** Another process has taken the place of one that ended; for the log. */
+  onRestored: (key: string) => void;
+  /** Its process could not be started anew; for the log. The next invocation tries again. */
+  onLost: (key: string, error: unknown) => void;
   /** The load waits for this, so that the model it takes the place of has left the memory. */
   after?: Promise<void>;
 }
@@ -27,19 +33,19 @@ interface Job {
 }
 
 /**
- * A resident model: a queue in front of one process. When the process ends, the invocation that it held fails and the
- * next one starts another process, until it has ended too often.
+ * A resident model: a queue in front of one process. A process that ends takes the invocation that it held with it;
+ * another one is started at once, until that has been necessary too often.
  */
 export class Model {
   readonly file: ModelFile;
   readonly key: string;
   readonly #options: ModelOptions;
+  readonly #closing = new AbortController();
+  readonly #queue: Job[] = [];
   #process: ModelProcess | undefined;
   #starting: Promise<ModelProcess> | undefined;
   #signature: Signature | undefined;
-  readonly #queue: Job[] = [];
   #pumping: Promise<void> | undefined;
-  #closing: Promise<void> | undefined;
 
   constructor(file: ModelFile, options: ModelOptions) {
     this.file = file;
@@ -49,14 +55,6 @@ export class Model {
 
   get pid(): number | undefined {
     return this.#process?.pid;
-  }
-
-  get loading(): boolean {
-    return this.#starting !== undefined;
-  }
-
-  get running(): boolean {
-    return this.#pumping !== undefined;
   }
 
   get queued(): number {
@@ -74,8 +72,8 @@ export class Model {
   }
 
   /**
-   * Runs the model. Throws BUSY, candle's errors, or the signal's reason: what waits is then dropped, what runs cannot
-   * be stopped and its answer is.
+   * Runs the model. Throws BUSY, candle's errors, or the signal's reason: what waits is then dropped, and what runs is
+   * left to itself, for a while.
    */
   infer(feeds: Tensor[], outputs: string[], signal: AbortSignal): Promise<Tensor[]> {
     if (this.#queue.length >= this.#options.maxQueue) {
@@ -98,33 +96,50 @@ export class Model {
       if (signal.aborted) return drop();
       signal.addEventListener('abort', drop, { once: true });
       this.#queue.push(job);
-      this.#pumping ??= this.#pump().finally(() => (this.#pumping = undefined));
+      this.#pumping ??= this.#pump();
     });
   }
 
-  /** Ends the process after what is queued has run. */
-  close(): Promise<void> {
-    return (this.#closing ??= this.#close());
-  }
-
-  async #close(): Promise<void> {
-    await this.#pumping;
-    const process = this.#process ?? (await this.#starting?.catch(() => undefined));
+  /** Ends the process now. To be called when nobody uses the model: what still loads or runs is waited for by nobody. */
+  async close(): Promise<void> {
+    this.#closing.abort(new Error(`${this.key} has been unloaded`));
+    const process = this.#process;
     this.#process = undefined;
     await process?.end();
+    await this.#starting?.catch(() => undefined);
+    await this.#pumping;
   }
 
   async #pump(): Promise<void> {
-    for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
-      try {
-        const process = await this.#ready();
-        if (!job.signal.aborted) job.resolve(await process.run(job.feeds, job.outputs));
-      } catch (error) {
-        const explained = this.#explain(error);
-        job.reject(explained);
-        // A process that ended takes its own invocation with it. A load that fails fails for everyone.
-        if (!isCrash(explained) && !this.pid) this.#queue.splice(0).forEach(({ reject }) => reject(explained));
+    try {
+      for (let job = this.#queue.shift(); job; job = this.#queue.shift()) {
+        try {
+          const process = await this.#ready();
+          if (!job.signal.aborted) await this.#run(process, job);
+        } catch (error) {
+          // A load that fails fails for everyone who waits for it.
+          for (const { reject } of [job, ...this.#queue.splice(0)]) reject(error);
+        }
       }
+    } finally {
+      // In the same turn in which the queue was found empty: a job that came later would never be looked at.
+      this.#pumping = undefined;
+    }
+  }
+
+  async #run(process: ModelProcess, { feeds, outputs, signal, resolve, reject }: Job): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const abandon = (): void => {
+      timer = setTimeout(() => this.#replace(process), this.#options.abandonedRunMs);
+    };
+    signal.addEventListener('abort', abandon, { once: true });
+    try {
+      resolve(await process.run(feeds, outputs));
+    } catch (error) {
+      reject(this.#explain(error, 'run'));
+    } finally {
+      signal.removeEventListener('abort', abandon);
+      clearTimeout(timer);
     }
   }
 
@@ -137,13 +152,12 @@ export class Model {
     await this.#options.after;
     const blockedMs = this.#options.crashes.blockedForMs(this.key);
     if (blockedMs > 0) {
-      throw candleError(
-        'CANDLE_MODEL_UNSTABLE',
-        `the process of ${this.key} ended too often: tried again in ${Math.ceil(blockedMs / 1000)} s, or at once by model.load`,
-      );
+      const seconds = Math.ceil(blockedMs / 1000);
+      const message = `the process of ${this.key} ended too often: tried again in ${seconds} s, or at once by model.load`;
+      throw candleError('CANDLE_MODEL_UNSTABLE', message);
     }
     try {
-      const started = await ModelProcess.start(this.file.path, this.#options.process);
+      const started = await ModelProcess.start(this.file.path, this.#options.process, this.#closing.signal);
       this.#process = started;
       this.#signature = started.signature;
       void started.exited.then((ended) => this.#onExit(started, ended));
@@ -155,10 +169,11 @@ export class Model {
   }
 
   #onExit(process: ModelProcess, ended: ProcessEnded): void {
-    // Ended by close(), or by us after a time-out: not a crash.
+    // Otherwise it was ended by us.
     if (this.#process !== process) return;
     this.#process = undefined;
     this.#crashed(ended);
+    this.#startAnew();
   }
 
   #crashed(ended: ProcessEnded): void {
@@ -166,11 +181,26 @@ export class Model {
     this.#options.onCrash(this.key, ended.message, ended.output);
   }
 
-  #explain(error: unknown, step: 'load' | 'run' = 'run'): unknown {
+  /** Ends a process that works for nobody, so that the next invocation does not wait for it. */
+  #replace(process: ModelProcess): void {
+    if (this.#process !== process) return;
+    this.#process = undefined;
+    void process.end();
+    this.#startAnew();
+  }
+
+  #startAnew(): void {
+    this.#ready().then(
+      () => this.#options.onRestored(this.key),
+      (error: unknown) => {
+        if (!this.#closing.signal.aborted) this.#options.onLost(this.key, error);
+      },
+    );
+  }
+
+  #explain(error: unknown, step: 'load' | 'run'): unknown {
     if (error instanceof ProcessTimeout) {
-      if (step === 'run') this.#process = undefined;
-      const code = error.step === 'load' ? 'CANDLE_LOAD_TIMEOUT' : 'CANDLE_RUN_TIMEOUT';
-      return candleError(code, `${this.key}: ${error.message}; its process was ended`, { cause: error });
+      return candleError('CANDLE_LOAD_TIMEOUT', `${this.key}: ${error.message}`, { cause: error });
     }
     if (error instanceof ProcessEnded) {
       const during = step === 'load' ? 'while it loaded the model' : 'while it held this invocation';
@@ -180,10 +210,12 @@ export class Model {
     if (!(error instanceof Refusal)) return error;
     const message = `${this.key}: ${error.message}`;
     if (error.reason === 'too_large') return new BkgError('PAYLOAD_TOO_LARGE', message, { cause: error });
-    const code = { invalid: 'CANDLE_MODEL_INVALID', unsupported: 'CANDLE_MODEL_UNSUPPORTED', refused: 'CANDLE_RUN_FAILED' } as const;
-    return candleError(code[error.reason], message, { cause: error });
+    return candleError(refusalCodes[error.reason], message, { cause: error });
   }
 }
 
-const isCrash = (error: unknown): boolean =>
-  error instanceof PluginError && (error.code as CandleErrorCode) === 'CANDLE_MODEL_CRASHED';
+const refusalCodes = {
+  invalid: 'CANDLE_MODEL_INVALID',
+  unsupported: 'CANDLE_MODEL_UNSUPPORTED',
+  refused: 'CANDLE_RUN_FAILED',
+} as const;

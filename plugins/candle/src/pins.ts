@@ -77,4 +77,5 @@ function refOf(name: string): ModelRef | undefined {
   return isRevision(revision) ? { model_id, revision } : undefined;
 }
 
-const isAbsent = (error: unknown): boolean => error instanceof Error && 'code' in error && error.code === 'ENOENT';
+const isAbsent = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'ENOENT';

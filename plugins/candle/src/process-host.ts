@@ -8,7 +8,6 @@ import type { Signature } from './signature.ts';
 export interface ProcessOptions {
   threads: number;
   loadTimeoutMs: number;
-  runTimeoutMs: number;
   /** Most elements that the outputs of one run may have together. */
   maxOutputElements: number;
 }
@@ -36,20 +35,17 @@ export class ProcessEnded extends Error {
   }
 }
 
-/** The model process did not answer in time and was killed. */
+/** The model was not in memory in time; its process was ended. */
 export class ProcessTimeout extends Error {
   override name = 'ProcessTimeout';
-  readonly step: 'load' | 'run';
 
-  constructor(step: 'load' | 'run', timeoutMs: number) {
-    super(`the ${step} did not end within ${timeoutMs / 1000} s`);
-    this.step = step;
+  constructor(timeoutMs: number) {
+    super(`it was not loaded within ${timeoutMs / 1000} s`);
   }
 }
 
 /** Enough for messages of the size the bus lets through; tensors lie outside of this heap. */
 const HEAP_MB = 512;
-const END_TIMEOUT_MS = 1000;
 const OUTPUT_TAIL = 4096;
 
 // Compiled, this is dist/process-host.js beside dist/model-process.js; in tests both are .ts.
@@ -70,17 +66,28 @@ export class ModelProcess {
   #output = '';
   #signature: Signature | undefined;
 
-  /** Starts a process and loads the model. Throws Refusal, ProcessEnded or ProcessTimeout; then no process is left. */
-  static async start(path: string, options: ProcessOptions): Promise<ModelProcess> {
+  /**
+   * Starts a process and loads the model. Throws Refusal, ProcessEnded, ProcessTimeout or the signal's reason; then no
+   * process is left.
+   */
+  static async start(path: string, options: ProcessOptions, signal: AbortSignal): Promise<ModelProcess> {
+    signal.throwIfAborted();
     const started = new ModelProcess(options);
+    const timeout = AbortSignal.timeout(options.loadTimeoutMs);
+    const kill = (): boolean => started.#child.kill('SIGKILL');
+    const ends = [signal, timeout];
+    for (const end of ends) end.addEventListener('abort', kill, { once: true });
     try {
-      const answer = await started.#ask({ kind: 'load', path, threads: options.threads }, options.loadTimeoutMs);
+      const answer = await started.#ask({ kind: 'load', path, threads: options.threads });
       if (answer.kind !== 'loaded') throw new Error(`a load was answered with ${answer.kind}`);
       started.#signature = answer.signature;
       return started;
     } catch (error) {
       await started.end();
-      throw error;
+      signal.throwIfAborted();
+      throw timeout.aborted ? new ProcessTimeout(options.loadTimeoutMs) : error;
+    } finally {
+      for (const end of ends) end.removeEventListener('abort', kill);
     }
   }
 
@@ -107,8 +114,13 @@ export class ModelProcess {
         this.#take()?.reject(this.#ended);
       };
       // Not 'exit': what it printed last and answered last may still be on its way then.
-      this.#child.once('close', (code, signal) => ended(signal ? `ended by ${signal}` : `ended with code ${code}`));
-      this.#child.once('error', (error) => ended(`could not be started: ${error.message}`));
+      this.#child.once('close', (code, signal) =>
+        ended(signal ? `ended by ${signal}` : `ended with code ${code}`),
+      );
+      this.#child.on('error', (error) => {
+        // A process that exists says by its end what became of it.
+        if (this.#child.pid === undefined) ended(`could not be started: ${error.message}`);
+      });
     });
   }
 
@@ -117,46 +129,38 @@ export class ModelProcess {
   }
 
   get signature(): Signature {
-    if (this.#signature === undefined) throw new Error('asked for the signature of a model that is not loaded');
+    if (this.#signature === undefined)
+      throw new Error('asked for the signature of a model that is not loaded');
     return this.#signature;
   }
 
-  /** Runs the model. Throws Refusal, ProcessEnded or ProcessTimeout. A run cannot be stopped, only its process can. */
+  /** Runs the model. Throws Refusal or ProcessEnded. A run cannot be stopped, only its process can: by `end`. */
   async run(feeds: Tensor[], outputs: string[]): Promise<Tensor[]> {
-    const { runTimeoutMs, maxOutputElements } = this.#options;
-    const answer = await this.#ask({ kind: 'run', feeds, outputs, maxElements: maxOutputElements }, runTimeoutMs);
+    const maxElements = this.#options.maxOutputElements;
+    const answer = await this.#ask({ kind: 'run', feeds, outputs, maxElements });
     if (answer.kind !== 'result') throw new Error(`a run was answered with ${answer.kind}`);
     return answer.outputs;
   }
 
-  /** Ends the process: at once when it is idle, by SIGKILL when a run holds it for more than a second. */
+  /** Ends the process at once; it has nothing to lose. A load or run that it holds fails with ProcessEnded. */
   async end(): Promise<void> {
-    if (this.#ended) return;
-    if (this.#child.connected) this.#child.disconnect();
-    const timer = setTimeout(() => this.#child.kill('SIGKILL'), END_TIMEOUT_MS);
+    this.#child.kill('SIGKILL');
     await this.exited;
-    clearTimeout(timer);
   }
 
-  async #ask(request: Request, timeoutMs: number): Promise<Answer> {
+  /** Without a time-out of its own: every caller has one, and ends the process at it. */
+  async #ask(request: Request): Promise<Answer> {
     if (this.#ended) throw this.#ended;
     if (this.#waiting) throw new Error('a model process takes one request at a time');
-    const timer = setTimeout(() => {
-      this.#take()?.reject(new ProcessTimeout(request.kind, timeoutMs));
-      this.#child.kill('SIGKILL');
-    }, timeoutMs);
-    try {
-      const answer = await new Promise<Answer>((resolve, reject) => {
-        this.#waiting = { resolve, reject };
-        // When sending fails the channel is closed, and the exit that follows says why.
-        this.#child.send(request, (error) => error && this.#child.kill('SIGKILL'));
+    const answer = await new Promise<Answer>((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+      // When sending fails the channel is closed, and the exit that follows says why.
+      this.#child.send(request, (error) => {
+        if (error) this.#child.kill('SIGKILL');
       });
-      if (answer.kind === 'failed') throw new Refusal(answer.reason, answer.message);
-      return answer;
-    } finally {
-      clearTimeout(timer);
-      this.#take();
-    }
+    });
+    if (answer.kind === 'failed') throw new Refusal(answer.reason, answer.message);
+    return answer;
   }
 
   #settle(answer: Answer): void {

@@ -48,12 +48,17 @@ export function signatureOf(header: ModelHeader, inferredOutputs: readonly Runti
     metadata: header.metadata,
   };
   if (refusals.length > 0) {
-    throw new UnsupportedModel(`${refusals.join('; ')}. Only dense tensors are taken: ${datatypeNames.join(' ')}`);
+    throw new UnsupportedModel(
+      `${refusals.join('; ')}. Only dense tensors are taken: ${datatypeNames.join(' ')}`,
+    );
   }
   return signature;
 }
 
-function portOf({ name, type, element, dims }: ValueInfo, inferred: readonly RuntimeValue[]): Port | undefined {
+function portOf(
+  { name, type, element, dims }: ValueInfo,
+  inferred: readonly RuntimeValue[],
+): Port | undefined {
   if (type === 'undeclared') {
     const value = inferred.find((candidate) => candidate.name === name);
     const datatype = value?.isTensor ? datatypeOfRuntimeType(value.type ?? '') : undefined;
@@ -68,7 +73,11 @@ export const describePort = ({ name, datatype, dims }: Port): string =>
   `${name} ${datatype} ${dims ? `[${dims.map((dim) => (dim === '' ? '?' : dim)).join(', ')}]` : 'of any shape'}`;
 
 /** The port as the Open Inference Protocol writes it: -1 for a dynamic axis, no shape for any rank. */
-export const portJson = ({ name, datatype, dims }: Port): { name: string; datatype: Datatype; shape?: number[] } => ({
+export const portJson = ({
+  name,
+  datatype,
+  dims,
+}: Port): { name: string; datatype: Datatype; shape?: number[] } => ({
   name,
   datatype,
   ...(dims && { shape: dims.map((dim) => (typeof dim === 'number' ? dim : -1)) }),

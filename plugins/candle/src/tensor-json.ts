@@ -15,7 +15,8 @@ const SLICE = 32_768;
 
 const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-export const elementCount = (shape: readonly number[]): number => shape.reduce((product, length) => product * length, 1);
+export const elementCount = (shape: readonly number[]): number =>
+  shape.reduce((product, length) => product * length, 1);
 
 /**
  * Converts one JSON tensor to memory. Throws INVALID_PAYLOAD with a JSON pointer below `path` for a wrong number of
@@ -24,7 +25,8 @@ export const elementCount = (shape: readonly number[]): number => shape.reduce((
 export async function decodeTensor(json: JsonTensor, path: string, signal: AbortSignal): Promise<Tensor> {
   const { name, datatype, shape } = json;
   const count = elementCount(shape);
-  const values = Array.isArray(json.data[0]) ? flatten(json, path) : json.data;
+  const nested = shape.length > 0 && Array.isArray(json.data[0]);
+  const values = nested ? flatten(json, path) : json.data;
   if (values.length !== count) {
     const given = `${values.length} elements in data of ${JSON.stringify(name)}`;
     throw invalid(`${path}/data`, `${given}, its shape [${shape.join(', ')}] needs ${count}`);
@@ -38,7 +40,11 @@ export async function decodeTensor(json: JsonTensor, path: string, signal: Abort
     for (let i = start; i < end; i++) {
       const element = read(values[i]);
       if (element === undefined) {
-        throw invalid(`${path}/data/${i}`, `${show(values[i])} is no ${datatype}: allowed is ${allowed}`);
+        const at = nested ? indicesOf(i, shape) : [i];
+        throw invalid(
+          `${path}/data/${at.join('/')}`,
+          `${show(values[i])} is no ${datatype}: allowed is ${allowed}`,
+        );
       }
       target[i] = element;
     }
@@ -47,7 +53,10 @@ export async function decodeTensor(json: JsonTensor, path: string, signal: Abort
 }
 
 /** Converts a tensor to JSON. Integers beyond ±(2^53 − 1) become decimal strings, NaN and infinities their names. */
-export async function encodeTensor({ name, datatype, shape, data }: Tensor, signal: AbortSignal): Promise<JsonTensor> {
+export async function encodeTensor(
+  { name, datatype, shape, data }: Tensor,
+  signal: AbortSignal,
+): Promise<JsonTensor> {
   const source = datatype === 'FP16' ? halves(data as Uint16Array) : data;
   const write = writers[kindOf(datatype)];
   const out = new Array<unknown>(source.length);
@@ -89,31 +98,46 @@ function allocate(
   }
   const ArrayOfType = datatypes[datatype].array;
   const data: TensorData = ArrayOfType === undefined ? new Array<string>(count) : new ArrayOfType(count);
-  return { target: data as { [index: number]: number | bigint | string }, data };
+  return { target: data, data };
 }
 
-const halves = (bits: Uint16Array): Float16Array => new Float16Array(bits.buffer, bits.byteOffset, bits.length);
+const halves = (bits: Uint16Array): Float16Array =>
+  new Float16Array(bits.buffer, bits.byteOffset, bits.length);
 
+/** Copies nested rows into one array. Throws INVALID_PAYLOAD where the nesting is not the shape. */
 function flatten({ data, shape, name }: JsonTensor, path: string): unknown[] {
   const out: unknown[] = [];
-  const walk = (level: unknown, depth: number, at: string): void => {
-    if (depth === shape.length) {
-      out.push(level);
-      return;
-    }
+  const walk = (level: unknown, depth: number, indices: number[]): void => {
     const length = shape[depth]!;
     if (!Array.isArray(level) || level.length !== length) {
+      const at = [`${path}/data`, ...indices].join('/');
       const given = Array.isArray(level) ? `an array of ${level.length}` : show(level);
-      throw invalid(at, `${given} in data of ${JSON.stringify(name)}, its shape [${shape.join(', ')}] needs ${length} here`);
+      const needed = `its shape [${shape.join(', ')}] needs an array of ${length} here`;
+      throw invalid(at, `${given} in data of ${JSON.stringify(name)}, ${needed}`);
     }
-    level.forEach((inner, i) => walk(inner, depth + 1, `${at}/${i}`));
+    for (let i = 0; i < length; i++) {
+      if (depth === shape.length - 1) out.push(level[i]);
+      else walk(level[i], depth + 1, [...indices, i]);
+    }
   };
-  walk(data, 0, `${path}/data`);
+  walk(data, 0, []);
   return out;
 }
 
+/** Where the element of this row-major number lies in nested rows. */
+function indicesOf(element: number, shape: number[]): number[] {
+  let rest = element;
+  const indices = shape.toReversed().map((length) => {
+    const index = rest % length;
+    rest = (rest - index) / length;
+    return index;
+  });
+  return indices.reverse();
+}
+
 function show(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'undefined';
+  // JSON has no word for the infinity that a number such as 1e999 becomes.
+  const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'undefined');
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
 

@@ -38,11 +38,19 @@ export function encodeText({ input, maxBytes }: TextModel, text: string): Tensor
   if (bytes.length > maxBytes) {
     throw refused(`${bytes.length} bytes given, the model takes ${maxBytes}: send a part of the text`);
   }
-  return { name: input, datatype: 'INT64', shape: [1, bytes.length], data: BigInt64Array.from(bytes, BigInt) };
+  return {
+    name: input,
+    datatype: 'INT64',
+    shape: [1, bytes.length],
+    data: BigInt64Array.from(bytes, BigInt),
+  };
 }
 
 /** The best label and the score of every label, best first. */
-export function readScores(model: TextModel, outputs: Tensor[]): { output: string; scores: Record<string, number> } {
+export function readScores(
+  model: TextModel,
+  outputs: Tensor[],
+): { output: string; scores: Record<string, number> } {
   const values = outputs.find(({ name }) => name === model.output)?.data as Float32Array | undefined;
   if (values?.length !== model.labels.length) {
     throw new Error(`the model gave ${values?.length ?? 0} scores for its ${model.labels.length} labels`);
@@ -57,7 +65,8 @@ function readLabels(json: string | undefined): string[] | undefined {
   if (json === undefined) return undefined;
   try {
     const labels: unknown = JSON.parse(json);
-    const valid = Array.isArray(labels) && labels.length > 0 && labels.every((label) => typeof label === 'string');
+    const valid =
+      Array.isArray(labels) && labels.length > 0 && labels.every((label) => typeof label === 'string');
     return valid ? labels : undefined;
   } catch {
     // Not JSON: the model does not declare what it would have to, and the caller is told what it takes.

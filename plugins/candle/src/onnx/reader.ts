@@ -16,6 +16,7 @@ export interface ValueInfo {
 export interface ModelHeader {
   inputs: ValueInfo[];
   outputs: ValueInfo[];
+  /** What was written for candle, under keys that begin with `bkg.`: others can be megabytes of vocabulary. */
   metadata: Record<string, string>;
 }
 
@@ -26,6 +27,7 @@ interface Field {
   end: number;
 }
 
+const METADATA_PREFIX = 'bkg.';
 const WINDOW_BYTES = 16 * 1024;
 // Names, metadata and types are small; whoever declares more is not describing a model.
 const MAX_TEXT_BYTES = 1024 * 1024;
@@ -61,10 +63,11 @@ class Reader {
     let graph: Field | undefined;
     for (const field of this.#fields(0, this.#size)) {
       if (field.number === onnx.model.graph) graph = field;
-      if (field.number === onnx.model.metadataProps) metadata.push(this.#entry(field));
+      if (field.number === onnx.model.metadataProps) metadata.push(...this.#entry(field));
     }
-    if (graph === undefined)
+    if (graph === undefined) {
       throw new Error('the file has no graph: it is not an ONNX model, or it was cut off');
+    }
     return { ...this.#graph(graph), metadata: Object.fromEntries(metadata) };
   }
 
@@ -134,8 +137,9 @@ class Reader {
       });
   }
 
-  #entry(field: Field): [string, string] {
-    return [this.#text(field, onnx.entry.key), this.#text(field, onnx.entry.value)];
+  #entry(field: Field): [string, string][] {
+    const key = this.#text(field, onnx.entry.key);
+    return key.startsWith(METADATA_PREFIX) ? [[key, this.#text(field, onnx.entry.value)]] : [];
   }
 
   #find(field: Field, number: number): Field | undefined {
@@ -159,23 +163,28 @@ class Reader {
     let at = start;
     while (at < end) {
       const [key, afterKey] = this.#varint(at, end);
-      const wireType = Number(key & 7n);
-      const number = Number(key >> 3n);
-      let [value, from, to] = [0n, afterKey, afterKey];
-      if (wireType === wire.varint) [value, to] = this.#varint(afterKey, end);
-      else if (wireType === wire.fixed64) to = afterKey + 8;
-      else if (wireType === wire.fixed32) to = afterKey + 4;
-      else if (wireType === wire.bytes) {
-        const [length, content] = this.#varint(afterKey, end);
-        [from, to] = [content, content + Number(length)];
-      } else throw new Error(`no such wire type as ${wireType} at byte ${at}: it is not an ONNX model`);
-      if (to > end)
-        throw new Error(
-          `field ${number} at byte ${at} reaches beyond its end: the file was cut off or damaged`,
-        );
-      yield { number, value, start: from, end: to };
-      at = to;
+      const field = { number: Number(key >> 3n), ...this.#content(Number(key & 7n), afterKey, end) };
+      if (field.end > end) {
+        const where = `field ${field.number} at byte ${at}`;
+        throw new Error(`${where} reaches beyond its end: the file was cut off or damaged`);
+      }
+      yield field;
+      at = field.end;
     }
+  }
+
+  #content(wireType: number, at: number, end: number): Omit<Field, 'number'> {
+    if (wireType === wire.varint) {
+      const [value, next] = this.#varint(at, end);
+      return { value, start: at, end: next };
+    }
+    if (wireType === wire.bytes) {
+      const [length, start] = this.#varint(at, end);
+      return { value: 0n, start, end: start + Number(length) };
+    }
+    if (wireType === wire.fixed64) return { value: 0n, start: at, end: at + 8 };
+    if (wireType === wire.fixed32) return { value: 0n, start: at, end: at + 4 };
+    throw new Error(`no such wire type as ${wireType} before byte ${at}: it is not an ONNX model`);
   }
 
   #varint(at: number, end: number): [value: bigint, next: number] {

@@ -17,7 +17,16 @@ export const graph = {
 export const node = { input: 1, output: 2, name: 3, opType: 4, attribute: 5, domain: 7 } as const;
 export const attribute = { name: 1, f: 2, i: 3, s: 4, t: 5, ints: 8, type: 20 } as const;
 export const attributeType = { float: 1, int: 2, string: 3, tensor: 4, ints: 7 } as const;
-export const tensor = { dims: 1, dataType: 2, stringData: 6, name: 8, rawData: 9 } as const;
+export const tensor = {
+  dims: 1,
+  dataType: 2,
+  stringData: 6,
+  name: 8,
+  rawData: 9,
+  externalData: 13,
+  dataLocation: 14,
+} as const;
+export const dataLocation = { external: 1 } as const;
 export const sparseTensor = { values: 1 } as const;
 export const valueInfo = { name: 1, type: 2 } as const;
 export const type = { tensor: 1, sequence: 4, map: 5, opaque: 7, sparse: 8, optional: 9 } as const;

@@ -23,8 +23,8 @@ export interface Initializer {
   name: string;
   element: ElementName;
   dims: number[];
-  /** Little-endian numbers as they lie in memory, or texts for element `string`. */
-  data: ArrayBufferView | string[];
+  /** Little-endian numbers as they lie in memory, texts for element `string`, or the file beside the model that has them. */
+  data: ArrayBufferView | string[] | { external: string };
 }
 
 /** A whole number becomes an INT attribute, `{ float }` a FLOAT one, an array INTS. */
@@ -109,10 +109,18 @@ function encodeTensor({ name, element, dims, data }: Initializer): Chunks {
     ...dims.flatMap((length) => int(onnx.tensor.dims, length)),
     ...int(onnx.tensor.dataType, onnx.elementNumber(element)),
     ...text(onnx.tensor.name, name),
-    ...(Array.isArray(data)
-      ? data.flatMap((item) => text(onnx.tensor.stringData, item))
-      : bytes(onnx.tensor.rawData, [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)])),
+    ...encodeData(data),
   ];
+}
+
+function encodeData(data: Initializer['data']): Chunks {
+  const { tensor } = onnx;
+  if (Array.isArray(data)) return data.flatMap((item) => text(tensor.stringData, item));
+  if ('external' in data) {
+    const location = [...text(onnx.entry.key, 'location'), ...text(onnx.entry.value, data.external)];
+    return [...bytes(tensor.externalData, location), ...int(tensor.dataLocation, onnx.dataLocation.external)];
+  }
+  return bytes(tensor.rawData, [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]);
 }
 
 function encodeValue({ name, type }: Value): Chunks {

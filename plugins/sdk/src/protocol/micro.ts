@@ -2,7 +2,7 @@
  * ADR-32, the NATS service API ("micro"): a plugin is a NATS service, its capabilities are the endpoints.
  * Times are integer nanoseconds, `last_error` is always a string, `metadata` always an object.
  */
-import { declaredErrorNumbers } from './errors.ts';
+import { declaredErrorNumbers, errorTable } from './errors.ts';
 import type { DeclaredError } from './errors.ts';
 import { endpointName, isCapabilityId, pluginIdProblem } from './names.ts';
 import type { JsonSchema, PluginCapability } from './plugin.ts';
@@ -154,12 +154,13 @@ function parseSchema(text: string | undefined): JsonSchema {
   return isRecord(schema) || typeof schema === 'boolean' ? schema : {};
 }
 
-/** What does not have the shape of a declared error is left out; undefined when nothing is left. */
+/** What is no declared error, or takes a code of the mesh's own, is left out; undefined when nothing is left. */
 function parseErrors(text: string | undefined): Record<string, DeclaredError> | undefined {
   const errors = parseJson(text);
   if (!isRecord(errors)) return undefined;
-  const declared = Object.entries(errors).filter((entry): entry is [string, DeclaredError] =>
-    isDeclaredError(entry[1]),
+  const declared = Object.entries(errors).filter(
+    (entry): entry is [string, DeclaredError] =>
+      /^[A-Z0-9_]+$/.test(entry[0]) && !(entry[0] in errorTable) && isDeclaredError(entry[1]),
   );
   return declared.length > 0 ? Object.fromEntries(declared) : undefined;
 }

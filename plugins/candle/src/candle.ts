@@ -1,0 +1,49 @@
+import { fileURLToPath } from 'node:url';
+import { definePlugin, type PluginDefinition } from '@bkg/sdk';
+import { modelInfer } from './capabilities/model-infer.ts';
+import { modelList } from './capabilities/model-list.ts';
+import { modelLoad } from './capabilities/model-load.ts';
+import { modelUnload } from './capabilities/model-unload.ts';
+import { Models } from './models.ts';
+import { completeSettings, settingsSchema, type Settings } from './settings.ts';
+
+export interface CandleOptions {
+  /** BKG_HOME: models lie in `models/` and `hub/` below it. */
+  homeDir: string;
+  /** Shared by the instances of candle; the pins lie here. */
+  dataDir: string;
+  /** @default none: every setting has its own default */
+  settings?: Partial<Settings>;
+  /** @default the models that candle ships */
+  bundledDir?: string;
+  /** How long a start waits for models. @default 60000 */
+  startWaitMs?: number;
+}
+
+const shipped = fileURLToPath(new URL('../models', import.meta.url));
+
+/** The plugin `candle`: runs ONNX models, each in a process of its own. */
+export function createCandle({
+  settings = {},
+  bundledDir = shipped,
+  ...options
+}: CandleOptions): PluginDefinition {
+  const models = new Models({ ...options, bundledDir, settings: completeSettings(settings) });
+  return definePlugin({
+    id: 'candle',
+    version: '0.2.0',
+    name: 'Candle',
+    description:
+      'Runs ONNX models, each in a process of its own. Knows the language of a text out of the box.',
+    author: 'bkg',
+    settings: settingsSchema,
+    capabilities: {
+      'model.infer': modelInfer(models),
+      'model.list': modelList(models),
+      'model.load': modelLoad(models),
+      'model.unload': modelUnload(models),
+    },
+    start: ({ log, signal }) => models.start(log, signal),
+    stop: () => models.close(),
+  });
+}

@@ -1,0 +1,418 @@
+/** PROTOCOL.md and the code say the same. Each of these fails when one side changes alone. */
+import { readdirSync, readFileSync } from 'node:fs';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { declaredErrorNumbers, errorTable, isProblem, problemOf } from '../../src/protocol/errors.ts';
+import { isHeartbeat, isStatusEvent } from '../../src/protocol/event.ts';
+import { headerNames } from '../../src/protocol/headers.ts';
+import { logLevels, logLinesDefault, logLinesMost, parseSince } from '../../src/protocol/log-record.ts';
+import { configPatchSchema, isForbiddenEnv, manifestSchema } from '../../src/protocol/manifest.ts';
+import { decodeDescriptor, encodeDescriptor, protocolVersion } from '../../src/protocol/micro.ts';
+import type { PluginCapability } from '../../src/protocol/plugin.ts';
+import { isCapabilityId, isPluginId, isReservedPluginId, isSubjectToken } from '../../src/protocol/names.ts';
+import { buckets, configDefaults, leaseKey, leaseStaleMs } from '../../src/protocol/plugin.ts';
+import { statuses } from '../../src/protocol/status.ts';
+import {
+  eventKinds,
+  inboxRoot,
+  invokeQueue,
+  patterns,
+  serviceVerbs,
+  subjects,
+} from '../../src/protocol/subjects.ts';
+import type { EventKind, ServiceVerb } from '../../src/protocol/subjects.ts';
+import { latencyBound, latencyBucketCount, mergeTelemetry } from '../../src/protocol/telemetry.ts';
+import { createValidator } from '../../src/validator.ts';
+import { infoSchema } from './adr-32.ts';
+import { codeSpans, codesIn, document, fences, prose, section, table } from './document.ts';
+import { createRandom } from './random.ts';
+
+const sorted = (texts: Iterable<string>): string[] => [...new Set(texts)].sort();
+
+describe('the names in PROTOCOL.md', () => {
+  const rows = table('Names', 'thing');
+  const cell = (thing: string) => rows.find((row) => row['thing'] === thing)?.['form'] ?? '';
+  const patternIn = (thing: string) => new RegExp(codeSpans(cell(thing))[0] ?? '(?!)');
+
+  it('have the patterns of the code', () => {
+    const { text } = createRandom(6);
+    const most = Number(/at most (\d+)/.exec(cell('capability id'))?.[1]);
+    const checks: [RegExp, number, (name: string) => boolean][] = [
+      [patternIn('plugin id'), Infinity, isPluginId],
+      [patternIn('capability id'), most, isCapabilityId],
+      [patternIn('instance id, invocation id'), Infinity, isSubjectToken],
+    ];
+    const names = [
+      ...Array.from({ length: 3_000 }, () => text('abZ09-_. *>', 6)),
+      ...[0, 1, 2, 62, 63, 64, 65, 127, 128, 129].map((length) => 'a'.repeat(length)),
+    ];
+    for (const [pattern, mostLength, accepts] of checks) {
+      for (const name of names) {
+        expect([name, pattern.test(name) && name.length <= mostLength]).toEqual([name, accepts(name)]);
+      }
+    }
+  });
+
+  it('reserve what the code reserves', () => {
+    const words = codeSpans(cell('plugin id').split('Reserved:')[1] ?? '');
+    expect(words).toEqual(['sdk', 'api', 'ws', 'bkg']);
+    for (const word of words) expect(isReservedPluginId(word)).toBe(true);
+    const beginnings = words.filter((word) => isReservedPluginId(`${word}x`));
+    expect(cell('plugin id')).toContain(
+      `everything that begins with ${beginnings.map((one) => `\`${one}\``).join()}`,
+    );
+  });
+});
+
+describe('the subjects in PROTOCOL.md', () => {
+  /** Every builder with the placeholders of the document; a new one does not compile before it is here. */
+  const written: Record<keyof typeof subjects, string[]> = {
+    invoke: [subjects.invoke('<id>')],
+    invokeCapability: [subjects.invokeCapability('<id>', '<capability>')],
+    invokeAny: [subjects.invokeAny('<id>')],
+    invokeAt: [subjects.invokeAt('<id>', '<instance>', '<capability>')],
+    invokeAtAny: [subjects.invokeAtAny('<id>', '<instance>')],
+    status: [subjects.status('<id>')],
+    telemetry: [subjects.telemetry('<id>')],
+    inflight: [subjects.inflight('<id>')],
+    cancel: [subjects.cancel('<id>')],
+    logs: [subjects.logs('<id>')],
+    registryList: [subjects.registryList],
+    registryGet: [subjects.registryGet('<id>')],
+    control: [subjects.control('<verb>', '<id>')],
+    shutdown: [subjects.shutdown],
+    drain: [subjects.drain('<id>', '<instance>')],
+    event: [subjects.event('<id>', '<instance>', '<kind>' as EventKind)],
+    events: [
+      subjects.events(),
+      subjects.events('<kind>' as EventKind),
+      subjects.events('<kind>' as EventKind, '<id>'),
+    ],
+    service: [
+      subjects.service('<verb>' as ServiceVerb),
+      subjects.service('<verb>' as ServiceVerb, '<id>'),
+      subjects.service('<verb>' as ServiceVerb, '<id>', '<instance>'),
+    ],
+    inbox: [subjects.inbox('<identity>')],
+  };
+  const writtenPatterns: Record<keyof typeof patterns, string> = {
+    logs: patterns.logs,
+    status: patterns.status,
+    telemetry: patterns.telemetry,
+    registryGet: patterns.registryGet,
+    control: patterns.control('<verb>'),
+  };
+  const known = [...Object.values(written).flat(), ...Object.values(writtenPatterns)];
+  const isSubject = (code: string) =>
+    /^(plugin\.|bkg\.(registry|control)|\$SRV|_INBOX)/.test(code) && code !== 'plugin.json';
+
+  it('are those that the code builds, no more and no fewer', () => {
+    expect(sorted(Object.keys(written))).toEqual(sorted(Object.keys(subjects)));
+    expect(sorted(Object.keys(writtenPatterns))).toEqual(sorted(Object.keys(patterns)));
+    const anyVerb = new RegExp(`^\\$SRV\\.(${serviceVerbs.join('|')})`);
+    const mentioned = codeSpans(prose)
+      .filter(isSubject)
+      .map((code) => code.replace(anyVerb, () => '$SRV.<verb>'));
+    expect(sorted(mentioned)).toEqual(sorted([...known, inboxRoot]));
+  });
+
+  it('are all in the two tables, and the reply subject beside them', () => {
+    const tables = [...table('Subjects', 'subject'), ...table('Subjects', 'subscription')];
+    const listed = [...codesIn(tables, 'subject'), ...codesIn(tables, 'subscription')].filter(isSubject);
+    expect(sorted([...listed, subjects.inbox('<identity>')])).toEqual(sorted(known));
+  });
+
+  it('are real ones in the examples', () => {
+    const examples = [...document.matchAll(/^```.*?^```$/gms)].map(([text]) => text).join('\n');
+    const given = [
+      ...examples.matchAll(/(?<![\w.])(?:plugin\.|bkg\.(?:registry|control)\.|\$SRV\.)[^\s"',)]+/g),
+    ];
+    const forms = known.map(
+      (form) =>
+        new RegExp(
+          `^${form
+            .split('.')
+            .map((token) =>
+              token === '<capability>' ? '[a-z0-9_.-]+' : /^[<*]/.test(token) ? '[^.]+' : token,
+            )
+            .join('\\.')
+            .replace('$', '\\$')
+            .replace('>', '.+')}$`,
+        ),
+    );
+    const subjectsGiven = given
+      .map(([subject]) => subject)
+      .filter((subject) => subject !== 'plugin.candle.events.>');
+    expect(subjectsGiven.length).toBeGreaterThan(5);
+    for (const subject of subjectsGiven) {
+      expect([subject, forms.some((form) => form.test(subject))]).toEqual([subject, true]);
+    }
+  });
+
+  it('have the verbs, kinds and queue group of the code', () => {
+    expect(codesIn(table('Events', 'kind'), 'kind')).toEqual([...eventKinds]);
+    expect(codesIn(table('Discovery', 'verb'), 'verb')).toEqual([...serviceVerbs]);
+    const queued = table('Subjects', 'subject').filter((row) => row['kind']?.includes('queue group'));
+    expect(codesIn(queued, 'kind')).toEqual([invokeQueue, invokeQueue]);
+    expect(codesIn(queued, 'subject')).toEqual([written.invokeCapability[0], written.invoke[0]]);
+  });
+});
+
+describe('the headers in PROTOCOL.md', () => {
+  it('are those of the code', () => {
+    expect(sorted(codesIn(table('Headers', 'header'), 'header'))).toEqual(sorted(Object.values(headerNames)));
+    const headerLike = /^(Bkg|Nats)-[A-Za-z-]+$/;
+    const mentioned = codeSpans(prose).filter(
+      (code) => headerLike.test(code) && code !== 'Nats-Service-Error',
+    );
+    for (const code of mentioned) expect(Object.values(headerNames)).toContain(code);
+  });
+});
+
+describe('the errors in PROTOCOL.md', () => {
+  it('are the error table, line by line', () => {
+    const told = table('Errors', 'code').map((row) => [
+      row['code'],
+      { number: Number(row['number']), retryable: row['retryable'], executed: row['executed'] },
+    ]);
+    const entries = Object.entries(errorTable).map(([code, { number, retryable, executed }]) => [
+      `\`${code}\``,
+      { number, retryable: retryable ? 'yes' : 'no', executed },
+    ]);
+    expect(told).toEqual(entries);
+    for (const row of table('Errors', 'code')) expect(row['when']).not.toBe('');
+  });
+
+  it('mention no other code', () => {
+    const own = ['MY_PLUGIN_DATA_LOSS', 'NODE_OPTIONS', 'NODE_PATH', 'SIGTERM'];
+    const mentioned = codeSpans(prose).filter(
+      (code) => /^[A-Z]+(_[A-Z]+)+$/.test(code) && !code.startsWith('BKG_'),
+    );
+    expect(sorted(mentioned).filter((code) => !own.includes(code) && !(code in errorTable))).toEqual([]);
+  });
+
+  it('may be declared with the numbers of the code', () => {
+    const [, numbers = ''] = /Its number is one of\s([\d\s]+)\./.exec(section('Errors')) ?? [];
+    expect(numbers.trim().split(/\s+/).map(Number)).toEqual([...declaredErrorNumbers]);
+  });
+
+  it('arrive as problem objects with the members of the code', () => {
+    const problem = problemOf('BUSY', errorTable.BUSY, 'full', [{ path: '', message: 'no' }]);
+    expect(isProblem(problem)).toBe(true);
+    expect(codesIn(table('Problem', 'member'), 'member')).toEqual(Object.keys(problem));
+    expect(problem.type).toBe('urn:bkg:error:busy');
+    expect(codesIn(table('Problem', 'member'), 'value')).toContain('urn:bkg:error:');
+  });
+});
+
+describe('discovery in PROTOCOL.md', () => {
+  const capability: PluginCapability = {
+    id: 'a',
+    name: 'a',
+    description: '',
+    input_schema: {},
+    output_schema: {},
+    stream: true,
+    upload: true,
+    idempotent: true,
+    errors: {},
+  };
+  const encoded = encodeDescriptor({
+    id: 'a',
+    version: '1.0.0',
+    name: 'a',
+    description: '',
+    author: '',
+    capabilities: [capability],
+    settings_schema: {},
+    settings_live: true,
+  });
+
+  it('has the metadata keys of the code, each where it belongs', () => {
+    const rows = table('Discovery', 'key');
+    const keysOf = (place: string) =>
+      codesIn(
+        rows.filter((row) => row['of']?.includes(place)),
+        'key',
+      );
+    expect(sorted(keysOf('service'))).toEqual(sorted(Object.keys(encoded.metadata)));
+    expect(sorted(keysOf('endpoint'))).toEqual(sorted(Object.keys(encoded.endpoints[0]!.metadata)));
+    const mentioned = codeSpans(prose).filter((code) => /^bkg\.(?!registry|control)/.test(code));
+    expect(sorted(mentioned)).toEqual(sorted(codesIn(rows, 'key')));
+  });
+
+  it('is of the version of the code', () => {
+    const row = table('Discovery', 'key').find((one) => one['key'] === '`bkg.protocol`');
+    expect(codeSpans(row?.['value'] ?? '')).toEqual([protocolVersion]);
+    expect(document).toMatch(new RegExp(`^# The bkg wire contract, version ${protocolVersion}\n`));
+  });
+
+  it('gives an INFO reply that is valid and that the code reads', () => {
+    const [text] = fences('json').filter((block) => block.includes('info_response'));
+    const info: unknown = JSON.parse(text ?? 'null');
+    expect(createValidator(infoSchema)(info)).toEqual([]);
+    expect(decodeDescriptor(info)?.capabilities).toMatchObject([{ id: 'text.say', idempotent: true }]);
+  });
+});
+
+describe('the states in PROTOCOL.md', () => {
+  it('are the five of the code, in the order of a life', () => {
+    const words = codesIn(table('Life of an instance', 'status'), 'status');
+    expect(words).toEqual([...statuses]);
+  });
+});
+
+describe('the types in PROTOCOL.md', () => {
+  const members = (type: string) => codesIn(table(type, 'member'), 'member');
+  const example: Record<string, unknown> = {
+    id: 'echo',
+    instance: 'I1',
+    status: 'running',
+    version: '1.0.0',
+    started_at: '2026-11-24T08:00:00.000Z',
+    host: 'h',
+    pid: 1,
+    error: 'no',
+    seq: 0,
+    descriptor: 'x',
+    telemetry: mergeTelemetry('echo', []),
+  };
+
+  it('have the members of telemetry, one for one', () => {
+    expect(members('PluginTelemetry')).toEqual(Object.keys(mergeTelemetry('echo', [])));
+  });
+
+  it.each([
+    ['StatusEvent', isStatusEvent],
+    ['Heartbeat', isHeartbeat],
+  ] as const)('have what makes a %s, and mark what it can do without', (type, accepts) => {
+    const names = members(type);
+    const bare = names.map((name) => name.replace('?', ''));
+    const whole = Object.fromEntries(bare.map((name) => [name, example[name]]));
+    expect(accepts(whole)).toBe(true);
+    for (const [i, name] of bare.entries()) {
+      const { [name]: _, ...less } = whole;
+      expect([name, accepts(less)]).toEqual([name, names[i]!.endsWith('?')]);
+    }
+  });
+
+  it('have the defaults of a configuration, number by number', () => {
+    const told = table('PluginConfig', 'member').map((row) => [
+      codeSpans(row['member'] ?? '')[0],
+      row['default'] === '' ? undefined : (JSON.parse(codeSpans(row['default'] ?? '')[0] ?? '') as unknown),
+    ]);
+    expect(Object.fromEntries(told)).toEqual({ id: undefined, ...flat(configDefaults) });
+  });
+
+  it('have the bounds of a configuration', () => {
+    const cell = (member: string) =>
+      table('PluginConfig', 'member').find((row) => row['member'] === `\`${member}\``)?.['value'] ?? '';
+    const { replicas, resources, limits } = configPatchSchema.properties;
+    const range = (schema: object) =>
+      new RegExp(`\\b${boundsOf(schema).minimum} to ${boundsOf(schema).maximum}\\b`);
+    expect(cell('replicas')).toMatch(range(replicas));
+    expect(cell('limits.max_concurrency')).toMatch(range(limits.properties.max_concurrency));
+    expect(cell('limits.max_queue')).toMatch(range(limits.properties.max_queue));
+    const { exclusiveMinimum, maximum } = boundsOf(resources.properties.timeout_secs);
+    expect(cell('resources.timeout_secs')).toMatch(
+      new RegExp(`above ${exclusiveMinimum} and at most ${maximum}\\b`),
+    );
+  });
+
+  it('have the levels and numbers of a log query', () => {
+    const cell = (member: string) =>
+      table('LogQuery', 'member').find((row) => row['member'] === `\`${member}\``)?.['value'] ?? '';
+    expect(codeSpans(cell('level?'))).toEqual([...logLevels]);
+    expect(cell('lines?')).toMatch(new RegExp(`1 to ${logLinesMost}\\. Default ${logLinesDefault}$`));
+    const spans = codeSpans(cell('since?'));
+    expect(spans.map((span) => parseSince(span, 0))).toEqual([-90_000, -900_000, -7_200_000, -86_400_000]);
+  });
+
+  it('have the latency buckets of the code', () => {
+    const [row] = table('PluginTelemetry', 'member').filter((one) => one['member'] === '`latency_buckets`');
+    expect(row?.['value']).toContain(`at most ${latencyBound(0)} ms · 2^(i/2)`);
+    expect(row?.['value']).toContain(`i is 0 to ${latencyBucketCount - 1}`);
+    expect(latencyBound(7)).toBeCloseTo(0.1 * 2 ** 3.5);
+  });
+});
+
+describe('the launch in PROTOCOL.md', () => {
+  it('has the members of plugin.json, and says which are required', () => {
+    const rows = table('Launch', 'member');
+    expect(sorted(codesIn(rows, 'member'))).toEqual(sorted(Object.keys(manifestSchema.properties)));
+    const required = rows.filter((row) => row['value']?.startsWith('required'));
+    expect(sorted(codesIn(required, 'member'))).toEqual(sorted(manifestSchema.required));
+    const timeout = rows.find((row) => row['member'] === '`start_timeout_secs`')?.['value'];
+    expect(timeout).toContain(`at most ${boundsOf(manifestSchema.properties.start_timeout_secs).maximum}.`);
+  });
+
+  it('names the variables that no configuration may set', () => {
+    const [row] = table('Launch', 'variable').filter((one) => one['variable'] === '`config.env`');
+    const [words, beginnings] = (row?.['value'] ?? '').split('what begins with').map(codeSpans);
+    expect(words).toEqual(['PATH', 'NODE_OPTIONS', 'NODE_PATH']);
+    expect(beginnings).toEqual(['BKG_', 'LD_', 'DYLD_', 'PYTHON']);
+    for (const word of words!)
+      expect([isForbiddenEnv(word), isForbiddenEnv(`${word}X`)]).toEqual([true, false]);
+    for (const beginning of beginnings!) expect(isForbiddenEnv(`${beginning}X`)).toBe(true);
+  });
+});
+
+describe('the buckets in PROTOCOL.md', () => {
+  it('are those of the code', () => {
+    expect(sorted(codesIn(table('Desired state and control', 'bucket'), 'bucket'))).toEqual(
+      sorted(Object.values(buckets)),
+    );
+    const lease = table('Desired state and control', 'bucket').find(
+      (row) => row['bucket'] === `\`${buckets.lease}\``,
+    );
+    expect(codeSpans(lease?.['key'] ?? '')).toEqual([leaseKey]);
+    expect(section('Desired state and control')).toContain(`${leaseStaleMs / 1_000} s`);
+  });
+});
+
+describe('the settings in PROTOCOL.md', () => {
+  it('are those that the programs read', () => {
+    const root = path.resolve(import.meta.dirname, '../../../..');
+    const sources = ['plugins', 'services'].flatMap((folder) =>
+      readdirSync(path.join(root, folder)).flatMap((part) => sourcesIn(path.join(root, folder, part, 'src'))),
+    );
+    expect(sources.length).toBeGreaterThan(20);
+    const read = sources.flatMap(
+      (file) => readFileSync(file, 'utf8').match(/\bBKG_[A-Z][A-Z_]*[A-Z]\b/g) ?? [],
+    );
+    const told = [
+      ...codesIn(table('Settings', 'setting'), 'setting'),
+      ...codesIn(table('Launch', 'variable'), 'variable'),
+    ];
+    expect(sorted(told.filter((name) => name.startsWith('BKG_')))).toEqual(sorted(read));
+  });
+});
+
+/** The bounds that a schema of a number has. */
+function boundsOf(schema: object) {
+  return schema as { minimum?: number; maximum?: number; exclusiveMinimum?: number };
+}
+
+/** The leaves of an object by their paths; an empty object is one. */
+function flat(value: object, before = ''): Record<string, unknown> {
+  return Object.assign(
+    {},
+    ...Object.entries(value).map(([key, one]: [string, unknown]) =>
+      typeof one === 'object' && one !== null && Object.keys(one).length > 0
+        ? flat(one, `${before}${key}.`)
+        : { [before + key]: one },
+    ),
+  ) as Record<string, unknown>;
+}
+
+/** The TypeScript below a folder; none when there is no such folder. */
+function sourcesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      .filter((file) => file.endsWith('.ts'))
+      .map((file) => path.join(folder, file));
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
+import path from 'node:path';
+import { homePaths } from '@bkg/sdk/host';
+import type { HomePaths } from '@bkg/sdk/host';
+import { explainFile, Failure } from '../failure.ts';
+
+export interface Home extends HomePaths {
+  /** What runs, for the next `bkg up`. */
+  upFile: string;
+  natsConfigFile: string;
+  /** The user and password that stood in BKG_NATS_URL. */
+  brokerCredentialsFile: string;
+}
+
+/** Below this nats-server refuses writes sooner or later, and every log and record fails. */
+const neededBytes = 64 * 1024 * 1024;
+
+/** Makes the folders of a mesh; `run` holds secrets and is its owner's only. @throws Failure */
+export function makeHome(folder: string): Home {
+  const paths = homePaths(folder);
+  try {
+    for (const dir of [paths.home, paths.nats, paths.models, paths.hub, paths.logs, paths.data])
+      mkdirSync(dir, { recursive: true });
+    mkdirSync(paths.run, { recursive: true, mode: 0o700 });
+    chmodSync(paths.run, 0o700);
+  } catch (error) {
+    throw explainFile(error, `Making the data folder ${folder}`);
+  }
+  needSpace(folder);
+  const run = (name: string): string => path.join(paths.run, name);
+  return {
+    ...paths,
+    upFile: run('up.json'),
+    natsConfigFile: run('nats-server.conf'),
+    brokerCredentialsFile: run('broker-credentials.json'),
+  };
+}
+
+function needSpace(folder: string): void {
+  const { bavail, bsize } = statfsSync(folder);
+  const freeBytes = bavail * bsize;
+  if (freeBytes >= neededBytes) return;
+  throw new Failure(
+    `${folder} has ${Math.floor(freeBytes / 2 ** 20)} MiB of free disk space; bkg needs ${neededBytes / 2 ** 20} to run.`,
+    'free some space, or set BKG_HOME to a folder on a larger disk.',
+  );
+}

@@ -1,0 +1,111 @@
+import path from 'node:path';
+import type { Broker } from './broker.ts';
+import { buildFingerprint, fingerprint } from './fingerprint.ts';
+import type { Home } from './home.ts';
+import type { Program, Programs } from './programs.ts';
+import { gatewayIsReady, natsIsReady, supervisorIsReady } from './readiness.ts';
+import { urlHost } from './settings.ts';
+import type { Settings } from './settings.ts';
+import { partVariable } from './strays.ts';
+import type { PartName } from './up-record.ts';
+
+/** What `bkg up` must know to start a part, to tell when it works, and whether a running one is the same. */
+export interface PartSpec {
+  name: PartName;
+  program: Program;
+  env: NodeJS.ProcessEnv;
+  fingerprint: string;
+  /**
+   * Waits until it does its work. @returns what to say of it
+   * @throws when `signal` aborts: what is missing
+   */
+  ready: (signal: AbortSignal) => Promise<string>;
+}
+
+export interface PartsContext {
+  settings: Settings;
+  home: Home;
+  broker: Broker;
+  /** The gateway's, never 0. */
+  port: number;
+  programs: Programs;
+  env: NodeJS.ProcessEnv;
+}
+
+/** The parts in the order of their start. */
+export function partSpecs(context: PartsContext): PartSpec[] {
+  const { broker, home, env } = context;
+  const shared = { ...withoutOwnSettings(env), BKG_HOME: home.home };
+  const service = {
+    ...shared,
+    BKG_NATS_URL: broker.servers.join(','),
+    BKG_CREDENTIALS_FILE: broker.credentialsFile,
+  };
+  return [
+    ...(broker.own ? [natsServer(context, broker.own, shared)] : []),
+    supervisor(context, service),
+    gateway(context, service),
+  ];
+}
+
+function natsServer(
+  { home, broker }: PartsContext,
+  own: NonNullable<Broker['own']>,
+  env: NodeJS.ProcessEnv,
+): PartSpec {
+  const { program, version, port, config } = own;
+  return {
+    name: 'nats-server',
+    program: { command: program, args: ['-c', home.natsConfigFile] },
+    env: { ...env, [partVariable]: 'nats-server' },
+    fingerprint: fingerprint(program, version, config),
+    ready: async (signal) => `${await natsIsReady(port, broker, signal)} on 127.0.0.1:${port}`,
+  };
+}
+
+function supervisor({ broker, programs }: PartsContext, env: NodeJS.ProcessEnv): PartSpec {
+  return {
+    name: 'supervisor',
+    program: programs.supervisor,
+    env: { ...env, [partVariable]: 'supervisor' },
+    fingerprint: serviceFingerprint(programs.supervisor, broker, env),
+    ready: async (signal) => {
+      await supervisorIsReady(broker, signal);
+      return 'ready';
+    },
+  };
+}
+
+function gateway(
+  { settings: { host }, broker, port, programs }: PartsContext,
+  service: NodeJS.ProcessEnv,
+): PartSpec {
+  const env = { ...service, BKG_HOST: host, BKG_PORT: String(port) };
+  return {
+    name: 'gateway',
+    program: programs.gateway,
+    env: { ...env, [partVariable]: 'gateway' },
+    fingerprint: serviceFingerprint(programs.gateway, broker, env),
+    ready: async (signal) => {
+      await gatewayIsReady(host, port, signal);
+      return `on ${urlHost(host)}:${port}`;
+    },
+  };
+}
+
+function serviceFingerprint({ command, args }: Program, broker: Broker, env: NodeJS.ProcessEnv): string {
+  const settings = Object.entries(env)
+    .filter(([name]) => name.startsWith('BKG_'))
+    .sort();
+  return fingerprint(command, args, buildFingerprint(args[0] ?? ''), broker.fingerprint, settings);
+}
+
+const ownSettings = /^BKG_(PORT|HOST|PLUGIN_BUS_PORT|NATS_URL|NATS_SERVER|CREDENTIALS_FILE|DEBUG)$/;
+
+/** What is said to `bkg up` is not said to its parts: each is told what is meant for it. The rest passes through. */
+function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const passed = Object.fromEntries(Object.entries(env).filter(([name]) => !ownSettings.test(name)));
+  const node = path.dirname(process.execPath);
+  const folders = (env['PATH'] ?? '').split(path.delimiter).filter((dir) => dir && dir !== node);
+  return { ...passed, PATH: [node, ...folders].join(path.delimiter) };
+}

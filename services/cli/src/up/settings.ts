@@ -1,0 +1,128 @@
+import { isIPv4 } from 'node:net';
+import path from 'node:path';
+import { readCredentials } from '@bkg/sdk';
+import type { Credentials } from '@bkg/sdk';
+import { parseServers } from '@bkg/sdk/host';
+import { Failure } from '../failure.ts';
+import { projectFolder } from '../project.ts';
+
+/** A broker that somebody else runs. */
+export interface ForeignBroker {
+  /** Without user and password, because children see them in their environment. */
+  servers: string[];
+  credentials: Credentials;
+  /** BKG_CREDENTIALS_FILE, absolute; undefined when the credentials stood in BKG_NATS_URL. */
+  credentialsFile?: string;
+}
+
+export interface Settings {
+  /** BKG_HOME, absolute. @default '.bkg' in the project's folder */
+  home: string;
+  /** BKG_HOST: the address the gateway listens on. @default '127.0.0.1' */
+  host: string;
+  /** BKG_PORT: the gateway's port; 0 takes any free one. @default 43119 */
+  port: number;
+  /** BKG_PLUGIN_BUS_PORT: the port of our own nats-server; 0 takes any free one. @default 43121 */
+  busPort: number;
+  /** BKG_NATS_URL: then no broker is started. */
+  broker?: ForeignBroker;
+  /** BKG_NATS_SERVER: the program, absolute. @default the one on the PATH, else the one that `npm start` fetched */
+  natsServer?: string;
+}
+
+/** @throws Failure that lists everything that is wrong */
+export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
+  const problems: string[] = [];
+  const attempt = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      problems.push((error as Error).message);
+      return undefined;
+    }
+  };
+  const home = path.resolve(projectFolder, env['BKG_HOME'] || '.bkg');
+  const host = attempt(() => readHost(env['BKG_HOST']));
+  const port = attempt(() => readPort('BKG_PORT', env['BKG_PORT'], 43119));
+  const busPort = attempt(() => readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], 43121));
+  const broker = attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
+  if (!broker && port !== undefined && port > 0 && port === busPort)
+    problems.push(`BKG_PORT and BKG_PLUGIN_BUS_PORT are both ${port}: each needs a port of its own.`);
+  if (host === undefined || port === undefined || busPort === undefined || problems.length > 0)
+    throw new Failure(
+      ['The settings are not right:', ...problems.map((problem) => `    ${problem}`)].join('\n'),
+      'correct or unset them (`bkg help` lists them all), then start again.',
+    );
+  const natsServer = env['BKG_NATS_SERVER'] && path.resolve(env['BKG_NATS_SERVER']);
+  return Object.freeze({
+    home,
+    host,
+    port,
+    busPort,
+    ...(broker && { broker }),
+    ...(natsServer && { natsServer }),
+  });
+}
+
+/** The address for people: what they type into a browser. */
+export function dashboardUrl({ host, port }: Pick<Settings, 'host' | 'port'>): string {
+  if (host === '127.0.0.1') return `http://localhost:${port}`;
+  return `http://${urlHost(host)}:${port}`;
+}
+
+/** An address as it stands in a URL: IPv6 in brackets. */
+export function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function readHost(given: string | undefined): string {
+  const host = given?.trim() || '127.0.0.1';
+  if (host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return host;
+  throw new Error(
+    `BKG_HOST is "${host}", which other machines could reach. bkg does not ask anybody who they are yet, so whoever ` +
+      `reaches it could run everything: it listens on this machine only (127.0.0.1, ::1 or localhost).`,
+  );
+}
+
+function readPort(name: string, given: string | undefined, standard: number): number {
+  const text = given?.trim() || String(standard);
+  const port = Number(text);
+  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  throw new Error(`${name} is "${text}": it takes a whole number from 0 to 65535; 0 means any free port.`);
+}
+
+function readBroker(url: string | undefined, file: string | undefined): ForeignBroker | undefined {
+  const servers = parseServers(url);
+  if (servers.length === 0) {
+    if (!file?.trim()) return undefined;
+    throw new Error(
+      'BKG_CREDENTIALS_FILE is set without BKG_NATS_URL: it is for a broker of your own; bkg makes the credentials of its own one.',
+    );
+  }
+  const parsed = servers.map(parseServer);
+  const inUrl = parsed.find(({ credentials }) => credentials)?.credentials;
+  if (inUrl && file)
+    throw new Error('BKG_NATS_URL and BKG_CREDENTIALS_FILE both hold credentials: give them once.');
+  const bare = parsed.map(({ server }) => server);
+  if (inUrl) return { servers: bare, credentials: inUrl };
+  if (file) {
+    const credentialsFile = path.resolve(file);
+    return { servers: bare, credentials: readCredentials(credentialsFile), credentialsFile };
+  }
+  throw new Error(
+    'BKG_NATS_URL comes without credentials: put them into it (nats://user:password@host:4222), ' +
+      'or name a JSON file with "user" and "password" in BKG_CREDENTIALS_FILE.',
+  );
+}
+
+/** Never repeats what was given: it may hold a password. */
+function parseServer(text: string): { server: string; credentials?: Credentials } {
+  const wrong = 'BKG_NATS_URL holds something that is not the address of a broker, such as nats://host:4222.';
+  const url = URL.parse(text.includes('://') ? text : `nats://${text}`);
+  if (!url?.hostname || !/^(nats|tls):$/.test(url.protocol)) throw new Error(wrong);
+  const server = `${url.protocol}//${url.host}`;
+  const [user, password] = [decodeURIComponent(url.username), decodeURIComponent(url.password)];
+  if (!user && !password) return { server };
+  if (!user || !password) throw new Error('BKG_NATS_URL has a user or a password, but not both.');
+  return { server, credentials: { user, password } };
+}

@@ -1,0 +1,154 @@
+import { rmSync } from 'node:fs';
+import { seconds } from '../say.ts';
+import type { Say } from '../say.ts';
+import { prepareBroker } from './broker.ts';
+import { adoptProcess, endProcess, isAlive } from './held-process.ts';
+import { makeHome } from './home.ts';
+import type { Home } from './home.ts';
+import { Mesh } from './mesh.ts';
+import type { MeshTimings } from './mesh.ts';
+import { partSpecs } from './parts.ts';
+import { freePorts, needPorts } from './ports.ts';
+import type { Patience, WantedPort } from './ports.ts';
+import { builtPrograms } from './programs.ts';
+import type { Programs } from './programs.ts';
+import { defaultRestartPolicy } from './restart-policy.ts';
+import { dashboardUrl, readSettings } from './settings.ts';
+import type { Settings } from './settings.ts';
+import type { StopSignals } from './stop-signals.ts';
+import { findStrays } from './strays.ts';
+import { claimUp } from './up-record.ts';
+import type { UpRecord } from './up-record.ts';
+
+export interface UpTimings extends MeshTimings {
+  /** How long a port may be taken before it counts. */
+  ports: Patience;
+}
+
+export interface UpOptions {
+  env: NodeJS.ProcessEnv;
+  say: Say;
+  signals: StopSignals;
+  /** @default the built ones of this project */
+  programs?: Programs;
+  timings?: UpTimings;
+}
+
+export const defaultTimings: UpTimings = {
+  part: {
+    readyWithinMs: 30_000,
+    adoptWithinMs: 5_000,
+    adoptedPollMs: 500,
+    stopWithinMs: 5_000,
+    restart: defaultRestartPolicy,
+  },
+  plugins: { withinMs: 15_000, settleMs: 2_000 },
+  stop: { totalMs: 14_500, pluginsMs: 12_500, partMs: 3_000 },
+  logs: { mostBytes: 8 * 1024 * 1024, everyMs: 2_000 },
+  ports: { forMs: 2_000, everyMs: 100 },
+};
+
+/**
+ * Runs the mesh of one home until a signal asks it to stop.
+ * @returns the exit code: 0 when all ended as it should
+ * @throws Failure when it cannot start; then what was started has been stopped
+ */
+export async function runUp(options: UpOptions): Promise<number> {
+  const { env, signals } = options;
+  const settings = readSettings(env);
+  const home = makeHome(settings.home);
+  const record = claimUp(home.upFile);
+  try {
+    const mesh = await prepareMesh(options, settings, home, record);
+    return await live(mesh, options);
+  } catch (error) {
+    if (error === signals.stop.reason) return 0;
+    throw error;
+  } finally {
+    release(home, record, options.say);
+  }
+}
+
+/** All that can be found wrong before anything is started. */
+async function prepareMesh(
+  { env, say, signals, programs = builtPrograms(), timings = defaultTimings }: UpOptions,
+  settings: Settings,
+  home: Home,
+  record: UpRecord,
+): Promise<Mesh> {
+  await endStrays(home, record, say, timings);
+  const { gateway, 'nats-server': natsServer } = record.parts;
+  const earlier = {
+    port: isAlive(gateway) ? record.port : undefined,
+    busPort: isAlive(natsServer) ? record.bus_port : undefined,
+  };
+  const [anyPort = 0, anyBusPort = 0] = await freePorts(settings.host, '127.0.0.1');
+  const port = settings.port || earlier.port || anyPort;
+  const busPort = settings.busPort || earlier.busPort || anyBusPort;
+  const broker = await prepareBroker(settings, home, busPort, env, signals.stop);
+  const wanted: WantedPort[] = [];
+  if (broker.own && busPort !== earlier.busPort)
+    wanted.push({ host: '127.0.0.1', port: busPort, setting: 'BKG_PLUGIN_BUS_PORT', user: 'nats-server' });
+  if (port !== earlier.port)
+    wanted.push({ host: settings.host, port, setting: 'BKG_PORT', user: 'the dashboard' });
+  await needPorts(wanted, timings.ports, signals.stop);
+
+  record.port = port;
+  record.bus_port = busPort;
+  const specs = partSpecs({ settings, home, broker, port, programs, env });
+  const url = dashboardUrl({ host: settings.host, port });
+  return new Mesh({ home, broker, specs, url, stopPlugins: programs.stopPlugins, record, say, timings });
+}
+
+async function endStrays(home: Home, record: UpRecord, say: Say, { part }: UpTimings): Promise<void> {
+  for (const stray of findStrays(home.home, record)) {
+    await say.while(stray.name, 'ending a lost one', async () => {
+      await endProcess(adoptProcess(stray, part.adoptedPollMs), part.stopWithinMs);
+      return `process ${stray.pid} ended: it was left by an earlier bkg up that wrote no record of it`;
+    });
+  }
+}
+
+/** Starts it, waits for the signal or for a failure, and stops it. */
+async function live(mesh: Mesh, { say, signals }: UpOptions): Promise<number> {
+  const end = new AbortController();
+  const bounding = mesh.boundLogs(end.signal);
+  let failure: Error | undefined;
+  try {
+    await mesh.start(signals.stop);
+    say.line('');
+    say.line(`  bkg is up: ${mesh.url} (${howToStop()})`);
+    await mesh.hold(signals.stop);
+  } catch (error) {
+    if (!signals.stop.aborted) failure = error as Error;
+  }
+  const stopping = performance.now();
+  say.line('');
+  say.line(failure ? '  stopping what was started' : `  stopping; ${howToKill()}`);
+  const isClean = await mesh.stop(signals.kill);
+  end.abort();
+  await bounding;
+  say.line(`  bkg has stopped (${seconds(performance.now() - stopping)})`);
+  if (failure) throw failure;
+  return isClean ? 0 : 1;
+}
+
+function howToStop(): string {
+  return process.stdout.isTTY ? 'Ctrl-C stops it' : `SIGTERM to process ${process.pid} stops it`;
+}
+
+function howToKill(): string {
+  return process.stdout.isTTY ? 'Ctrl-C once more kills everything' : 'a second signal kills everything';
+}
+
+/** Takes our record away; what could not be ended, or was never touched, stays in it for the next `bkg up`. */
+function release(home: Home, record: UpRecord, say: Say): void {
+  const left = Object.entries(record.parts).filter(([, part]) => isAlive(part));
+  if (left.length > 0) {
+    const names = left.map(([name, { pid }]) => `${name} (process ${pid})`).join(', ');
+    say.line(`  still running: ${names}; the next \`bkg up\` takes over`);
+    return;
+  }
+  for (const file of [home.upFile, home.natsConfigFile, home.brokerCredentialsFile])
+    rmSync(file, { force: true });
+}

@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { projectFolder } from '../src/project.ts';
+import { dashboardUrl, readSettings } from '../src/up/settings.ts';
+
+describe('settings', () => {
+  it('have defaults for everything', () => {
+    const home = path.join(projectFolder, '.bkg');
+    expect(readSettings({})).toEqual({ home, host: '127.0.0.1', port: 43119, busPort: 43121 });
+  });
+
+  it('take a relative home from the folder of the project, not from where one happens to be', () => {
+    expect(readSettings({ BKG_HOME: 'elsewhere' }).home).toBe(path.join(projectFolder, 'elsewhere'));
+  });
+
+  it('are refused with everything that is wrong with them at once', () => {
+    const env = {
+      BKG_PORT: '70000',
+      BKG_PLUGIN_BUS_PORT: 'x',
+      BKG_HOST: '0.0.0.0',
+      BKG_CREDENTIALS_FILE: '/x',
+    };
+    const read = (): unknown => readSettings(env);
+    for (const name of Object.keys(env)) expect(read).toThrow(name);
+    expect(read).toThrow('BKG_PORT is "70000": it takes a whole number from 0 to 65535');
+  });
+
+  it('refuse an address that others can reach, and say why', () => {
+    for (const host of ['0.0.0.0', '::', '192.168.0.7', 'example.org', '127.0.0.999'])
+      expect(() => readSettings({ BKG_HOST: host }), host).toThrow(
+        'bkg does not ask anybody who they are yet',
+      );
+    for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost'])
+      expect(readSettings({ BKG_HOST: host }).host).toBe(host);
+  });
+
+  it('want two different ports, unless the bus is elsewhere or any port will do', () => {
+    const same = { BKG_PORT: '5000', BKG_PLUGIN_BUS_PORT: '5000' };
+    expect(() => readSettings(same)).toThrow('are both 5000');
+    expect(readSettings({ ...same, BKG_NATS_URL: 'nats://a:b@host' }).port).toBe(5000);
+    expect(readSettings({ BKG_PORT: '0', BKG_PLUGIN_BUS_PORT: '0' })).toMatchObject({ port: 0, busPort: 0 });
+  });
+
+  it('separate the credentials of a broker from its addresses', () => {
+    expect(readSettings({ BKG_NATS_URL: 'nats://me:p%40ss@one:4222, tls://two:4223,three' }).broker).toEqual({
+      servers: ['nats://one:4222', 'tls://two:4223', 'nats://three'],
+      credentials: { user: 'me', password: 'p@ss' },
+    });
+  });
+
+  it('take them from a file as well', () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'bkg-cli-'));
+    const file = path.join(dir, 'credentials.json');
+    const credentials = { user: 'me', password: 'secret' };
+    writeFileSync(file, JSON.stringify(credentials));
+    const env = { BKG_NATS_URL: 'nats://one:4222', BKG_CREDENTIALS_FILE: file };
+    expect(readSettings(env).broker).toEqual({
+      servers: ['nats://one:4222'],
+      credentials,
+      credentialsFile: file,
+    });
+    rmSync(dir, { recursive: true });
+  });
+
+  it('refuse a broker without credentials, with them twice, or with half of them, and never repeat them', () => {
+    const read = (url: string, file?: string) => (): unknown =>
+      readSettings({ BKG_NATS_URL: url, ...(file && { BKG_CREDENTIALS_FILE: file }) });
+    expect(read('nats://one')).toThrow('comes without credentials');
+    expect(read('nats://a:b@one', '/file')).toThrow('both hold credentials');
+    expect(read('nats://secret@one')).toThrow(/^(?!.*secret)[^]*a user or a password, but not both/);
+    expect(read('http://a:secret@one')).toThrow(/^(?!.*secret)[^]*not the address of a broker/);
+  });
+});
+
+describe('the address of the dashboard', () => {
+  it('is what a browser on this machine takes', () => {
+    expect(dashboardUrl({ host: '127.0.0.1', port: 1 })).toBe('http://localhost:1');
+    expect(dashboardUrl({ host: '::1', port: 1 })).toBe('http://[::1]:1');
+    expect(dashboardUrl({ host: '127.0.0.2', port: 1 })).toBe('http://127.0.0.2:1');
+  });
+});

@@ -1,0 +1,70 @@
+import type { Socket } from 'node:net';
+import type { FastifyError, FastifyReply } from 'fastify';
+import fp from 'fastify-plugin';
+import { BkgError, errorTable, problemContentType, problemOf } from '@bkg/sdk';
+import type { Logger, Problem } from '@bkg/sdk';
+import { codeOfStatus, httpStatus } from './http-status.ts';
+
+/** Every failure of every route becomes a problem object here (RFC 9457). */
+export const problems = fp<{ log: Logger }>(
+  async (app, { log }) => {
+    app.setErrorHandler((error: FastifyError, request, reply) => {
+      const problem = problemOfHttp(error);
+      if (problem.code === 'INTERNAL' && !(error instanceof BkgError)) {
+        log.error({ error, method: request.method, path: request.url }, 'a request failed in the gateway');
+      }
+      // A stream that was cut short has nothing left to say it with.
+      if (reply.raw.headersSent) reply.raw.destroy();
+      else sendProblem(reply, problem);
+    });
+  },
+  { name: 'problems' },
+);
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  return reply
+    .code(httpStatus(problem.status))
+    .header('content-type', problemContentType)
+    .header('cache-control', 'no-store')
+    .send(encodeProblem(problem));
+}
+
+function encodeProblem(problem: Problem): Buffer {
+  return Buffer.from(JSON.stringify({ ...problem, status: httpStatus(problem.status) }));
+}
+
+/** Fastify's own words where they do not say what to do. */
+const details: Record<string, string> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE:
+    'The Content-Type is no media type; say what the body is, for JSON with "Content-Type: application/json".',
+};
+
+/** What a failure tells the client. Only what bkg and Fastify say themselves is passed on: other texts may hold secrets. */
+export function problemOfHttp(error: FastifyError): Problem {
+  if (error instanceof BkgError) return error.problem;
+  const { statusCode = 500 } = error;
+  const code = statusCode >= 400 && statusCode < 500 ? codeOfStatus(statusCode) : 'INTERNAL';
+  const known = details[error.code] ?? `${error.message.replace(/\.$/, '')}.`;
+  const detail = code === 'INTERNAL' ? 'The gateway failed; its log says why.' : known;
+  return problemOf(code, errorTable[code], detail);
+}
+
+const faults: Record<string, string> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'The request did not arrive completely in time.',
+  HPE_HEADER_OVERFLOW: 'The headers are too large; at most 16 KiB are taken.',
+};
+
+/** What Node's parser refused never becomes a request: the answer is written by hand. */
+export function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
+  // The client has left, or is being answered already.
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
+  const detail = faults[error.code ?? ''] ?? 'This is not a valid HTTP/1.1 request.';
+  const body = encodeProblem(problemOf('INVALID_PAYLOAD', errorTable.INVALID_PAYLOAD, detail));
+  const head = [
+    'HTTP/1.1 400 Bad Request',
+    `Content-Type: ${problemContentType}`,
+    `Content-Length: ${body.length}`,
+    'Connection: close',
+  ];
+  socket.end(`${head.join('\r\n')}\r\n\r\n${body.toString()}`);
+}

@@ -1,0 +1,122 @@
+import type { Msg } from '@nats-io/nats-core';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import {
+  BkgError,
+  headerNames,
+  isJsonContentType,
+  jsonContentType,
+  problemContentType,
+  problemOfMsg,
+} from '@bkg/sdk';
+import { readCallHeaders } from './call-headers.ts';
+import { readEnvelope } from './envelope.ts';
+import { httpStatus } from '../http/http-status.ts';
+import { Invocations } from './invocations.ts';
+import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
+import { sendProblem } from '../http/problems.ts';
+import { readBody } from '../http/read-body.ts';
+import type { BodyLimit } from '../http/read-body.ts';
+
+/** Of the broker's message: for the headers, and for what a proxy or a leaf node adds. */
+const reservedBytes = 64 * 1024;
+
+/**
+ * `POST /api/plugins/:id/invoke/:capability` takes any body and hands it over byte by byte; `POST
+ * /api/plugins/:id/invoke` has the capability in its body, which is for those who cannot choose the path.
+ */
+export const invokeRoutes = fp(
+  async (app) => {
+    const { broker, catalog, cutOff } = app;
+    const invocations = new Invocations(broker, catalog, cutOff);
+    const options = { config: { isQuiet: true } };
+
+    const bodyLimit = (): BodyLimit => ({
+      mostBytes: broker.maxPayloadBytes - reservedBytes,
+      remedy: `That is max_payload of nats-server less ${reservedBytes}: send less at once, or raise max_payload.`,
+    });
+
+    app.post<{ Params: { id: string; capability: string } }>(
+      '/api/plugins/:id/invoke/:capability',
+      options,
+      async (request, reply) => {
+        const headers = readCallHeaders(request.headers);
+        reply.header(headerNames.invocationId, headers.invocationId);
+        const { id, capability } = request.params;
+        assertPluginId(id);
+        assertCapabilityId(capability);
+        assertPlain(request);
+        const body = await readBody(request, reply, bodyLimit());
+        const contentType = contentTypeOf(request, body);
+        const call = { ...headers, pluginId: id, capability, body, contentType };
+        return passOn(reply, await invocations.run(call, reply.raw));
+      },
+    );
+
+    app.post<{ Params: { id: string } }>('/api/plugins/:id/invoke', options, async (request, reply) => {
+      const headers = readCallHeaders(request.headers);
+      reply.header(headerNames.invocationId, headers.invocationId);
+      const { id } = request.params;
+      assertPluginId(id);
+      assertPlain(request);
+      const body = await readBody(request, reply, bodyLimit());
+      if (!isJsonContentType(contentTypeOf(request, body))) throw wrongContentType(request);
+      const { capability, payload } = readEnvelope(body);
+      assertCapabilityId(capability);
+      const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined };
+      return passOn(reply, await invocations.run(call, reply.raw));
+    });
+  },
+  { name: 'invoke-routes', dependencies: ['mesh-watch', 'shutdown'] },
+);
+
+/** The plugin would get the compressed bytes and no word of it. */
+function assertPlain({ headers }: FastifyRequest): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding === 'identity') return;
+  throw new BkgError(
+    'INVALID_PAYLOAD',
+    `The body is encoded with "${encoding.slice(0, 64)}"; send it as it is.`,
+  );
+}
+
+/** @throws BkgError when there is a body and nothing says what it is */
+function contentTypeOf({ headers }: FastifyRequest, body: Buffer): string | undefined {
+  const contentType = headers['content-type'];
+  if (contentType === undefined && body.length > 0) {
+    throw new BkgError(
+      'INVALID_PAYLOAD',
+      `The body has no Content-Type; say what it is, for JSON with "Content-Type: ${jsonContentType}".`,
+    );
+  }
+  if (contentType !== undefined && !isHeaderText(contentType)) {
+    throw new BkgError('INVALID_PAYLOAD', 'The Content-Type takes up to 255 characters of ASCII.');
+  }
+  return contentType;
+}
+
+function wrongContentType({ headers }: FastifyRequest): BkgError {
+  return new BkgError(
+    'INVALID_PAYLOAD',
+    `The content type "${headers['content-type']?.slice(0, 128)}" was given; this takes ${jsonContentType}. Other types go to /invoke/<capability>.`,
+  );
+}
+
+function isHeaderText(text: string): boolean {
+  return /^[\x20-\x7e]{1,255}$/.test(text);
+}
+
+/** Gives a plugin's reply to the client: body and content type as they are, the status from the error headers. */
+function passOn(reply: FastifyReply, msg: Msg): FastifyReply {
+  const contentType = msg.headers?.get(headerNames.contentType) || jsonContentType;
+  const problem = problemOfMsg(msg);
+  const status = problem ? httpStatus(problem.status) : 200;
+  // A plugin without the SDK says no more than a number and a line: the problem object is made of these.
+  if (problem && (contentType !== problemContentType || status !== problem.status)) {
+    return sendProblem(reply, problem);
+  }
+  return reply
+    .code(status)
+    .header('content-type', isHeaderText(contentType) ? contentType : 'application/octet-stream')
+    .send(msg.data);
+}

@@ -1,0 +1,108 @@
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { BkgError, connect, createToken } from '@bkg/sdk';
+import type { Connection, Credentials, Logger, RequestOptions } from '@bkg/sdk';
+
+export interface BrokerOptions {
+  servers: string[];
+  credentials: Credentials;
+  log: Logger;
+}
+
+const maxPayloadDefault = 1024 * 1024;
+
+/**
+ * The connection to the broker, also while there is none yet: the gateway serves the dashboard and says what is
+ * missing before the broker is there for the first time.
+ */
+export class Broker {
+  /** The servers as they may be shown. */
+  readonly address: string;
+  readonly #closing = new AbortController();
+  readonly #listeners = new Set<(connected: boolean) => void>();
+  readonly #opened: Promise<void>;
+  #connection: Connection | undefined;
+
+  /** Connects in the background, for as long as it takes. */
+  constructor({ servers, credentials, log }: BrokerOptions) {
+    // A user and password in a URL are nobody's business.
+    this.address = servers.map((server) => server.replace(/\/\/.*@/, '//')).join(', ');
+    this.#opened = this.#open({ servers, credentials, log });
+  }
+
+  get connected(): boolean {
+    return this.#connection?.connected ?? false;
+  }
+
+  /** Undefined until the first connection. */
+  get nats(): NatsConnection | undefined {
+    return this.#connection?.nats;
+  }
+
+  /** The largest message the broker takes, headers included. */
+  get maxPayloadBytes(): number {
+    return this.#connection?.maxPayloadBytes ?? maxPayloadDefault;
+  }
+
+  /** Hears of the first connection too. @returns ends it */
+  onStatus(listener: (connected: boolean) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** @throws what `Connection.request` throws; PLUGIN_UNAVAILABLE at once while the broker is away */
+  async request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Msg> {
+    const connection = this.#connection;
+    // The connection says the same for itself, in words that do not name the way out.
+    if (!connection?.connected) {
+      throw new BkgError(
+        'PLUGIN_UNAVAILABLE',
+        `The broker at ${this.address} is away; the gateway keeps trying to reach it.`,
+      );
+    }
+    return connection.request(subject, data, options);
+  }
+
+  /** @returns false when the broker is away */
+  publish(subject: string, data: string): boolean {
+    return this.#connection?.publish(subject, data) ?? false;
+  }
+
+  /** Lasts over reconnections. @returns undefined before the first connection */
+  subscribe(subject: string, take: (msg: Msg) => void): Subscription | undefined {
+    return this.#connection?.subscribe(subject, {
+      callback: (error, msg) => {
+        // An error here is the connection's, which reports it itself.
+        if (!error) take(msg);
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new Error('the gateway is closing'));
+    await this.#opened;
+    await this.#connection?.close();
+  }
+
+  async #open(options: BrokerOptions): Promise<void> {
+    const { signal } = this.#closing;
+    try {
+      this.#connection = await connect({
+        ...options,
+        name: 'bkg gateway',
+        // Of its own for each replica, so that none gets another's replies.
+        identity: ['gateway', createToken()],
+        signal,
+      });
+    } catch (error) {
+      if (!signal.aborted) options.log.fatal({ error }, 'the connection to the broker cannot be made');
+      return;
+    }
+    options.log.info({ broker: this.address }, 'connected to the broker');
+    this.#connection.onStatus((connected) => this.#tell(connected));
+    this.#tell(true);
+  }
+
+  #tell(connected: boolean): void {
+    for (const listener of this.#listeners) listener(connected);
+  }
+}

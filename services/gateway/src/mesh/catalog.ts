@@ -1,0 +1,161 @@
+import { leaseStaleMs } from '@bkg/sdk';
+import type { PluginInfo, RegistryEntry } from '@bkg/sdk';
+import { TelemetryBoard } from './telemetry-board.ts';
+
+interface Known {
+  entry: RegistryEntry;
+  /** Set when the bucket was read whole and this was not in it: ms since the epoch. */
+  missingSince?: number;
+  /** Until then, what the supervisor said directly is newer than what the bucket says. */
+  aheadUntil: number;
+}
+
+/** The bucket is written at most once a second per plugin, and follows an answer of the supervisor by that much. */
+const aheadMs = 2_000;
+
+/**
+ * What the gateway knows of the mesh: the registry as it was read, and until when it was true. Nothing is forgotten
+ * because somebody is silent: what may have changed meanwhile is shown as unknown since then.
+ */
+export class Catalog {
+  readonly telemetry: TelemetryBoard;
+  readonly #known = new Map<string, Known>();
+  readonly #listeners = new Set<(id: string) => void>();
+  readonly #now: () => number;
+  readonly #startedAt: number;
+  /** Of the reading that is under way. */
+  #seen = new Set<string>();
+  #ready = false;
+  #awaySince: number | undefined;
+  #leaseRenewedAt: number | undefined;
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now;
+    this.#startedAt = now();
+    this.telemetry = new TelemetryBoard(now);
+  }
+
+  /** The registry was read whole at least once. */
+  get ready(): boolean {
+    return this.#ready;
+  }
+
+  /** Nobody watches over the registry at present. */
+  get leaseIsStale(): boolean {
+    return this.#now() - (this.#leaseRenewedAt ?? this.#startedAt) > leaseStaleMs;
+  }
+
+  get(id: string): RegistryEntry | undefined {
+    return this.#known.get(id)?.entry;
+  }
+
+  /** Everything about a plugin, as the dashboard gets it. */
+  info(id: string): PluginInfo | undefined {
+    const known = this.#known.get(id);
+    return known && this.describe(known.entry);
+  }
+
+  list(): PluginInfo[] {
+    return [...this.#known.keys()].sort().flatMap((id) => this.info(id) ?? []);
+  }
+
+  /** An entry from anywhere, completed by what only the gateway knows. */
+  describe(entry: RegistryEntry): PluginInfo {
+    const since = this.unknownSince(entry.id);
+    const instances = entry.instances.map(({ instance }) => instance);
+    return {
+      ...entry,
+      telemetry: this.telemetry.of(entry.id, instances),
+      ...(since && { unknown_since: since }),
+    };
+  }
+
+  /** Since when nobody vouches for what is known of a plugin, RFC 3339; undefined while it is sure. */
+  unknownSince(id: string): string | undefined {
+    const known = this.#known.get(id);
+    if (!known) return undefined;
+    const { missingSince = Infinity, entry } = known;
+    // While the broker is away no lease can arrive, which says nothing of the supervisor.
+    const vouchedUntil = this.#awaySince ?? (this.leaseIsStale ? this.#leaseEnd(entry) : Infinity);
+    const since = Math.min(missingSince, vouchedUntil);
+    return since === Infinity ? undefined : new Date(since).toISOString();
+  }
+
+  /** @returns ends it */
+  onChange(listener: (id: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The broker is away: nothing is sure until the registry is read again. */
+  away(): void {
+    this.#awaySince ??= this.leaseIsStale ? (this.#leaseRenewedAt ?? this.#startedAt) : this.#now();
+    this.#tellAll();
+  }
+
+  /** The bucket is read from the beginning. */
+  begin(): void {
+    this.#seen = new Set();
+  }
+
+  put(entry: RegistryEntry): void {
+    const { id } = entry;
+    const known = this.#known.get(id);
+    const isBehind = known && known.aheadUntil > this.#now() && entry.observed_at < known.entry.observed_at;
+    this.#seen.add(id);
+    this.#known.set(id, { entry: isBehind ? known.entry : entry, aheadUntil: known?.aheadUntil ?? 0 });
+    this.#tell(id);
+  }
+
+  /** What the supervisor answered to a request; the bucket will say the same a moment later. */
+  note(entry: RegistryEntry): void {
+    const known = this.#known.get(entry.id);
+    if (!known || entry.observed_at < known.entry.observed_at) return;
+    this.#known.set(entry.id, { ...known, entry, aheadUntil: this.#now() + aheadMs });
+    this.#tell(entry.id);
+  }
+
+  remove(id: string): void {
+    if (this.#known.delete(id)) this.#tell(id);
+  }
+
+  /** Everything that the bucket holds has been put. */
+  complete(): void {
+    for (const [id, known] of this.#known) {
+      if (!this.#seen.has(id)) known.missingSince ??= this.#awaySince ?? this.#now();
+    }
+    this.#ready = true;
+    this.#awaySince = undefined;
+    this.#tellAll();
+  }
+
+  /** Forgets what is still missing. Not done at once, because a bucket that was just made anew fills one by one. */
+  settle(): void {
+    for (const [id, { missingSince }] of this.#known) if (missingSince !== undefined) this.remove(id);
+  }
+
+  /** @param at when, in ms since the epoch */
+  leaseRenewed(at: number): void {
+    const wasStale = this.leaseIsStale;
+    this.#leaseRenewedAt = Math.min(at, this.#now());
+    if (wasStale !== this.leaseIsStale) this.#tellAll();
+  }
+
+  /** To be called when time alone may have made the lease stale. */
+  leaseOverdue(): void {
+    if (this.leaseIsStale) this.#tellAll();
+  }
+
+  /** A supervisor that was never heard has at least written the entry. */
+  #leaseEnd({ observed_at }: RegistryEntry): number {
+    return this.#leaseRenewedAt ?? (Date.parse(observed_at) || this.#startedAt);
+  }
+
+  #tell(id: string): void {
+    for (const listener of this.#listeners) listener(id);
+  }
+
+  #tellAll(): void {
+    for (const id of [...this.#known.keys()]) this.#tell(id);
+  }
+}

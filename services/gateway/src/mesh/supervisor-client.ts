@@ -1,0 +1,82 @@
+import type { Msg } from '@nats-io/nats-core';
+import { BkgError, decodeJson, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
+import type { LogQuery, RegistryEntry } from '@bkg/sdk';
+import type { Broker } from './broker.ts';
+import { isRegistryEntry } from './registry-entry.ts';
+
+export type ControlVerb = 'start' | 'stop' | 'restart';
+
+export interface ControlOptions {
+  /** False: the answer comes when it is accepted, not when it is reached. @default true */
+  wait?: boolean;
+}
+
+/** The supervisor gives up after 60 s, and then says what it has reached. */
+const reachedMs = 65_000;
+const acceptedMs = 10_000;
+const logsMs = 8_000;
+
+/** What only the supervisor can do. */
+export class SupervisorClient {
+  readonly #broker: Broker;
+  readonly #cutOff: AbortSignal;
+
+  constructor(broker: Broker, cutOff: AbortSignal) {
+    this.#broker = broker;
+    this.#cutOff = cutOff;
+  }
+
+  /** @returns the plugin in the state that was asked for; without `wait` as it is. @throws BkgError */
+  async control(verb: ControlVerb, id: string, { wait = true }: ControlOptions): Promise<RegistryEntry> {
+    const timeoutMs = wait ? reachedMs : acceptedMs;
+    const msg = await this.#ask(subjects.control(verb, id), { wait }, timeoutMs, `${verb} of ${id}`);
+    const entry = parse(msg);
+    if (isRegistryEntry(entry) && entry.id === id) return entry;
+    throw new BkgError(
+      'INTERNAL',
+      `The supervisor answered ${verb} of ${id} with something that is no plugin.`,
+    );
+  }
+
+  /** @returns `{lines: LogRecord[]}` as it was written. @throws BkgError */
+  async logs(id: string, query: LogQuery): Promise<Uint8Array> {
+    const msg = await this.#ask(subjects.logs(id), query, logsMs, `the logs of ${id}`);
+    return msg.data;
+  }
+
+  async #ask(subject: string, body: unknown, timeoutMs: number, what: string): Promise<Msg> {
+    let msg: Msg;
+    try {
+      msg = await this.#broker.request(subject, JSON.stringify(body), { timeoutMs, signal: this.#cutOff });
+    } catch (error) {
+      throw explain(error, what, timeoutMs);
+    }
+    const problem = problemOfMsg(msg);
+    if (problem) throw BkgError.from(problem);
+    return msg;
+  }
+}
+
+function explain(error: unknown, what: string, timeoutMs: number): unknown {
+  if (error instanceof NoRespondersError) {
+    const detail = `The supervisor is away: ${what} has to wait until it is back. Running plugins go on answering.`;
+    return new BkgError('PLUGIN_UNAVAILABLE', detail);
+  }
+  if (!(error instanceof BkgError)) return error;
+  if (error.code === 'DEADLINE_EXCEEDED') {
+    return new BkgError('DEADLINE_EXCEEDED', `No answer about ${what} within ${timeoutMs / 1_000} s.`);
+  }
+  if (error.code === 'CANCELLED') {
+    return new BkgError('CANCELLED', `The gateway is stopping; ${what} goes on without it.`);
+  }
+  return error;
+}
+
+function parse(msg: Msg): unknown {
+  try {
+    return decodeJson(msg.data);
+  } catch {
+    // The caller says what was to be there; INVALID_PAYLOAD would blame the client.
+    return undefined;
+  }
+}

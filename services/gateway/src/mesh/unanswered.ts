@@ -1,0 +1,40 @@
+import { BkgError } from '@bkg/sdk';
+import type { PluginInfo, RegistryEntry } from '@bkg/sdk';
+
+/**
+ * What it means that nobody listens to a capability's subject, from what the registry says of the plugin.
+ * @param unknownSince set while nobody vouches for the entry
+ */
+export function unanswered(
+  id: string,
+  capability: string,
+  entry: RegistryEntry | undefined,
+  unknownSince: PluginInfo['unknown_since'],
+): BkgError {
+  if (!entry) return noSuchPlugin(id);
+  if (entry.status === 'running' && !entry.capabilities.some((one) => one.id === capability)) {
+    const has = entry.capabilities.map((one) => one.id).join(', ') || 'none';
+    return new BkgError('CAPABILITY_NOT_FOUND', `${id} has no capability "${capability}"; it has ${has}.`);
+  }
+  const doubt = unknownSince ? ` (Last known state: the supervisor is silent since ${unknownSince}.)` : '';
+  return new BkgError('PLUGIN_UNAVAILABLE', `${stateOf(entry)}${doubt}`);
+}
+
+export function noSuchPlugin(id: string): BkgError {
+  return new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id}".`);
+}
+
+function stateOf({ id, status, error }: RegistryEntry): string {
+  switch (status) {
+    case 'stopped':
+      return `${id} is stopped; start it with POST /api/plugins/${id}/start.`;
+    case 'starting':
+      return `${id} is starting; try again in a moment.`;
+    case 'stopping':
+      return `${id} is stopping and takes no new invocations.`;
+    case 'error':
+      return `${id} has failed${error ? `: ${error}` : '; its log says why.'}`;
+    case 'running':
+      return `${id} is running, but nobody answers: its instances are just coming or going. Try again in a moment.`;
+  }
+}

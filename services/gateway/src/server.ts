@@ -1,0 +1,81 @@
+import fastify from 'fastify';
+import type { FastifyInstance } from 'fastify';
+import type { Logger } from '@bkg/sdk';
+import { brokerLink } from './mesh/broker-link.ts';
+import { controlRoutes } from './control-routes.ts';
+import { dashboard } from './dashboard.ts';
+import { feedRoutes } from './feed/feed-routes.ts';
+import type { FeedRoutesOptions } from './feed/feed-routes.ts';
+import { guard } from './http/guard.ts';
+import { healthRoutes } from './health-routes.ts';
+import { invokeRoutes } from './invoke/invoke-routes.ts';
+import { logRoutes } from './log-routes.ts';
+import { meshWatch } from './mesh/mesh-watch.ts';
+import { notFound } from './http/not-found.ts';
+import { pluginRoutes } from './plugin-routes.ts';
+import { problemOfHttp, problems, refuseGarbage, sendProblem } from './http/problems.ts';
+import { requestLog } from './http/request-log.ts';
+import type { Settings } from './settings.ts';
+import { shutdown } from './http/shutdown.ts';
+import { sockets } from './http/sockets.ts';
+
+export interface ServerOptions {
+  settings: Settings;
+  log: Logger;
+  /** How long running requests may take when it closes. @default 5000 */
+  graceMs?: number;
+  /** How long a plugin that is missing in the registry is still shown. @default 5000 */
+  settleMs?: number;
+  feed?: FeedRoutesOptions;
+}
+
+/** For a request to arrive in, never for its answer: an invocation may take an hour. */
+const requestTimeoutMs = 60_000;
+const headersTimeoutMs = 10_000;
+const connectionsMost = 10_000;
+
+/** The gateway, not listening yet. It connects to the broker in the background. */
+export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
+  const { settings, log, graceMs = 5_000, settleMs, feed } = options;
+  const app = fastify({
+    // Request lines are ours (request-log.ts); Fastify's own logger would make a child for each request.
+    logger: false,
+    requestTimeout: requestTimeoutMs,
+    http: {
+      headersTimeout: headersTimeoutMs,
+      connectionsCheckingInterval: 5_000,
+      // The guard refuses a request without Host, and says why.
+      requireHostHeader: false,
+      // Others ask for an upgrade too, to HTTP/2 for one, and are content without it.
+      shouldUpgradeCallback: ({ url, headers }) =>
+        headers.upgrade?.toLowerCase() === 'websocket' && (url?.startsWith('/ws/') ?? false),
+    },
+    // Ours says it with a problem object (shutdown.ts).
+    return503OnClosing: false,
+    clientErrorHandler: (error, socket) => refuseGarbage(error, socket),
+    frameworkErrors: (error, _request, reply) => {
+      sendProblem(reply, problemOfHttp(error));
+    },
+  });
+  app.server.maxConnections = connectionsMost;
+  // Bodies are read by the routes, as bytes (read-body.ts).
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+
+  await app.register(problems, { log });
+  await app.register(sockets);
+  await app.register(guard, settings);
+  await app.register(shutdown, { graceMs });
+  await app.register(requestLog, { log });
+  await app.register(brokerLink, { ...settings, log });
+  await app.register(meshWatch, { log, ...(settleMs !== undefined && { settleMs }) });
+  await app.register(dashboard, { folder: settings.dashboard });
+  await app.register(notFound);
+  await app.register(healthRoutes);
+  await app.register(feedRoutes, feed ?? {});
+  await app.register(pluginRoutes);
+  await app.register(logRoutes);
+  await app.register(controlRoutes, { log });
+  await app.register(invokeRoutes);
+  return app;
+}

@@ -1,0 +1,167 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Catalog } from '../src/mesh/catalog.ts';
+import { entryOf, telemetryOf } from './mesh.ts';
+
+let now: number;
+let catalog: Catalog;
+let changes: string[];
+
+function at(seconds: number): string {
+  return new Date(seconds * 1_000).toISOString();
+}
+
+/** Reads a bucket that holds these. */
+function read(...ids: string[]): void {
+  catalog.begin();
+  for (const id of ids) catalog.put(entryOf(id, 'running', { observed_at: new Date(now).toISOString() }));
+  catalog.complete();
+}
+
+describe('the catalog', () => {
+  beforeEach(() => {
+    now = 1_000_000;
+    catalog = new Catalog(() => now);
+    changes = [];
+    catalog.onChange((id) => changes.push(id));
+    catalog.leaseRenewed(now);
+  });
+
+  it('is ready when the registry was read whole, also when there is nothing in it', () => {
+    catalog.begin();
+    catalog.put(entryOf('a'));
+    expect(catalog.ready).toBe(false);
+    catalog.complete();
+    expect(catalog.ready).toBe(true);
+    const empty = new Catalog();
+    empty.begin();
+    empty.complete();
+    expect(empty.ready).toBe(true);
+    expect(empty.list()).toEqual([]);
+  });
+
+  it('lists plugins by id, with telemetry over the instances they have', () => {
+    read('b', 'a');
+    const heartbeat = (values: object): Uint8Array =>
+      Buffer.from(
+        JSON.stringify({
+          seq: 1,
+          status: 'running',
+          version: '1',
+          started_at: 'x',
+          descriptor: 'd',
+          telemetry: telemetryOf('a', values),
+        }),
+      );
+    catalog.telemetry.hear('a', 'a-1', heartbeat({ memory_mb: 20 }));
+    catalog.telemetry.hear('a', 'a-stranger', heartbeat({ memory_mb: 500 }));
+    expect(catalog.list().map(({ id, telemetry }) => [id, telemetry.memory_mb])).toEqual([
+      ['a', 20],
+      ['b', 0],
+    ]);
+  });
+
+  it('keeps everything when the broker is away, as unknown since then', () => {
+    read('a');
+    expect(catalog.info('a')?.unknown_since).toBeUndefined();
+    now += 1_000;
+    catalog.away();
+    now += 60_000;
+    catalog.away();
+    expect(catalog.info('a')?.unknown_since).toBe(at(1_001));
+    expect(changes.filter((id) => id === 'a').length).toBeGreaterThan(1);
+  });
+
+  it('is sure again only when the registry was read again', () => {
+    read('a');
+    catalog.away();
+    catalog.begin();
+    catalog.leaseRenewed(now);
+    expect(catalog.info('a')?.unknown_since).toBeDefined();
+    read('a');
+    expect(catalog.info('a')?.unknown_since).toBeUndefined();
+  });
+
+  it('shows as unknown what a new reading lacks, and forgets it only when the reading has settled', () => {
+    read('a', 'b');
+    now += 1_000;
+    catalog.away();
+    now += 1_000;
+    read('b');
+    catalog.leaseRenewed(now);
+    expect(catalog.info('a')?.unknown_since).toBe(at(1_001));
+    expect(catalog.info('b')?.unknown_since).toBeUndefined();
+    catalog.settle();
+    expect(catalog.info('a')).toBeUndefined();
+    expect(catalog.info('b')).toBeDefined();
+  });
+
+  it('keeps what comes late in a bucket that was made anew', () => {
+    read('a');
+    read();
+    catalog.put(entryOf('a'));
+    catalog.settle();
+    expect(catalog.info('a')?.unknown_since).toBeUndefined();
+    expect(catalog.get('a')).toBeDefined();
+  });
+
+  it('forgets what was deleted at once', () => {
+    read('a');
+    changes = [];
+    catalog.remove('a');
+    catalog.remove('never-there');
+    expect(catalog.get('a')).toBeUndefined();
+    expect(changes).toEqual(['a']);
+  });
+
+  it('does not vouch for anything when the supervisor is silent for 5 s', () => {
+    read('a');
+    now += 5_000;
+    expect(catalog.info('a')?.unknown_since).toBeUndefined();
+    now += 1;
+    expect(catalog.leaseIsStale).toBe(true);
+    expect(catalog.info('a')?.unknown_since).toBe(at(1_000));
+    changes = [];
+    catalog.leaseOverdue();
+    expect(changes).toEqual(['a']);
+    catalog.leaseRenewed(now);
+    expect(catalog.info('a')?.unknown_since).toBeUndefined();
+    expect(changes).toEqual(['a', 'a']);
+  });
+
+  it('takes an old lease for what it is', () => {
+    read('a');
+    now += 60_000;
+    catalog.leaseRenewed(now - 30_000);
+    expect(catalog.info('a')?.unknown_since).toBe(at(1_030));
+  });
+
+  it('goes by the entry itself when no supervisor was ever heard', () => {
+    catalog = new Catalog(() => now);
+    read('a');
+    expect(catalog.info('a')?.unknown_since).toBeUndefined();
+    now += 6_000;
+    expect(catalog.info('a')?.unknown_since).toBe(at(1_000));
+  });
+
+  it('believes an answer of the supervisor over a bucket that is still behind, for two seconds', () => {
+    read('a');
+    catalog.note(entryOf('a', 'stopped', { observed_at: at(1_010) }));
+    expect(catalog.get('a')?.status).toBe('stopped');
+    catalog.put(entryOf('a', 'stopping', { observed_at: at(1_009) }));
+    expect(catalog.get('a')?.status).toBe('stopped');
+    catalog.put(entryOf('a', 'starting', { observed_at: at(1_011) }));
+    expect(catalog.get('a')?.status).toBe('starting');
+    now += 2_001;
+    // A clock that was set back must not freeze the catalog.
+    catalog.put(entryOf('a', 'running', { observed_at: at(900) }));
+    expect(catalog.get('a')?.status).toBe('running');
+  });
+
+  it('ignores an answer that is older than what it knows', () => {
+    read('a');
+    catalog.note(entryOf('a', 'stopped', { observed_at: at(999) }));
+    expect(catalog.get('a')?.status).toBe('running');
+    catalog.note(entryOf('unknown', 'stopped'));
+    expect(catalog.get('unknown')).toBeUndefined();
+  });
+});

@@ -1,0 +1,59 @@
+import { chmod, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readSettings } from '../src/settings.ts';
+import { temporaryFolder } from './mesh.ts';
+
+async function validEnv(folder: string): Promise<NodeJS.ProcessEnv> {
+  const file = path.join(folder, 'credentials.json');
+  await writeFile(file, JSON.stringify({ user: 'bkg', password: 'secret' }));
+  await chmod(file, 0o600);
+  return { BKG_HOME: folder, BKG_NATS_URL: 'nats://127.0.0.1:4222', BKG_CREDENTIALS_FILE: file };
+}
+
+describe('settings', () => {
+  it('have the documented defaults, and are frozen', async () => {
+    await using home = await temporaryFolder();
+    const settings = readSettings(await validEnv(home.folder));
+    expect(settings).toMatchObject({
+      home: home.folder,
+      host: '127.0.0.1',
+      port: 43119,
+      servers: ['nats://127.0.0.1:4222'],
+    });
+    expect(settings.dashboard).toBe(path.resolve(import.meta.dirname, '../../../web/build'));
+    expect(Object.isFrozen(settings)).toBe(true);
+  });
+
+  it('take address and port from the environment', async () => {
+    await using home = await temporaryFolder();
+    const env = { ...(await validEnv(home.folder)), BKG_HOST: '0.0.0.0', BKG_PORT: '8080' };
+    expect(readSettings(env)).toMatchObject({ host: '0.0.0.0', port: 8080 });
+  });
+
+  it('take localhost for its address', async () => {
+    await using home = await temporaryFolder();
+    const env = { ...(await validEnv(home.folder)), BKG_HOST: 'localhost' };
+    expect(readSettings(env).host).toBe('127.0.0.1');
+  });
+
+  it('report everything that is wrong at once', () => {
+    let message = '';
+    try {
+      readSettings({ BKG_PORT: '70000', BKG_HOST: 'a b' });
+    } catch (error) {
+      ({ message } = error as Error);
+    }
+    for (const name of ['BKG_HOME', 'BKG_NATS_URL', 'BKG_CREDENTIALS_FILE', 'BKG_PORT', 'BKG_HOST']) {
+      expect(message).toContain(name);
+    }
+    expect(message).toContain('0 to 65535');
+  });
+
+  it.each(['-1', '43119.5', '0x10', 'http', ' '])('handle the port %j', async (given) => {
+    await using home = await temporaryFolder();
+    const env = { ...(await validEnv(home.folder)), BKG_PORT: given };
+    if (given.trim() === '') expect(readSettings(env).port).toBe(43119);
+    else expect(() => readSettings(env)).toThrow(`BKG_PORT is "${given}"`);
+  });
+});

@@ -1,0 +1,98 @@
+import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { KV, KvOptions } from '@nats-io/kv';
+import { BkgError } from '@bkg/sdk';
+import type { Connection } from '@bkg/sdk';
+
+const timeoutMs = 3_000;
+
+/** A KV bucket that is made when it is not there, also after the broker has forgotten it. */
+export class Bucket {
+  readonly #connection: Connection;
+  readonly #name: string;
+  readonly #options: Partial<KvOptions>;
+  #kv: Promise<KV> | undefined;
+
+  constructor(connection: Connection, name: string, options: Partial<KvOptions>) {
+    this.#connection = connection;
+    this.#name = name;
+    this.#options = { timeout: timeoutMs, ...options };
+  }
+
+  /**
+   * Makes sure again, at the next use, that the bucket is there: a broker that comes back has lost what it held in
+   * memory.
+   */
+  reopen(): void {
+    this.#kv = undefined;
+  }
+
+  /** @returns undefined for a key that is not there or was deleted */
+  async read(key: string): Promise<{ value: unknown; revision: number } | undefined> {
+    const entry = await this.#use((kv) => kv.get(key));
+    if (entry?.operation !== 'PUT') return undefined;
+    return { value: parse(entry.string(), `${this.#name} ${key}`), revision: entry.revision };
+  }
+
+  /**
+   * Compare-and-set.
+   * @param revision what was read; 0 for a key that must not be there yet
+   * @returns the new revision
+   * @throws BkgError CONFLICT when somebody else has written meanwhile
+   */
+  async write(key: string, value: unknown, revision: number): Promise<number> {
+    const text = JSON.stringify(value);
+    try {
+      return await this.#use((kv) =>
+        revision === 0 ? kv.create(key, text) : kv.update(key, text, revision, timeoutMs),
+      );
+    } catch (error) {
+      if (!isWrongRevision(error)) throw error;
+      throw new BkgError('CONFLICT', `${key} was changed by somebody else meanwhile; look again and repeat.`, {
+        cause: error,
+      });
+    }
+  }
+
+  async put(key: string, text: string): Promise<void> {
+    await this.#use((kv) => kv.put(key, text, { timeout: timeoutMs }));
+  }
+
+  /** @param revision removes only this one */
+  async remove(key: string, revision?: number): Promise<void> {
+    await this.#use((kv) => kv.purge(key, revision === undefined ? {} : { previousSeq: revision }));
+  }
+
+  async keys(): Promise<string[]> {
+    return this.#use(async (kv) => Array.fromAsync(await kv.keys()));
+  }
+
+  async #use<T>(work: (kv: KV) => Promise<T>): Promise<T> {
+    // JetStream's own requests would wait out their time.
+    if (!this.#connection.connected) throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+    this.#kv ??= new Kvm(this.#connection.nats).create(this.#name, this.#options);
+    try {
+      return await work(await this.#kv);
+    } catch (error) {
+      // Whatever it was: the bucket may have gone.
+      if (!isWrongRevision(error)) this.reopen();
+      throw error;
+    }
+  }
+}
+
+function isWrongRevision(error: unknown): boolean {
+  return (
+    error instanceof JetStreamApiError &&
+    (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
+      error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
+  );
+}
+
+function parse(text: string, where: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new Error(`${where} holds something that is not JSON`, { cause: error });
+  }
+}

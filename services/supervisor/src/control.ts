@@ -1,0 +1,233 @@
+import path from 'node:path';
+import { BkgError, createValidator } from '@bkg/sdk';
+import type { PluginInfo } from '@bkg/sdk';
+import { now } from './clock.ts';
+import type { DesiredState, RunOrder } from './desired-state.ts';
+import type { Lease } from './lease.ts';
+import { listLogs } from './logs/log-file.ts';
+import { readLogs } from './logs/log-reader.ts';
+import type { Order, Plugin } from './plugin.ts';
+import type { Plugins } from './plugins.ts';
+import { clearSetback } from './reconcile-loop.ts';
+import type { ReconcileLoop } from './reconcile-loop.ts';
+import type { Timings } from './timings.ts';
+import { seconds } from './verdict.ts';
+
+export interface ControlOptions {
+  plugins: Plugins;
+  desiredState: Pick<DesiredState, 'order'>;
+  loop: ReconcileLoop;
+  lease: Pick<Lease, 'isHeld'>;
+  logsFolder: string;
+  timings: Timings;
+}
+
+const lastLines = 20;
+const lineMostChars = 500;
+
+const validate = createValidator({
+  type: 'object',
+  properties: { wait: { type: 'boolean' } },
+  additionalProperties: false,
+});
+
+/** Carries out orders: writes what is wanted, and answers when it is so. */
+export class Control {
+  readonly #options: ControlOptions;
+
+  constructor(options: ControlOptions) {
+    this.#options = options;
+  }
+
+  /** @throws BkgError as the protocol lists them under Control */
+  async start(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
+    const { wait } = readOptions(body);
+    const plugin = this.#startable(id);
+    if (plugin.isWanted && plugin.ready.length >= plugin.replicas) return this.#info(plugin);
+    const order = this.#give(plugin, 'start');
+    if (!plugin.isWanted) await this.#write(plugin, order, { want: 'running' });
+    return this.#await(plugin, order, wait, signal);
+  }
+
+  async restart(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
+    const { wait } = readOptions(body);
+    const plugin = this.#startable(id);
+    const order = this.#give(plugin, 'restart');
+    // The next millisecond: times are kept without fractions, and what was launched in this one was launched before.
+    const notBefore = new Date(Math.floor(now()) + 1).toISOString();
+    await this.#write(plugin, order, { want: 'running', not_before: notBefore });
+    return this.#await(plugin, order, wait, signal);
+  }
+
+  async stop(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
+    const { wait } = readOptions(body);
+    const plugin = this.#known(id);
+    if (!plugin.source && plugin.managed.size === 0) throw notManaged(id, 'stop');
+    if (!plugin.desired) throw notRead(id);
+    const order = this.#give(plugin, 'stop');
+    if (plugin.desired.run.value.want !== 'stopped') await this.#write(plugin, order, { want: 'stopped' });
+    return this.#await(plugin, order, wait, signal);
+  }
+
+  /** Drains every managed plugin and starts none any more; what is wanted stays as it is. */
+  async shutdown(signal: AbortSignal): Promise<{ ok: true }> {
+    const { loop, plugins, timings } = this.#options;
+    loop.wantNothing();
+    for (const { id } of plugins.all()) plugins.changed(id);
+    const until = now() + timings.shutdownMs;
+    for (const plugin of plugins.all()) {
+      await plugins.until(plugin.id, () => plugin.managed.size === 0 || undefined, {
+        withinMs: Math.max(1, until - now()),
+        onLate: () => new BkgError('DEADLINE_EXCEEDED', `${plugin.id} has not ended within ${seconds(timings.shutdownMs)}.`),
+        signal,
+      });
+    }
+    return { ok: true };
+  }
+
+  #known(id: string): Plugin {
+    const plugin = this.#options.plugins.get(id);
+    if (!plugin) throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
+    return plugin;
+  }
+
+  #startable(id: string): Plugin {
+    const plugin = this.#known(id);
+    if (!this.#options.loop.mayRun) throw shutsDown();
+    if (!plugin.source) throw notManaged(id, 'start');
+    if (plugin.problem) throw new BkgError('CONFLICT', `${id} cannot be started: ${plugin.problem}.`);
+    if (!plugin.desired) throw notRead(id);
+    if (!plugin.desired.config.value.enabled) {
+      throw new BkgError('CONFLICT', `${id} is disabled by its configuration ("enabled": false).`);
+    }
+    if (plugin.replicas === 0) {
+      throw new BkgError('CONFLICT', `${id} is configured to have no instance ("replicas": 0).`);
+    }
+    return plugin;
+  }
+
+  /** From here on earlier orders that want something else have lost. */
+  #give(plugin: Plugin, verb: Order['verb']): Order {
+    if (!this.#options.lease.isHeld) {
+      throw new BkgError('PLUGIN_UNAVAILABLE', 'This supervisor has just lost touch with the broker; try again in a moment.');
+    }
+    const order: Order = { verb };
+    plugin.order = order;
+    this.#options.plugins.changed(plugin.id);
+    return order;
+  }
+
+  async #write(plugin: Plugin, order: Order, wanted: Pick<RunOrder, 'want' | 'not_before'>): Promise<void> {
+    // One after the other, each on the revision that the one before it has made.
+    const turn = (plugin.writing ?? Promise.resolve()).then(async () => {
+      const { desired } = plugin;
+      if (!desired || this.#hasLost(plugin, order)) return;
+      const value: RunOrder = {
+        version: plugin.source?.manifest?.version ?? desired.run.value.version,
+        by: 'control',
+        at: new Date().toISOString(),
+        ...wanted,
+      };
+      try {
+        plugin.desired = { ...desired, run: await this.#options.desiredState.order(plugin.id, desired.run, value) };
+      } catch (error) {
+        // Whoever wrote it: it is read again.
+        plugin.desired = undefined;
+        throw error;
+      }
+    });
+    plugin.writing = turn.catch(() => undefined);
+    await turn;
+  }
+
+  async #await(plugin: Plugin, order: Order, wait: boolean, signal: AbortSignal): Promise<PluginInfo> {
+    const { loop, plugins, timings } = this.#options;
+    this.#refuseWhenLost(plugin, order);
+    const failuresBefore = plugin.failureCount;
+    clearSetback(plugin);
+    loop.pass();
+    plugins.changed(plugin.id);
+    if (!wait) return this.#info(plugin);
+    const outcome = await plugins.until(plugin.id, () => this.#outcome(plugin, order, failuresBefore), {
+      withinMs: timings.controlWaitMs,
+      onLate: () =>
+        new BkgError(
+          'DEADLINE_EXCEEDED',
+          `${plugin.id} is ${this.#info(plugin).status} after ${seconds(timings.controlWaitMs)}; the order to ${order.verb} it stays.`,
+        ),
+      signal,
+    });
+    if (outcome === 'failed') throw await this.#crash(plugin);
+    return this.#info(plugin);
+  }
+
+  /** Undefined: not yet. */
+  #outcome(plugin: Plugin, order: Order, failuresBefore: number): 'reached' | 'failed' | undefined {
+    this.#refuseWhenLost(plugin, order);
+    if (order.verb === 'stop') return plugin.managed.size === 0 ? 'reached' : undefined;
+    if (!this.#options.loop.mayRun) throw shutsDown();
+    if (plugin.failureCount > failuresBefore) return 'failed';
+    if (!plugin.source && plugin.managed.size === 0) throw notManaged(plugin.id, order.verb);
+    return plugin.ready.length >= plugin.replicas ? 'reached' : undefined;
+  }
+
+  #refuseWhenLost(plugin: Plugin, order: Order): void {
+    if (!this.#hasLost(plugin, order)) return;
+    throw new BkgError(
+      'CONFLICT',
+      `The order to ${order.verb} ${plugin.id} was overtaken by one to ${plugin.order?.verb ?? 'do something else'} it.`,
+    );
+  }
+
+  /** Start and restart want the same in the end. */
+  #hasLost(plugin: Plugin, order: Order): boolean {
+    return (plugin.order?.verb === 'stop') !== (order.verb === 'stop');
+  }
+
+  async #crash(plugin: Plugin): Promise<BkgError> {
+    const { failed } = plugin;
+    const why = failed ? `${plugin.id} ${failed.error}.` : `${plugin.id} has failed.`;
+    const lines = failed ? await this.#lastWords(plugin.id, failed.instance) : [];
+    const words = lines.length > 0 ? ` Its last lines:\n${lines.join('\n')}` : ' It printed nothing.';
+    return new BkgError('PLUGIN_CRASHED', why + words);
+  }
+
+  async #lastWords(id: string, instance: string): Promise<string[]> {
+    const logs = listLogs(path.join(this.#options.logsFolder, id)).filter((one) => one.instance === instance);
+    // Some of the last are the supervisor's own.
+    const { records } = await readLogs(logs, { lines: 3 * lastLines, level: 'trace', since: 0 }, 256 * 1024);
+    return records
+      .filter(({ by }) => by !== 'supervisor')
+      .slice(-lastLines)
+      .map(({ message }) => message.slice(0, lineMostChars));
+  }
+
+  #info(plugin: Plugin): PluginInfo {
+    return plugin.info(this.#options.loop.mayRun);
+  }
+}
+
+function readOptions(body: unknown): { wait: boolean } {
+  const given = body ?? {};
+  const errors = validate(given);
+  if (errors.length > 0) {
+    const list = errors.map(({ path: where, message }) => `${where.slice(1) || 'the body'} ${message}`).join('; ');
+    throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
+  }
+  return { wait: (given as { wait?: boolean }).wait ?? true };
+}
+
+function notManaged(id: string, verb: string): BkgError {
+  return new BkgError(
+    'CONFLICT',
+    `${id} is not managed here: no plugin folder has its plugin.json. Whoever runs it can ${verb} it.`,
+  );
+}
+
+function notRead(id: string): BkgError {
+  return new BkgError('PLUGIN_UNAVAILABLE', `What is wanted of ${id} is not read yet; try again in a moment.`);
+}
+
+function shutsDown(): BkgError {
+  return new BkgError('PLUGIN_UNAVAILABLE', 'The mesh shuts down; nothing is started any more.');
+}

@@ -1,0 +1,92 @@
+import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import path from 'node:path';
+import { createToken } from '@bkg/sdk';
+import type { Logger } from '@bkg/sdk';
+import { delay, isSameProcess, processStart, writeWhole } from '@bkg/sdk/host';
+import type { ProcessIdentity } from '@bkg/sdk/host';
+
+const lookEveryMs = 500;
+
+/** This process, as `isSameProcess` knows it. */
+export function ownIdentity(): ProcessIdentity {
+  return { pid: process.pid, start: processStart(process.pid) ?? '' };
+}
+
+/**
+ * Makes this process the only one that supervises the plugins of a home, and is the only writer of its files. The lease
+ * could not see to that: a second supervisor may use another broker. Waits while another is alive, and says so once.
+ * @returns releases it
+ * @throws the reason of `signal`
+ */
+export async function lockHome(folder: string, log: Logger, signal: AbortSignal): Promise<() => void> {
+  const file = path.join(folder, 'supervisor.json');
+  let said = false;
+  for (;;) {
+    signal.throwIfAborted();
+    const holder = readHolder(file);
+    if (!holder) {
+      if (claim(file)) return () => rmSync(file, { force: true });
+      continue;
+    }
+    if (!isSameProcess(holder)) {
+      takeAway(file, holder);
+      continue;
+    }
+    if (!said) {
+      log.warn(
+        { pid: holder.pid },
+        `another supervisor, process ${holder.pid}, has ${file}: this one does nothing until that one has ended`,
+      );
+    }
+    said = true;
+    await delay(lookEveryMs, signal);
+  }
+}
+
+/** @returns false when somebody else was faster */
+function claim(file: string): boolean {
+  const mine = `${file}.${createToken()}.new`;
+  writeWhole(mine, `${JSON.stringify(ownIdentity())}\n`);
+  try {
+    // A link appears with its content or not at all, and only one of several can make it.
+    linkSync(mine, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(mine, { force: true });
+  }
+}
+
+/** Removes the lock of a process that is gone; one that was made meanwhile is put back. */
+function takeAway(file: string, dead: ProcessIdentity): void {
+  const aside = `${file}.${createToken()}.old`;
+  try {
+    renameSync(file, aside);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw error;
+  }
+  const found = readHolder(aside);
+  if (found?.pid === dead.pid && found.start === dead.start) rmSync(aside, { force: true });
+  else renameSync(aside, file);
+}
+
+/** @returns undefined when there is none; nobody, as a process that is gone, for what cannot be understood */
+function readHolder(file: string): ProcessIdentity | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  try {
+    const { pid, start } = JSON.parse(text) as Partial<ProcessIdentity>;
+    if (Number.isInteger(pid) && Number(pid) > 0 && typeof start === 'string') return { pid: Number(pid), start };
+  } catch {
+    // It was never written by `claim`, which writes it whole.
+  }
+  return { pid: 0, start: 'unreadable' };
+}

@@ -1,0 +1,164 @@
+import { mkdirSync } from 'node:fs';
+import path from 'node:path';
+import { nuid } from '@nats-io/nats-core';
+import type { Connection, Credentials, Logger } from '@bkg/sdk';
+import { writeWhole } from '@bkg/sdk/host';
+import type { HomePaths } from '@bkg/sdk/host';
+import { now } from './clock.ts';
+import { configOf } from './desired-state.ts';
+import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
+import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
+import { launchCommand } from './launch.ts';
+import { LogCapture } from './logs/log-capture.ts';
+import { LogFile, removeOldLogs } from './logs/log-file.ts';
+import { ManagedInstance } from './managed-instance.ts';
+import type { Plugin } from './plugin.ts';
+import { adoptProcess, killSession, launchProcess } from './process-driver.ts';
+import type { InstanceProcess } from './process-driver.ts';
+import { killCarriers, findSurvivors } from './survivors.ts';
+import { expected } from './sighting.ts';
+import type { Timings } from './timings.ts';
+import type { Verdict } from './verdict.ts';
+
+export interface LauncherOptions {
+  home: HomePaths;
+  connection: Connection;
+  credentials: Credentials;
+  /** As in BKG_NATS_URL. */
+  natsUrl: string;
+  /** The Node that `node` in a manifest means. */
+  node: string;
+  timings: Timings;
+  log: Logger;
+  onChange: (plugin: Plugin) => void;
+  /** @returns what becomes of the plugin now, as the end of the last line in its log */
+  onEnd: (plugin: Plugin, instance: ManagedInstance, verdict: Verdict) => string;
+}
+
+/** Makes instances: by launching a process, or by adopting one that an earlier supervisor launched. */
+export class Launcher {
+  readonly #options: LauncherOptions;
+
+  constructor(options: LauncherOptions) {
+    this.#options = options;
+  }
+
+  /** @throws what the system says when there is no place for its files; what fails later the instance tells itself */
+  launch(plugin: Plugin): void {
+    const { home, credentials, natsUrl, node, timings } = this.#options;
+    const { source, desired } = plugin;
+    const manifest = source?.manifest;
+    if (!manifest || !desired) throw new Error(`${plugin.id} has no manifest`);
+    const config = configOf(desired.config);
+    const instance = nuid.next();
+    const files = instanceFiles(home.run, instance);
+    const { command, args, env, dataDir } = launchCommand({
+      instance,
+      manifest,
+      config,
+      home,
+      natsUrl,
+      node,
+      credentialsFile: files.credentials,
+      configFile: files.config,
+      env: process.env,
+    });
+    // A restart replaces what was launched before it, which this instance shall not be taken for.
+    const launchedAt = new Date(Math.max(now(), plugin.notBefore)).toISOString();
+    const record: InstanceRecord = {
+      instance,
+      plugin_id: plugin.id,
+      version: manifest.version,
+      launched_at: launchedAt,
+      status: 'starting',
+      since: launchedAt,
+      start_timeout_ms: manifest.start_timeout_secs ? manifest.start_timeout_secs * 1_000 : timings.startTimeoutMs,
+      nats_url: natsUrl,
+    };
+    let capture: LogCapture | undefined;
+    try {
+      mkdirSync(dataDir, { recursive: true });
+      writeRecord(files.record, record);
+      writeWhole(files.credentials, JSON.stringify(credentials), 0o600);
+      // `env` may hold what nobody else should read.
+      writeWhole(files.config, JSON.stringify(config), 0o600);
+      capture = this.#capture(plugin, instance, files);
+      const launched = launchProcess({ instance, command, args, folder: source.folder, env, output: capture.output });
+      const known = launched.identity ? { ...record, process: launched.identity } : record;
+      this.#hold(plugin, known, launched, capture).start(`${plugin.id} ${manifest.version}: ${manifest.command.join(' ')}`);
+    } catch (error) {
+      capture?.close();
+      removeFiles(files);
+      throw error;
+    }
+  }
+
+  /**
+   * Takes over what an earlier supervisor has left: instances that run, and files and processes of those that do not.
+   * @param ensure gives the plugin of an id
+   */
+  async adopt(ensure: (id: string) => Plugin): Promise<void> {
+    const { home, timings, log } = this.#options;
+    const { running, ended, strays } = findSurvivors(home, this.#options.natsUrl);
+    for (const record of running) {
+      const plugin = ensure(record.plugin_id);
+      const { instance } = record;
+      const files = instanceFiles(home.run, instance);
+      const capture = this.#capture(plugin, instance, files);
+      const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
+      this.#hold(plugin, record, adopted, capture).start('adopted by a new supervisor');
+      log.info({ plugin_id: plugin.id, instance, pid: record.process.pid }, 'an instance is adopted');
+    }
+    for (const record of ended) await this.#bury(ensure(record.plugin_id), record);
+    for (const { instance, pids } of strays) {
+      log.warn({ instance, pids }, 'killing what an instance that has ended left behind');
+      killCarriers(pids, instance);
+    }
+  }
+
+  /** Keeps the last words of an instance that ended while nobody watched it. */
+  async #bury(plugin: Plugin, record: InstanceRecord): Promise<void> {
+    const { home, log } = this.#options;
+    const { instance } = record;
+    const files = instanceFiles(home.run, instance);
+    if (record.process) killSession(record.process.pid, instance, { leaderIsOurs: false });
+    const capture = this.#capture(plugin, instance, files);
+    await capture.finish();
+    capture.note('warn', 'it ended while no supervisor watched it; how is not known');
+    capture.close();
+    removeFiles(files);
+    log.warn({ plugin_id: plugin.id, instance }, 'an instance ended while no supervisor watched it');
+  }
+
+  #hold(plugin: Plugin, record: InstanceRecord, held: InstanceProcess, capture: LogCapture): ManagedInstance {
+    const { home, connection, timings, log, onChange, onEnd } = this.#options;
+    const instance = new ManagedInstance({
+      record,
+      runFolder: home.run,
+      process: held,
+      capture,
+      connection,
+      log,
+      timings,
+      onChange: () => onChange(plugin),
+      onEnd: (one, verdict) => onEnd(plugin, one, verdict),
+    });
+    plugin.managed.set(instance.id, instance);
+    plugin.sightings.set(instance.id, expected(instance.id, record.status, record.version, now()));
+    return instance;
+  }
+
+  #capture(plugin: Plugin, instance: string, files: InstanceFiles): LogCapture {
+    const { home, connection, log } = this.#options;
+    const folder = path.join(home.logs, plugin.id);
+    removeOldLogs(folder, new Set([...plugin.managed.keys(), instance]));
+    return new LogCapture({
+      pluginId: plugin.id,
+      instance,
+      files,
+      log: new LogFile({ folder, instance }),
+      connection,
+      ownLog: log,
+    });
+  }
+}

@@ -1,0 +1,177 @@
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
+import { subjects } from '@bkg/sdk';
+import type { Connection, LogLevel, LogRecord, Logger } from '@bkg/sdk';
+import { BusBudget } from './bus-budget.ts';
+import type { LogFile } from './log-file.ts';
+import { recordOf } from './log-line.ts';
+import { Spool } from './spool.ts';
+
+export interface LogCaptureOptions {
+  pluginId: string;
+  instance: string;
+  /** Where the process writes to, and how far that is read. */
+  files: { out: string; err: string; read: string };
+  /** Closed with the capture. */
+  log: LogFile;
+  connection: Pick<Connection, 'publish'>;
+  ownLog: Logger;
+  /** What goes over the bus from one instance; more is in the file only. @default 1 MB */
+  busBytesPerSecond?: number;
+}
+
+/** Pulls of one stream in one look, about half a megabyte: then other things get their turn. */
+const pullsMost = 2;
+const streams = ['stdout', 'stderr'] as const;
+
+/**
+ * Turns what a process writes into records, keeps each in the file and publishes it once. How far the output was read is
+ * noted after the records are kept: a supervisor that is killed in between, within some microseconds, leaves a successor
+ * that keeps the last few lines twice.
+ */
+export class LogCapture {
+  readonly #options: LogCaptureOptions;
+  readonly #spools: Record<(typeof streams)[number], Spool>;
+  readonly #readFile: number;
+  readonly #budget: BusBudget;
+  readonly #busBytesPerSecond: number;
+  #unpublished: { count: number; bytes: number; since: number } | undefined;
+  #saidFailure = false;
+
+  constructor(options: LogCaptureOptions) {
+    const { files, busBytesPerSecond = 1_000_000 } = options;
+    this.#options = options;
+    const [out, err] = readOffsets(files.read);
+    this.#readFile = openSync(files.read, constants.O_RDWR | constants.O_CREAT, 0o600);
+    this.#spools = {
+      stdout: new Spool({ file: files.out, offset: out }),
+      stderr: new Spool({ file: files.err, offset: err }),
+    };
+    this.#busBytesPerSecond = busBytesPerSecond;
+    this.#budget = new BusBudget(busBytesPerSecond, Date.now());
+  }
+
+  /** For the process. */
+  get output(): { out: number; err: number } {
+    return { out: this.#spools.stdout.handle, err: this.#spools.stderr.handle };
+  }
+
+  /** A line of our own about the instance. */
+  note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
+    const { pluginId, instance } = this.#options;
+    const time = new Date().toISOString();
+    this.#keep([
+      { time, level, plugin_id: pluginId, instance, message, ...fields, by: 'supervisor', source: 'sdk' },
+    ]);
+  }
+
+  /** Takes what was written since the last time. @returns whether there is more to take at once */
+  pump(isEnd = false): boolean {
+    const more = streams.map((stream) => this.#take(stream, isEnd));
+    this.#tellUnpublished(isEnd);
+    return more.includes(true);
+  }
+
+  /** Takes the rest, the process being gone. */
+  async finish(): Promise<void> {
+    // Others get their turn in between.
+    while (this.pump(true)) await setImmediate();
+  }
+
+  /** Leaves the rest to a successor. */
+  close(): void {
+    for (const stream of streams) this.#spools[stream].close();
+    closeSync(this.#readFile);
+    this.#options.log.close();
+  }
+
+  #take(stream: 'stdout' | 'stderr', isEnd: boolean): boolean {
+    const spool = this.#spools[stream];
+    const { pluginId, instance } = this.#options;
+    let more = true;
+    for (let i = 0; more && i < pullsMost; i += 1) {
+      const { lines, skippedBytes, more: moreWaits } = spool.pull(isEnd);
+      more = moreWaits;
+      if (skippedBytes > 0) {
+        this.note(
+          'warn',
+          `${skippedBytes} bytes of ${stream} are lost: they were written faster than they could be kept`,
+        );
+      }
+      const readAt = Date.now();
+      const records = lines.flatMap(
+        ({ bytes, isCut }) => recordOf(bytes, { pluginId, instance, stream, readAt, isCut }) ?? [],
+      );
+      if (!this.#keep(records)) return false;
+      const before = spool.offset;
+      spool.accept();
+      if (spool.offset !== before) this.#noteOffsets();
+    }
+    return more;
+  }
+
+  /** @returns false when the disk takes nothing: then it is tried again, since the output cannot grow either */
+  #keep(records: LogRecord[]): boolean {
+    if (records.length === 0) return true;
+    const { pluginId, instance, connection, log, ownLog } = this.#options;
+    const lines = records.map((record) => JSON.stringify(record));
+    try {
+      log.append(`${lines.join('\n')}\n`);
+      this.#saidFailure = false;
+    } catch (error) {
+      if (!this.#saidFailure) ownLog.error({ error, plugin_id: pluginId, instance }, 'the log cannot be written');
+      this.#saidFailure = true;
+      return false;
+    }
+    const subject = subjects.event(pluginId, instance, 'log');
+    for (const line of lines) {
+      const bytes = Buffer.byteLength(line);
+      if (this.#budget.take(bytes, Date.now())) connection.publish(subject, line);
+      else this.#countUnpublished(bytes);
+    }
+    return true;
+  }
+
+  #countUnpublished(bytes: number): void {
+    this.#unpublished ??= { count: 0, bytes: 0, since: Date.now() };
+    this.#unpublished.count += 1;
+    this.#unpublished.bytes += bytes;
+  }
+
+  #tellUnpublished(atOnce: boolean): void {
+    if (!this.#unpublished || (!atOnce && Date.now() - this.#unpublished.since < 1_000)) return;
+    const { count, bytes } = this.#unpublished;
+    this.#unpublished = undefined;
+    const { pluginId, instance, connection } = this.#options;
+    const record: LogRecord = {
+      time: new Date().toISOString(),
+      level: 'warn',
+      plugin_id: pluginId,
+      instance,
+      message: `${count} lines (${bytes} bytes) are only in the log file: they came faster than ${this.#busBytesPerSecond} bytes a second`,
+      unpublished_lines: count,
+      unpublished_bytes: bytes,
+      by: 'supervisor',
+      source: 'sdk',
+    };
+    connection.publish(subjects.event(pluginId, instance, 'log'), JSON.stringify(record));
+  }
+
+  #noteOffsets(): void {
+    const offsets = JSON.stringify([this.#spools.stdout.offset, this.#spools.stderr.offset]);
+    // One write of a fixed length: whoever reads it finds the old or the new.
+    writeSync(this.#readFile, offsets.padEnd(64), 0);
+  }
+}
+
+function readOffsets(file: string): [number, number] {
+  try {
+    const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
+    if (Array.isArray(value) && value.length === 2 && value.every((one) => Number.isSafeInteger(one) && one >= 0)) {
+      return value as [number, number];
+    }
+  } catch {
+    // A new instance has read nothing yet.
+  }
+  return [0, 0];
+}

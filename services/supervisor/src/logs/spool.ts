@@ -1,0 +1,126 @@
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { takeLines } from './lines.ts';
+
+export interface SpoolOptions {
+  file: string;
+  /** How far an earlier supervisor has read. */
+  offset: number;
+  /** A line is given up as one when it is longer. @default 256 KiB */
+  lineMostBytes?: number;
+  /** A file that was read to its end is emptied when it is larger. @default 4 MiB */
+  keptMostBytes?: number;
+  /** What is not read yet may be this much; more is skipped. @default 64 MiB */
+  waitingMostBytes?: number;
+}
+
+export interface SpoolLine {
+  bytes: Buffer;
+  /** It went on, for longer than is read. */
+  isCut: boolean;
+}
+
+export interface Pulled {
+  lines: SpoolLine[];
+  /** Bytes that nobody will see: the process writes faster than can be read. */
+  skippedBytes: number;
+  /** There is more to read at once. */
+  more: boolean;
+}
+
+/**
+ * A file to which a process writes its output, read as it grows. A pipe would end with its reader, and then the
+ * process at its next line.
+ *
+ * The process appends, so that the file can be emptied under it. What it writes between our last look at the size and
+ * the emptying is lost: some microseconds, after each `keptMostBytes` of output.
+ */
+export class Spool {
+  readonly #handle: number;
+  readonly #lineMostBytes: number;
+  readonly #keptMostBytes: number;
+  readonly #waitingMostBytes: number;
+  #offset: number;
+  /** The rest of a line that was given up. */
+  #inLongLine = false;
+  #seenSize = -1;
+  #pulled: { offset: number; inLongLine: boolean; seenSize: number } | undefined;
+
+  constructor(options: SpoolOptions) {
+    this.#handle = openSync(options.file, 'a+', 0o600);
+    this.#offset = options.offset;
+    this.#lineMostBytes = options.lineMostBytes ?? 256 * 1024;
+    this.#keptMostBytes = options.keptMostBytes ?? 4 * 1024 * 1024;
+    this.#waitingMostBytes = options.waitingMostBytes ?? 64 * 1024 * 1024;
+  }
+
+  /** For the process. */
+  get handle(): number {
+    return this.#handle;
+  }
+
+  /** Where the first line begins that was not accepted. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /**
+   * Up to `lineMostBytes` of new lines; the same again until they are accepted.
+   * @param isEnd nothing more will be written: the last line needs no end
+   */
+  pull(isEnd = false): Pulled {
+    const { size } = fstatSync(this.#handle);
+    // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
+    if (size < this.#offset) this.#offset = 0;
+    if (size === this.#seenSize && !isEnd) return { lines: [], skippedBytes: 0, more: false };
+    if (size - this.#offset > this.#waitingMostBytes) return this.#skip(size);
+
+    const wanted = Math.min(size - this.#offset, this.#lineMostBytes);
+    const bytes = Buffer.allocUnsafe(wanted);
+    const chunk = bytes.subarray(0, readSync(this.#handle, bytes, 0, wanted, this.#offset));
+    const { lines, used } = takeLines(chunk);
+    const pulled = lines.map((line): SpoolLine => ({ bytes: line, isCut: false }));
+    let inLongLine = this.#inLongLine;
+    if (inLongLine && pulled.length > 0) {
+      pulled.shift();
+      inLongLine = false;
+    }
+    let offset = this.#offset + used;
+    const rest = chunk.subarray(used);
+    const isWhole = offset + rest.length >= size;
+    const isTooLong = rest.length === this.#lineMostBytes;
+    if (isTooLong || (isEnd && isWhole && rest.length > 0)) {
+      if (!inLongLine) pulled.push({ bytes: rest, isCut: isTooLong });
+      inLongLine = isTooLong;
+      offset += rest.length;
+    }
+    this.#pulled = { offset, inLongLine, seenSize: isWhole ? size : -1 };
+    return { lines: pulled, skippedBytes: 0, more: !isWhole };
+  }
+
+  /** What was pulled is kept elsewhere. Empties a large file that was read to its end. */
+  accept(): void {
+    if (!this.#pulled) return;
+    this.#offset = this.#pulled.offset;
+    this.#inLongLine = this.#pulled.inLongLine;
+    this.#seenSize = this.#pulled.seenSize;
+    this.#pulled = undefined;
+    if (this.#offset <= this.#keptMostBytes || fstatSync(this.#handle).size !== this.#offset) return;
+    ftruncateSync(this.#handle, 0);
+    this.#offset = 0;
+    this.#seenSize = 0;
+  }
+
+  close(): void {
+    closeSync(this.#handle);
+  }
+
+  #skip(size: number): Pulled {
+    const skippedBytes = size - this.#offset;
+    ftruncateSync(this.#handle, 0);
+    this.#offset = 0;
+    this.#inLongLine = false;
+    this.#seenSize = -1;
+    this.#pulled = undefined;
+    return { lines: [], skippedBytes, more: true };
+  }
+}

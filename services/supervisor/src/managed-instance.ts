@@ -1,0 +1,222 @@
+import { hostname } from 'node:os';
+import { subjects } from '@bkg/sdk';
+import type { Connection, Logger, LogLevel, StatusEvent } from '@bkg/sdk';
+import { now } from './clock.ts';
+import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
+import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
+import type { LogCapture } from './logs/log-capture.ts';
+import type { InstanceProcess } from './process-driver.ts';
+import type { KillReason, ObservedInstance } from './reconcile.ts';
+import type { Sighting } from './sighting.ts';
+import type { Timings } from './timings.ts';
+import { judge, seconds } from './verdict.ts';
+import type { Ending, Verdict } from './verdict.ts';
+
+export interface ManagedInstanceOptions {
+  record: InstanceRecord;
+  runFolder: string;
+  process: InstanceProcess;
+  capture: LogCapture;
+  connection: Connection;
+  log: Logger;
+  timings: Timings;
+  /** Its status has changed. */
+  onChange: () => void;
+  /**
+   * Its process is gone and all its output is kept.
+   * @returns what becomes of the plugin now, as the end of the last line in its log
+   */
+  onEnd: (instance: ManagedInstance, verdict: Verdict) => string;
+}
+
+/** One process of a plugin, from its launch or adoption until its last line is kept. */
+export class ManagedInstance {
+  readonly #options: ManagedInstanceOptions;
+  readonly #files: InstanceFiles;
+  #record: InstanceRecord;
+  #readyAt: number | undefined;
+  #askedToStop = false;
+  #killed: KillReason | undefined;
+  #said: string | undefined;
+  #silentSince: number | undefined;
+  #letGo = false;
+
+  constructor(options: ManagedInstanceOptions) {
+    this.#options = options;
+    this.#record = options.record;
+    this.#files = instanceFiles(options.runFolder, options.record.instance);
+    if (options.record.status === 'running') this.#readyAt = Date.parse(options.record.since);
+    this.#askedToStop = options.record.status === 'stopping';
+    void options.process.ended.then((ending) => this.#end(ending));
+  }
+
+  get id(): string {
+    return this.#record.instance;
+  }
+
+  get record(): Readonly<InstanceRecord> {
+    return this.#record;
+  }
+
+  get status(): InstanceRecord['status'] {
+    return this.#record.status;
+  }
+
+  get pid(): number | undefined {
+    return this.#options.process.identity?.pid;
+  }
+
+  get silentSince(): number | undefined {
+    return this.#silentSince;
+  }
+
+  /** It was told to go, or goes: it is not one of those that are wanted. */
+  get isLeaving(): boolean {
+    return this.#record.status === 'stopping' || this.#killed !== undefined;
+  }
+
+  get launchedAt(): number {
+    return Date.parse(this.#record.launched_at);
+  }
+
+  /** This supervisor, or the one before it, has told it to end. */
+  get wasAskedToStop(): boolean {
+    return this.#askedToStop;
+  }
+
+  /** How long it was ready; 0 when it never was. */
+  get ranMs(): number {
+    return this.#readyAt === undefined ? 0 : now() - this.#readyAt;
+  }
+
+  /** @param natsUrl the broker of today */
+  observed(natsUrl: string): ObservedInstance {
+    const { instance, status, since, start_timeout_ms, nats_url } = this.#record;
+    return {
+      instance,
+      status,
+      launchedAt: this.launchedAt,
+      since: Date.parse(since),
+      startTimeoutMs: start_timeout_ms,
+      outdated: nats_url !== natsUrl,
+      killed: this.#killed !== undefined,
+      ...(this.#silentSince !== undefined && { silentSince: this.#silentSince }),
+    };
+  }
+
+  /** Notes that it is there. @param how as a line in its log */
+  start(how: string): void {
+    this.#save();
+    this.note('info', how);
+    this.#options.onChange();
+  }
+
+  /** What it has shown on the bus; whether it lives its process says. */
+  hear({ status, error, silentSince }: Sighting): void {
+    this.#said = error;
+    if (this.#silentSince !== silentSince) {
+      this.#silentSince = silentSince;
+      if (silentSince !== undefined) this.note('error', 'no heartbeat, and no answer when it was asked');
+      else this.note('info', 'heard of again');
+    }
+    if (status === 'running' && this.status === 'starting') {
+      this.#readyAt = now();
+      this.#become('running');
+      this.note('info', `ready after ${seconds(this.#readyAt - this.launchedAt)}`);
+    } else if (status === 'stopping' && this.status !== 'stopping') {
+      this.#become('stopping');
+      this.note('warn', 'it stops, and this supervisor has not asked it to');
+    }
+  }
+
+  /** Asks it to end in order. @param why as in "stopping: …" */
+  drain(why: string): void {
+    if (this.status === 'stopping') return;
+    this.#askedToStop = true;
+    this.#become('stopping');
+    this.note('info', `stopping: ${why}`);
+    this.#options.process.terminate();
+  }
+
+  kill(why: KillReason): void {
+    if (this.#killed) return;
+    this.#killed = why;
+    this.note('error', `killing it: ${killNotes[why]}`);
+    this.#options.process.kill();
+  }
+
+  note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
+    this.#options.capture.note(level, message, { pid: this.pid, ...fields });
+  }
+
+  /** @returns whether there is more output to take at once */
+  pump(): boolean {
+    return this.#options.capture.pump();
+  }
+
+  /** Leaves it to a successor. */
+  letGo(): void {
+    this.#letGo = true;
+    this.#options.process.letGo();
+    this.#options.capture.pump();
+    this.#options.capture.close();
+  }
+
+  #become(status: InstanceRecord['status']): void {
+    this.#record = { ...this.#record, status, since: new Date(now()).toISOString() };
+    this.#save();
+    this.#options.onChange();
+  }
+
+  #save(): void {
+    try {
+      // A successor goes on from here.
+      writeRecord(this.#files.record, this.#record);
+    } catch (error) {
+      this.#options.log.error({ error, instance: this.id }, 'the record of an instance cannot be written');
+    }
+  }
+
+  async #end(ending: Ending): Promise<void> {
+    if (this.#letGo) return;
+    const { capture, timings } = this.#options;
+    const verdict = judge({
+      ending,
+      askedToStop: this.#askedToStop,
+      ...(this.#killed && { killed: this.#killed }),
+      ...(this.#said && { said: this.#said }),
+      startTimeoutMs: this.#record.start_timeout_ms,
+      graceMs: timings.graceMs,
+      silentKillMs: timings.silentKillMs,
+    });
+    this.#announce(verdict);
+    await capture.finish();
+    const consequence = this.#options.onEnd(this, verdict);
+    const isBad = verdict.status === 'error';
+    this.note(isBad ? 'error' : 'info', `${verdict.text}${consequence && `; ${consequence}`}`);
+    capture.close();
+    removeFiles(this.#files);
+  }
+
+  /** Who waits for its answer hears at once that there will be none. */
+  #announce({ status, text }: Verdict): void {
+    const { connection, record } = this.#options;
+    const event: StatusEvent = {
+      id: record.plugin_id,
+      instance: record.instance,
+      status,
+      version: record.version,
+      started_at: record.launched_at,
+      host: hostname(),
+      ...(this.pid !== undefined && { pid: this.pid }),
+      ...(status === 'error' && { error: text }),
+    };
+    connection.publish(subjects.event(record.plugin_id, record.instance, 'status'), JSON.stringify(event));
+  }
+}
+
+const killNotes: Record<KillReason, string> = {
+  'not ready': 'it did not become ready in time',
+  silent: 'it gave no sign of life for too long',
+  'grace over': 'it did not end within the grace period',
+};

@@ -1,0 +1,44 @@
+import { configDefaults, createValidator, isForbiddenEnv, manifestSchema, pluginIdProblem } from '@bkg/sdk';
+import type { JsonSchema, Manifest, PluginConfig } from '@bkg/sdk';
+
+export type { Manifest };
+
+/** A manifest, or what is wrong with it, and with whose when that can be told. */
+export type ManifestReading = { manifest: Manifest } | { problem: string; id?: string };
+
+const validate = createValidator(manifestSchema as unknown as JsonSchema);
+
+/** Reads the text of a `plugin.json`. */
+export function readManifest(text: string): ManifestReading {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    return { problem: `plugin.json is not JSON (${(error as Error).message})` };
+  }
+  const id = (value as { id?: unknown } | null)?.id;
+  if (typeof id !== 'string') return { problem: 'plugin.json has no "id", which must be a text' };
+  const idProblem = pluginIdProblem(id);
+  if (idProblem) return { problem: `plugin.json: ${idProblem}` };
+  const errors = validate(value).map(({ path, message }) => `${path || 'it'} ${message}`);
+  if (errors.length > 0) return { id, problem: `plugin.json: ${errors.join('; ')}` };
+  const manifest = value as Manifest;
+  const forbidden = Object.keys(manifest.config?.env ?? {}).filter(isForbiddenEnv);
+  if (forbidden.length > 0) {
+    return { id, problem: `plugin.json: config.env may not set ${forbidden.join(', ')}` };
+  }
+  return { manifest };
+}
+
+/** The configuration of a plugin that nobody has configured yet. */
+export function firstConfig({ id, autostart, config = {} }: Manifest): PluginConfig {
+  const { resources, limits, ...rest } = config;
+  return {
+    id,
+    ...configDefaults,
+    ...(autostart !== undefined && { autostart }),
+    ...rest,
+    resources: { ...configDefaults.resources, ...resources },
+    limits: { ...configDefaults.limits, ...limits },
+  };
+}

@@ -1,0 +1,35 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { patterns, pluginIdOf, subjects } from '@bkg/sdk';
+import type { PluginInfo } from '@bkg/sdk';
+import type { BkgContext } from '@bkg/sdk/nest';
+import { Supervisor } from '../supervisor.ts';
+
+@Controller()
+export class ControlController {
+  readonly #supervisor: Supervisor;
+
+  constructor(@Inject(Supervisor) supervisor: Supervisor) {
+    this.#supervisor = supervisor;
+  }
+
+  @MessagePattern(patterns.control('start'))
+  start(@Payload() options: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
+    return this.#supervisor.control.start(pluginIdOf(subject), options, signal);
+  }
+
+  @MessagePattern(patterns.control('stop'))
+  stop(@Payload() options: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
+    return this.#supervisor.control.stop(pluginIdOf(subject), options, signal);
+  }
+
+  @MessagePattern(patterns.control('restart'))
+  restart(@Payload() options: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
+    return this.#supervisor.control.restart(pluginIdOf(subject), options, signal);
+  }
+
+  @MessagePattern(subjects.shutdown)
+  shutdown(@Ctx() { signal }: BkgContext): Promise<{ ok: true }> {
+    return this.#supervisor.control.shutdown(signal);
+  }
+}

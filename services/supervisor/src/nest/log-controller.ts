@@ -1,0 +1,20 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
+import { patterns, pluginIdOf } from '@bkg/sdk';
+import type { LogRecord } from '@bkg/sdk';
+import type { BkgContext } from '@bkg/sdk/nest';
+import { Supervisor } from '../supervisor.ts';
+
+@Controller()
+export class LogController {
+  readonly #supervisor: Supervisor;
+
+  constructor(@Inject(Supervisor) supervisor: Supervisor) {
+    this.#supervisor = supervisor;
+  }
+
+  @MessagePattern(patterns.logs)
+  logs(@Payload() query: unknown, @Ctx() { subject }: BkgContext): Promise<{ lines: LogRecord[] }> {
+    return this.#supervisor.logs(pluginIdOf(subject), query);
+  }
+}

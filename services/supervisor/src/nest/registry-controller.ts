@@ -1,0 +1,25 @@
+import { Controller, Inject } from '@nestjs/common';
+import { Ctx, MessagePattern } from '@nestjs/microservices';
+import { patterns, pluginIdOf, subjects } from '@bkg/sdk';
+import type { PluginInfo } from '@bkg/sdk';
+import type { BkgContext } from '@bkg/sdk/nest';
+import { Supervisor } from '../supervisor.ts';
+
+@Controller()
+export class RegistryController {
+  readonly #supervisor: Supervisor;
+
+  constructor(@Inject(Supervisor) supervisor: Supervisor) {
+    this.#supervisor = supervisor;
+  }
+
+  @MessagePattern(subjects.registryList)
+  list(): PluginInfo[] {
+    return this.#supervisor.list();
+  }
+
+  @MessagePattern(patterns.registryGet)
+  get(@Ctx() { subject }: BkgContext): PluginInfo {
+    return this.#supervisor.get(pluginIdOf(subject));
+  }
+}

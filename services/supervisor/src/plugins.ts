@@ -1,0 +1,92 @@
+import { BkgError } from '@bkg/sdk';
+import { Plugin } from './plugin.ts';
+
+/** Anybody may publish events under any name: those who only do so are not taken beyond this. */
+const pluginsMost = 1_000;
+
+/** All plugins that are known, and who wants to hear when something about one has changed. */
+export class Plugins {
+  readonly #plugins = new Map<string, Plugin>();
+  readonly #listeners = new Set<(id: string) => void>();
+
+  get(id: string): Plugin | undefined {
+    return this.#plugins.get(id);
+  }
+
+  get hasRoom(): boolean {
+    return this.#plugins.size < pluginsMost;
+  }
+
+  ensure(id: string): Plugin {
+    const known = this.#plugins.get(id);
+    if (known) return known;
+    const plugin = new Plugin(id);
+    this.#plugins.set(id, plugin);
+    return plugin;
+  }
+
+  all(): Plugin[] {
+    return [...this.#plugins.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  forget(id: string): void {
+    if (this.#plugins.delete(id)) this.#tell(id);
+  }
+
+  /** Something about a plugin is not what it was. */
+  changed(id: string): void {
+    const plugin = this.#plugins.get(id);
+    if (plugin) plugin.observedAt = new Date().toISOString();
+    this.#tell(id);
+  }
+
+  /** @returns ends it */
+  onChange(listener: (id: string) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Waits until `check` gives something other than undefined; it is asked after each change of the plugin.
+   * @throws what `check` throws; what `onLate` gives after `withinMs`; the reason of `signal`
+   */
+  until<T>(
+    id: string,
+    check: () => T | undefined,
+    { withinMs, onLate, signal }: { withinMs: number; onLate: () => BkgError; signal: AbortSignal },
+  ): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const leave = (): void => {
+        clearTimeout(timer);
+        signal.removeEventListener('abort', abort);
+        this.#listeners.delete(look);
+      };
+      const fail = (error: unknown): void => {
+        leave();
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- it is what somebody threw
+        reject(error);
+      };
+      const abort = (): void => fail(signal.reason);
+      const look = (changed: string): void => {
+        if (changed !== id) return;
+        try {
+          const value = check();
+          if (value === undefined) return;
+          leave();
+          resolve(value);
+        } catch (error) {
+          fail(error);
+        }
+      };
+      const timer = setTimeout(() => fail(onLate()), withinMs);
+      signal.addEventListener('abort', abort, { once: true });
+      this.#listeners.add(look);
+      if (signal.aborted) abort();
+      else look(id);
+    });
+  }
+
+  #tell(id: string): void {
+    for (const listener of this.#listeners) listener(id);
+  }
+}

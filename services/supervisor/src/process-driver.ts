@@ -1,0 +1,132 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { isSameProcess, processStart } from '@bkg/sdk/host';
+import type { ProcessIdentity } from '@bkg/sdk/host';
+import { environmentOf, listProcesses } from './process-table.ts';
+import type { Ending } from './verdict.ts';
+
+export interface LaunchSpec {
+  instance: string;
+  command: string;
+  args: readonly string[];
+  folder: string;
+  env: Record<string, string>;
+  /** Open files for standard output and error: unlike pipes they outlive us. */
+  output: { out: number; err: number };
+}
+
+/** A process of an instance, launched or adopted. */
+export interface InstanceProcess {
+  /** Undefined when it could not be started. */
+  readonly identity: ProcessIdentity | undefined;
+  /** Resolves when it has ended and what it had left in its session is killed. */
+  readonly ended: Promise<Ending>;
+  /** Asks it to end in order: it alone, because its children serve what it still has to finish. @returns false when it is not there */
+  terminate(): boolean;
+  /** Ends it and all that it started. */
+  kill(): boolean;
+  /** Watches it no longer. */
+  letGo(): void;
+}
+
+/** Starts an instance in a session, and so in a process group, of its own. */
+export function launchProcess({ instance, command, args, folder, env, output }: LaunchSpec): InstanceProcess {
+  const child = spawn(command, args, {
+    cwd: folder,
+    env,
+    detached: true,
+    stdio: ['ignore', output.out, output.err],
+  });
+  // It shall not keep us from ending.
+  child.unref();
+  const { pid } = child;
+  const ended = endOf(child).then((ending) => {
+    if (pid !== undefined) killSession(pid, instance, { leaderIsOurs: true });
+    return ending;
+  });
+  if (pid === undefined) {
+    return { identity: undefined, ended, terminate: () => false, kill: () => false, letGo: () => undefined };
+  }
+  // Until we have been told of its end the system keeps the pid for it: nobody else can be hit.
+  const isThere = (): boolean => child.exitCode === null && child.signalCode === null;
+  return {
+    identity: { pid, start: processStart(pid) ?? '' },
+    ended,
+    terminate: () => isThere() && signal(pid, 'SIGTERM'),
+    kill: () => isThere() && killSession(pid, instance, { leaderIsOurs: true }),
+    letGo: () => child.removeAllListeners('exit'),
+  };
+}
+
+/**
+ * Watches a process that an earlier supervisor started. The system tells only parents of an end, so others must look,
+ * and nothing is signalled that is not the same pid, start and instance.
+ */
+export function adoptProcess(
+  identity: ProcessIdentity,
+  instance: string,
+  { everyMs }: { everyMs: number },
+): InstanceProcess {
+  const { pid } = identity;
+  let timer: NodeJS.Timeout | undefined;
+  const ended = new Promise<Ending>((resolve) => {
+    timer = setInterval(() => {
+      if (isSameProcess(identity)) return;
+      clearInterval(timer);
+      killSession(pid, instance, { leaderIsOurs: false });
+      resolve({ how: 'unknown' });
+    }, everyMs);
+  });
+  const isThere = (): boolean => isSameProcess(identity) && isOf(pid, instance);
+  return {
+    identity,
+    ended,
+    terminate: () => isThere() && signal(pid, 'SIGTERM'),
+    kill: () => isThere() && killSession(pid, instance, { leaderIsOurs: true }),
+    letGo: () => clearInterval(timer),
+  };
+}
+
+/**
+ * Kills a session and whatever else carries the instance in its environment, as a child that made a session of its own.
+ * @param leaderIsOurs the session is known to be the instance's; otherwise one of its processes must say so
+ * @returns whether there was anything to kill
+ */
+export function killSession(leader: number, instance: string, { leaderIsOurs }: { leaderIsOurs: boolean }): boolean {
+  const rows = listProcesses();
+  if (rows.length === 0) return signal(-leader, 'SIGKILL');
+  const carriers = new Set(rows.filter(({ pid }) => isOf(pid, instance)).map(({ pid }) => pid));
+  const members = rows.filter(({ group, session }) => group === leader || session === leader);
+  const sessionIsOurs = leaderIsOurs || members.some(({ pid }) => carriers.has(pid));
+  const targets = new Set([...carriers, ...(sessionIsOurs ? members.map(({ pid }) => pid) : [])]);
+  // The group as one first: what forks while we go through the list is in it.
+  const group = sessionIsOurs && members.length > 0 && signal(-leader, 'SIGKILL');
+  const killed = [...targets].filter((pid) => signal(pid, 'SIGKILL'));
+  return group || killed.length > 0;
+}
+
+function isOf(pid: number, instance: string): boolean {
+  if (process.platform !== 'linux') return true;
+  return environmentOf(pid)?.get('BKG_INSTANCE_ID') === instance;
+}
+
+function endOf(child: ChildProcess): Promise<Ending> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => {
+      if (child.pid === undefined) resolve({ how: 'not started', error: error.message });
+    });
+    child.once('exit', (code, name) => {
+      resolve(name ? { how: 'signal', signal: name } : { how: 'exit', code: code ?? 0 });
+    });
+  });
+}
+
+function signal(target: number, name: NodeJS.Signals): boolean {
+  try {
+    return process.kill(target, name);
+  } catch (error) {
+    // It ended between the look and the signal, or has made itself another user's.
+    if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    throw error;
+  }
+}

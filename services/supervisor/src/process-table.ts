@@ -1,0 +1,49 @@
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** A process as the system lists it. Only Linux shows what is needed here; elsewhere nothing is found. */
+export interface ProcessRow {
+  pid: number;
+  /** As `processStart` gives it. */
+  start: string;
+  group: number;
+  session: number;
+}
+
+/** Everything that runs; zombies are left out. */
+export function listProcesses(): ProcessRow[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .flatMap((name) => rowOf(Number(name)) ?? []);
+}
+
+/** The environment a process was started with; undefined when it is gone or somebody else's. */
+export function environmentOf(pid: number): Map<string, string> | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/environ`, 'utf8');
+  } catch {
+    return undefined;
+  }
+  const pairs = text.split('\0').map((pair): [string, string] => {
+    const end = pair.indexOf('=');
+    return [pair.slice(0, end), pair.slice(end + 1)];
+  });
+  return new Map(pairs);
+}
+
+function rowOf(pid: number): ProcessRow | undefined {
+  let stat: string;
+  try {
+    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    // It ended while we looked.
+    return undefined;
+  }
+  // After the name, which may hold spaces and brackets: state, parent, group, session, …, the start as the twentieth.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [state, , group, session] = fields;
+  const start = fields[19];
+  if (!group || !session || !start || state === 'Z' || state === 'X') return undefined;
+  return { pid, start, group: Number(group), session: Number(session) };
+}

@@ -1,0 +1,168 @@
+import { nuid } from '@nats-io/nats-core';
+import type { Logger } from '@bkg/sdk';
+import { now } from './clock.ts';
+import type { Launcher } from './launcher.ts';
+import type { Lease } from './lease.ts';
+import type { ManagedInstance } from './managed-instance.ts';
+import { noSetback } from './plugin.ts';
+import type { Plugin } from './plugin.ts';
+import type { Plugins } from './plugins.ts';
+import { reconcile } from './reconcile.ts';
+import type { Action } from './reconcile.ts';
+import { planRestart } from './restart-policy.ts';
+import type { Timings } from './timings.ts';
+import { seconds } from './verdict.ts';
+import type { Verdict } from './verdict.ts';
+
+export interface ReconcileLoopOptions {
+  plugins: Plugins;
+  launcher: Pick<Launcher, 'launch'>;
+  lease: Pick<Lease, 'isHeld'>;
+  /** As in BKG_NATS_URL: instances that were given another are replaced. */
+  natsUrl: string;
+  timings: Timings;
+  log: Logger;
+}
+
+/** Carries out what `reconcile` decides, after each change and when a time has come. */
+export class ReconcileLoop {
+  readonly #options: ReconcileLoopOptions;
+  #mayRun = true;
+  #closed = false;
+  #isDue = false;
+  #isPassing = false;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ReconcileLoopOptions) {
+    this.#options = options;
+  }
+
+  /** False while the mesh shuts down: then nothing is wanted, whatever was ordered. */
+  get mayRun(): boolean {
+    return this.#mayRun;
+  }
+
+  /** Ends everything, and starts nothing any more. */
+  wantNothing(): void {
+    this.#mayRun = false;
+    this.pass();
+  }
+
+  /** Something has changed. */
+  kick(): void {
+    if (this.#isDue || this.#closed) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.pass();
+    });
+  }
+
+  /** At once. */
+  pass(): void {
+    // What a pass changes kicks the next one.
+    if (this.#closed || this.#isPassing) return;
+    this.#isPassing = true;
+    let next = Infinity;
+    try {
+      for (const plugin of this.#options.plugins.all()) next = Math.min(next, this.#passPlugin(plugin));
+    } finally {
+      this.#isPassing = false;
+    }
+    clearTimeout(this.#timer);
+    if (next < Infinity) this.#timer = setTimeout(() => this.pass(), Math.max(1, Math.ceil(next - now())));
+  }
+
+  close(): void {
+    this.#closed = true;
+    clearTimeout(this.#timer);
+  }
+
+  /** An instance is gone. @returns what becomes of the plugin now, as the end of a sentence; "" for nothing special */
+  ended(plugin: Plugin, instance: ManagedInstance, { status, text }: Verdict): string {
+    if (status === 'stopped') {
+      plugin.failed = undefined;
+      return '';
+    }
+    const { instance: id, version, launched_at: startedAt } = instance.record;
+    const consequence = instance.wasAskedToStop ? '' : this.#setBack(plugin, instance.ranMs);
+    plugin.failed = { instance: id, version, startedAt, error: consequence ? `${text}; ${consequence}` : text };
+    return consequence;
+  }
+
+  /** @returns when to look again */
+  #passPlugin(plugin: Plugin): number {
+    const { natsUrl, timings, lease } = this.#options;
+    // What is wanted is not known yet, which is not the same as nothing.
+    if (!plugin.desired && this.#mayRun) return Infinity;
+    const actions = reconcile(
+      plugin.desiredState(this.#mayRun),
+      plugin.observedState(natsUrl),
+      { graceMs: timings.graceMs, silentKillMs: timings.silentKillMs },
+      now(),
+    );
+    let next = Infinity;
+    for (const action of actions) {
+      if (action.type === 'wait') next = Math.min(next, action.until);
+      else if (lease.isHeld) this.#act(plugin, action);
+      else next = Math.min(next, now() + timings.leaseEveryMs / 3);
+    }
+    return next;
+  }
+
+  #act(plugin: Plugin, action: Exclude<Action, { type: 'wait' }>): void {
+    switch (action.type) {
+      case 'launch':
+        this.#launch(plugin);
+        return;
+      case 'drain':
+        plugin.managed.get(action.instance)?.drain(this.#reasonToDrain(plugin, action.why));
+        return;
+      case 'kill':
+        plugin.managed.get(action.instance)?.kill(action.why);
+        return;
+    }
+  }
+
+  #launch(plugin: Plugin): void {
+    const { launcher, plugins, log } = this.#options;
+    try {
+      launcher.launch(plugin);
+      plugin.failed = undefined;
+    } catch (error) {
+      log.error({ error, plugin_id: plugin.id }, 'a plugin cannot be launched');
+      const text = `could not be launched (${(error as Error).message})`;
+      plugin.failed = {
+        instance: nuid.next(),
+        version: plugin.source?.manifest?.version ?? '0.0.0',
+        startedAt: new Date(now()).toISOString(),
+        error: `${text}; ${this.#setBack(plugin, 0)}`,
+      };
+    }
+    plugins.changed(plugin.id);
+  }
+
+  /** Plans the next try. @returns it in words */
+  #setBack(plugin: Plugin, ranMs: number): string {
+    const { restartFirstMs: firstMs, restartMostMs: mostMs, steadyMs } = this.#options.timings;
+    const { failures, waitMs } = planRestart(plugin.setback.failures, ranMs, { firstMs, mostMs, steadyMs });
+    plugin.setback = { failures, launchFrom: now() + waitMs };
+    plugin.failureCount += 1;
+    if (!this.#mayRun || !plugin.isWanted) return '';
+    if (waitMs < Infinity) return `starting it again in ${seconds(waitMs)}`;
+    return `it failed ${failures} times in a row and stays down until it is started again`;
+  }
+
+  #reasonToDrain(plugin: Plugin, why: 'not wanted' | 'outdated'): string {
+    if (!this.#mayRun) return 'the mesh shuts down';
+    if (why === 'outdated') return plugin.order?.verb === 'restart' ? 'a restart was ordered' : 'it is out of date';
+    if (plugin.desired && !plugin.desired.config.value.enabled) return 'the plugin is disabled';
+    return plugin.order?.verb === 'stop' ? 'it was ordered to stop' : 'it is not wanted any more';
+  }
+}
+
+/** Forgets what failed before: somebody has looked, and says what to do. */
+export function clearSetback(plugin: Plugin): void {
+  plugin.setback = noSetback;
+  plugin.failed = undefined;
+}

@@ -1,0 +1,74 @@
+import { configDefaults, mergeTelemetry, pluginStatus } from '@bkg/sdk';
+import type {
+  Descriptor,
+  Manifest,
+  PluginCapability,
+  PluginConfig,
+  PluginInfo,
+  PluginInstance,
+  PluginTelemetry,
+  RegistryEntry,
+} from '@bkg/sdk';
+
+/** An instance as the registry shows it, with what it says of itself when that is known. */
+export interface ShownInstance extends PluginInstance {
+  descriptor?: Descriptor;
+  telemetry?: PluginTelemetry;
+}
+
+/** Everything about a plugin that its entry is made of. */
+export interface PluginFacts {
+  id: string;
+  manifest?: Manifest;
+  /** Why it cannot be launched. */
+  problem?: string;
+  config?: PluginConfig;
+  /** It should run, as far as anybody can. */
+  wanted: boolean;
+  instances: readonly ShownInstance[];
+  /** What it said of itself when it ran last. */
+  lastDescriptor?: Descriptor;
+  /** The time for which this is true. */
+  observedAt: string;
+}
+
+export function registryEntry(facts: PluginFacts): RegistryEntry {
+  const { id, manifest, problem, instances, observedAt } = facts;
+  const running = instances.filter(({ status, descriptor }) => status === 'running' && descriptor);
+  // The one that was started last speaks for all.
+  const newest = running.toSorted((a, b) => (a.started_at < b.started_at ? 1 : -1))[0]?.descriptor;
+  const described = newest ?? facts.lastDescriptor;
+  const status =
+    instances.length === 0 && problem
+      ? 'error'
+      : pluginStatus(
+          instances.map((one) => one.status),
+          facts.wanted,
+        );
+  const error = status === 'error' ? (problem ?? instances.find((one) => one.error)?.error) : undefined;
+  return {
+    id,
+    name: newest?.name ?? manifest?.name ?? described?.name ?? id,
+    version: newest?.version ?? manifest?.version ?? described?.version ?? instances[0]?.version ?? '0.0.0',
+    description: newest?.description ?? manifest?.description ?? described?.description ?? '',
+    author: newest?.author ?? manifest?.author ?? described?.author ?? '',
+    status,
+    ...(error && { error }),
+    capabilities: newest ? commonCapabilities(newest, running) : (described?.capabilities ?? []),
+    config: facts.config ?? { id, ...configDefaults },
+    instances: instances.map(({ descriptor: _descriptor, telemetry: _telemetry, ...instance }) => instance),
+    observed_at: observedAt,
+  };
+}
+
+export function pluginInfo(entry: RegistryEntry, instances: readonly ShownInstance[]): PluginInfo {
+  const telemetry = instances.flatMap((one) => one.telemetry ?? []);
+  return { ...entry, telemetry: mergeTelemetry(entry.id, telemetry) };
+}
+
+/** While instances differ, an invocation may reach any of them: what all can do, in the words of the newest. */
+function commonCapabilities(newest: Descriptor, running: readonly ShownInstance[]): PluginCapability[] {
+  return newest.capabilities.filter(({ id }) =>
+    running.every(({ descriptor }) => descriptor?.capabilities.some((other) => other.id === id)),
+  );
+}

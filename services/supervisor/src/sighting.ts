@@ -1,0 +1,103 @@
+import { isVersion } from '@bkg/sdk';
+import type { Descriptor, Heartbeat, PluginTelemetry, Status, StatusEvent } from '@bkg/sdk';
+
+/** What an instance has shown of itself on the bus. */
+export interface Sighting {
+  readonly instance: string;
+  status: Status;
+  version: string;
+  startedAt: string;
+  host: string;
+  pid?: number;
+  error?: string;
+  /** It publishes events; one that does not is asked now and then. */
+  speaks: boolean;
+  /** When it was heard last, ms as `now()` gives them. */
+  heardAt: number;
+  /** When it was asked last whether it is there. */
+  askedAt?: number;
+  /** Since when it is silent, and did not answer when it was asked. */
+  silentSince?: number;
+  /** Changes when the descriptor does. */
+  descriptorHash?: string;
+  /** Of which hash the descriptor is; "" for an instance that has none. */
+  describedHash?: string;
+  descriptor?: Descriptor;
+  telemetry?: PluginTelemetry;
+}
+
+const textMost = 1_000;
+
+/** Of an instance that is known to be there, and has not been heard yet. */
+export function expected(instance: string, status: Status, version: string, at: number): Sighting {
+  return { ...blank(instance), status, version, heardAt: at };
+}
+
+/** The sighting after a status event. */
+export function afterStatus(before: Sighting | undefined, event: StatusEvent, at: number): Sighting {
+  const { silentSince: _silent, error: _error, ...kept } = before ?? blank(event.instance);
+  return {
+    ...kept,
+    ...placeOf(event),
+    status: event.status,
+    ...(event.error && { error: event.error.slice(0, textMost) }),
+    speaks: true,
+    heardAt: at,
+  };
+}
+
+/** The sighting after a heartbeat. */
+export function afterHeartbeat(
+  before: Sighting | undefined,
+  instance: string,
+  heartbeat: Heartbeat,
+  at: number,
+): Sighting {
+  const { silentSince: _silent, ...kept } = before ?? blank(instance);
+  return {
+    ...kept,
+    ...placeOf(heartbeat),
+    status: heartbeat.status,
+    descriptorHash: heartbeat.descriptor.slice(0, 128),
+    telemetry: heartbeat.telemetry,
+    speaks: true,
+    heardAt: at,
+  };
+}
+
+/** The sighting of a service that has answered; one without events runs as long as it answers. */
+export function afterAnswer(before: Sighting | undefined, instance: string, version: string, at: number): Sighting {
+  const { silentSince: _silent, ...kept } = before ?? { ...blank(instance), startedAt: new Date(at).toISOString() };
+  const sighting = { ...kept, heardAt: at, version: isVersion(version) ? version : kept.version };
+  return kept.speaks ? sighting : { ...sighting, status: 'running' };
+}
+
+/** Whether two sightings look the same to who reads the registry. */
+export function looksTheSame(a: Sighting | undefined, b: Sighting): boolean {
+  return (
+    a !== undefined &&
+    a.status === b.status &&
+    a.version === b.version &&
+    a.startedAt === b.startedAt &&
+    a.host === b.host &&
+    a.pid === b.pid &&
+    a.error === b.error &&
+    a.silentSince === b.silentSince &&
+    a.descriptor === b.descriptor
+  );
+}
+
+function blank(instance: string): Sighting {
+  return { instance, status: 'starting', version: '0.0.0', startedAt: '', host: '', speaks: false, heardAt: 0 };
+}
+
+/** Texts that anybody may have written. */
+function placeOf(said: Pick<Heartbeat, 'version' | 'started_at' | 'host' | 'pid'>) {
+  const startedAt = new Date(said.started_at);
+  return {
+    version: isVersion(said.version) ? said.version.slice(0, 128) : '0.0.0',
+    startedAt: Number.isNaN(startedAt.getTime()) ? '' : startedAt.toISOString(),
+    host: (said.host ?? '').slice(0, 255),
+    ...(said.pid !== undefined && { pid: said.pid }),
+  };
+}

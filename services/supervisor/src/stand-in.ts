@@ -1,0 +1,56 @@
+import { BkgError, inboxRoot, patterns, pluginIdOf, problemReply } from '@bkg/sdk';
+import type { Connection, StatusEvent } from '@bkg/sdk';
+import type { Msg, Subscription } from '@nats-io/nats-core';
+import type { Plugin } from './plugin.ts';
+import type { Plugins } from './plugins.ts';
+
+export interface StandInOptions {
+  connection: Connection;
+  plugins: Plugins;
+  mayRun: () => boolean;
+}
+
+/**
+ * Answers `plugin.<id>.status` and `.telemetry` for plugins of which no instance does. Not a controller: a controller
+ * answers every request, and this must be silent when an instance speaks for itself.
+ */
+export function standInForAbsent({ connection, plugins, mayRun }: StandInOptions): Subscription[] {
+  const on = (pattern: string, answer: (plugin: Plugin) => unknown): Subscription =>
+    connection.subscribe(pattern, {
+      callback: (error, msg) => {
+        if (!error) reply(connection, plugins, msg, answer);
+      },
+    });
+  return [
+    on(patterns.status, (plugin) => statusOf(plugin, mayRun())),
+    on(patterns.telemetry, (plugin) => plugin.info(mayRun()).telemetry),
+  ];
+}
+
+function reply(connection: Connection, plugins: Plugins, msg: Msg, answer: (plugin: Plugin) => unknown): void {
+  // We would publish to whatever the asker names.
+  if (!msg.reply?.startsWith(inboxRoot)) return;
+  const id = pluginIdOf(msg.subject);
+  const plugin = plugins.get(id);
+  if (plugin?.hasLiveInstance) return;
+  if (plugin) {
+    connection.respond(msg, JSON.stringify(answer(plugin)));
+    return;
+  }
+  const { problem } = new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
+  const { data, headers } = problemReply(problem);
+  connection.respond(msg, data, headers);
+}
+
+/** Of the instance that failed last; without one there is none to name. */
+function statusOf(plugin: Plugin, mayRun: boolean): StatusEvent {
+  const { status, error, version } = plugin.entry(mayRun);
+  return {
+    id: plugin.id,
+    instance: plugin.failed?.instance ?? '',
+    status,
+    version,
+    started_at: plugin.failed?.startedAt ?? '',
+    ...(error && { error }),
+  };
+}

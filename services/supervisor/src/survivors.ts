@@ -1,0 +1,98 @@
+import { isPluginId, isSubjectToken, isVersion } from '@bkg/sdk';
+import { isSameProcess } from '@bkg/sdk/host';
+import type { HomePaths, ProcessIdentity } from '@bkg/sdk/host';
+import { now } from './clock.ts';
+import { readRecords } from './instance-record.ts';
+import type { InstanceRecord } from './instance-record.ts';
+import { environmentOf, listProcesses } from './process-table.ts';
+import type { ProcessRow } from './process-table.ts';
+
+/** What an earlier supervisor of this home has left. */
+export interface Survivors {
+  running: (InstanceRecord & { process: ProcessIdentity })[];
+  /** Their processes are gone. */
+  ended: InstanceRecord[];
+  /** Processes that were started by an instance which is gone. */
+  strays: { instance: string; pids: number[] }[];
+}
+
+/** A process that carries an instance of this home in its environment. */
+interface Carrier extends ProcessRow {
+  instance: string;
+  env: Map<string, string>;
+}
+
+/** Looks at the records and, since a crash may have come before one was complete, at the processes. */
+export function findSurvivors({ run, home }: Pick<HomePaths, 'run' | 'home'>, natsUrl: string): Survivors {
+  const carriers = Map.groupBy(findCarriers(home), ({ instance }) => instance);
+  const survivors: Survivors = { running: [], ended: [], strays: [] };
+  for (const record of readRecords(run)) {
+    const identity = identityOf(record, carriers.get(record.instance) ?? []);
+    carriers.delete(record.instance);
+    if (identity) survivors.running.push({ ...record, process: identity });
+    else survivors.ended.push(record);
+  }
+  for (const [instance, found] of carriers) {
+    const leader = leaderOf(found);
+    const record = leader && recordFromEnvironment(leader, natsUrl);
+    if (record) survivors.running.push(record);
+    else survivors.strays.push({ instance, pids: found.map(({ pid }) => pid) });
+  }
+  return survivors;
+}
+
+/** Kills those processes that still carry the instance. */
+export function killCarriers(pids: readonly number[], instance: string): void {
+  for (const pid of pids) {
+    if (environmentOf(pid)?.get('BKG_INSTANCE_ID') !== instance) continue;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      // It ended between the look and the signal.
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+  }
+}
+
+function identityOf({ process }: InstanceRecord, carriers: readonly Carrier[]): ProcessIdentity | undefined {
+  if (process && isSameProcess(process)) return process;
+  return process ? undefined : leaderOf(carriers);
+}
+
+/** An instance leads a session; a child of it that does so too is younger. */
+function leaderOf(carriers: readonly Carrier[]): Carrier | undefined {
+  return carriers
+    .filter(({ pid, session }) => pid === session)
+    .toSorted((a, b) => Number(a.start) - Number(b.start))[0];
+}
+
+function findCarriers(home: string): Carrier[] {
+  return listProcesses().flatMap((row) => {
+    const env = environmentOf(row.pid);
+    const instance = env?.get('BKG_INSTANCE_ID');
+    if (!env || !instance || env.get('BKG_HOME') !== home || !isSubjectToken(instance)) return [];
+    return [{ ...row, instance, env }];
+  });
+}
+
+/** Its record was lost. It may be starting or running: it is heard of soon. */
+function recordFromEnvironment(
+  { instance, env, pid, start }: Carrier,
+  natsUrl: string,
+): (InstanceRecord & { process: ProcessIdentity }) | undefined {
+  const pluginId = env.get('BKG_PLUGIN_ID') ?? '';
+  const version = env.get('BKG_VERSION') ?? '';
+  if (!isPluginId(pluginId) || !isVersion(version)) return undefined;
+  const at = new Date(now()).toISOString();
+  return {
+    instance,
+    plugin_id: pluginId,
+    version,
+    launched_at: at,
+    status: 'starting',
+    since: at,
+    start_timeout_ms: 30_000,
+    nats_url: env.get('BKG_NATS_URL') ?? natsUrl,
+    process: { pid, start },
+  };
+}

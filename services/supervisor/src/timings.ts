@@ -1,0 +1,72 @@
+/** Every delay of the supervisor, so that tests run with short ones. */
+export interface Timings {
+  /** Between two looks at the plugin folders. @default 1000 */
+  scanEveryMs: number;
+  /** How long nothing in a folder may have changed before it counts. @default 500 */
+  settleMs: number;
+  /** Until an instance must be ready, unless its manifest says otherwise. @default 30000 */
+  startTimeoutMs: number;
+  /** Between two questions to a starting instance that publishes no events. @default 500 */
+  probeEveryMs: number;
+  /** From SIGTERM to SIGKILL. @default 10000 */
+  graceMs: number;
+  /** How long an instance may be silent before it is killed and started again. @default 30000 */
+  silentKillMs: number;
+  /** Between two heartbeats of an instance. @default 2000 */
+  heartbeatMs: number;
+  /** Between two questions who is there, jittered by a tenth. @default 60000 */
+  pingEveryMs: number;
+  /** Between two questions to an instance without events. @default 10000 */
+  pollEveryMs: number;
+  /** How long an answer to a question on the bus may take. @default 1000 */
+  answerMs: number;
+  /** How long a plugin that nobody manages is shown after its last instance has gone. @default 300000 */
+  forgetAfterMs: number;
+  /** Between two looks at captured output. @default 100 */
+  tailEveryMs: number;
+  /** Between two looks at a process that an earlier supervisor started. @default 250 */
+  watchEveryMs: number;
+  /** Between two writes of one plugin's registry entry. @default 1000 */
+  registryEveryMs: number;
+  /** The life of a lease that is not renewed. @default 10000 */
+  leaseTtlMs: number;
+  /** Between two renewals. @default 3000 */
+  leaseEveryMs: number;
+  /** The age of the last renewal from which on nothing is done any more. @default 7000 */
+  fenceMs: number;
+  /** The wait after a first failure; doubled after each further one in a row. @default 500 */
+  restartFirstMs: number;
+  /** @default 30000 */
+  restartMostMs: number;
+  /** Who ran this long has shown that it can: its next failure is the first in a row again. @default 60000 */
+  steadyMs: number;
+  /** How long the answer to a control request waits for the wanted state. @default 60000 */
+  controlWaitMs: number;
+  /** Until the answer to a shutdown. @default 12000 */
+  shutdownMs: number;
+}
+
+export const defaultTimings: Timings = {
+  scanEveryMs: 1_000,
+  settleMs: 500,
+  startTimeoutMs: 30_000,
+  probeEveryMs: 500,
+  graceMs: 10_000,
+  silentKillMs: 30_000,
+  heartbeatMs: 2_000,
+  pingEveryMs: 60_000,
+  pollEveryMs: 10_000,
+  answerMs: 1_000,
+  forgetAfterMs: 300_000,
+  tailEveryMs: 100,
+  watchEveryMs: 250,
+  registryEveryMs: 1_000,
+  leaseTtlMs: 10_000,
+  leaseEveryMs: 3_000,
+  fenceMs: 7_000,
+  restartFirstMs: 500,
+  restartMostMs: 30_000,
+  steadyMs: 60_000,
+  controlWaitMs: 60_000,
+  shutdownMs: 12_000,
+};

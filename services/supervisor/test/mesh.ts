@@ -1,0 +1,175 @@
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
+import type { Connection, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
+import { startNatsServer, silentLogger } from '@bkg/sdk/testing';
+import type { TestServer } from '@bkg/sdk/testing';
+import { serve } from '../src/nest/shell.ts';
+import { listProcesses, environmentOf } from '../src/process-table.ts';
+import { createSupervisor } from '../src/supervisor.ts';
+import type { Supervisor } from '../src/supervisor.ts';
+import type { Timings } from '../src/timings.ts';
+
+/** Short enough that nobody waits, long enough for two busy cores. */
+export const quick: Partial<Timings> = {
+  scanEveryMs: 50,
+  settleMs: 20,
+  probeEveryMs: 50,
+  tailEveryMs: 20,
+  watchEveryMs: 20,
+  registryEveryMs: 50,
+  restartFirstMs: 50,
+  restartMostMs: 200,
+  graceMs: 3_000,
+  answerMs: 500,
+};
+
+export const fixture = (name: string): string => path.join(import.meta.dirname, 'fixtures', name);
+
+/** A manifest of one of the fixtures; `env` tells it what to do. */
+export function manifest(id: string, file: string, more: Partial<Manifest> & { env?: Record<string, string> } = {}): Manifest {
+  const { env = {}, ...rest } = more;
+  return { id, version: '1.0.0', command: ['node', fixture(file)], config: { env }, ...rest };
+}
+
+/** A broker, a home and plugin folders, with any number of supervisors. */
+export class Mesh implements AsyncDisposable {
+  readonly server: TestServer;
+  readonly folder: string;
+  readonly home: string;
+  readonly plugins: string;
+  caller!: Connection;
+  readonly #running = new Set<{ stop: () => Promise<void> }>();
+
+  constructor(server: TestServer, folder: string) {
+    this.server = server;
+    this.folder = folder;
+    this.home = path.join(folder, 'home');
+    this.plugins = path.join(folder, 'plugins');
+    mkdirSync(this.plugins, { recursive: true });
+  }
+
+  static async create(manifests: readonly Manifest[] = []): Promise<Mesh> {
+    const mesh = new Mesh(await startNatsServer(), await mkdtemp(path.join(tmpdir(), 'bkg-supervisor-')));
+    mesh.caller = await mesh.server.connect('caller');
+    for (const one of manifests) mesh.write(one);
+    return mesh;
+  }
+
+  write(one: Manifest): void {
+    this.writeText(one.id, JSON.stringify(one));
+  }
+
+  writeText(folder: string, text: string): void {
+    mkdirSync(path.join(this.plugins, folder), { recursive: true });
+    writeFileSync(path.join(this.plugins, folder, 'plugin.json'), text);
+  }
+
+  remove(folder: string): void {
+    rmSync(path.join(this.plugins, folder), { recursive: true });
+  }
+
+  /** A supervisor in this process that answers on the bus. */
+  async supervise(
+    timings: Partial<Timings> = {},
+    options: { onLost?: () => void; home?: string; signal?: AbortSignal } = {},
+  ): Promise<{ supervisor: Supervisor; connection: Connection; stop: () => Promise<void> }> {
+    const { home = this.home, onLost, signal } = options;
+    const connection = await this.server.connect('supervisor');
+    const supervisor = createSupervisor({
+      connection,
+      credentials: this.server.credentials,
+      natsUrl: this.server.url,
+      home,
+      pluginFolders: [this.plugins],
+      log: silentLogger,
+      timings: { ...quick, ...timings },
+      ...(onLost && { onLost }),
+    });
+    await supervisor.start(signal);
+    const shell = await serve({ supervisor, connection, log: silentLogger });
+    const held = {
+      supervisor,
+      connection,
+      stop: async () => {
+        if (!this.#running.delete(held)) return;
+        await shell.close();
+        await supervisor.stop();
+        await connection.close();
+      },
+    };
+    this.#running.add(held);
+    return held;
+  }
+
+  /** @throws BkgError that was answered */
+  async ask<T>(subject: string, body: unknown = {}, timeoutMs = 15_000): Promise<T> {
+    const msg = await this.caller.request(subject, JSON.stringify(body), { timeoutMs });
+    const problem = problemOfMsg(msg);
+    if (problem) throw BkgError.from(problem);
+    return msg.json<T>();
+  }
+
+  order(verb: 'start' | 'stop' | 'restart', id: string, body: unknown = {}): Promise<PluginInfo> {
+    return this.ask(subjects.control(verb, id), body);
+  }
+
+  get(id: string): Promise<PluginInfo> {
+    return this.ask(subjects.registryGet(id));
+  }
+
+  invoke<T>(id: string, capability: string, payload: unknown = {}): Promise<T> {
+    return this.ask(subjects.invokeCapability(id, capability), payload);
+  }
+
+  async logs(id: string, query: unknown = {}): Promise<LogRecord[]> {
+    const { lines } = await this.ask<{ lines: LogRecord[] }>(subjects.logs(id), query);
+    return lines;
+  }
+
+  async messages(id: string, query: unknown = {}): Promise<string[]> {
+    return (await this.logs(id, query)).map(({ message }) => message);
+  }
+
+  /** Processes of this mesh's plugins, whoever started them. */
+  pids(id?: string): number[] {
+    return listProcesses()
+      .map(({ pid }) => pid)
+      .filter((pid) => {
+        const env = environmentOf(pid);
+        return env?.get('BKG_HOME') === this.home && (!id || env.get('BKG_PLUGIN_ID') === id);
+      });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#running].map(({ stop }) => stop()));
+    for (const pid of this.pids()) kill(pid);
+    await this.server.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
+
+/** What an order that must fail was answered. */
+export async function problemOf(answer: Promise<unknown>): Promise<Problem> {
+  try {
+    await answer;
+  } catch (error) {
+    if (error instanceof BkgError) return error.problem;
+    throw error;
+  }
+  throw new Error('it was answered with a success');
+}
+
+export function isAlive(pid: number): boolean {
+  return listProcesses().some((row) => row.pid === pid);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // It ended meanwhile.
+  }
+}
