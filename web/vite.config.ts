@@ -33,8 +33,9 @@ export default defineConfig({
   ],
   server: {
     proxy: {
-      '/api': { target: gateway, changeOrigin: true },
-      '/ws': { target: gateway, changeOrigin: true, ws: true },
+      // The gateway takes no request from another origin than its own.
+      '/api': { target: gateway, changeOrigin: true, headers: { origin: gateway } },
+      '/ws': { target: gateway, changeOrigin: true, headers: { origin: gateway }, ws: true },
     },
   },
 });

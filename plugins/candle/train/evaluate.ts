@@ -8,9 +8,9 @@ export interface Verdict extends Sample {
 
 export type Classify = (text: string) => Promise<{ output: string; score: number }>;
 
-/** Opens a written model in the real runtime. */
-export async function openModel(path: string, labels: string[]): Promise<Classify> {
-  const session = await InferenceSession.create(path, { logSeverityLevel: 4, intraOpNumThreads: 1 });
+/** Opens an .onnx file in the real runtime. */
+export async function openModel(file: Uint8Array, labels: string[]): Promise<Classify> {
+  const session = await InferenceSession.create(file, { logSeverityLevel: 4, intraOpNumThreads: 1 });
   return async (text) => {
     const bytes = BigInt64Array.from(new TextEncoder().encode(text), BigInt);
     const { scores } = await session.run({ text: new Tensor('int64', bytes, [1, bytes.length]) });

@@ -11,6 +11,7 @@ import { connect as dial } from '@nats-io/transport-node';
 import type { Credentials } from './credentials.ts';
 import { delay } from './host/delay.ts';
 import { Inbox } from './inbox.ts';
+import { createToken } from './token.ts';
 import type { Logger } from './logger.ts';
 import { BkgError } from './protocol/errors.ts';
 import { subjects } from './protocol/subjects.ts';
@@ -96,10 +97,16 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
       return new Connection(nats, options);
     } catch (error) {
       // Once is a broker that is just starting; from then on somebody wants to know.
-      if (attempt % 10 === 4) log.warn({ servers, error }, 'the broker cannot be reached; trying again');
+      if (attempt % 10 === 4)
+        log.warn({ servers: describeServers(servers), error }, 'the broker cannot be reached; trying again');
       await delay(firstDialEveryMs, signal);
     }
   }
+}
+
+/** The servers as they may be shown: a user and password in a URL are nobody's business. */
+export function describeServers(servers: readonly string[]): string {
+  return servers.map((server) => server.replace(/\/\/[^/]*@/, '//')).join(', ');
 }
 
 /** A connection to the broker with what bkg promises of it: no wait without an end, nothing buffered without a bound. */
@@ -117,10 +124,7 @@ export class Connection {
   constructor(nats: NatsConnection, { identity, log }: Pick<ConnectOptions, 'identity' | 'log'>) {
     this.nats = nats;
     this.#log = log;
-    this.#inbox = new Inbox(
-      nats,
-      `${subjects.inbox(...identity)}.${crypto.randomUUID().replaceAll('-', '')}`,
-    );
+    this.#inbox = new Inbox(nats, subjects.inbox(...identity, createToken()));
     void this.#watch();
   }
 

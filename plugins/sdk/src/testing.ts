@@ -134,8 +134,10 @@ export class TestServer {
 
   async #portFromFile(pid: number | undefined): Promise<number> {
     const file = path.join(this.#folder, `nats-server_${pid}.ports`);
-    const text = await eventually(async () => (existsSync(file) ? readFile(file, 'utf8') : undefined));
-    const ports = JSON.parse(text) as { nats: string[] };
+    // Read again when it is there but not written to its end yet.
+    const ports = await eventually(
+      async () => JSON.parse(await readFile(file, 'utf8')) as { nats: string[] },
+    );
     return Number(new URL(ports.nats[0] ?? '').port);
   }
 }

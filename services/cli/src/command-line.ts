@@ -57,6 +57,6 @@ function misunderstood(why: string): number {
  * Who asks for help does not wait for all that it takes to run a mesh. A function of its own, because TypeScript does not
  * rewrite the extension of an `import()` in a function with `using`.
  */
-function loadUp(): Promise<typeof import('./up/up.ts')> {
+function loadUp() {
   return import('./up/up.ts');
 }

@@ -8,6 +8,9 @@ import { freePorts } from '../src/up/ports.ts';
 import { readUpRecord } from '../src/up/up-record.ts';
 import type { PartName, UpRecord } from '../src/up/up-record.ts';
 
+const fakeMesh = path.join(import.meta.dirname, 'fixtures/up.ts');
+const builtProgram = path.join(import.meta.dirname, '../dist/main.js');
+
 /** A home of its own on free ports; disposing ends whatever still runs in it. */
 export async function testHome(): Promise<TestHome> {
   const home = new TestHome(mkdtempSync(path.join(tmpdir(), 'bkg-cli-')));
@@ -31,9 +34,9 @@ export class TestHome {
     which.forEach((name, i) => (this[name] = ports[i] ?? 0));
   }
 
-  /** Starts `bkg up` with the fakes. */
-  up(env: NodeJS.ProcessEnv = {}): Up {
-    const up = new Up({
+  /** Starts `bkg up` with the fakes, or `command`. */
+  up(env: NodeJS.ProcessEnv = {}, command = [fakeMesh]): Up {
+    const up = new Up(command, {
       ...process.env,
       BKG_HOME: this.dir,
       BKG_PORT: String(this.port),
@@ -48,6 +51,13 @@ export class TestHome {
   /** Starts it and waits until it is up. */
   async running(env: NodeJS.ProcessEnv = {}): Promise<Up> {
     const up = this.up(env);
+    await up.said('bkg is up');
+    return up;
+  }
+
+  /** The same with the real supervisor and gateway, as they were built. */
+  async runningMesh(): Promise<Up> {
+    const up = this.up({}, [builtProgram, 'up']);
     await up.said('bkg is up');
     return up;
   }
@@ -108,9 +118,8 @@ export class Up {
   readonly ended: Promise<number | null>;
   output = '';
 
-  constructor(env: NodeJS.ProcessEnv) {
-    const file = path.join(import.meta.dirname, 'fixtures/up.ts');
-    this.child = spawn(process.execPath, [file], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  constructor(command: readonly string[], env: NodeJS.ProcessEnv) {
+    this.child = spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [this.child.stdout, this.child.stderr])
       stream?.on('data', (chunk: Buffer) => (this.output += chunk.toString()));
     this.ended = new Promise((resolve) => this.child.once('close', resolve));

@@ -1,6 +1,5 @@
 import type { FastifyInstance } from 'fastify';
-import { delay } from '@bkg/sdk/host';
-import { portHolder } from './port-holder.ts';
+import { delay, portHolder } from '@bkg/sdk/host';
 
 export interface ListenOptions {
   host: string;

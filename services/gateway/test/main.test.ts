@@ -8,7 +8,7 @@ import { describe, expect, it } from 'vitest';
 import { eventually, startNatsServer } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
 import { listen } from '../src/listen.ts';
-import { parseTcpTable, portHolder } from '../src/port-holder.ts';
+import { parseTcpTable, portHolder } from '@bkg/sdk/host';
 import { FakeSupervisor } from './mesh.ts';
 
 const program = path.resolve(import.meta.dirname, '../src/main.ts');

@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, readdir, readlink, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -19,15 +18,14 @@ export interface Mesh {
 /** A whole mesh of its own, as a user starts it, in a temporary folder and on free ports. */
 export async function startMesh(): Promise<Mesh> {
   const home = await mkdtemp(join(tmpdir(), 'bkg-browser-'));
-  const [port, busPort] = [await freePort(), await freePort()];
   const child = spawn(process.execPath, ['services/cli/dist/main.js', 'up'], {
     cwd: root,
-    env: { ...process.env, BKG_HOME: home, BKG_PORT: String(port), BKG_PLUGIN_BUS_PORT: String(busPort) },
+    env: { ...process.env, BKG_HOME: home, BKG_PORT: '0', BKG_PLUGIN_BUS_PORT: '0' },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const url = `http://localhost:${port}`;
+  let url: string;
   try {
-    await printed(child, String(port), 60_000);
+    url = await printed(child, /bkg is up: (http:\/\/\S+)/, 60_000);
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
@@ -43,7 +41,7 @@ export async function startMesh(): Promise<Mesh> {
         throw new Error(`${action} of ${pluginId}: ${response.status} ${await response.text()}`);
     },
     killGateway: async () => {
-      process.kill(await gatewayPid(port), 'SIGKILL');
+      process.kill(await gatewayPid(home), 'SIGKILL');
     },
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -54,13 +52,14 @@ export async function startMesh(): Promise<Mesh> {
   };
 }
 
-/** Resolves when the process has printed `text`; fails with its whole output when it ends or is silent too long. */
-function printed(child: ChildProcess, text: string, timeoutMs: number): Promise<void> {
+/** What `words` finds in the output of the process; fails with its whole output when it ends or is silent too long. */
+function printed(child: ChildProcess, words: RegExp, timeoutMs: number): Promise<string> {
   let output = '';
-  const found = new Promise<void>((resolve, reject) => {
+  const found = new Promise<string>((resolve, reject) => {
     const look = (chunk: Buffer) => {
       output += chunk.toString();
-      if (output.includes(text)) resolve();
+      const [, match] = words.exec(output) ?? [];
+      if (match) resolve(match);
     };
     child.stdout?.on('data', look);
     child.stderr?.on('data', look);
@@ -87,42 +86,10 @@ async function within<T>(
   }
 }
 
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        typeof address === 'object' && address ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });
-}
-
-/** The process that listens on the port, found as the system knows it, whatever its name is. */
-async function gatewayPid(port: number): Promise<number> {
-  const hexPort = port.toString(16).toUpperCase().padStart(4, '0');
-  const tables = await Promise.all(['tcp', 'tcp6'].map((name) => readFile(`/proc/net/${name}`, 'utf8')));
-  const inodes = tables
-    .flatMap((table) => table.split('\n'))
-    .map((line) => line.trim().split(/\s+/))
-    .filter(([, local, , state]) => local?.endsWith(`:${hexPort}`) && state === '0A')
-    .map((fields) => `socket:[${fields[9]}]`);
-  for (const pid of (await readdir('/proc')).filter((name) => /^\d+$/.test(name))) {
-    if (await holdsOne(pid, inodes)) return Number(pid);
-  }
-  throw new Error(`No process listens on port ${port}.`);
-}
-
-async function holdsOne(pid: string, sockets: string[]): Promise<boolean> {
-  try {
-    const names = await readdir(`/proc/${pid}/fd`);
-    const targets = await Promise.all(
-      names.map((name) => readlink(`/proc/${pid}/fd/${name}`).catch(() => '')),
-    );
-    return targets.some((target) => sockets.includes(target));
-  } catch {
-    // The process ended meanwhile, or is somebody else's.
-    return false;
-  }
+/** As `bkg up` wrote it down. */
+async function gatewayPid(home: string): Promise<number> {
+  const record = JSON.parse(await readFile(join(home, 'run', 'up.json'), 'utf8')) as {
+    parts: { gateway: { pid: number } };
+  };
+  return record.parts.gateway.pid;
 }

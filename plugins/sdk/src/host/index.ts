@@ -2,6 +2,7 @@
 export * from './backoff.ts';
 export * from './delay.ts';
 export * from './home.ts';
+export * from './port-holder.ts';
 export * from './process-identity.ts';
 export * from './service-settings.ts';
 export * from './stop-signal.ts';

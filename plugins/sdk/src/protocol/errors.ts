@@ -77,10 +77,11 @@ export class BkgError extends Error {
     return this.problem.code;
   }
 
-  /** Rebuilds the error that a peer sent as a problem object. */
-  static from(problem: Problem): BkgError {
-    const error = new BkgError('INTERNAL', problem.detail);
-    Object.assign(error.problem, problem);
+  /** Rebuilds the error that a peer sent as a problem object; only what `isProblem` looks at is sure to be there. */
+  static from({ code, status, title, detail, retryable, errors }: Problem): BkgError {
+    const error = new BkgError('INTERNAL', detail);
+    const entry = { number: status, retryable: retryable === true, title };
+    Object.assign(error.problem, problemOf(code, entry, detail, errors));
     return error;
   }
 }
@@ -102,7 +103,15 @@ export class PluginError extends Error {
   }
 }
 
-/** The problem object of a failure. The title of a declared error is its code in words. */
+const codeMostLength = 128;
+const detailMostLength = 16_384;
+const errorsMost = 20;
+const textMostLength = 512;
+
+/**
+ * The problem object of a failure. The title of a declared error is its code in words. It quotes what somebody sent,
+ * and is an answer that must fit into a message itself: texts that are too long are cut.
+ */
 export function problemOf(
   code: string,
   entry: { number: number; retryable: boolean; title?: string },
@@ -111,13 +120,21 @@ export function problemOf(
 ): Problem {
   return {
     type: `urn:bkg:error:${code.toLowerCase()}`,
-    title: entry.title ?? titleOf(code),
+    title: cut(entry.title ?? titleOf(code), textMostLength),
     status: entry.number,
-    detail,
+    detail: cut(detail, detailMostLength),
     code,
     retryable: entry.retryable,
-    ...(errors && { errors }),
+    ...(Array.isArray(errors) && { errors: errors.slice(0, errorsMost).map(cutError) }),
   };
+}
+
+function cutError({ path, message }: PayloadError): PayloadError {
+  return { path: cut(String(path), textMostLength), message: cut(String(message), textMostLength) };
+}
+
+function cut(text: string, mostLength: number): string {
+  return text.length > mostLength ? `${text.slice(0, mostLength - 1)}…` : text;
 }
 
 function titleOf(code: string): string {
@@ -129,10 +146,14 @@ function titleOf(code: string): string {
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;
   const { code, status, detail } = value as Record<string, unknown>;
-  return typeof code === 'string' && isFailureStatus(status) && typeof detail === 'string';
+  return isCode(code) && isFailureStatus(status) && typeof detail === 'string';
 }
 
 /** A problem that calls itself a success, or has no HTTP status at all, could not be passed on over HTTP. */
 function isFailureStatus(status: unknown): boolean {
   return typeof status === 'number' && Number.isInteger(status) && status >= 400 && status <= 599;
+}
+
+function isCode(code: unknown): boolean {
+  return typeof code === 'string' && code !== '' && code.length <= codeMostLength;
 }

@@ -7,7 +7,7 @@ import {
   PluginError,
   problemOf,
 } from '../../src/protocol/errors.ts';
-import type { ErrorCode } from '../../src/protocol/errors.ts';
+import type { ErrorCode, Problem } from '../../src/protocol/errors.ts';
 
 const entries = Object.entries(errorTable) as [ErrorCode, (typeof errorTable)[ErrorCode]][];
 
@@ -64,7 +64,7 @@ describe('a BkgError', () => {
     const cause = new Error('deeper');
     const errors = [{ path: '/a', message: 'is odd' }];
     const error = new BkgError('INVALID_PAYLOAD', 'no', { errors, cause });
-    expect(error.problem.errors).toBe(errors);
+    expect(error.problem.errors).toEqual(errors);
     expect(error.cause).toBe(cause);
     expect(error).toMatchObject({ name: 'BkgError', message: 'no', code: 'INVALID_PAYLOAD' });
   });
@@ -75,6 +75,35 @@ describe('a BkgError', () => {
     const sent: unknown = JSON.parse(JSON.stringify(own));
     expect(isProblem(sent) && BkgError.from(sent).problem).toEqual(own);
     expect(BkgError.from(own)).toMatchObject({ message: 'so tired', code: 'ECHO_TIRED' });
+  });
+});
+
+describe('a problem that quotes what somebody sent', () => {
+  it('stays small enough to be sent, whatever that was', () => {
+    const long = '\u0000'.repeat(1_000_000);
+    const errors = Array.from({ length: 1_000 }, () => ({ path: long, message: long }));
+    const { problem } = new BkgError('INVALID_PAYLOAD', long, { errors });
+    expect(Buffer.byteLength(JSON.stringify(problem))).toBeLessThan(256 * 1024);
+    expect(problem.detail).toMatch(/…$/);
+    const passedOn = BkgError.from({ ...problem, title: long, detail: long, errors });
+    expect(Buffer.byteLength(JSON.stringify(passedOn.problem))).toBeLessThan(256 * 1024);
+  });
+
+  it('is made whole when a peer left out or garbled what is not essential', () => {
+    const sent = { code: 'X_Y', status: 409, detail: 'no', errors: 'all', more: [1] };
+    expect(isProblem(sent) && BkgError.from(sent).problem).toEqual({
+      type: 'urn:bkg:error:x_y',
+      title: 'X y',
+      status: 409,
+      detail: 'no',
+      code: 'X_Y',
+      retryable: false,
+    });
+    const odd = { ...sent, errors: [{ path: 7 }, {}] } as unknown as Problem;
+    expect(BkgError.from(odd).problem.errors).toEqual([
+      { path: '7', message: 'undefined' },
+      { path: 'undefined', message: 'undefined' },
+    ]);
   });
 });
 
@@ -113,6 +142,8 @@ describe('a problem object', () => {
     [],
     {},
     { ...problem, code: 1 },
+    { ...problem, code: '' },
+    { ...problem, code: 'X'.repeat(129) },
     { ...problem, detail: undefined },
     { ...problem, status: '500' },
     { ...problem, status: 200 },

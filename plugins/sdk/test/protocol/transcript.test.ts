@@ -39,7 +39,7 @@ describe('the transcript in PROTOCOL.md', () => {
   it('is what goes over the socket, byte by byte', async () => {
     const [transcript = ''] = fences('transcript');
     const lines = transcript.split('\n').filter((line) => line !== '');
-    expect(lines.every((line) => /^[CS] /.test(line))).toBe(true);
+    expect(lines.every((line) => /^[CS]( |$)/.test(line))).toBe(true);
     const { user, password } = server.credentials;
     const socket = connect(server.port, '127.0.0.1');
     let received = '';

@@ -1,6 +1,6 @@
 import path from 'node:path';
-import type { Say } from '../say.ts';
 import { Failure } from '../failure.ts';
+import type { Say } from '../say.ts';
 import type { Broker } from './broker.ts';
 import { adoptProcess, endProcess, isAlive } from './held-process.ts';
 import type { Home } from './home.ts';

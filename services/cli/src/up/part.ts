@@ -95,7 +95,8 @@ export class Part {
 
   /** Starts it again whenever it ends, until `signal` aborts. */
   async hold(signal: AbortSignal): Promise<void> {
-    for (let endings = 0; ;) {
+    let endings = 0;
+    for (;;) {
       const ending = await this.#nextEnding(signal);
       if (ending === undefined) return;
       const ranMs = performance.now() - this.#startedAt;

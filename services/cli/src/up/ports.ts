@@ -1,8 +1,7 @@
 import { createServer } from 'node:net';
 import type { AddressInfo, Server } from 'node:net';
-import { delay } from '@bkg/sdk/host';
+import { delay, portHolder } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
-import { describePortHolder } from './port-holder.ts';
 
 export interface WantedPort {
   host: string;
@@ -34,7 +33,8 @@ export async function needPorts(
       ({ why }) => why !== undefined,
     );
     if (refused.length === 0) return;
-    if (performance.now() >= until || refused.some(({ why }) => why !== 'EADDRINUSE')) throw taken(refused);
+    if (performance.now() >= until || refused.some(({ why }) => why !== 'EADDRINUSE'))
+      throw await taken(refused);
     await delay(everyMs, signal);
   }
 }
@@ -64,10 +64,10 @@ function refusal({ host, port }: WantedPort): Promise<string | undefined> {
   return promise;
 }
 
-function taken(refused: readonly { one: WantedPort; why: string | undefined }[]): Failure {
-  const lines = refused.map(({ one: { host, port, user }, why }) => {
+async function taken(refused: readonly { one: WantedPort; why: string | undefined }[]): Promise<Failure> {
+  const lines = refused.map(async ({ one: { host, port, user }, why }) => {
     if (why === 'EADDRINUSE')
-      return `Port ${port} for ${user} is taken by ${describePortHolder(port) ?? 'a process that the system does not name'}.`;
+      return `Port ${port} for ${user} is taken by ${(await portHolder(port)) ?? 'a process that the system does not name'}.`;
     if (why === 'EACCES')
       return `Port ${port} for ${user} is reserved for the administrator of this machine.`;
     return `Port ${port} for ${user} cannot be used on ${host} (${why}).`;
@@ -75,5 +75,8 @@ function taken(refused: readonly { one: WantedPort; why: string | undefined }[])
   const settings = refused
     .map(({ one }) => `${one.setting}=${one.port < 1024 ? 43119 : one.port + 1}`)
     .join(' ');
-  return new Failure(lines.join('\n'), `end that process, or use another port: ${settings}`);
+  return new Failure(
+    (await Promise.all(lines)).join('\n'),
+    `end that process, or use another port: ${settings}`,
+  );
 }

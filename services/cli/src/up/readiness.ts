@@ -17,7 +17,8 @@ export async function untilTrue<T>(
   attempt: (signal: AbortSignal) => Promise<T>,
   signal: AbortSignal,
 ): Promise<T> {
-  for (let why: unknown; ;) {
+  let why: unknown;
+  for (;;) {
     try {
       return await attempt(AbortSignal.any([signal, AbortSignal.timeout(answerWithinMs)]));
     } catch (error) {

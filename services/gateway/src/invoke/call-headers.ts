@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { BkgError, headerNames, isSubjectToken } from '@bkg/sdk';
-import { randomHex } from './random-hex.ts';
+import { BkgError, headerNames, isSubjectToken, randomHex } from '@bkg/sdk';
 
 /** What a caller says about an invocation in its headers, completed by what it leaves out. */
 export interface CallHeaders {

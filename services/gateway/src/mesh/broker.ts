@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
-import { BkgError, connect, createToken } from '@bkg/sdk';
+import { BkgError, connect, createToken, describeServers } from '@bkg/sdk';
 import type { Connection, Credentials, Logger, RequestOptions } from '@bkg/sdk';
 
 export interface BrokerOptions {
@@ -24,8 +24,7 @@ export class Broker {
 
   /** Connects in the background, for as long as it takes. */
   constructor({ servers, credentials, log }: BrokerOptions) {
-    // A user and password in a URL are nobody's business.
-    this.address = servers.map((server) => server.replace(/\/\/.*@/, '//')).join(', ');
+    this.address = describeServers(servers);
     this.#opened = this.#open({ servers, credentials, log });
   }
 

@@ -1,0 +1,112 @@
+import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Spool } from '../src/logs/spool.ts';
+import type { SpoolOptions } from '../src/logs/spool.ts';
+
+let folder: string;
+let file: string;
+const spools: Spool[] = [];
+
+beforeEach(() => {
+  folder = mkdtempSync(path.join(tmpdir(), 'bkg-spool-'));
+  file = path.join(folder, 'i1.out');
+});
+afterEach(() => {
+  for (const spool of spools.splice(0)) spool.close();
+  rmSync(folder, { recursive: true });
+});
+
+const open = (more: Partial<SpoolOptions> = {}): Spool => {
+  const spool = new Spool({ file, offset: 0, ...more });
+  spools.push(spool);
+  return spool;
+};
+const pull = (spool: Spool, isEnd = false) => {
+  const { lines, ...rest } = spool.pull(isEnd);
+  spool.accept();
+  return { lines: lines.map(({ bytes, isCut }) => bytes.toString() + (isCut ? '…' : '')), ...rest };
+};
+
+describe('a spool', () => {
+  it('gives whole lines as the file grows', () => {
+    const spool = open();
+    expect(pull(spool).lines).toEqual([]);
+    appendFileSync(file, 'one\ntw');
+    expect(pull(spool).lines).toEqual(['one']);
+    expect(pull(spool).lines).toEqual([]);
+    appendFileSync(file, 'o\nthree\n');
+    expect(pull(spool).lines).toEqual(['two', 'three']);
+  });
+
+  it('gives the same again until it is accepted', () => {
+    const spool = open();
+    appendFileSync(file, 'one\n');
+    expect(spool.pull().lines).toHaveLength(1);
+    expect(spool.offset).toBe(0);
+    expect(pull(spool).lines).toEqual(['one']);
+    expect(spool.offset).toBe(4);
+  });
+
+  it('gives the last line without an end when nothing more will come', () => {
+    const spool = open();
+    appendFileSync(file, 'one\nlast');
+    expect(pull(spool, true)).toEqual({ lines: ['one', 'last'], skippedBytes: 0, more: false });
+    expect(pull(spool, true).lines).toEqual([]);
+  });
+
+  it('goes on where an earlier one was', () => {
+    appendFileSync(file, 'one\ntwo\n');
+    const first = open({ lineMostBytes: 5 });
+    expect(pull(first)).toMatchObject({ lines: ['one'], more: true });
+    expect(pull(open({ offset: first.offset })).lines).toEqual(['two']);
+  });
+
+  it('says when there is more than it gives at once', () => {
+    const spool = open({ lineMostBytes: 8 });
+    appendFileSync(file, 'a\nb\nc\nd\ne\n');
+    expect(pull(spool)).toMatchObject({ lines: ['a', 'b', 'c', 'd'], more: true });
+    expect(pull(spool)).toMatchObject({ lines: ['e'], more: false });
+  });
+
+  it('gives up a line that is too long, and finds the next', () => {
+    const spool = open({ lineMostBytes: 4 });
+    appendFileSync(file, '123456789\nok\n');
+    const seen = [0, 1, 2, 3, 4].flatMap(() => pull(spool).lines);
+    expect(seen).toEqual(['1234…', 'ok']);
+    appendFileSync(file, 'endless');
+    expect([0, 1].flatMap(() => pull(spool).lines)).toEqual(['endl…']);
+    expect(pull(spool, true).lines).toEqual([]);
+  });
+
+  it('empties a large file that is read to its end', () => {
+    const spool = open({ keptMostBytes: 10 });
+    appendFileSync(file, 'one\ntwo\npart');
+    expect(pull(spool).lines).toEqual(['one', 'two']);
+    expect(statSync(file).size).toBe(12);
+    appendFileSync(file, ' of it\n');
+    expect(pull(spool).lines).toEqual(['part of it']);
+    expect(statSync(file).size).toBe(0);
+    appendFileSync(file, 'new\n');
+    expect(pull(spool).lines).toEqual(['new']);
+  });
+
+  it('begins anew in a file that has become shorter than it was read', () => {
+    const spool = open();
+    appendFileSync(file, 'one\ntwo\n');
+    pull(spool);
+    truncateSync(file);
+    appendFileSync(file, 'new\n');
+    expect(pull(spool).lines).toEqual(['new']);
+  });
+
+  it('skips what is more than it may keep waiting', () => {
+    const spool = open({ waitingMostBytes: 20 });
+    appendFileSync(file, 'x\n'.repeat(50));
+    expect(pull(spool)).toMatchObject({ lines: [], skippedBytes: 100 });
+    expect(statSync(file).size).toBe(0);
+    appendFileSync(file, 'new\n');
+    expect(pull(spool).lines).toEqual(['new']);
+  });
+});
