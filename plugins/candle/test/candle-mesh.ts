@@ -63,7 +63,9 @@ export class CandleMesh implements AsyncDisposable {
 
   async entry(model_id: string, candle?: RunningCandle): Promise<ModelEntry | undefined> {
     const answer = candle ? await this.askAt(candle, 'model.list', {}) : await this.ask('model.list', {});
-    return (answer as unknown as { models: ModelEntry[] }).models.find((entry) => entry.model_id === model_id);
+    return (answer as unknown as { models: ModelEntry[] }).models.find(
+      (entry) => entry.model_id === model_id,
+    );
   }
 
   /** The process that holds a model now. */

@@ -29,12 +29,14 @@ beforeAll(async () => {
       nodes: [{ op: 'SplitToSequence', inputs: ['x'], outputs: ['parts'] }],
     }),
   };
-  for (const [name, content] of Object.entries(files)) await mesh.folder.write(`models/tests/${name}`, content);
+  for (const [name, content] of Object.entries(files))
+    await mesh.folder.write(`models/tests/${name}`, content);
   await mesh.start({ settings: { max_resident_models: 8, max_queue_per_model: 2, abandoned_run_secs: 0.1 } });
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
 
-const infer = (payload: unknown, headers?: Record<string, string>) => mesh.ask('model.infer', payload, headers);
+const infer = (payload: unknown, headers?: Record<string, string>) =>
+  mesh.ask('model.infer', payload, headers);
 
 const workOf = (n: number) => ({
   model_id: 'tests/workload',
@@ -53,11 +55,15 @@ describe('model.infer', () => {
   });
 
   it('runs a model on tensors and gives tensors, exactly as they are written', async () => {
-    const text = (payload: string) => mesh.caller.request(subjects.invokeCapability('candle', 'model.infer'), payload, { timeoutMs: 20_000 });
+    const text = (payload: string) =>
+      mesh.caller.request(subjects.invokeCapability('candle', 'model.infer'), payload, { timeoutMs: 20_000 });
     const tensors = (datatype: string, shape: string, data: string) =>
       `{"name":"NAME","datatype":"${datatype}","shape":${shape},"data":${data}}`;
     for (const [id, tensor] of [
-      ['tests/int64', tensors('INT64', '[2,2]', '["-9223372036854775808",-9007199254740991,0,"9007199254740993"]')],
+      [
+        'tests/int64',
+        tensors('INT64', '[2,2]', '["-9223372036854775808",-9007199254740991,0,"9007199254740993"]'),
+      ],
       ['tests/int64', tensors('INT64', '[]', '[7]')],
       ['tests/double', tensors('FP64', '[4]', '["NaN","Infinity","-Infinity",5e-324]')],
       ['tests/half', tensors('FP16', '[3]', '[0.5,"NaN",65504]')],
@@ -102,25 +108,133 @@ describe('model.infer', () => {
     ['a member that does not exist', { input: 'x', inptus: 1 }, 400, 'INVALID_PAYLOAD', /inptus/],
     ['a number as text', { input: 17 }, 400, 'INVALID_PAYLOAD', /\/input must be string/],
     ['an empty text', { input: ' ' }, 400, 'INVALID_PAYLOAD', /the text is empty/],
-    ['a text for a model of tensors', { input: 'x', model_id: 'tests/text' }, 400, 'INVALID_PAYLOAD', /takes no text, it takes tensors: x BYTES/],
-    ['an unknown model', { input: 'x', model_id: 'tests/none' }, 404, 'CANDLE_MODEL_NOT_FOUND', /looked in the data folder for models\/tests\/none/],
-    ['an unknown revision', { input: 'x', revision: 'main' }, 404, 'CANDLE_MODEL_NOT_FOUND', /no revision main of bkg\/language-id/],
-    ['a name of two models', { inputs: [x], model_id: 'twin' }, 409, 'CANDLE_MODEL_AMBIGUOUS', /say which of one\/twin, two\/twin/],
-    ['a path as a model', { inputs: [x], model_id: '../../etc/passwd' }, 400, 'INVALID_PAYLOAD', /\/model_id must match pattern/],
+    [
+      'a text for a model of tensors',
+      { input: 'x', model_id: 'tests/text' },
+      400,
+      'INVALID_PAYLOAD',
+      /takes no text, it takes tensors: x BYTES/,
+    ],
+    [
+      'an unknown model',
+      { input: 'x', model_id: 'tests/none' },
+      404,
+      'CANDLE_MODEL_NOT_FOUND',
+      /looked in the data folder for models\/tests\/none/,
+    ],
+    [
+      'an unknown revision',
+      { input: 'x', revision: 'main' },
+      404,
+      'CANDLE_MODEL_NOT_FOUND',
+      /no revision main of bkg\/language-id/,
+    ],
+    [
+      'a name of two models',
+      { inputs: [x], model_id: 'twin' },
+      409,
+      'CANDLE_MODEL_AMBIGUOUS',
+      /say which of one\/twin, two\/twin/,
+    ],
+    [
+      'a path as a model',
+      { inputs: [x], model_id: '../../etc/passwd' },
+      400,
+      'INVALID_PAYLOAD',
+      /\/model_id must match pattern/,
+    ],
     ['a model id with dots', { inputs: [x], model_id: 'a/b..c' }, 400, 'INVALID_PAYLOAD', /is no model id/],
-    ['a file that is no model', { inputs: [x], model_id: 'tests/broken' }, 422, 'CANDLE_MODEL_INVALID', /^tests\/broken: /],
-    ['a model with a sequence', { inputs: [x], model_id: 'tests/sequence' }, 422, 'CANDLE_MODEL_UNSUPPORTED', /output "parts" is seq\(tensor\(float\)\)/],
-    ['an unknown input', { model_id: 'tests/half', inputs: [{ ...x, name: 'z' }] }, 400, 'INVALID_PAYLOAD', /no input "z"; the model takes x FP16 \[n\]/],
-    ['no inputs', { model_id: 'tests/half', inputs: [] }, 400, 'INVALID_PAYLOAD', /input x FP16 \[n\] is missing/],
-    ['another datatype', { model_id: 'tests/half', inputs: [x] }, 400, 'INVALID_PAYLOAD', /FP32 given, the model takes x FP16/],
-    ['a datatype that does not exist', { model_id: 'tests/half', inputs: [{ ...x, datatype: 'BF16' }] }, 400, 'INVALID_PAYLOAD', /\/inputs\/0\/datatype must be equal to one of the allowed values/],
-    ['another rank', { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16', shape: [1, 1] }] }, 400, 'INVALID_PAYLOAD', /\[1, 1\] given/],
-    ['a shape that is none', { model_id: 'tests/half', inputs: [{ ...x, shape: [-1] }] }, 400, 'INVALID_PAYLOAD', /\/inputs\/0\/shape\/0 must be >= 0/],
-    ['data that is not the shape', { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16', shape: [2] }] }, 400, 'INVALID_PAYLOAD', /1 elements in data of "x", its shape \[2\] needs 2/],
-    ['data of another type', { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16', data: ['one'] }] }, 400, 'INVALID_PAYLOAD', /"one" is no FP16/],
-    ['an unknown output', { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16' }], outputs: ['z'] }, 400, 'INVALID_PAYLOAD', /no output "z"; the model has y FP16/],
-    ['values the model refuses', { model_id: 'tests/arithmetic', inputs: [{ ...pair, name: 'a' }, { ...pair, name: 'b' }, at(9)] }, 422, 'CANDLE_RUN_FAILED', /idx=9 must be within/],
-    ['an answer that is too large', { ...workOf(800), outputs: ['product'] }, 413, 'PAYLOAD_TOO_LARGE', /640000 elements \(product \[800, 800\]\)/],
+    [
+      'a file that is no model',
+      { inputs: [x], model_id: 'tests/broken' },
+      422,
+      'CANDLE_MODEL_INVALID',
+      /^tests\/broken: /,
+    ],
+    [
+      'a model with a sequence',
+      { inputs: [x], model_id: 'tests/sequence' },
+      422,
+      'CANDLE_MODEL_UNSUPPORTED',
+      /output "parts" is seq\(tensor\(float\)\)/,
+    ],
+    [
+      'an unknown input',
+      { model_id: 'tests/half', inputs: [{ ...x, name: 'z' }] },
+      400,
+      'INVALID_PAYLOAD',
+      /no input "z"; the model takes x FP16 \[n\]/,
+    ],
+    [
+      'no inputs',
+      { model_id: 'tests/half', inputs: [] },
+      400,
+      'INVALID_PAYLOAD',
+      /input x FP16 \[n\] is missing/,
+    ],
+    [
+      'another datatype',
+      { model_id: 'tests/half', inputs: [x] },
+      400,
+      'INVALID_PAYLOAD',
+      /FP32 given, the model takes x FP16/,
+    ],
+    [
+      'a datatype that does not exist',
+      { model_id: 'tests/half', inputs: [{ ...x, datatype: 'BF16' }] },
+      400,
+      'INVALID_PAYLOAD',
+      /\/inputs\/0\/datatype must be equal to one of the allowed values/,
+    ],
+    [
+      'another rank',
+      { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16', shape: [1, 1] }] },
+      400,
+      'INVALID_PAYLOAD',
+      /\[1, 1\] given/,
+    ],
+    [
+      'a shape that is none',
+      { model_id: 'tests/half', inputs: [{ ...x, shape: [-1] }] },
+      400,
+      'INVALID_PAYLOAD',
+      /\/inputs\/0\/shape\/0 must be >= 0/,
+    ],
+    [
+      'data that is not the shape',
+      { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16', shape: [2] }] },
+      400,
+      'INVALID_PAYLOAD',
+      /1 elements in data of "x", its shape \[2\] needs 2/,
+    ],
+    [
+      'data of another type',
+      { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16', data: ['one'] }] },
+      400,
+      'INVALID_PAYLOAD',
+      /"one" is no FP16/,
+    ],
+    [
+      'an unknown output',
+      { model_id: 'tests/half', inputs: [{ ...x, datatype: 'FP16' }], outputs: ['z'] },
+      400,
+      'INVALID_PAYLOAD',
+      /no output "z"; the model has y FP16/,
+    ],
+    [
+      'values the model refuses',
+      { model_id: 'tests/arithmetic', inputs: [{ ...pair, name: 'a' }, { ...pair, name: 'b' }, at(9)] },
+      422,
+      'CANDLE_RUN_FAILED',
+      /idx=9 must be within/,
+    ],
+    [
+      'an answer that is too large',
+      { ...workOf(800), outputs: ['product'] },
+      413,
+      'PAYLOAD_TOO_LARGE',
+      /640000 elements \(product \[800, 800\]\)/,
+    ],
   ])('refuses %s', async (_, payload, status, code, detail) => {
     const answer = await infer(payload);
     expect(answer).toMatchObject({ status, code });
@@ -187,16 +301,16 @@ describe('the plugin', () => {
     await mesh.folder.write('models/tests/heavy.onnx', heavy(90));
     const row = { name: 'row', datatype: 'INT64', shape: [], data: [1] };
     await infer(workOf(64));
-    for (const work of [
-      () => infer({ model_id: 'tests/heavy', inputs: [row] }),
-      () => infer(workOf(900)),
-    ]) {
+    for (const work of [() => infer({ model_id: 'tests/heavy', inputs: [row] }), () => infer(workOf(900))]) {
       let answered = false;
       const times: number[] = [];
       const answer = work().finally(() => (answered = true));
       while (!answered) {
         const startedAt = performance.now();
-        const [reply] = await mesh.caller.requestMany(subjects.status('candle'), '', { forMs: 2_000, most: 1 });
+        const [reply] = await mesh.caller.requestMany(subjects.status('candle'), '', {
+          forMs: 2_000,
+          most: 1,
+        });
         times.push(performance.now() - startedAt);
         expect(reply?.json()).toMatchObject({ status: 'running' });
         await delay(2);
@@ -211,9 +325,19 @@ describe('the plugin', () => {
   it('says the same of itself in its manifest, its package and its descriptor', async () => {
     const read = async (name: string) =>
       JSON.parse(await readFile(new URL(`../${name}`, import.meta.url), 'utf8')) as Record<string, unknown>;
-    const { id, version, name, description, author } = createCandle({ homeDir: '/nowhere', dataDir: '/nowhere' });
+    const { id, version, name, description, author } = createCandle({
+      homeDir: '/nowhere',
+      dataDir: '/nowhere',
+    });
     const manifest = await read('plugin.json');
-    expect(manifest).toMatchObject({ id, version, name, description, author, command: ['node', 'dist/main.js'] });
+    expect(manifest).toMatchObject({
+      id,
+      version,
+      name,
+      description,
+      author,
+      command: ['node', 'dist/main.js'],
+    });
     // The first thing a new user does is to start it.
     expect(manifest).not.toHaveProperty('autostart');
     expect(await read('package.json')).toMatchObject({ version });

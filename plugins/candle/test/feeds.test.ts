@@ -27,7 +27,8 @@ async function complaints(inputs: JsonTensor[], outputs?: string[]) {
   try {
     await decode(inputs, outputs);
   } catch (error) {
-    if (error instanceof BkgError) return error.problem.errors!.map(({ path, message }) => `${path} ${message}`);
+    if (error instanceof BkgError)
+      return error.problem.errors!.map(({ path, message }) => `${path} ${message}`);
     throw error;
   }
   return [];

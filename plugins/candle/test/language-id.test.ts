@@ -105,6 +105,8 @@ describe('a model that takes text', () => {
 
   it('is at fault when it gives another number of scores than it has labels', () => {
     const scores = { name: 'scores', datatype: 'FP32', shape: [1, 2], data: Float32Array.of(1, 0) } as const;
-    expect(() => readScores(model, [{ ...scores, shape: [...scores.shape] }])).toThrow('2 scores for its 12 labels');
+    expect(() => readScores(model, [{ ...scores, shape: [...scores.shape] }])).toThrow(
+      '2 scores for its 12 labels',
+    );
   });
 });

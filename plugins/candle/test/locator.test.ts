@@ -85,7 +85,11 @@ describe('finding a model', () => {
   it('says where it looked when there is no such model', async () => {
     const { code, message } = await failure(locator.locate({ model_id: 'org/none' }));
     expect(code).toBe('CANDLE_MODEL_NOT_FOUND');
-    for (const place of ['models/org/none/onnx/model.onnx', 'models/org/none.onnx', 'hub/models--org--none']) {
+    for (const place of [
+      'models/org/none/onnx/model.onnx',
+      'models/org/none.onnx',
+      'hub/models--org--none',
+    ]) {
       expect(message).toContain(place);
     }
     expect(message).not.toContain(folder.path);
@@ -160,7 +164,11 @@ describe('listing models', () => {
       await folder.write(`hub/models--org--cached/snapshots/${commit(digit)}/model.onnx`, 'x');
     }
     await folder.write('hub/models--org--tokenizer/snapshots/x/tokenizer.json', 'x');
-    const listed = (await locator.list()).map(({ model_id, revision, source }) => [source, model_id, revision]);
+    const listed = (await locator.list()).map(({ model_id, revision, source }) => [
+      source,
+      model_id,
+      revision,
+    ]);
     expect(listed).toEqual([
       ['models', 'org/file', undefined],
       ['models', 'plain', undefined],

@@ -48,7 +48,12 @@ const use = async (model_id: string, work = () => Promise.resolve(), signal = ne
   pool.use(await locator.locate({ model_id }), signal, work);
 
 const run = async (model_id: string, n: number, signal = never): Promise<void> => {
-  const size: Tensor = { name: 'size', datatype: 'INT64', shape: [2], data: BigInt64Array.of(BigInt(n), BigInt(n)) };
+  const size: Tensor = {
+    name: 'size',
+    datatype: 'INT64',
+    shape: [2],
+    data: BigInt64Array.of(BigInt(n), BigInt(n)),
+  };
   await pool.use(await locator.locate({ model_id }), signal, (model) => model.infer([size], ['sum'], signal));
 };
 
@@ -82,7 +87,9 @@ describe('the pool of models', () => {
     await use('c');
     expect(inMemory()).toEqual(['a', 'c']);
     pinned.add('c');
-    await expect(use('b')).rejects.toThrow('all 2 resident models are pinned; unload one, or raise the setting');
+    await expect(use('b')).rejects.toThrow(
+      'all 2 resident models are pinned; unload one, or raise the setting',
+    );
     expect(await code(use('b'))).toBe('CANDLE_NO_ROOM');
   });
 

@@ -4,7 +4,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { datatypeNames, datatypes, type Datatype, type Tensor } from '../src/datatypes.ts';
 import { encodeModel, type Dim } from '../src/onnx/writer.ts';
-import { ModelProcess, ProcessEnded, ProcessTimeout, Refusal, type ProcessOptions } from '../src/process-host.ts';
+import {
+  ModelProcess,
+  ProcessEnded,
+  ProcessTimeout,
+  Refusal,
+  type ProcessOptions,
+} from '../src/process-host.ts';
 import { decodeTensor, encodeTensor } from '../src/tensor-json.ts';
 import { arithmetic, identity, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
@@ -59,21 +65,27 @@ const samples: Record<Datatype, unknown[]> = {
 };
 
 describe('a model in a process of its own', () => {
-  it.each(datatypeNames)('takes and gives %s exactly: values, scalars, no elements, four axes', async (datatype) => {
-    const model = await load(identity(datatypes[datatype].element));
-    expect(model.signature.inputs).toEqual([{ name: 'x', datatype }]);
-    const values = samples[datatype];
-    for (const [shape, data] of [
-      [[3], values],
-      [[], values.slice(2)],
-      [[2, 0, 3], []],
-      [[1, 3, 1, 2], [...values, ...values]],
-    ] as [number[], unknown[]][]) {
-      const feed = await decodeTensor({ name: 'x', datatype, shape, data }, '', signal);
-      const [answer] = await model.run([feed], ['y']);
-      expect(await encodeTensor(answer!, signal)).toEqual({ name: 'y', datatype, shape, data });
-    }
-  });
+  it.each(datatypeNames)(
+    'takes and gives %s exactly: values, scalars, no elements, four axes',
+    async (datatype) => {
+      const model = await load(identity(datatypes[datatype].element));
+      expect(model.signature.inputs).toEqual([{ name: 'x', datatype }]);
+      const values = samples[datatype];
+      for (const [shape, data] of [
+        [[3], values],
+        [[], values.slice(2)],
+        [[2, 0, 3], []],
+        [
+          [1, 3, 1, 2],
+          [...values, ...values],
+        ],
+      ] as [number[], unknown[]][]) {
+        const feed = await decodeTensor({ name: 'x', datatype, shape, data }, '', signal);
+        const [answer] = await model.run([feed], ['y']);
+        expect(await encodeTensor(answer!, signal)).toEqual({ name: 'y', datatype, shape, data });
+      }
+    },
+  );
 
   it('has its own idea of the shape when the file fixes it, and the runtime fills dynamic axes', async () => {
     const dims: Dim[] = ['rows', 2];
@@ -87,7 +99,12 @@ describe('a model in a process of its own', () => {
 
   it('gives only the outputs that are asked for, in that order', async () => {
     const model = await load(arithmetic());
-    const pair = (name: string): Tensor => ({ name, datatype: 'FP32', shape: [1, 2], data: Float32Array.of(1, 2) });
+    const pair = (name: string): Tensor => ({
+      name,
+      datatype: 'FP32',
+      shape: [1, 2],
+      data: Float32Array.of(1, 2),
+    });
     const at: Tensor = { name: 'at', datatype: 'INT64', shape: [1], data: BigInt64Array.of(2n) };
     const both = await model.run([pair('a'), pair('b'), at], ['picked', 'sum']);
     expect(both.map(({ name, data }) => [name, [...data]])).toEqual([
@@ -105,19 +122,31 @@ describe('a model in a process of its own', () => {
       shape: [count, 2],
       data: new Float32Array(count * 2),
     });
-    const at = (index: bigint): Tensor => ({ name: 'at', datatype: 'INT64', shape: [1], data: BigInt64Array.of(index) });
+    const at = (index: bigint): Tensor => ({
+      name: 'at',
+      datatype: 'INT64',
+      shape: [1],
+      data: BigInt64Array.of(index),
+    });
     const outOfRange = await refusal(model.run([rows('a', 1), rows('b', 1), at(7n)], ['picked']));
     expect(outOfRange.reason).toBe('refused');
     expect(outOfRange.message).toContain('idx=7 must be within the inclusive range [-3,2]');
     const mismatch = await refusal(model.run([rows('a', 2), rows('b', 3), at(0n)], ['sum']));
     expect(mismatch.reason).toBe('refused');
     expect(mismatch.message).not.toMatch(/\/onnxruntime/);
-    expect((await model.run([rows('a', 2), rows('b', 2), at(0n)], ['picked']))[0]!.data).toEqual(Float64Array.of(10));
+    expect((await model.run([rows('a', 2), rows('b', 2), at(0n)], ['picked']))[0]!.data).toEqual(
+      Float64Array.of(10),
+    );
   });
 
   it('refuses outputs larger than allowed before they travel, texts by their length', async () => {
     const model = await load(workload(), { maxOutputElements: 100 });
-    const size = (n: bigint): Tensor => ({ name: 'size', datatype: 'INT64', shape: [2], data: BigInt64Array.of(n, n) });
+    const size = (n: bigint): Tensor => ({
+      name: 'size',
+      datatype: 'INT64',
+      shape: [2],
+      data: BigInt64Array.of(n, n),
+    });
     const { reason, message } = await refusal(model.run([size(11n)], ['product']));
     expect(reason).toBe('too_large');
     expect(message).toContain('121 elements (product [11, 11]), allowed are 100');
@@ -256,7 +285,9 @@ describe('the process', () => {
 
   it('is ended when a load takes too long, and when nobody wants it any more', async () => {
     const path = await folder.write('model.onnx', identity('float'));
-    await expect(ModelProcess.start(path, { ...options, loadTimeoutMs: 1 }, signal)).rejects.toThrow(ProcessTimeout);
+    await expect(ModelProcess.start(path, { ...options, loadTimeoutMs: 1 }, signal)).rejects.toThrow(
+      ProcessTimeout,
+    );
     const controller = new AbortController();
     const starting = ModelProcess.start(path, options, controller.signal);
     controller.abort(new Error('unloaded'));

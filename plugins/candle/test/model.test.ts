@@ -38,7 +38,12 @@ const never = new AbortController().signal;
 
 /** 64 runs for no time, 1000 for about a second. */
 const run = (n = 64, signal: AbortSignal = never): Promise<Tensor[]> => {
-  const size: Tensor = { name: 'size', datatype: 'INT64', shape: [2], data: BigInt64Array.of(BigInt(n), BigInt(n)) };
+  const size: Tensor = {
+    name: 'size',
+    datatype: 'INT64',
+    shape: [2],
+    data: BigInt64Array.of(BigInt(n), BigInt(n)),
+  };
   return model.infer([size], ['sum'], signal);
 };
 
@@ -158,7 +163,9 @@ describe('a resident model', () => {
   it('fails everybody who waits for a load that fails', async () => {
     const path = await folder.write('broken.onnx', 'not a model');
     model = new Model({ ...file, path }, options());
-    expect(await Promise.all([run(), run(), model.load()].map(code))).toEqual(Array(3).fill('CANDLE_MODEL_INVALID'));
+    expect(await Promise.all([run(), run(), model.load()].map(code))).toEqual(
+      Array(3).fill('CANDLE_MODEL_INVALID'),
+    );
   });
 
   it('ends while it loads, and leaves no process', async () => {

@@ -52,7 +52,11 @@ describe('reading the head of an ONNX file', () => {
   });
 
   it('keeps the metadata that is meant for candle, and steps over other, however large', async () => {
-    const metadata = { 'bkg.task': 'text-classification', vocabulary: 'x'.repeat(2_000_000), 'bkg.labels': '["ä"]' };
+    const metadata = {
+      'bkg.task': 'text-classification',
+      vocabulary: 'x'.repeat(2_000_000),
+      'bkg.labels': '["ä"]',
+    };
     const header = await headerOf(encodeModel(model(undefined, { metadata })));
     expect(header.metadata).toEqual({ 'bkg.task': 'text-classification', 'bkg.labels': '["ä"]' });
   });
@@ -67,7 +71,9 @@ describe('reading the head of an ONNX file', () => {
   it('says why a file is no model', async () => {
     const whole = identity('float', [1]);
     await expect(headerOf(new Uint8Array())).rejects.toThrow('has no graph');
-    await expect(headerOf(Buffer.from('version https://git-lfs.github.com/spec/v1\n'))).rejects.toThrow(/not an ONNX model|cut off/);
+    await expect(headerOf(Buffer.from('version https://git-lfs.github.com/spec/v1\n'))).rejects.toThrow(
+      /not an ONNX model|cut off/,
+    );
     await expect(headerOf(Buffer.alloc(64, 0xff))).rejects.toThrow('does not end');
     await expect(headerOf(whole.subarray(0, whole.length - 9))).rejects.toThrow('cut off or damaged');
   });

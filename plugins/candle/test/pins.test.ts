@@ -57,7 +57,8 @@ describe('pins', () => {
 
   it('ignore foreign files in their folder and say so once', async () => {
     await pins.add({ model_id: 'a/b' });
-    for (const name of ['README', '..+..+etc.pin', 'a@b@c.pin', '.pin']) await folder.write(`pins/${name}`, '');
+    for (const name of ['README', '..+..+etc.pin', 'a@b@c.pin', '.pin'])
+      await folder.write(`pins/${name}`, '');
     await pins.list();
     expect(await refs(pins)).toEqual([{ model_id: 'a/b' }]);
     expect(oddities.sort()).toEqual(['..+..+etc.pin', '.pin', 'README', 'a@b@c.pin']);

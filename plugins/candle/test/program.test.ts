@@ -59,7 +59,8 @@ const isAlive = (pid: number): boolean => {
 };
 
 const size = (n: number) => ({ name: 'size', datatype: 'INT64', shape: [2], data: [n, n] });
-const work = (n: number) => mesh.ask('model.infer', { model_id: 'tests/workload', inputs: [size(n)], outputs: ['sum'] });
+const work = (n: number) =>
+  mesh.ask('model.infer', { model_id: 'tests/workload', inputs: [size(n)], outputs: ['sum'] });
 
 describe('candle as a program', () => {
   it('answers, logs JSON only, gives its models no credentials, and leaves no process at SIGTERM', async () => {

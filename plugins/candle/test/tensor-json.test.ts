@@ -90,7 +90,9 @@ describe('a tensor in JSON', () => {
     ['BYTES', 7],
     ['BYTES', null],
   ] as [Datatype, unknown][])('refuses for %s what it cannot hold: %j', async (datatype, element) => {
-    const { path, message } = await complaint(decode(datatype, [2], [datatype === 'BYTES' ? 'x' : element, element]));
+    const { path, message } = await complaint(
+      decode(datatype, [2], [datatype === 'BYTES' ? 'x' : element, element]),
+    );
     expect(path).toBe(`/inputs/0/data/${datatype === 'BYTES' ? 1 : 0}`);
     expect(message).toContain(`is no ${datatype}: allowed is`);
   });
@@ -128,7 +130,11 @@ describe('a tensor in JSON', () => {
     expect(turns).toBeGreaterThan(5);
 
     const controller = new AbortController();
-    const decoding = decodeTensor({ name: 'x', datatype: 'FP32', shape: [500_000], data }, '', controller.signal);
+    const decoding = decodeTensor(
+      { name: 'x', datatype: 'FP32', shape: [500_000], data },
+      '',
+      controller.signal,
+    );
     controller.abort(new Error('not wanted'));
     await expect(decoding).rejects.toThrow('not wanted');
   });

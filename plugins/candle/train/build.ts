@@ -21,7 +21,8 @@ export async function buildLanguageModel(): Promise<LanguageModel> {
   const [trainedOn, unseen] = [sentences(), heldOut()];
   const seen = new Set(trainedOn.map(({ text }) => text));
   const leaked = unseen.filter(({ text }) => seen.has(text));
-  if (leaked.length > 0) throw new Error(`held-out sentences that were trained on: ${JSON.stringify(leaked)}`);
+  if (leaked.length > 0)
+    throw new Error(`held-out sentences that were trained on: ${JSON.stringify(leaked)}`);
 
   const classifier = train(trainedOn, defaultTraining);
   const { labels } = classifier;

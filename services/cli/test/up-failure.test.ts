@@ -23,8 +23,8 @@ describe('bkg up says what is wrong and what to do:', () => {
     try {
       const up = home.up();
       expect(await up.ended).toBe(1);
-      expect(up.output).toContain(
-        `bkg: Port ${home.port} for the dashboard is taken by process ${process.pid} (`,
+      expect(up.output).toMatch(
+        new RegExp(`bkg: Port ${home.port} for the dashboard is taken by \\S.* \\(pid ${process.pid}\\)\\.`),
       );
       expect(up.output).toContain(`To do: end that process, or use another port: BKG_PORT=${home.port + 1}`);
       expect(home.processes()).toEqual([]);

@@ -48,10 +48,10 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
   const error = status === 'error' ? (problem ?? instances.find((one) => one.error)?.error) : undefined;
   return {
     id,
-    name: newest?.name ?? manifest?.name ?? described?.name ?? id,
+    name: described?.name || manifest?.name || id,
     version: newest?.version ?? manifest?.version ?? described?.version ?? instances[0]?.version ?? '0.0.0',
-    description: newest?.description ?? manifest?.description ?? described?.description ?? '',
-    author: newest?.author ?? manifest?.author ?? described?.author ?? '',
+    description: described?.description || manifest?.description || '',
+    author: described?.author || manifest?.author || '',
     status,
     ...(error && { error }),
     capabilities: newest ? commonCapabilities(newest, running) : (described?.capabilities ?? []),

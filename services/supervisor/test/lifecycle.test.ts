@@ -124,7 +124,7 @@ describe('a plugin that crashes', () => {
       'ended with code 0 although nobody had asked it to; it failed 6 times in a row and stays down until it is started again',
     );
     expect(instances).toMatchObject([{ status: 'error', error, managed: true }]);
-    const count = async () => (await mesh.messages('leaves')).filter((line) => line.startsWith('leaves 1.0.0')).length;
+    const count = async () => (await mesh.messages('leaves', { lines: 1_000 })).filter((line) => line.startsWith('leaves 1.0.0')).length;
     expect(await count()).toBe(6);
     await problemOf(mesh.order('start', 'leaves'));
     expect(await count()).toBeGreaterThan(6);

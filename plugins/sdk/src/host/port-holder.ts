@@ -4,8 +4,9 @@ import { promisify } from 'node:util';
 
 const listening = '0A';
 const lsofMs = 2_000;
+const commandMostChars = 100;
 
-/** Who holds a TCP port of this machine, in words such as "node (pid 4711)"; undefined when it cannot be told. */
+/** Who holds a TCP port of this machine, in words such as "node server.js (pid 4711)"; undefined when it cannot be told. */
 export async function portHolder(port: number): Promise<string | undefined> {
   try {
     return process.platform === 'linux' ? await fromProc(port) : await fromLsof(port);
@@ -29,10 +30,16 @@ async function fromProc(port: number): Promise<string | undefined> {
   )) {
     const pid = await ownerOf(inode);
     if (!pid) continue;
-    const name = (await readFile(`/proc/${pid}/comm`, 'utf8')).trim();
+    const name = await commandOf(pid);
     return isListening ? `${name} (pid ${pid})` : `an outgoing connection of ${name} (pid ${pid})`;
   }
   return undefined;
+}
+
+/** How it was started: the name alone is "node" or a thread's. */
+async function commandOf(pid: string): Promise<string> {
+  const command = (await readFile(`/proc/${pid}/cmdline`, 'utf8')).split('\0').join(' ').trim();
+  return command.length > commandMostChars ? `${command.slice(0, commandMostChars)}…` : command;
 }
 
 /** The sockets with this local port in the text of /proc/net/tcp. */

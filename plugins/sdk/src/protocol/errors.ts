@@ -129,7 +129,9 @@ export function problemOf(
   };
 }
 
-function cutError({ path, message }: PayloadError): PayloadError {
+function cutError(error: PayloadError): PayloadError {
+  // A peer may have sent anything in its place.
+  const { path, message } = Object(error) as PayloadError;
   return { path: cut(String(path), textMostLength), message: cut(String(message), textMostLength) };
 }
 

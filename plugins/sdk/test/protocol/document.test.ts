@@ -201,6 +201,13 @@ describe('the errors in PROTOCOL.md', () => {
     expect(isProblem(problem)).toBe(true);
     expect(codesIn(table('Problem', 'member'), 'member')).toEqual(Object.keys(problem));
     expect(problem.type).toBe('urn:bkg:error:busy');
+    const long = 'x'.repeat(100_000);
+    const cut = problemOf('BUSY', errorTable.BUSY, long, Array(100).fill({ path: long, message: long }));
+    const cell = (member: string) =>
+      table('Problem', 'member').find((row) => row['member'] === `\`${member}\``)?.['value'] ?? '';
+    expect(cell('detail')).toContain(`At most ${cut.detail.length.toLocaleString('en')} characters`);
+    expect(cell('errors')).toContain(`at most ${cut.errors?.length} places`);
+    expect(cell('errors')).toContain(`At most ${cut.errors?.[0]?.message.length} characters each`);
     expect(codesIn(table('Problem', 'member'), 'value')).toContain('urn:bkg:error:');
   });
 });

@@ -99,7 +99,7 @@ describe('a problem that quotes what somebody sent', () => {
       code: 'X_Y',
       retryable: false,
     });
-    const odd = { ...sent, errors: [{ path: 7 }, {}] } as unknown as Problem;
+    const odd = { ...sent, errors: [{ path: 7 }, null] } as unknown as Problem;
     expect(BkgError.from(odd).problem.errors).toEqual([
       { path: '7', message: 'undefined' },
       { path: 'undefined', message: 'undefined' },
