@@ -322,6 +322,22 @@ describe('the plugin', () => {
     }
   });
 
+  it('tells in its README of every capability, setting with its default, and error with its number', async () => {
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8');
+    const row = (...cells: unknown[]) =>
+      new RegExp(cells.map((cell) => `\\| \\\`?${String(cell)}\\\`? +`).join(''));
+    const { capabilities, settings } = createCandle({ homeDir: '/nowhere', dataDir: '/nowhere' });
+    for (const [id, { errors = {} }] of Object.entries(capabilities)) {
+      expect(readme).toMatch(row(id));
+      for (const [code, { number, retryable }] of Object.entries(errors)) {
+        expect(readme).toMatch(row(code, number, retryable ? 'yes' : 'no'));
+      }
+    }
+    for (const [name, schema] of Object.entries(settings!.properties)) {
+      expect(readme).toMatch(row(name, (schema as { default?: unknown }).default));
+    }
+  });
+
   it('says the same of itself in its manifest, its package and its descriptor', async () => {
     const read = async (name: string) =>
       JSON.parse(await readFile(new URL(`../${name}`, import.meta.url), 'utf8')) as Record<string, unknown>;

@@ -43,7 +43,7 @@ describe('reading the head of an ONNX file', () => {
   });
 
   it('leaves out inputs that are weights, as files of the first versions repeat them', async () => {
-    const inputs = ['x', 'w'].map((name) => ({ name, type: { tensor: 'float', dims: [1] } as ValueType }));
+    const inputs = ['x', 'w'].map((name) => ({ name, type: { tensor: 'float', dims: [1] } }));
     const initializers: Model['initializers'] = [
       { name: 'w', element: 'float', dims: [1], data: new Float32Array([1]) },
     ];

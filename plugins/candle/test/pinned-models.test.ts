@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { subjects } from '@bkg/sdk';
+import { subjects, type StatusEvent } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { createPins } from '../src/pins.ts';
 import { CandleMesh } from './candle-mesh.ts';
@@ -18,7 +18,9 @@ afterEach(() => mesh[Symbol.asyncDispose]());
 const ref = (name: string) => ({ model_id: `tests/${name}` });
 const x = { name: 'x', datatype: 'FP32', shape: [1], data: [1] };
 const runningStatus = async () =>
-  (await mesh.caller.requestMany(subjects.status('candle'), '', { forMs: 100 })).map((msg) => msg.json());
+  (await mesh.caller.requestMany(subjects.status('candle'), '', { forMs: 100 })).map((msg) =>
+    msg.json<StatusEvent>(),
+  );
 
 describe('model.load and model.unload', () => {
   it('tell what a model takes and gives, and pin it', async () => {

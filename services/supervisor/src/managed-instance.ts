@@ -146,6 +146,8 @@ export class ManagedInstance {
   }
 
   note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
+    // What it has printed before comes before.
+    this.#options.capture.pump();
     this.#options.capture.note(level, message, { pid: this.pid, ...fields });
   }
 

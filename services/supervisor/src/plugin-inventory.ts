@@ -26,6 +26,16 @@ export class PluginInventory {
     this.#options = options;
   }
 
+  /** Looks until nothing is being written any more, within reason: who asks us first shall find what is there. */
+  async begin(signal: AbortSignal): Promise<void> {
+    const { settleMs } = this.#options.timings;
+    for (let i = 0; i < 8; i += 1) {
+      await this.look();
+      if (!this.#unsettled) return;
+      await delay(settleMs / 2, signal);
+    }
+  }
+
   async look(): Promise<void> {
     const { folders, plugins, log } = this.#options;
     const { sources, unsettled } = await folders.scan();

@@ -206,7 +206,7 @@ export class Supervisor {
     const { connection } = this.#options;
     void this.#lease.run();
     await this.#launcher.adopt((id) => this.#plugins.ensure(id));
-    await this.#inventory.look();
+    await this.#inventory.begin(this.#ending.signal);
     this.#plugins.onChange((id) => {
       this.#registry.changed(id);
       this.#loop.kick();

@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Kvm } from '@nats-io/kv';
+import type { KvWatchEntry } from '@nats-io/kv';
+import { buckets, leaseKey } from '@bkg/sdk';
+import type { Lease, RegistryEntry } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
+import { eventually } from '@bkg/sdk/testing';
+import { manifest, Mesh, problemOf } from './mesh.ts';
+
+let mesh: Mesh;
+
+beforeEach(async () => {
+  mesh = await Mesh.create([manifest('echo', 'echo.mjs'), manifest('other', 'echo.mjs')]);
+});
+afterEach(() => mesh[Symbol.asyncDispose]());
+
+const bucket = (name: string) => new Kvm(mesh.caller.nats).open(name);
+const entry = async (id: string) => (await (await bucket(buckets.registry)).get(id))?.json<RegistryEntry>();
+
+describe('the registry’s bucket', () => {
+  it('says what the registry says', async () => {
+    await mesh.supervise();
+    const { telemetry: _telemetry, ...info } = await mesh.order('start', 'echo');
+    await eventually(async () => (await entry('echo'))?.capabilities.length);
+    expect(await entry('echo')).toMatchObject({ ...info, capabilities: expect.any(Array), observed_at: expect.any(String) });
+    await mesh.order('stop', 'echo');
+    await eventually(async () => (await entry('echo'))?.status === 'stopped');
+  });
+
+  it('is written on change only, and of one plugin at most once in its time', async () => {
+    await mesh.supervise({ registryEveryMs: 300 });
+    await eventually(() => entry('other'));
+    await delay(400);
+    const written: { entry: KvWatchEntry; at: number }[] = [];
+    const watch = await (await bucket(buckets.registry)).watch({ include: 'updates' });
+    void (async () => {
+      for await (const one of watch) written.push({ entry: one, at: Date.now() });
+    })();
+    const startedAt = Date.now();
+    await mesh.order('start', 'echo');
+    await eventually(() => written.length > 0);
+    // The first change at once.
+    expect(written[0]!.at - startedAt).toBeLessThan(250);
+    await eventually(async () => (await entry('echo'))?.capabilities.length);
+    await delay(1_000);
+    const count = written.length;
+    expect(new Set(written.map(({ entry: { key } }) => key))).toEqual(new Set(['echo']));
+    expect(count).toBeLessThan(6);
+    const gaps = written.slice(1).map(({ at }, i) => at - written[i]!.at);
+    expect(Math.min(...gaps)).toBeGreaterThan(200);
+    await delay(1_000);
+    expect(written.length).toBe(count);
+    watch.stop();
+  });
+
+  it('is cleared of what nobody knows any more', async () => {
+    const kv = await new Kvm(mesh.caller.nats).create(buckets.registry, { storage: 'memory', history: 1 });
+    await kv.put('gone', '{}');
+    await mesh.supervise({ heartbeatMs: 100 });
+    await eventually(async () => (await kv.get('gone'))?.operation !== 'PUT');
+    expect((await kv.get('echo'))?.operation).toBe('PUT');
+  });
+});
+
+describe('what is wanted', () => {
+  it('is kept with who wanted it', async () => {
+    await mesh.supervise();
+    const kv = await bucket(buckets.desired);
+    const run = async () => (await kv.get('run.echo'))?.json();
+    expect(await run()).toMatchObject({ want: 'stopped', by: 'manifest', version: '1.0.0' });
+    await mesh.order('start', 'echo');
+    expect(await run()).toMatchObject({ want: 'running', by: 'control', at: expect.stringMatching(/^20/) });
+    await eventually(async () => (await kv.get('config.echo'))?.json<{ descriptor?: object }>().descriptor);
+  });
+
+  it('is not overwritten when somebody else has changed it', async () => {
+    await mesh.supervise();
+    const kv = await bucket(buckets.desired);
+    await kv.put('run.echo', JSON.stringify({ want: 'stopped', version: '9.9.9', by: 'hand', at: 'now' }));
+    expect(await problemOf(mesh.order('start', 'echo'))).toMatchObject({
+      code: 'CONFLICT',
+      detail: 'run.echo was changed by somebody else meanwhile; look again and repeat.',
+    });
+    // It has looked again by itself.
+    await eventually(async () => (await mesh.order('start', 'echo').catch(() => undefined))?.status === 'running');
+  });
+});
+
+describe('a broker that is killed and comes back', () => {
+  it('finds plugins that have gone on, and a registry and a lease that are made anew', async () => {
+    await mesh.supervise({ registryEveryMs: 100 });
+    const before = await mesh.order('start', 'echo');
+    await eventually(async () => (await entry('echo'))?.status === 'running');
+    await mesh.server.restart();
+    const startedAt = Date.now();
+    await eventually(() => mesh.caller.connected);
+    await eventually(async () => (await entry('echo'))?.status === 'running');
+    await eventually(async () => (await entry('other'))?.status === 'stopped');
+    const lease = await eventually(async () => (await (await bucket(buckets.lease)).get(leaseKey))?.json<Lease>());
+    expect(lease.pid).toBe(process.pid);
+    await eventually(() => mesh.invoke('echo', 'text.say', { text: 'x' }));
+    expect(Date.now() - startedAt).toBeLessThan(5_000);
+    const after = await mesh.get('echo');
+    expect(after.instances[0]?.pid).toBe(before.instances[0]?.pid);
+    expect(after.status).toBe('running');
+    expect(await mesh.order('start', 'other')).toMatchObject({ status: 'running' });
+    expect(await mesh.order('stop', 'echo')).toMatchObject({ status: 'stopped' });
+  });
+
+  it('does not make anybody seem silent, however long it was away', async () => {
+    const { supervisor } = await mesh.supervise({ heartbeatMs: 300, answerMs: 200, fenceMs: 500, leaseEveryMs: 200 });
+    const before = await mesh.order('start', 'echo');
+    await mesh.server.kill();
+    await delay(2_500);
+    expect(supervisor.get('echo')).toMatchObject({ status: 'running' });
+    await mesh.server.restart();
+    await eventually(() => mesh.caller.connected);
+    for (let i = 0; i < 20; i += 1) {
+      expect(supervisor.get('echo')).toMatchObject({ status: 'running' });
+      await delay(50);
+    }
+    expect(supervisor.get('echo').instances[0]?.pid).toBe(before.instances[0]?.pid);
+    expect(supervisor.get('echo').instances).toHaveLength(1);
+  });
+
+  it('finds a plugin that has crashed meanwhile started again', async () => {
+    const { supervisor } = await mesh.supervise({ fenceMs: 300, leaseEveryMs: 150 });
+    const before = await mesh.order('start', 'echo');
+    await mesh.server.kill();
+    await delay(400);
+    process.kill(before.instances[0]!.pid!, 'SIGKILL');
+    // The fence: who cannot renew its lease does nothing.
+    await delay(500);
+    expect(supervisor.get('echo')).toMatchObject({ status: 'error' });
+    expect(mesh.pids('echo')).toEqual([]);
+    await mesh.server.restart();
+    await eventually(() => supervisor.get('echo').status === 'running');
+    expect(supervisor.get('echo').instances[0]?.pid).not.toBe(before.instances[0]?.pid);
+  });
+});
