@@ -3,7 +3,7 @@ import type { InvocationContext } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { declaredErrorNumbers } from './protocol/errors.ts';
 import type { DeclaredError } from './protocol/errors.ts';
-import { endpointName, isCapabilityId, pluginIdProblem } from './protocol/names.ts';
+import { endpointName, isCapabilityId, isVersion, pluginIdProblem } from './protocol/names.ts';
 import type { Descriptor } from './protocol/micro.ts';
 import type { JsonSchema } from './protocol/plugin.ts';
 
@@ -101,7 +101,7 @@ function identityProblems({ id, version, capabilities }: PluginDefinition): stri
   const problems: string[] = [];
   const idProblem = pluginIdProblem(id);
   if (idProblem) problems.push(idProblem);
-  if (!/^\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?$/.test(version)) {
+  if (!isVersion(version)) {
     problems.push(`"${version}" is no version: it takes three numbers, as in 1.0.0.`);
   }
   if (Object.keys(capabilities).length === 0)

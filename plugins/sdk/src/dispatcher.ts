@@ -1,9 +1,9 @@
-import type { Msg, Payload } from '@nats-io/nats-core';
+import type { Msg } from '@nats-io/nats-core';
 import type { Connection } from './connection.ts';
 import type { Capability, PluginDefinition } from './define-plugin.ts';
 import { Invocation } from './invocation.ts';
 import type { Logger } from './logger.ts';
-import { decodeJson, problemReply } from './problem.ts';
+import { decodeJson, respondProblem } from './problem.ts';
 import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
 import type { PayloadError, Problem } from './protocol/errors.ts';
 import { headerNames, isJsonContentType } from './protocol/headers.ts';
@@ -107,7 +107,10 @@ export class Dispatcher {
       this.#log.warn({ reply: msg.reply }, `refused a request whose reply subject is not under ${inboxRoot}`);
       return;
     }
-    const work = this.#answer(msg).finally(() => this.#running.delete(work));
+    const work = this.#answer(msg)
+      // Nothing is known to come here; if it does, it must not end the process for everybody else.
+      .catch((error: unknown) => this.#log.fatal({ error }, 'an invocation could not be answered'))
+      .finally(() => this.#running.delete(work));
     this.#running.add(work);
   }
 
@@ -180,25 +183,28 @@ export class Dispatcher {
   }
 
   #succeed(invocation: Invocation, text: string): void {
-    this.#reply(invocation, text);
+    try {
+      // A message without a reply subject is carried out like any other; its sender does not want to know.
+      const { msg } = invocation;
+      if (msg.reply && !this.#connection.respond(msg, text)) invocation.log.error('the reply was lost');
+    } catch (error) {
+      // PAYLOAD_TOO_LARGE would say that nothing was executed.
+      if (error instanceof BkgError)
+        throw invalidOutput(invocation.capability, [{ path: '', message: error.message }]);
+      throw error;
+    }
     this.statistics.count(invocation.capability, performance.now() - invocation.receivedAt);
   }
 
   #fail(invocation: Invocation, error: unknown): void {
     const problem = this.#problemOf(invocation, error);
-    const { data, headers } = problemReply(problem);
-    this.#reply(invocation, data, headers);
+    const { msg } = invocation;
+    if (msg.reply && !respondProblem(this.#connection, msg, problem))
+      invocation.log.error('the reply was lost');
     const durationMs = performance.now() - invocation.receivedAt;
     this.statistics.count(invocation.capability, durationMs, `${problem.code}: ${problem.detail}`);
     const level = problem.status >= 500 ? 'warn' : 'debug';
     invocation.log[level]({ code: problem.code, duration_ms: Math.round(durationMs) }, problem.detail);
-  }
-
-  #reply(invocation: Invocation, data: Payload, headers?: Record<string, string>): void {
-    const { msg } = invocation;
-    // A message without a reply subject is carried out like any other; its sender does not want to know.
-    if (msg.reply && !this.#connection.respond(msg, data, headers))
-      invocation.log.error('the reply was lost');
   }
 
   /** The failure as the caller is told of it; what nobody foresaw goes to the log and not to the caller. */
@@ -279,7 +285,7 @@ function invalidPayload(errors: PayloadError[]): BkgError {
 
 function invalidOutput(capability: string, errors: PayloadError[]): BkgError {
   const list = errors.map(({ path, message }) => `${path || 'it'} ${message}`).join('; ');
-  return new BkgError('INVALID_OUTPUT', `The result of ${capability} breaks its own schema: ${list}.`);
+  return new BkgError('INVALID_OUTPUT', `The result of ${capability} cannot be handed out: ${list}.`);
 }
 
 function conflict(invocationId: string): BkgError {

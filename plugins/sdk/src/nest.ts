@@ -8,7 +8,7 @@ import { defaultIfEmpty, lastValueFrom, throwError } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Connection } from './connection.ts';
 import type { Logger } from './logger.ts';
-import { decodeJson, problemOfError, problemReply } from './problem.ts';
+import { decodeJson, problemOfError, respondProblem } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import { inboxRoot } from './protocol/subjects.ts';
@@ -120,8 +120,7 @@ export class BkgServer extends Server implements CustomTransportStrategy {
       if (msg.reply) connection.respond(msg, JSON.stringify(result ?? null));
     } catch (error) {
       if (!(error instanceof BkgError)) log.error({ error, subject: msg.subject }, 'a handler failed');
-      const { data, headers } = problemReply(problemOfError(error));
-      if (msg.reply) connection.respond(msg, data, headers);
+      if (msg.reply) respondProblem(connection, msg, problemOfError(error));
     } finally {
       clearTimeout(timer);
     }

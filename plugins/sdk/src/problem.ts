@@ -1,9 +1,11 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
+import type { Connection } from './connection.ts';
 import { BkgError, errorTable, isProblem, problemOf } from './protocol/errors.ts';
 import type { ErrorCode, Problem } from './protocol/errors.ts';
 import { headerNames, problemContentType } from './protocol/headers.ts';
 
 const headerTextMost = 200;
+const shortDetailMost = 200;
 
 /** The problem object a failed reply carries, or undefined for a success. The headers decide, not the body. */
 export function problemOfMsg(msg: Msg): Problem | undefined {
@@ -12,7 +14,7 @@ export function problemOfMsg(msg: Msg): Problem | undefined {
   const body = bodyOf(msg);
   if (isProblem(body)) return body;
   // A plugin without the SDK: ADR-32's two headers are all it says.
-  const status = /^[1-5]\d\d$/.test(number) ? Number(number) : 500;
+  const status = /^[45]\d\d$/.test(number) ? Number(number) : 500;
   const detail = msg.headers?.get(headerNames.error) || 'The plugin failed and did not say why.';
   const code = codeOfNumber(status);
   return { ...problemOf(code, errorTable[code], detail), status };
@@ -28,6 +30,22 @@ export function problemReply(problem: Problem): { data: Payload; headers: Record
       [headerNames.contentType]: problemContentType,
     },
   };
+}
+
+/**
+ * Answers a request with a failure, without its details when the broker takes no message of that size.
+ * @returns false when the reply was dropped
+ */
+export function respondProblem(connection: Pick<Connection, 'respond'>, msg: Msg, problem: Problem): boolean {
+  const whole = problemReply(problem);
+  try {
+    return connection.respond(msg, whole.data, whole.headers);
+  } catch (error) {
+    if (!(error instanceof BkgError)) throw error;
+    const { errors: _, detail, ...rest } = problem;
+    const short = problemReply({ ...rest, detail: detail.slice(0, shortDetailMost) });
+    return connection.respond(msg, short.data, short.headers);
+  }
 }
 
 /** What a failure tells the caller. Anything but a BkgError stays in the log: its text may hold secrets. */

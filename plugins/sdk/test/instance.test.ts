@@ -165,8 +165,26 @@ describe('an invocation', () => {
     expect(await problem(invoke('text.lie', {}))).toMatchObject({ code: 'INVALID_OUTPUT', status: 500 });
     expect(await problem(invoke('text.nothing', {}))).toMatchObject({ code: 'INVALID_OUTPUT' });
     const large = await problem(invoke('text.large', { bytes: 2 * 1024 * 1024 }));
-    expect(large).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', status: 413 });
+    expect(large).toMatchObject({ code: 'INVALID_OUTPUT', status: 500 });
     expect(large.detail).toMatch(/2097163 bytes.*1048576/);
+  });
+});
+
+describe('a failure larger than the broker takes', () => {
+  it('is answered without its details', async () => {
+    await using small = await startNatsServer({ jetstream: false, config: 'max_payload: 8192' });
+    const instance = new Instance(createEcho().plugin, {
+      connection: await small.connect('echo'),
+      log: silentLogger,
+    });
+    await instance.start();
+    const payload = JSON.stringify({ text: '', ['k'.repeat(6_000)]: 1, ['l'.repeat(500)]: 2 });
+    const connection = await small.connect('caller');
+    const reply = await connection.request(subjects.invokeCapability('echo', 'text.say'), payload, {
+      timeoutMs: 2_000,
+    });
+    expect(problemOfMsg(reply)).toMatchObject({ code: 'INVALID_PAYLOAD' });
+    await instance.drain(0);
   });
 });
 

@@ -108,7 +108,7 @@ describe('a plugin as a program', () => {
 
   it('can be stopped while it still waits for the broker', async () => {
     const plugin = run({ ...broker(), BKG_NATS_URL: 'nats://127.0.0.1:1' });
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await eventually(() => plugin.records().some(({ message }) => message.includes('cannot be reached')));
     plugin.child.kill('SIGTERM');
     expect(await plugin.ended).toBe(0);
   });
