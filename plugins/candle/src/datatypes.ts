@@ -53,3 +53,15 @@ export interface Tensor {
   shape: number[];
   data: TensorData;
 }
+
+// The class itself, because a model's process has to delete its global name.
+const Half = Float16Array;
+
+/** The elements of a tensor as JavaScript's own values. */
+export const elementsOf = ({
+  datatype,
+  data,
+}: Tensor): ArrayLike<number | bigint | string> & Iterable<number | bigint | string> =>
+  datatype === 'FP16'
+    ? new Half((data as Uint16Array).buffer, (data as Uint16Array).byteOffset, data.length)
+    : data;

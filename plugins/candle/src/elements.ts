@@ -3,8 +3,12 @@ import type { Datatype } from './datatypes.ts';
 /** How one JSON value becomes one element; undefined when the datatype does not hold it. */
 export type ReadElement = (value: unknown) => number | bigint | string | undefined;
 
+/** How an element becomes a JSON value; what JSON numbers do not hold exactly becomes text. */
+export type WriteElement = (element: number | bigint | string) => unknown;
+
 export interface ElementRule {
   read: ReadElement;
+  write: WriteElement;
   /** What is allowed, for the message when something else was given. */
   allowed: string;
 }
@@ -14,6 +18,7 @@ const specials = new Map([
   ['Infinity', Infinity],
   ['-Infinity', -Infinity],
 ]);
+const asItIs: WriteElement = (element) => element;
 const decimal = /^-?\d{1,20}$/;
 
 function whole(lowest: number, highest: number): ElementRule {
@@ -22,6 +27,7 @@ function whole(lowest: number, highest: number): ElementRule {
       typeof value === 'number' && Number.isInteger(value) && value >= lowest && value <= highest
         ? value
         : undefined,
+    write: asItIs,
     allowed: `a whole number from ${lowest} to ${highest}`,
   };
 }
@@ -38,6 +44,10 @@ function big(lowest: bigint, highest: bigint): ElementRule {
       const element = BigInt(value as number | string);
       return element >= lowest && element <= highest ? element : undefined;
     },
+    write: (element) => {
+      const number = Number(element);
+      return Number.isSafeInteger(number) ? number : String(element);
+    },
     allowed: `a whole number from ${lowest} to ${highest}, beyond ±9007199254740991 as a decimal string`,
   };
 }
@@ -49,6 +59,7 @@ function float(round: (value: number) => number, range: string): ElementRule {
       if (typeof value !== 'number') return undefined;
       return Number.isFinite(round(value)) ? value : undefined;
     },
+    write: (element) => (Number.isFinite(element) ? element : String(element)),
     allowed: `a number${range}, "NaN", "Infinity" or "-Infinity"`,
   };
 }
@@ -56,6 +67,7 @@ function float(round: (value: number) => number, range: string): ElementRule {
 export const elementRules: Record<Datatype, ElementRule> = {
   BOOL: {
     read: (value) => (typeof value === 'boolean' ? Number(value) : undefined),
+    write: (element) => element !== 0,
     allowed: 'true or false',
   },
   UINT8: whole(0, 2 ** 8 - 1),
@@ -69,5 +81,9 @@ export const elementRules: Record<Datatype, ElementRule> = {
   FP16: float(Math.f16round, ' up to ±65504'),
   FP32: float(Math.fround, ' up to ±3.4e38'),
   FP64: float((value) => value, ''),
-  BYTES: { read: (value) => (typeof value === 'string' ? value : undefined), allowed: 'a string' },
+  BYTES: {
+    read: (value) => (typeof value === 'string' ? value : undefined),
+    write: asItIs,
+    allowed: 'a string',
+  },
 };

@@ -19,6 +19,8 @@ export interface ModelFile extends ModelRef {
 export interface Locator {
   /** Throws INVALID_PAYLOAD, CANDLE_MODEL_NOT_FOUND or CANDLE_MODEL_AMBIGUOUS. */
   locate: (ref: ModelRef) => Promise<ModelFile>;
+  /** Takes the id as it stands, never a name for a longer one. Undefined when there is no such model. */
+  find: (ref: ModelRef) => Promise<ModelFile | undefined>;
   /** Every model on disk that a caller can ask for, in the hub each revision of it; of thousands, the first. */
   list: () => Promise<ModelFile[]>;
 }
@@ -39,7 +41,7 @@ export function createLocator({ homeDir, bundledDir }: { homeDir: string; bundle
   const modelsDir = join(homeDir, 'models');
   const hubDir = join(homeDir, 'hub');
 
-  async function exact(ref: ModelRef): Promise<ModelFile | undefined> {
+  async function find(ref: ModelRef): Promise<ModelFile | undefined> {
     // A plain folder has no revisions: who asks for one means the hub.
     if (ref.revision !== undefined) return inHub(hubDir, ref);
     return (
@@ -60,14 +62,15 @@ export function createLocator({ homeDir, bundledDir }: { homeDir: string; bundle
   /** By the name without its organisation. */
   async function byName(ref: ModelRef): Promise<ModelFile[]> {
     const fitting = (await ids()).filter((id) => id.endsWith(`/${ref.model_id}`));
-    const files = await Promise.all(fitting.map((model_id) => exact({ ...ref, model_id })));
+    const files = await Promise.all(fitting.map((model_id) => find({ ...ref, model_id })));
     return withoutDoubles(files.filter((file) => file !== undefined));
   }
 
   return {
+    find,
     async locate(ref) {
       checkRef(ref);
-      const found = await exact(ref);
+      const found = await find(ref);
       if (found) return found;
       const files = ref.model_id.includes('/') ? [] : await byName(ref);
       if (files.length > 1) {
@@ -81,7 +84,7 @@ export function createLocator({ homeDir, bundledDir }: { homeDir: string; bundle
     async list() {
       const files: ModelFile[] = [];
       for (const model_id of await ids()) {
-        const file = await exact({ model_id });
+        const file = await find({ model_id });
         if (file && file.source !== 'hub') files.push(file);
         for (const revision of await snapshots(hubDir, model_id)) {
           const inCache = await inHub(hubDir, { model_id, revision });

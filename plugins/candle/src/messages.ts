@@ -4,7 +4,7 @@ import type { Signature } from './signature.ts';
 /** From the plugin to the process of a model; one at a time, each answered once. */
 export type Request =
   | { kind: 'load'; path: string; threads: number }
-  | { kind: 'run'; feeds: Tensor[]; outputs: string[]; maxElements: number };
+  | { kind: 'run'; feeds: Tensor[]; outputs: string[]; maxOutputBytes: number };
 
 export type Answer =
   | { kind: 'loaded'; signature: Signature }

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type * as Ort from 'onnxruntime-node';
 import { datatypeOfRuntimeType, datatypes, type Tensor } from './datatypes.ts';
+import { fitsJson } from './json-size.ts';
 import type { Answer, FailureReason, Request } from './messages.ts';
 import { readModelHeader } from './onnx/reader.ts';
 import { signatureOf, UnsupportedModel } from './signature.ts';
@@ -56,7 +57,7 @@ async function load({ path, threads }: Request & { kind: 'load' }): Promise<Answ
   return { kind: 'loaded', signature: signatureOf(header, session.outputMetadata) };
 }
 
-async function run({ feeds, outputs, maxElements }: Request & { kind: 'run' }): Promise<Answer> {
+async function run({ feeds, outputs, maxOutputBytes }: Request & { kind: 'run' }): Promise<Answer> {
   if (session === undefined) throw new Error('asked to run before the model was loaded');
   const named: Record<string, Ort.Tensor> = {};
   for (const { name, datatype, data, shape } of feeds) {
@@ -64,13 +65,10 @@ async function run({ feeds, outputs, maxElements }: Request & { kind: 'run' }): 
   }
   const results = await session.run(named, outputs);
   const tensors = outputs.map((name) => toTensor(name, results[name]!));
-  const elements = tensors.reduce((sum, tensor) => sum + sizeOf(tensor), 0);
-  if (elements > maxElements) {
+  if (!fitsJson(tensors, maxOutputBytes)) {
     const sizes = tensors.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
     const remedy = 'ask for fewer "outputs" or send a smaller input';
-    throw new TooLarge(
-      `the outputs have ${elements} elements (${sizes}), allowed are ${maxElements}: ${remedy}`,
-    );
+    throw new TooLarge(`the outputs ${sizes} take more than ${maxOutputBytes} bytes as JSON: ${remedy}`);
   }
   return { kind: 'result', outputs: tensors };
 }
@@ -80,10 +78,6 @@ function toTensor(name: string, value: Ort.Tensor): Tensor {
   if (datatype === undefined) throw new Error(`output ${JSON.stringify(name)} came as ${value.type}`);
   return { name, datatype, shape: [...value.dims], data: value.data };
 }
-
-/** A text counts as its characters: a few long ones are as much to carry as many numbers. */
-const sizeOf = ({ data }: Tensor): number =>
-  Array.isArray(data) ? data.reduce((sum, text) => sum + 1 + text.length, 0) : data.length;
 
 function reasonOf(error: unknown, { kind }: Request): FailureReason {
   if (error instanceof UnsupportedModel) return 'unsupported';

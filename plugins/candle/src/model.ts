@@ -76,7 +76,7 @@ export class Model {
    * left to itself, for a while.
    */
   infer(feeds: Tensor[], outputs: string[], signal: AbortSignal): Promise<Tensor[]> {
-    if (this.#queue.length >= this.#options.maxQueue) {
+    if (this.#pumping && this.#queue.length >= this.#options.maxQueue) {
       const message = `${this.key} has ${this.#queue.length} invocations waiting, which is its limit: try again shortly`;
       return Promise.reject(new BkgError('BUSY', message));
     }

@@ -59,7 +59,7 @@ export class Models {
         process: {
           threads: settings.threads_per_model,
           loadTimeoutMs: settings.load_timeout_secs * 1000,
-          maxOutputElements: settings.max_output_elements,
+          maxOutputBytes: settings.max_output_bytes,
         },
         maxQueue: settings.max_queue_per_model,
         abandonedRunMs: settings.abandoned_run_secs * 1000,
@@ -88,8 +88,9 @@ export class Models {
         cause: problem,
       });
     }
-    for (const { pin } of pins.sort((a, b) => a.pin.pinnedAt - b.pin.pinnedAt)) {
-      await this.#warmUp(pin, inTime, signal);
+    for (const { pin, file } of pins.sort((a, b) => a.pin.pinnedAt - b.pin.pinnedAt)) {
+      if (file) await this.#warmUp(file, inTime, signal);
+      else log.error({ model: keyOf(pin) }, `${keyOf(pin)} is pinned and gone; the start goes on without it`);
     }
   }
 
@@ -124,7 +125,7 @@ export class Models {
     ref: ModelRef,
     signal: AbortSignal,
   ): Promise<{ target: ModelRef; unpinned: boolean; unloaded: boolean }> {
-    const found = await this.#find(ref);
+    const found = await this.#locator.locate(ref).catch(toNotFound);
     const target = found instanceof PluginError ? ref : found;
     const key = keyOf(target);
     const pins = (await this.#readPins()).filter(({ pin, file }) => keyOf(file ?? pin) === key);
@@ -167,21 +168,12 @@ export class Models {
     }
   }
 
-  async #find(ref: ModelRef): Promise<ModelFile | PluginError> {
-    try {
-      return await this.#locator.locate(ref);
-    } catch (error) {
-      if (error instanceof PluginError && error.code === 'CANDLE_MODEL_NOT_FOUND') return error;
-      throw error;
-    }
-  }
-
   /** The pins and the files they mean now, if there are any. */
   async #readPins(): Promise<{ pin: Pin; file?: ModelFile }[]> {
     const pins = await Promise.all(
       (await this.#pins.list()).map(async (pin) => {
-        const file = await this.#find(pin);
-        return file instanceof PluginError ? { pin } : { pin, file };
+        const file = await this.#locator.find(pin);
+        return { pin, ...(file && { file }) };
       }),
     );
     this.#pinned = new Set(pins.map(({ pin, file }) => keyOf(file ?? pin)));
@@ -193,4 +185,10 @@ export class Models {
     if (blockedMs > 0) return `its process ended too often; tried again in ${Math.ceil(blockedMs / 1000)} s`;
     return this.#pool.failure(file)?.message;
   }
+}
+
+/** Lets the one failure through that the caller of `locate` can do something about. */
+function toNotFound(error: unknown): PluginError {
+  if (error instanceof PluginError && error.code === 'CANDLE_MODEL_NOT_FOUND') return error;
+  throw error;
 }

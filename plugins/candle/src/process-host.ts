@@ -8,8 +8,8 @@ import type { Signature } from './signature.ts';
 export interface ProcessOptions {
   threads: number;
   loadTimeoutMs: number;
-  /** Most elements that the outputs of one run may have together. */
-  maxOutputElements: number;
+  /** How large the outputs of one run may be as JSON. */
+  maxOutputBytes: number;
 }
 
 /** The model process refused: a file that is no model, or values the model does not take. It lives on. */
@@ -136,8 +136,8 @@ export class ModelProcess {
 
   /** Runs the model. Throws Refusal or ProcessEnded. A run cannot be stopped, only its process can: by `end`. */
   async run(feeds: Tensor[], outputs: string[]): Promise<Tensor[]> {
-    const maxElements = this.#options.maxOutputElements;
-    const answer = await this.#ask({ kind: 'run', feeds, outputs, maxElements });
+    const { maxOutputBytes } = this.#options;
+    const answer = await this.#ask({ kind: 'run', feeds, outputs, maxOutputBytes });
     if (answer.kind !== 'result') throw new Error(`a run was answered with ${answer.kind}`);
     return answer.outputs;
   }

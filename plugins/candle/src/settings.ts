@@ -6,7 +6,7 @@ const defaults = {
   max_queue_per_model: 64,
   load_timeout_secs: 60,
   abandoned_run_secs: 5,
-  max_output_elements: 524_288,
+  max_output_bytes: 1_000_000,
 };
 
 /** What an operator can set of candle, below `settings` of its configuration. */
@@ -53,13 +53,12 @@ export const settingsSchema = Type.Object(
         description: 'How long a run may go on that nobody waits for any more; then its process is replaced.',
       }),
     ),
-    max_output_elements: Type.Optional(
+    max_output_bytes: Type.Optional(
       Type.Integer({
         minimum: 1,
         maximum: 67_108_864,
-        default: defaults.max_output_elements,
-        description:
-          'Most elements of all outputs of one run; of texts, characters. The default is what a message of 1 MB can hold at best.',
+        default: defaults.max_output_bytes,
+        description: 'Size of the outputs of one run as JSON. The broker takes messages of 1 MB.',
       }),
     ),
   },

@@ -1,5 +1,5 @@
 import { BkgError } from '@bkg/sdk';
-import { datatypes, type Datatype, type Tensor, type TensorData } from './datatypes.ts';
+import { datatypes, elementsOf, type Datatype, type Tensor, type TensorData } from './datatypes.ts';
 import { elementRules } from './elements.ts';
 
 /** A tensor of the Open Inference Protocol v2 in JSON. `data` is row-major, flat or nested like the shape. */
@@ -53,38 +53,18 @@ export async function decodeTensor(json: JsonTensor, path: string, signal: Abort
 }
 
 /** Converts a tensor to JSON. Integers beyond ±(2^53 − 1) become decimal strings, NaN and infinities their names. */
-export async function encodeTensor(
-  { name, datatype, shape, data }: Tensor,
-  signal: AbortSignal,
-): Promise<JsonTensor> {
-  const source = datatype === 'FP16' ? halves(data as Uint16Array) : data;
-  const write = writers[kindOf(datatype)];
-  const out = new Array<unknown>(source.length);
+export async function encodeTensor(tensor: Tensor, signal: AbortSignal): Promise<JsonTensor> {
+  const { name, datatype, shape } = tensor;
+  const source = elementsOf(tensor);
+  const { write } = elementRules[datatype];
+  const data = new Array<unknown>(source.length);
   for (let start = 0; start < source.length; start += SLICE) {
     if (start > 0) await nextTurn();
     signal.throwIfAborted();
     const end = Math.min(start + SLICE, source.length);
-    for (let i = start; i < end; i++) out[i] = write(source[i] as never);
+    for (let i = start; i < end; i++) data[i] = write(source[i]!);
   }
-  return { name, datatype, shape, data: out };
-}
-
-const writers = {
-  bool: (value: number) => value !== 0,
-  integer: (value: number) => value,
-  big: (value: bigint) => {
-    const number = Number(value);
-    return Number.isSafeInteger(number) ? number : value.toString();
-  },
-  float: (value: number) => (Number.isFinite(value) ? value : String(value)),
-  text: (value: string) => value,
-};
-
-function kindOf(datatype: Datatype): keyof typeof writers {
-  if (datatype === 'BOOL') return 'bool';
-  if (datatype === 'BYTES') return 'text';
-  if (datatype.startsWith('FP')) return 'float';
-  return datatype.endsWith('INT64') ? 'big' : 'integer';
+  return { name, datatype, shape, data };
 }
 
 /** `target` takes the elements one by one, `data` is what the runtime gets; they share their memory. */
@@ -100,9 +80,6 @@ function allocate(
   const data: TensorData = ArrayOfType === undefined ? new Array<string>(count) : new ArrayOfType(count);
   return { target: data, data };
 }
-
-const halves = (bits: Uint16Array): Float16Array =>
-  new Float16Array(bits.buffer, bits.byteOffset, bits.length);
 
 /** Copies nested rows into one array. Throws INVALID_PAYLOAD where the nesting is not the shape. */
 function flatten({ data, shape, name }: JsonTensor, path: string): unknown[] {

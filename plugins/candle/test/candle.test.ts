@@ -233,7 +233,7 @@ describe('model.infer', () => {
       { ...workOf(800), outputs: ['product'] },
       413,
       'PAYLOAD_TOO_LARGE',
-      /640000 elements \(product \[800, 800\]\)/,
+      /product \[800, 800\] take more than 1000000 bytes/,
     ],
   ])('refuses %s', async (_, payload, status, code, detail) => {
     const answer = await infer(payload);

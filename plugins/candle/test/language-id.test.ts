@@ -15,7 +15,7 @@ let process: ModelProcess;
 let model: TextModel;
 
 beforeAll(async () => {
-  const options = { threads: 1, loadTimeoutMs: 20_000, maxOutputElements: 1_000 };
+  const options = { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000 };
   process = await ModelProcess.start(path, options, new AbortController().signal);
   model = textModelOf('bkg/language-id', process.signature);
 });

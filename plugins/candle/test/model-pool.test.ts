@@ -21,7 +21,7 @@ const createPool = (maxResident: number): ModelPool =>
     onLoaded: (key) => log.push(`loaded ${key}`),
     onEvicted: (key, by) => log.push(`${key} made room for ${by}`),
     model: {
-      process: { threads: 1, loadTimeoutMs: 20_000, maxOutputElements: 1_000_000 },
+      process: { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000_000 },
       maxQueue: 8,
       abandonedRunMs: 60_000,
       crashes: new CrashLog(),
@@ -157,7 +157,7 @@ describe('the pool of models', () => {
     expect(await code(use('broken'))).toBe('CANDLE_MODEL_INVALID');
     const startedAt = performance.now();
     expect(await code(use('broken'))).toBe('CANDLE_MODEL_INVALID');
-    expect(performance.now() - startedAt).toBeLessThan(20);
+    expect(performance.now() - startedAt).toBeLessThan(60);
     expect(pool.failure(await locator.locate({ model_id: 'broken' }))?.message).toMatch(/^broken: /);
     await folder.write('models/broken.onnx', workload());
     expect(pool.failure(await locator.locate({ model_id: 'broken' }))).toBeUndefined();

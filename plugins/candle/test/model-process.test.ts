@@ -15,7 +15,7 @@ import { decodeTensor, encodeTensor } from '../src/tensor-json.ts';
 import { arithmetic, identity, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
 const { signal } = new AbortController();
-const options: ProcessOptions = { threads: 1, loadTimeoutMs: 20_000, maxOutputElements: 1_000_000 };
+const options: ProcessOptions = { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000_000 };
 
 let folder: Folder;
 const started: ModelProcess[] = [];
@@ -139,20 +139,22 @@ describe('a model in a process of its own', () => {
     );
   });
 
-  it('refuses outputs larger than allowed before they travel, texts by their length', async () => {
-    const model = await load(workload(), { maxOutputElements: 100 });
+  it('refuses outputs that are too large as JSON before they travel', async () => {
+    const model = await load(workload(), { maxOutputBytes: 242 });
     const size = (n: bigint): Tensor => ({
       name: 'size',
       datatype: 'INT64',
       shape: [2],
       data: BigInt64Array.of(n, n),
     });
-    const { reason, message } = await refusal(model.run([size(11n)], ['product']));
+    const { reason, message } = await refusal(model.run([size(12n)], ['product']));
     expect(reason).toBe('too_large');
-    expect(message).toContain('121 elements (product [11, 11]), allowed are 100');
-    expect(await model.run([size(10n)], ['product'])).toHaveLength(1);
+    expect(message).toMatch(
+      /^the outputs product \[12, 12\] take more than 242 bytes as JSON: ask for fewer/,
+    );
+    expect(await model.run([size(11n)], ['product'])).toHaveLength(1);
 
-    const text = await load(identity('string'), { maxOutputElements: 100 });
+    const text = await load(identity('string'), { maxOutputBytes: 102 });
     const x: Tensor = { name: 'x', datatype: 'BYTES', shape: [1], data: ['x'.repeat(100)] };
     expect((await refusal(text.run([x], ['y']))).reason).toBe('too_large');
   });

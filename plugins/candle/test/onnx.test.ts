@@ -43,7 +43,8 @@ describe('reading the head of an ONNX file', () => {
   });
 
   it('leaves out inputs that are weights, as files of the first versions repeat them', async () => {
-    const inputs = ['x', 'w'].map((name) => ({ name, type: { tensor: 'float', dims: [1] } }));
+    const type: ValueType = { tensor: 'float', dims: [1] };
+    const inputs = ['x', 'w'].map((name) => ({ name, type }));
     const initializers: Model['initializers'] = [
       { name: 'w', element: 'float', dims: [1], data: new Float32Array([1]) },
     ];
@@ -65,7 +66,7 @@ describe('reading the head of an ONNX file', () => {
     const path = await folder.write('heavy.onnx', heavy(64));
     const startedAt = performance.now();
     expect(readModelHeader(path).inputs).toHaveLength(1);
-    expect(performance.now() - startedAt).toBeLessThan(100);
+    expect(performance.now() - startedAt).toBeLessThan(500);
   });
 
   it('says why a file is no model', async () => {

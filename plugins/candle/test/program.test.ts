@@ -99,11 +99,11 @@ describe('candle as a program', () => {
   });
 
   it('heeds its settings', async () => {
-    const candle = await run({ settings: { max_output_elements: 10 } });
+    const candle = await run({ settings: { max_output_bytes: 10 } });
     await ready();
     expect(await mesh.ask('model.infer', { input: 'Guten Morgen' })).toMatchObject({
       code: 'PAYLOAD_TOO_LARGE',
-      detail: expect.stringContaining('12 elements') as string,
+      detail: expect.stringContaining('scores [1, 12] take more than 10 bytes') as string,
     });
     candle.child.kill('SIGTERM');
     expect(await candle.ended).toBe(0);
