@@ -61,11 +61,12 @@ function createStep({ say, signal }, sum) {
 
 /** What looks at the sources only. */
 async function inspect(context, { node, pnpm }, step) {
-  const module = (...file) => [node, path.join('node_modules', ...file)];
+  const module = (file, ...args) => [node, path.join('node_modules', file), ...args];
   const checks = {
+    'types of the tests': module('typescript/bin/tsc', '-b'),
     'types of the dashboard': [...pnpm, '--filter', '@bkg/web', 'check'],
-    lint: [...module('eslint/bin/eslint.js'), '--config', '.config/eslint.config.js', '.'],
-    format: [...module('prettier/bin/prettier.cjs'), '--check', '--log-level', 'warn', '.'],
+    lint: module('eslint/bin/eslint.js', '--config', '.config/eslint.config.js', '.'),
+    format: module('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
   };
   for (const [name, command] of Object.entries(checks))
     await step(name, async () => {
@@ -113,7 +114,7 @@ async function test(context, programs, step, sum, filters) {
 
 /** The settings of somebody's mesh must not reach the tests, which make meshes of their own. */
 function withoutMesh(env) {
-  const settings = /^BKG_(HOME|PORT|HOST|PLUGIN_BUS_PORT|NATS_URL|PLUGINS_PATH|API_KEY)$/;
+  const settings = /^BKG_(HOME|PORT|HOST|PLUGIN_BUS_PORT|NATS_URL|CREDENTIALS_FILE)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
 }
 

@@ -65,14 +65,24 @@ function hasDependencies(root, dir) {
   return Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).length > 0;
 }
 
+/** The folders whose TypeScript becomes programs. */
+function programFolders(root) {
+  return packageFolders(root).filter(
+    (dir) => dir !== 'web' && existsSync(path.join(root, dir, 'tsconfig.json')),
+  );
+}
+
+const isTest = (file) => /^(plugins|services)\/[^/]+\/test\//.test(file);
+
 /** What is built, from what, by what. The dashboard imports the wire contract, so it comes second. */
 const builds = {
   code: {
     title: 'the TypeScript of plugins and services',
-    sources: (file) => /\.(ts|json|yaml)$/.test(file),
+    sources: (file) => /\.(ts|json|yaml)$/.test(file) && !isTest(file),
     entries: ['plugins', 'services', 'tsconfig.json', '.config/tsconfig.base.json', 'pnpm-lock.yaml'],
-    outputs: (root) => packageFolders(root).filter((dir) => dir !== 'web').map((dir) => `${dir}/dist`), // prettier-ignore
-    command: ({ node }) => [node, 'node_modules/typescript/bin/tsc', '-b'],
+    outputs: (root) => programFolders(root).map((dir) => `${dir}/dist`),
+    // Not the root's tsconfig.json: who starts a mesh does not wait for the types of the tests.
+    command: ({ node }, root) => [node, 'node_modules/typescript/bin/tsc', '-b', ...programFolders(root)],
   },
   dashboard: {
     title: 'the dashboard',
@@ -93,12 +103,12 @@ const builds = {
 export async function build({ root, state, signal, env }, what, programs, progress) {
   const { title, sources, entries, outputs, command } = builds[what];
   const before = fingerprint(root, entries, sources);
-  const made = () => fingerprint(root, outputs(root), () => true, new Set());
+  const made = () => fingerprint(root, outputs(root), () => true, new Set(['.test-types']));
   const stamp = stampFile(path.join(state, `built-${what}`));
   if (stamp.matches(`${before} ${made()}`)) return { value: undefined, note: 'unchanged' };
 
   progress(`building ${title}`);
-  const [program, ...args] = command(programs);
+  const [program, ...args] = command(programs, root);
   const { code, output } = await run(program, args, {
     cwd: root,
     env: pnpmEnv(env, programs.node),

@@ -37,6 +37,7 @@ function scriptedCheckout() {
   write('node_modules/typescript/package.json', '{}');
   write('nats-server', `#!/bin/sh\necho "nats-server: v2.10.27"\n`, 0o755);
   write('services/cli/package.json', '{}');
+  write('services/cli/tsconfig.json', '{}');
   write('services/cli/src/main.ts', `console.log('bkg', process.argv[2]);`);
   write('web/package.json', '{}');
   write('web/src/page.svelte', 'hello');
@@ -53,7 +54,7 @@ function scriptedCheckout() {
 }
 
 const install = 'pnpm install --frozen-lockfile';
-const code = 'tsc -b';
+const code = 'tsc -b services/cli';
 const dashboard = 'pnpm --filter @bkg/web build';
 
 it('does what is needed, once, and hands over', async () => {
@@ -126,6 +127,6 @@ it('npm test goes on after a failed step, and its last line is the sum', async (
   expect(output).toContain('error TS1: broken');
   expect(output).toContain('lint is fine');
   expect(output).toContain('tests: not run');
-  // set-up, types of the dashboard and lint; build and format.
-  expect(output.trimEnd().split('\n').at(-1)).toBe('3 passed, 2 failed');
+  // set-up, types of the dashboard and lint; build, types of the tests and format.
+  expect(output.trimEnd().split('\n').at(-1)).toBe('3 passed, 3 failed');
 });
