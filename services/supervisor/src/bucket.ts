@@ -1,10 +1,15 @@
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
+import { Bucket as KvBucket, Kvm } from '@nats-io/kv';
 import type { KV, KvOptions } from '@nats-io/kv';
 import { BkgError } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
 
 const timeoutMs = 3_000;
+
+export interface Stored {
+  value: unknown;
+  revision: number;
+}
 
 /** A KV bucket that is made when it is not there, also after the broker has forgotten it. */
 export class Bucket {
@@ -27,10 +32,11 @@ export class Bucket {
     this.#kv = undefined;
   }
 
-  /** @returns undefined for a key that is not there or was deleted */
-  async read(key: string): Promise<{ value: unknown; revision: number } | undefined> {
+  /** @returns undefined for a key that is not there; 'removed' for one that somebody has removed, as long as that is known */
+  async read(key: string): Promise<Stored | 'removed' | undefined> {
     const entry = await this.#use((kv) => kv.get(key));
-    if (entry?.operation !== 'PUT') return undefined;
+    if (!entry) return undefined;
+    if (entry.operation !== 'PUT') return 'removed';
     return { value: parse(entry.string(), `${this.#name} ${key}`), revision: entry.revision };
   }
 
@@ -48,9 +54,13 @@ export class Bucket {
       );
     } catch (error) {
       if (!isWrongRevision(error)) throw error;
-      throw new BkgError('CONFLICT', `${key} was changed by somebody else meanwhile; look again and repeat.`, {
-        cause: error,
-      });
+      throw new BkgError(
+        'CONFLICT',
+        `${key} was changed by somebody else meanwhile; look again and repeat.`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 
@@ -63,13 +73,21 @@ export class Bucket {
     await this.#use((kv) => kv.purge(key, revision === undefined ? {} : { previousSeq: revision }));
   }
 
+  /** Forgets that keys were removed, which is kept otherwise for ever. @param olderMs how long ago */
+  async forgetRemoved(olderMs: number): Promise<void> {
+    await this.#use(async (kv) => {
+      if (kv instanceof KvBucket) await kv.purgeDeletes(olderMs);
+    });
+  }
+
   async keys(): Promise<string[]> {
     return this.#use(async (kv) => Array.fromAsync(await kv.keys()));
   }
 
   async #use<T>(work: (kv: KV) => Promise<T>): Promise<T> {
     // JetStream's own requests would wait out their time.
-    if (!this.#connection.connected) throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+    if (!this.#connection.connected)
+      throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
     this.#kv ??= new Kvm(this.#connection.nats).create(this.#name, this.#options);
     try {
       return await work(await this.#kv);

@@ -1,12 +1,10 @@
-import path from 'node:path';
 import { BkgError, createValidator } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
 import { now } from './clock.ts';
 import type { DesiredState, RunOrder } from './desired-state.ts';
 import type { Lease } from './lease.ts';
-import { listLogs } from './logs/log-file.ts';
-import { readLogs } from './logs/log-reader.ts';
 import type { Order, Plugin } from './plugin.ts';
+import type { PluginLogs } from './plugin-logs.ts';
 import type { Plugins } from './plugins.ts';
 import { clearSetback } from './reconcile-loop.ts';
 import type { ReconcileLoop } from './reconcile-loop.ts';
@@ -18,7 +16,7 @@ export interface ControlOptions {
   desiredState: Pick<DesiredState, 'order'>;
   loop: ReconcileLoop;
   lease: Pick<Lease, 'isHeld'>;
-  logsFolder: string;
+  logs: Pick<PluginLogs, 'lastOutput'>;
   timings: Timings;
 }
 
@@ -42,16 +40,20 @@ export class Control {
   /** @throws BkgError as the protocol lists them under Control */
   async start(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
     const { wait } = readOptions(body);
-    const plugin = this.#startable(id);
-    if (plugin.isWanted && plugin.ready.length >= plugin.replicas) return this.#info(plugin);
+    const plugin = this.#known(id);
+    // Without a detour when it is known, or orders would overtake one another.
+    if (!plugin.desired) await this.#whenRead(plugin, signal);
+    this.#refuseUnlessStartable(plugin, 'start');
     const order = this.#give(plugin, 'start');
-    if (!plugin.isWanted) await this.#write(plugin, order, { want: 'running' });
+    await this.#write(plugin, order, { want: 'running' });
     return this.#await(plugin, order, wait, signal);
   }
 
   async restart(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
     const { wait } = readOptions(body);
-    const plugin = this.#startable(id);
+    const plugin = this.#known(id);
+    if (!plugin.desired) await this.#whenRead(plugin, signal);
+    this.#refuseUnlessStartable(plugin, 'restart');
     const order = this.#give(plugin, 'restart');
     // The next millisecond: times are kept without fractions, and what was launched in this one was launched before.
     const notBefore = new Date(Math.floor(now()) + 1).toISOString();
@@ -63,9 +65,9 @@ export class Control {
     const { wait } = readOptions(body);
     const plugin = this.#known(id);
     if (!plugin.source && plugin.managed.size === 0) throw notManaged(id, 'stop');
-    if (!plugin.desired) throw notRead(id);
+    if (!plugin.desired) await this.#whenRead(plugin, signal);
     const order = this.#give(plugin, 'stop');
-    if (plugin.desired.run.value.want !== 'stopped') await this.#write(plugin, order, { want: 'stopped' });
+    await this.#write(plugin, order, { want: 'stopped' });
     return this.#await(plugin, order, wait, signal);
   }
 
@@ -78,7 +80,11 @@ export class Control {
     for (const plugin of plugins.all()) {
       await plugins.until(plugin.id, () => plugin.managed.size === 0 || undefined, {
         withinMs: Math.max(1, until - now()),
-        onLate: () => new BkgError('DEADLINE_EXCEEDED', `${plugin.id} has not ended within ${seconds(timings.shutdownMs)}.`),
+        onLate: () =>
+          new BkgError(
+            'DEADLINE_EXCEEDED',
+            `${plugin.id} has not ended within ${seconds(timings.shutdownMs)}.`,
+          ),
         signal,
       });
     }
@@ -91,25 +97,38 @@ export class Control {
     return plugin;
   }
 
-  #startable(id: string): Plugin {
-    const plugin = this.#known(id);
+  #refuseUnlessStartable(plugin: Plugin, verb: Order['verb']): void {
+    const { id, desired } = plugin;
     if (!this.#options.loop.mayRun) throw shutsDown();
-    if (!plugin.source) throw notManaged(id, 'start');
+    if (!plugin.source) throw notManaged(id, verb);
     if (plugin.problem) throw new BkgError('CONFLICT', `${id} cannot be started: ${plugin.problem}.`);
-    if (!plugin.desired) throw notRead(id);
-    if (!plugin.desired.config.value.enabled) {
+    if (desired && !desired.config.value.enabled) {
       throw new BkgError('CONFLICT', `${id} is disabled by its configuration ("enabled": false).`);
     }
-    if (plugin.replicas === 0) {
+    if (desired && plugin.replicas === 0) {
       throw new BkgError('CONFLICT', `${id} is configured to have no instance ("replicas": 0).`);
     }
-    return plugin;
+  }
+
+  /** It is read soon after a plugin is found, and again after somebody else has changed it. */
+  async #whenRead(plugin: Plugin, signal: AbortSignal): Promise<void> {
+    const { plugins, timings } = this.#options;
+    // Of a plugin that was never seen whole there is nothing to read.
+    if (!plugin.source?.manifest && plugin.managed.size === 0) return;
+    await plugins.until(plugin.id, () => plugin.desired, {
+      withinMs: 3 * timings.scanEveryMs,
+      onLate: () => notRead(plugin),
+      signal,
+    });
   }
 
   /** From here on earlier orders that want something else have lost. */
   #give(plugin: Plugin, verb: Order['verb']): Order {
     if (!this.#options.lease.isHeld) {
-      throw new BkgError('PLUGIN_UNAVAILABLE', 'This supervisor has just lost touch with the broker; try again in a moment.');
+      throw new BkgError(
+        'PLUGIN_UNAVAILABLE',
+        'This supervisor has just lost touch with the broker; try again in a moment.',
+      );
     }
     const order: Order = { verb };
     plugin.order = order;
@@ -121,7 +140,11 @@ export class Control {
     // One after the other, each on the revision that the one before it has made.
     const turn = (plugin.writing ?? Promise.resolve()).then(async () => {
       const { desired } = plugin;
-      if (!desired || this.#hasLost(plugin, order)) return;
+      if (this.#hasLost(plugin, order)) return;
+      if (!desired && plugin.managed.size === 0 && wanted.want === 'stopped') return;
+      if (!desired) throw notRead(plugin);
+      // It is wanted so already; a restart never is.
+      if (desired.run.value.want === wanted.want && !wanted.not_before) return;
       const value: RunOrder = {
         version: plugin.source?.manifest?.version ?? desired.run.value.version,
         by: 'control',
@@ -129,7 +152,10 @@ export class Control {
         ...wanted,
       };
       try {
-        plugin.desired = { ...desired, run: await this.#options.desiredState.order(plugin.id, desired.run, value) };
+        plugin.desired = {
+          ...desired,
+          run: await this.#options.desiredState.order(plugin.id, desired.run, value),
+        };
       } catch (error) {
         // Whoever wrote it: it is read again.
         plugin.desired = undefined;
@@ -144,7 +170,8 @@ export class Control {
     const { loop, plugins, timings } = this.#options;
     this.#refuseWhenLost(plugin, order);
     const failuresBefore = plugin.failureCount;
-    clearSetback(plugin);
+    if (this.#outcome(plugin, order, failuresBefore) !== 'reached' || order.verb === 'stop')
+      clearSetback(plugin);
     loop.pass();
     plugins.changed(plugin.id);
     if (!wait) return this.#info(plugin);
@@ -187,19 +214,10 @@ export class Control {
   async #crash(plugin: Plugin): Promise<BkgError> {
     const { failed } = plugin;
     const why = failed ? `${plugin.id} ${failed.error}.` : `${plugin.id} has failed.`;
-    const lines = failed ? await this.#lastWords(plugin.id, failed.instance) : [];
-    const words = lines.length > 0 ? ` Its last lines:\n${lines.join('\n')}` : ' It printed nothing.';
+    const lines = failed ? await this.#options.logs.lastOutput(plugin.id, failed.instance, lastLines) : [];
+    const shown = lines.map((line) => line.slice(0, lineMostChars)).join('\n');
+    const words = shown ? ` Its last lines:\n${shown}` : ' It printed nothing.';
     return new BkgError('PLUGIN_CRASHED', why + words);
-  }
-
-  async #lastWords(id: string, instance: string): Promise<string[]> {
-    const logs = listLogs(path.join(this.#options.logsFolder, id)).filter((one) => one.instance === instance);
-    // Some of the last are the supervisor's own.
-    const { records } = await readLogs(logs, { lines: 3 * lastLines, level: 'trace', since: 0 }, 256 * 1024);
-    return records
-      .filter(({ by }) => by !== 'supervisor')
-      .slice(-lastLines)
-      .map(({ message }) => message.slice(0, lineMostChars));
   }
 
   #info(plugin: Plugin): PluginInfo {
@@ -211,7 +229,9 @@ function readOptions(body: unknown): { wait: boolean } {
   const given = body ?? {};
   const errors = validate(given);
   if (errors.length > 0) {
-    const list = errors.map(({ path: where, message }) => `${where.slice(1) || 'the body'} ${message}`).join('; ');
+    const list = errors
+      .map(({ path: where, message }) => `${where.slice(1) || 'the body'} ${message}`)
+      .join('; ');
     throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
   }
   return { wait: (given as { wait?: boolean }).wait ?? true };
@@ -224,8 +244,9 @@ function notManaged(id: string, verb: string): BkgError {
   );
 }
 
-function notRead(id: string): BkgError {
-  return new BkgError('PLUGIN_UNAVAILABLE', `What is wanted of ${id} is not read yet; try again in a moment.`);
+function notRead({ id }: Plugin): BkgError {
+  const why = `What is wanted of ${id} cannot be read from the broker`;
+  return new BkgError('PLUGIN_UNAVAILABLE', `${why}; try again in a moment.`);
 }
 
 function shutsDown(): BkgError {

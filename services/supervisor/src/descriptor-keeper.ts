@@ -30,7 +30,10 @@ export class DescriptorKeeper {
     const { desired } = plugin;
     if (!desired || isDeepStrictEqual(desired.config.value.descriptor, descriptor)) return;
     if (Buffer.byteLength(JSON.stringify(descriptor)) > mostBytes) {
-      log.warn({ plugin_id: plugin.id }, `what it says of itself has more than ${mostBytes} bytes, and is not kept`);
+      log.warn(
+        { plugin_id: plugin.id },
+        `what it says of itself has more than ${mostBytes} bytes, and is not kept`,
+      );
       return;
     }
     try {

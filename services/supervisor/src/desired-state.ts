@@ -2,6 +2,7 @@ import { configDefaults } from '@bkg/sdk';
 import type { Connection, Descriptor, PluginConfig } from '@bkg/sdk';
 import { buckets } from '@bkg/sdk';
 import { Bucket } from './bucket.ts';
+import type { Stored } from './bucket.ts';
 import { firstConfig } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
 
@@ -52,7 +53,7 @@ export class DesiredState {
    * @returns undefined when something is missing and there is no manifest
    */
   async load(id: string, manifest: Manifest | undefined): Promise<DesiredPlugin | undefined> {
-    const [config, run] = await Promise.all([this.#bucket.read(configKey(id)), this.#bucket.read(runKey(id))]);
+    const [config, run] = await Promise.all([this.#read(configKey(id)), this.#read(runKey(id))]);
     const at = new Date().toISOString();
     const keptConfig = config
       ? { value: completed(id, config.value), revision: config.revision }
@@ -79,6 +80,12 @@ export class DesiredState {
       why: `what version ${descriptor.version} says of itself`,
     };
     return { value, revision: await this.#bucket.write(configKey(value.id), value, before.revision) };
+  }
+
+  /** What somebody has removed is made anew. */
+  async #read(key: string): Promise<Stored | undefined> {
+    const stored = await this.#bucket.read(key);
+    return stored === 'removed' ? undefined : stored;
   }
 
   async #first<T>(key: string, value: T): Promise<Kept<T>> {

@@ -84,7 +84,8 @@ function readHolder(file: string): ProcessIdentity | undefined {
   }
   try {
     const { pid, start } = JSON.parse(text) as Partial<ProcessIdentity>;
-    if (Number.isInteger(pid) && Number(pid) > 0 && typeof start === 'string') return { pid: Number(pid), start };
+    if (Number.isInteger(pid) && Number(pid) > 0 && typeof start === 'string')
+      return { pid: Number(pid), start };
   } catch {
     // It was never written by `claim`, which writes it whole.
   }

@@ -72,7 +72,9 @@ export class Launcher {
       launched_at: launchedAt,
       status: 'starting',
       since: launchedAt,
-      start_timeout_ms: manifest.start_timeout_secs ? manifest.start_timeout_secs * 1_000 : timings.startTimeoutMs,
+      start_timeout_ms: manifest.start_timeout_secs
+        ? manifest.start_timeout_secs * 1_000
+        : timings.startTimeoutMs,
       nats_url: natsUrl,
     };
     let capture: LogCapture | undefined;
@@ -83,9 +85,18 @@ export class Launcher {
       // `env` may hold what nobody else should read.
       writeWhole(files.config, JSON.stringify(config), 0o600);
       capture = this.#capture(plugin, instance, files);
-      const launched = launchProcess({ instance, command, args, folder: source.folder, env, output: capture.output });
+      const launched = launchProcess({
+        instance,
+        command,
+        args,
+        folder: source.folder,
+        env,
+        output: capture.output,
+      });
       const known = launched.identity ? { ...record, process: launched.identity } : record;
-      this.#hold(plugin, known, launched, capture).start(`${plugin.id} ${manifest.version}: ${manifest.command.join(' ')}`);
+      this.#hold(plugin, known, launched, capture).start(
+        `${plugin.id} ${manifest.version}: ${manifest.command.join(' ')}`,
+      );
     } catch (error) {
       capture?.close();
       removeFiles(files);

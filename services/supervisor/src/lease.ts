@@ -3,6 +3,7 @@ import { BkgError, buckets, leaseKey } from '@bkg/sdk';
 import type { Connection, Lease as LeaseValue, Logger } from '@bkg/sdk';
 import { delay, isSameProcess } from '@bkg/sdk/host';
 import { Bucket } from './bucket.ts';
+import type { Stored } from './bucket.ts';
 import { now } from './clock.ts';
 import { ownIdentity } from './home-lock.ts';
 import type { Timings } from './timings.ts';
@@ -15,9 +16,8 @@ export interface LeaseOptions {
   onLost: (holder: LeaseValue) => void;
 }
 
-interface Found {
+interface Found extends Stored {
   value: LeaseValue;
-  revision: number;
 }
 
 /**
@@ -33,6 +33,7 @@ export class Lease {
   /** When the last successful renewal was begun. */
   #renewedAt = -Infinity;
   #renewing: Promise<void> | undefined;
+  #failed = false;
   #lost = false;
 
   constructor(options: LeaseOptions) {
@@ -55,11 +56,12 @@ export class Lease {
   async acquire(signal: AbortSignal): Promise<void> {
     const { log, timings } = this.#options;
     let seen: { revision: number; at: number } | undefined;
+    let saidFailure = false;
     for (;;) {
       signal.throwIfAborted();
       try {
         const found = await this.#read();
-        if (found && found.revision !== seen?.revision) {
+        if (found && found !== 'removed' && found.revision !== seen?.revision) {
           const { host, pid } = found.value;
           if (!seen && !isGone(found.value)) {
             log.warn({ host, pid }, `the supervisor ${pid} on ${host} acts; this one waits until it is gone`);
@@ -68,12 +70,12 @@ export class Lease {
         }
         // A broker that was restarted has forgotten the lease of a holder that may go on for as long as its fence lets it.
         const mayBeHeld = !found && seen !== undefined && now() - seen.at < timings.leaseTtlMs;
-        if (!mayBeHeld && (!found || isGone(found.value))) {
-          await this.#write(found?.revision ?? 0);
-          return;
-        }
+        if (found === 'removed' || (!found && !mayBeHeld)) return await this.#write(0);
+        if (found && isGone(found.value)) return await this.#write(found.revision);
       } catch (error) {
-        if (!isConflict(error)) log.warn({ error }, 'the lease cannot be read; trying again');
+        if (isConflict(error)) continue;
+        if (!saidFailure) log.warn({ error }, 'the lease cannot be read; trying again');
+        saidFailure = true;
       }
       await delay(timings.leaseEveryMs / 3, signal);
     }
@@ -83,8 +85,9 @@ export class Lease {
   async run(): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
+      const { leaseEveryMs } = this.#options.timings;
       // Its one failure is the signal's, which ends the loop.
-      await delay(this.#options.timings.leaseEveryMs, signal).catch(() => undefined);
+      await delay(this.#failed ? leaseEveryMs / 10 : leaseEveryMs, signal).catch(() => undefined);
       if (!signal.aborted && this.#options.connection.connected) await this.renew();
     }
   }
@@ -115,25 +118,29 @@ export class Lease {
     const { log, onLost } = this.#options;
     try {
       await this.#write(this.#revision);
+      this.#failed = false;
     } catch (error) {
       try {
         const found = await this.#read();
-        if (found && !this.#isOwn(found.value)) {
+        if (found && found !== 'removed' && !this.#isOwn(found.value)) {
           this.#lost = true;
           this.close();
           onLost(found.value);
         } else {
           // Ours after all, when only the acknowledgement was lost; forgotten, after a restart of the broker.
-          await this.#write(found?.revision ?? 0);
+          await this.#write(found && found !== 'removed' ? found.revision : 0);
         }
+        this.#failed = false;
       } catch (second) {
-        log.warn({ error: second, first: error }, 'the lease could not be renewed; trying again');
+        if (!this.#failed)
+          log.warn({ error: second, first: error }, 'the lease could not be renewed; trying again');
+        this.#failed = true;
       }
     }
   }
 
-  async #read(): Promise<Found | undefined> {
-    return (await this.#bucket.read(leaseKey)) as Found | undefined;
+  async #read(): Promise<Found | 'removed' | undefined> {
+    return (await this.#bucket.read(leaseKey)) as Found | 'removed' | undefined;
   }
 
   async #write(revision: number): Promise<void> {
@@ -145,7 +152,9 @@ export class Lease {
 
   #isOwn({ host, pid, process_started, epoch }: LeaseValue): boolean {
     const own = this.#own;
-    return host === own.host && pid === own.pid && process_started === own.process_started && epoch === own.epoch;
+    return (
+      host === own.host && pid === own.pid && process_started === own.process_started && epoch === own.epoch
+    );
   }
 }
 

@@ -193,6 +193,8 @@ export class ManagedInstance {
     });
     this.#announce(verdict);
     await capture.finish();
+    // Meanwhile it may have become a successor's.
+    if (this.#letGo) return;
     const consequence = this.#options.onEnd(this, verdict);
     const isBad = verdict.status === 'error';
     this.note(isBad ? 'error' : 'info', `${verdict.text}${consequence && `; ${consequence}`}`);

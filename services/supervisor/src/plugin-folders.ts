@@ -140,7 +140,8 @@ async function signatureOf(file: string): Promise<string | undefined> {
 async function readManifestFile(file: string): Promise<ManifestReading> {
   try {
     const { size } = await stat(file);
-    if (size > manifestMostBytes) return { problem: `plugin.json has ${size} bytes, at most ${manifestMostBytes} are read` };
+    if (size > manifestMostBytes)
+      return { problem: `plugin.json has ${size} bytes, at most ${manifestMostBytes} are read` };
     return readManifest(await readFile(file, 'utf8'));
   } catch (error) {
     return { problem: `plugin.json cannot be read (${(error as Error).message})` };

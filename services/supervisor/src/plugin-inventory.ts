@@ -59,7 +59,9 @@ export class PluginInventory {
   async run(signal: AbortSignal): Promise<void> {
     const { timings } = this.#options;
     while (!signal.aborted) {
-      const waitMs = this.#unsettled ? Math.min(timings.settleMs / 2, timings.scanEveryMs) : timings.scanEveryMs;
+      const waitMs = this.#unsettled
+        ? Math.min(timings.settleMs / 2, timings.scanEveryMs)
+        : timings.scanEveryMs;
       // Its one failure is the signal's, which ends the loop.
       await delay(waitMs, signal).catch(() => undefined);
       if (!signal.aborted) await this.look();
@@ -70,14 +72,18 @@ export class PluginInventory {
     const { desiredState, plugins, log } = this.#options;
     if (!plugin.source && plugin.managed.size === 0) return;
     try {
-      const desired = await desiredState.load(plugin.id, plugin.source?.manifest ?? manifestOfRunning(plugin));
+      const desired = await desiredState.load(
+        plugin.id,
+        plugin.source?.manifest ?? manifestOfRunning(plugin),
+      );
       this.#saidFailure = false;
       if (!desired) return;
       plugin.desired = desired;
       plugins.changed(plugin.id);
     } catch (error) {
       // The broker is away, or somebody else has just written it: it is read again at the next look.
-      if (!this.#saidFailure) log.warn({ error, plugin_id: plugin.id }, 'what is wanted cannot be read; trying again');
+      if (!this.#saidFailure)
+        log.warn({ error, plugin_id: plugin.id }, 'what is wanted cannot be read; trying again');
       this.#saidFailure = true;
     }
   }

@@ -77,16 +77,22 @@ export class Plugin {
     return this.source?.problem ?? this.desiredProblem;
   }
 
-  /** Instances that are ready and stay. */
+  /** Instances that are ready, heard of, and stay. */
   get ready(): ManagedInstance[] {
     return [...this.managed.values()].filter(
-      (one) => one.status === 'running' && !one.isLeaving && one.launchedAt >= this.notBefore,
+      (one) =>
+        one.status === 'running' &&
+        !one.isLeaving &&
+        one.silentSince === undefined &&
+        one.launchedAt >= this.notBefore,
     );
   }
 
   /** Whether somebody answers `plugin.<id>.status` for it. */
   get hasLiveInstance(): boolean {
-    return [...this.sightings.values()].some((one) => one.status !== 'stopped' && one.silentSince === undefined);
+    return [...this.sightings.values()].some(
+      (one) => one.status !== 'stopped' && one.silentSince === undefined,
+    );
   }
 
   get lastDescriptor(): Descriptor | undefined {
@@ -152,7 +158,8 @@ function shownManaged(one: ManagedInstance, sighting: Sighting | undefined): Sho
 }
 
 function shownSighting(sighting: Sighting): ShownInstance {
-  const { instance, status, version, host, pid, startedAt, error, silentSince, descriptor, telemetry } = sighting;
+  const { instance, status, version, host, pid, startedAt, error, silentSince, descriptor, telemetry } =
+    sighting;
   return {
     instance,
     ...statusOf(status, silentSince, error),
@@ -167,7 +174,15 @@ function shownSighting(sighting: Sighting): ShownInstance {
 }
 
 function shownFailed({ instance, version, startedAt, error }: FailedInstance): ShownInstance {
-  return { instance, status: 'error', error, version, host: hostname(), managed: true, started_at: startedAt };
+  return {
+    instance,
+    status: 'error',
+    error,
+    version,
+    host: hostname(),
+    managed: true,
+    started_at: startedAt,
+  };
 }
 
 function statusOf(

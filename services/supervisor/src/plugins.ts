@@ -1,4 +1,4 @@
-import { BkgError } from '@bkg/sdk';
+import type { BkgError } from '@bkg/sdk';
 import { Plugin } from './plugin.ts';
 
 /** Anybody may publish events under any name: those who only do so are not taken beyond this. */

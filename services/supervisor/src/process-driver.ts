@@ -92,7 +92,11 @@ export function adoptProcess(
  * @param leaderIsOurs the session is known to be the instance's; otherwise one of its processes must say so
  * @returns whether there was anything to kill
  */
-export function killSession(leader: number, instance: string, { leaderIsOurs }: { leaderIsOurs: boolean }): boolean {
+export function killSession(
+  leader: number,
+  instance: string,
+  { leaderIsOurs }: { leaderIsOurs: boolean },
+): boolean {
   const rows = listProcesses();
   if (rows.length === 0) return signal(-leader, 'SIGKILL');
   const carriers = new Set(rows.filter(({ pid }) => isOf(pid, instance)).map(({ pid }) => pid));

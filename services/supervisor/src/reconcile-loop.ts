@@ -86,7 +86,12 @@ export class ReconcileLoop {
     }
     const { instance: id, version, launched_at: startedAt } = instance.record;
     const consequence = instance.wasAskedToStop ? '' : this.#setBack(plugin, instance.ranMs);
-    plugin.failed = { instance: id, version, startedAt, error: consequence ? `${text}; ${consequence}` : text };
+    plugin.failed = {
+      instance: id,
+      version,
+      startedAt,
+      error: consequence ? `${text}; ${consequence}` : text,
+    };
     return consequence;
   }
 
@@ -155,7 +160,8 @@ export class ReconcileLoop {
 
   #reasonToDrain(plugin: Plugin, why: 'not wanted' | 'outdated'): string {
     if (!this.#mayRun) return 'the mesh shuts down';
-    if (why === 'outdated') return plugin.order?.verb === 'restart' ? 'a restart was ordered' : 'it is out of date';
+    if (why === 'outdated')
+      return plugin.order?.verb === 'restart' ? 'a restart was ordered' : 'it is out of date';
     if (plugin.desired && !plugin.desired.config.value.enabled) return 'the plugin is disabled';
     return plugin.order?.verb === 'stop' ? 'it was ordered to stop' : 'it is not wanted any more';
   }

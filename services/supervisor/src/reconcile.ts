@@ -97,8 +97,7 @@ function deadlineOf(one: ObservedInstance, graceMs: number, silentKillMs: number
 /** Who should stay comes first: what runs before what only starts, then what has run for longer. */
 function byWorth(instances: readonly ObservedInstance[]): ObservedInstance[] {
   return instances.toSorted(
-    (a, b) =>
-      Number(b.status === 'running') - Number(a.status === 'running') || a.launchedAt - b.launchedAt,
+    (a, b) => Number(b.status === 'running') - Number(a.status === 'running') || a.launchedAt - b.launchedAt,
   );
 }
 

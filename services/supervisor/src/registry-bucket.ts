@@ -37,7 +37,12 @@ export class RegistryBucket {
 
   /** Something about a plugin may look different now. */
   changed(id: string): void {
-    const written = this.#written.get(id) ?? { text: undefined, at: -Infinity, timer: undefined, writing: false };
+    const written = this.#written.get(id) ?? {
+      text: undefined,
+      at: -Infinity,
+      timer: undefined,
+      writing: false,
+    };
     this.#written.set(id, written);
     if (written.timer || written.writing || this.#closed) return;
     const waitMs = Math.max(0, written.at + this.#options.everyMs - now());
@@ -56,10 +61,13 @@ export class RegistryBucket {
     }
   }
 
-  /** Removes what an earlier supervisor knew and this one does not. */
-  async removeUnknown(): Promise<void> {
+  /** Removes what an earlier supervisor knew and this one does not, and the traces of what was removed. */
+  async tidy(): Promise<void> {
     try {
-      for (const id of await this.#bucket.keys()) if (!this.#options.entryOf(id)) await this.#bucket.remove(id);
+      for (const id of await this.#bucket.keys())
+        if (!this.#options.entryOf(id)) await this.#bucket.remove(id);
+      // Watchers have had an hour to hear of it.
+      await this.#bucket.forgetRemoved(3_600_000);
     } catch (error) {
       this.#options.log.warn({ error }, 'old entries of the registry could not be removed');
     }
@@ -84,7 +92,10 @@ export class RegistryBucket {
     } catch (error) {
       failed = true;
       if (this.#options.connection.connected) {
-        this.#options.log.warn({ error, plugin_id: id }, 'an entry of the registry could not be written; trying again');
+        this.#options.log.warn(
+          { error, plugin_id: id },
+          'an entry of the registry could not be written; trying again',
+        );
       }
     }
     written.at = now();

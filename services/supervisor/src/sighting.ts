@@ -66,8 +66,16 @@ export function afterHeartbeat(
 }
 
 /** The sighting of a service that has answered; one without events runs as long as it answers. */
-export function afterAnswer(before: Sighting | undefined, instance: string, version: string, at: number): Sighting {
-  const { silentSince: _silent, ...kept } = before ?? { ...blank(instance), startedAt: new Date(at).toISOString() };
+export function afterAnswer(
+  before: Sighting | undefined,
+  instance: string,
+  version: string,
+  at: number,
+): Sighting {
+  const { silentSince: _silent, ...kept } = before ?? {
+    ...blank(instance),
+    startedAt: new Date(at).toISOString(),
+  };
   const sighting = { ...kept, heardAt: at, version: isVersion(version) ? version : kept.version };
   return kept.speaks ? sighting : { ...sighting, status: 'running' };
 }
@@ -88,7 +96,15 @@ export function looksTheSame(a: Sighting | undefined, b: Sighting): boolean {
 }
 
 function blank(instance: string): Sighting {
-  return { instance, status: 'starting', version: '0.0.0', startedAt: '', host: '', speaks: false, heardAt: 0 };
+  return {
+    instance,
+    status: 'starting',
+    version: '0.0.0',
+    startedAt: '',
+    host: '',
+    speaks: false,
+    heardAt: 0,
+  };
 }
 
 /** Texts that anybody may have written. */

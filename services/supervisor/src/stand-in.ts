@@ -27,7 +27,12 @@ export function standInForAbsent({ connection, plugins, mayRun }: StandInOptions
   ];
 }
 
-function reply(connection: Connection, plugins: Plugins, msg: Msg, answer: (plugin: Plugin) => unknown): void {
+function reply(
+  connection: Connection,
+  plugins: Plugins,
+  msg: Msg,
+  answer: (plugin: Plugin) => unknown,
+): void {
   // We would publish to whatever the asker names.
   if (!msg.reply?.startsWith(inboxRoot)) return;
   const id = pluginIdOf(msg.subject);

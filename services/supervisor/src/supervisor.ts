@@ -1,8 +1,7 @@
 import { mkdirSync } from 'node:fs';
-import path from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { BkgError, isPluginId } from '@bkg/sdk';
-import type { Connection, Credentials, Lease as LeaseValue, Logger, LogRecord, PluginInfo } from '@bkg/sdk';
+import { BkgError } from '@bkg/sdk';
+import type { Connection, Credentials, Lease as LeaseValue, Logger, PluginInfo } from '@bkg/sdk';
 import { delay, homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import type { Subscription } from '@nats-io/nats-core';
@@ -14,18 +13,23 @@ import { EndedInstances } from './ended-instances.ts';
 import { lockHome } from './home-lock.ts';
 import { Launcher } from './launcher.ts';
 import { Lease } from './lease.ts';
-import { listLogs } from './logs/log-file.ts';
-import { fits, readLogQuery } from './logs/log-query.ts';
-import { newest, readLogs } from './logs/log-reader.ts';
+import { Liveness } from './liveness.ts';
 import { RecentLogs } from './logs/recent-logs.ts';
+import type { ManagedInstance } from './managed-instance.ts';
+import type { Plugin } from './plugin.ts';
 import { PluginFolders } from './plugin-folders.ts';
 import { PluginInventory } from './plugin-inventory.ts';
+import { PluginLogs } from './plugin-logs.ts';
+import type { LogAnswer } from './plugin-logs.ts';
 import { Plugins } from './plugins.ts';
+import { Questions } from './questions.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RegistryBucket } from './registry-bucket.ts';
+import { Sightings } from './sightings.ts';
 import { standInForAbsent } from './stand-in.ts';
 import { defaultTimings } from './timings.ts';
 import type { Timings } from './timings.ts';
+import type { Verdict } from './verdict.ts';
 
 export interface SupervisorOptions {
   /** Stays open: it is the owner's. */
@@ -53,20 +57,22 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
   return new Supervisor(options);
 }
 
-/** Turns what is wanted into running plugins, and knows what there is. */
+/** Turns what is wanted into running plugins, and knows what there is. Here the parts are put together. */
 export class Supervisor {
   readonly control: Control;
   readonly #options: SupervisorOptions;
   readonly #timings: Timings;
   readonly #home: HomePaths;
   readonly #plugins = new Plugins();
-  readonly #recentLogs = new RecentLogs();
   readonly #ended = new EndedInstances();
   readonly #ending = new AbortController();
+  readonly #logs: PluginLogs;
   readonly #lease: Lease;
   readonly #loop: ReconcileLoop;
   readonly #launcher: Launcher;
+  readonly #sightings: Sightings;
   readonly #discovery: Discovery;
+  readonly #liveness: Liveness;
   readonly #registry: RegistryBucket;
   readonly #inventory: PluginInventory;
   #subscriptions: Subscription[] = [];
@@ -74,74 +80,65 @@ export class Supervisor {
   #unfollow: () => void = () => undefined;
 
   constructor(options: SupervisorOptions) {
-    const { connection, natsUrl, log, onLost } = options;
+    const { connection, credentials, natsUrl, log } = options;
+    const { signal } = this.#ending;
     const timings = { ...defaultTimings, ...options.timings };
     const plugins = this.#plugins;
+    const home = homePaths(options.home);
+    const desiredState = new DesiredState(connection);
+    const recentLogs = new RecentLogs();
+    const questions = new Questions(connection, timings.answerMs, signal);
+    const tellChange = ({ id }: Plugin): void => plugins.changed(id);
     this.#options = options;
     this.#timings = timings;
-    this.#home = homePaths(options.home);
-    const desiredState = new DesiredState(connection);
-    this.#lease = new Lease({
-      connection,
-      log,
-      timings,
-      onLost: (holder) => {
-        this.#quit();
-        onLost?.(holder);
-      },
-    });
+    this.#home = home;
+    this.#lease = new Lease({ connection, log, timings, onLost: (holder) => this.#lose(holder) });
     this.#launcher = new Launcher({
-      home: this.#home,
+      home,
       connection,
-      credentials: options.credentials,
+      credentials,
       natsUrl,
       node: options.node ?? process.execPath,
       timings,
       log,
-      onChange: ({ id }) => plugins.changed(id),
-      onEnd: (plugin, instance, verdict) => {
-        this.#ended.add(instance.id);
-        plugin.managed.delete(instance.id);
-        plugin.sightings.delete(instance.id);
-        const consequence = this.#loop.ended(plugin, instance, verdict);
-        log[verdict.status === 'error' ? 'warn' : 'info'](
-          { plugin_id: plugin.id, instance: instance.id },
-          `${plugin.id} ${verdict.text}${consequence && `; ${consequence}`}`,
-        );
-        plugins.changed(plugin.id);
-        return consequence;
-      },
+      onChange: tellChange,
+      onEnd: (plugin, instance, verdict) => this.#bury(plugin, instance, verdict),
     });
-    this.#loop = new ReconcileLoop({ plugins, launcher: this.#launcher, lease: this.#lease, natsUrl, timings, log });
-    const keeper = new DescriptorKeeper({ desiredState, log, onChange: ({ id }) => plugins.changed(id) });
-    this.#discovery = new Discovery({
-      connection,
+    this.#loop = new ReconcileLoop({
       plugins,
-      recentLogs: this.#recentLogs,
-      log,
+      launcher: this.#launcher,
+      lease: this.#lease,
+      natsUrl,
       timings,
-      hasEnded: (instance) => this.#ended.has(instance),
+      log,
+    });
+    const keeper = new DescriptorKeeper({ desiredState, log, onChange: tellChange });
+    this.#sightings = new Sightings({
+      plugins,
+      questions,
       onDescriptor: (plugin, descriptor) => keeper.keep(plugin, descriptor),
     });
+    const sightings = this.#sightings;
+    const hasEnded = (instance: string): boolean => this.#ended.has(instance);
+    const senses = { connection, plugins, sightings, questions, recentLogs, timings, signal };
+    this.#discovery = new Discovery({ ...senses, log, hasEnded });
+    this.#liveness = new Liveness(senses);
     this.#registry = new RegistryBucket({
       connection,
       log,
       entryOf: (id) => plugins.get(id)?.entry(this.#loop.mayRun),
       everyMs: timings.registryEveryMs,
     });
-    this.#inventory = new PluginInventory({
-      folders: new PluginFolders({ parents: options.pluginFolders, settleMs: timings.settleMs, log }),
-      desiredState,
-      plugins,
-      timings,
-      log,
-    });
+    const folders = new PluginFolders({ parents: options.pluginFolders, settleMs: timings.settleMs, log });
+    this.#inventory = new PluginInventory({ folders, desiredState, plugins, timings, log });
+    const isKnown = (id: string): boolean => plugins.get(id) !== undefined;
+    this.#logs = new PluginLogs({ folder: home.logs, recentLogs, isKnown });
     this.control = new Control({
       plugins,
       desiredState,
       loop: this.#loop,
       lease: this.#lease,
-      logsFolder: this.#home.logs,
+      logs: this.#logs,
       timings,
     });
   }
@@ -152,7 +149,8 @@ export class Supervisor {
    */
   async start(signal: AbortSignal = this.#ending.signal): Promise<void> {
     const { connection, log } = this.#options;
-    for (const folder of [this.#home.run, this.#home.logs, this.#home.data]) mkdirSync(folder, { recursive: true });
+    for (const folder of [this.#home.run, this.#home.logs, this.#home.data])
+      mkdirSync(folder, { recursive: true });
     this.#unlock = await lockHome(this.#home.run, log, signal);
     try {
       await this.#lease.acquire(signal);
@@ -185,41 +183,28 @@ export class Supervisor {
     return plugin.info(this.#loop.mayRun);
   }
 
-  /**
-   * The log of a plugin over its instances, those that have ended included; the newest last.
-   * @param body a LogQuery
-   * @throws BkgError INVALID_PAYLOAD, PLUGIN_NOT_FOUND
-   */
-  async logs(id: string, body: unknown): Promise<{ lines: LogRecord[]; truncated?: true }> {
-    const filter = readLogQuery(body, Date.now());
-    const files = isPluginId(id) ? listLogs(path.join(this.#home.logs, id)) : [];
-    // The log of a plugin whose folder has gone is still its log.
-    if (files.length === 0) this.get(id);
-    const mostBytes = Math.max(spareBytes, this.#options.connection.maxPayloadBytes - spareBytes);
-    const kept = await readLogs(files, filter, mostBytes);
-    const recent = this.#recentLogs.of(id).filter((record) => fits(record, filter));
-    const { records, isCut } = newest([...kept.records, ...recent], filter.lines, mostBytes);
-    return { lines: records, ...((isCut || kept.isCut) && { truncated: true }) };
+  /** @param query a LogQuery @throws BkgError INVALID_PAYLOAD, PLUGIN_NOT_FOUND */
+  async logs(id: string, query: unknown): Promise<LogAnswer> {
+    return this.#logs.answer(id, query, this.#options.connection.maxPayloadBytes - spareBytes);
   }
 
   async #begin(): Promise<void> {
     const { connection } = this.#options;
+    const { signal } = this.#ending;
+    const plugins = this.#plugins;
     void this.#lease.run();
-    await this.#launcher.adopt((id) => this.#plugins.ensure(id));
-    await this.#inventory.begin(this.#ending.signal);
-    this.#plugins.onChange((id) => {
+    await this.#launcher.adopt((id) => plugins.ensure(id));
+    await this.#inventory.begin(signal);
+    plugins.onChange((id) => {
       this.#registry.changed(id);
       this.#loop.kick();
     });
-    this.#discovery.start();
-    this.#subscriptions = standInForAbsent({
-      connection,
-      plugins: this.#plugins,
-      mayRun: () => this.#loop.mayRun,
-    });
-    for (const { id } of this.#plugins.all()) this.#plugins.changed(id);
+    const standIns = standInForAbsent({ connection, plugins, mayRun: () => this.#loop.mayRun });
+    this.#subscriptions = [...this.#discovery.start(), ...standIns];
+    for (const { id } of plugins.all()) plugins.changed(id);
     this.#loop.pass();
-    void this.#inventory.run(this.#ending.signal);
+    void this.#liveness.run();
+    void this.#inventory.run(signal);
     void this.#tail();
     void this.#tidy();
   }
@@ -229,16 +214,34 @@ export class Supervisor {
     this.#ending.abort(new Error('the supervisor ends'));
     this.#unfollow();
     this.#loop.close();
-    this.#discovery.close();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#registry.close();
     this.#lease.close();
-    for (const plugin of this.#plugins.all()) for (const instance of plugin.managed.values()) instance.letGo();
+    for (const instance of this.#instances()) instance.letGo();
+  }
+
+  #lose(holder: LeaseValue): void {
+    this.#quit();
+    this.#options.onLost?.(holder);
+  }
+
+  /** An instance has ended. @returns what becomes of the plugin now, as the end of a sentence */
+  #bury(plugin: Plugin, instance: ManagedInstance, verdict: Verdict): string {
+    this.#ended.add(instance.id);
+    plugin.managed.delete(instance.id);
+    plugin.sightings.delete(instance.id);
+    const consequence = this.#loop.ended(plugin, instance, verdict);
+    this.#options.log[verdict.status === 'error' ? 'warn' : 'info'](
+      { plugin_id: plugin.id, instance: instance.id },
+      `${plugin.id} ${verdict.text}${consequence && `; ${consequence}`}`,
+    );
+    this.#plugins.changed(plugin.id);
+    return consequence;
   }
 
   /** The broker is back; it may have been started anew. */
   #comeBack(): void {
-    this.#discovery.forgive();
+    this.#sightings.forgive();
     void this.#lease.renew().then(() => this.#loop.kick());
     this.#registry.writeAll();
   }
@@ -247,18 +250,25 @@ export class Supervisor {
   async #tail(): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
-      const instances = this.#plugins.all().flatMap((plugin) => [...plugin.managed.values()]);
-      const more = instances.map((instance) => instance.pump());
+      const more = this.#instances().map((instance) => instance.pump());
       if (more.includes(true)) await setImmediate();
       // Its one failure is the signal's, which ends the loop.
       else await delay(this.#timings.tailEveryMs, signal).catch(() => undefined);
     }
   }
 
-  /** Once everybody has been heard who is there. */
+  /** First when everybody has been heard who is there. */
   async #tidy(): Promise<void> {
     const { signal } = this.#ending;
-    await delay(this.#timings.heartbeatMs * 3, signal).catch(() => undefined);
-    if (!signal.aborted) await this.#registry.removeUnknown();
+    const { heartbeatMs, tidyEveryMs } = this.#timings;
+    for (let waitMs = heartbeatMs * 3; !signal.aborted; waitMs = tidyEveryMs) {
+      // Its one failure is the signal's, which ends the loop.
+      await delay(waitMs, signal).catch(() => undefined);
+      if (!signal.aborted) await this.#registry.tidy();
+    }
+  }
+
+  #instances(): ManagedInstance[] {
+    return this.#plugins.all().flatMap((plugin) => [...plugin.managed.values()]);
   }
 }

@@ -28,6 +28,8 @@ export interface Timings {
   watchEveryMs: number;
   /** Between two writes of one plugin's registry entry. @default 1000 */
   registryEveryMs: number;
+  /** Between two cleanings of the registry's bucket. @default 3600000 */
+  tidyEveryMs: number;
   /** The life of a lease that is not renewed. @default 10000 */
   leaseTtlMs: number;
   /** Between two renewals. @default 3000 */
@@ -61,6 +63,7 @@ export const defaultTimings: Timings = {
   tailEveryMs: 100,
   watchEveryMs: 250,
   registryEveryMs: 1_000,
+  tidyEveryMs: 3_600_000,
   leaseTtlMs: 10_000,
   leaseEveryMs: 3_000,
   fenceMs: 7_000,

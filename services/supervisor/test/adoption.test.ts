@@ -3,6 +3,8 @@ import type { ChildProcess } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Kvm } from '@nats-io/kv';
+import { buckets, leaseKey } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
@@ -46,7 +48,8 @@ async function program(timings = {}): Promise<{ child: ChildProcess; kill: () =>
 
 const pidOf = ({ instances }: PluginInfo): number => instances[0]!.pid!;
 const run = (name: string): string => path.join(mesh.home, 'run', name);
-const records = (): string[] => readdirSync(path.join(mesh.home, 'run')).filter((name) => /^\w{22}\.json$/.test(name));
+const records = (): string[] =>
+  readdirSync(path.join(mesh.home, 'run')).filter((name) => /^\w{22}\.json$/.test(name));
 
 describe('a supervisor that is killed', () => {
   it('leaves its plugins answering, and its successor takes them over as they are', async () => {
@@ -97,7 +100,9 @@ describe('a supervisor that is killed', () => {
       return info.status === 'running' && pidOf(info) !== pidOf(before);
     });
     expect(await mesh.messages('echo')).toContainEqual(
-      expect.stringMatching(/^ended; how is not known, because an earlier supervisor had started it; starting it again/),
+      expect.stringMatching(
+        /^ended; how is not known, because an earlier supervisor had started it; starting it again/,
+      ),
     );
   });
 
@@ -111,7 +116,9 @@ describe('a supervisor that is killed', () => {
     expect(mesh.pids('stubborn')).toHaveLength(1);
     await mesh.supervise({ graceMs: 1_500 });
     await eventually(() => mesh.pids('stubborn').length === 0);
-    expect((await mesh.get('stubborn')).error).toMatch(/^did not end within 1\.5 s after SIGTERM and was killed/);
+    expect((await mesh.get('stubborn')).error).toMatch(
+      /^did not end within 1\.5 s after SIGTERM and was killed/,
+    );
   });
 
   it('that was in the middle of a restart has a successor that completes it', async () => {
@@ -261,6 +268,26 @@ describe('two supervisors', () => {
   });
 });
 
+it('a supervisor whose lease another has taken acts no more, and says so', async () => {
+  const lost: string[] = [];
+  const { supervisor } = await mesh.supervise({ leaseEveryMs: 200 }, { onLost: () => lost.push('lost') });
+  const before = await mesh.order('start', 'echo');
+  const kv = await new Kvm(mesh.caller.nats).open(buckets.lease);
+  const thief = {
+    host: 'elsewhere',
+    pid: 1,
+    process_started: '1',
+    epoch: 1,
+    renewed_at: new Date().toISOString(),
+  };
+  await kv.put(leaseKey, JSON.stringify(thief));
+  await eventually(() => lost.length === 1);
+  process.kill(pidOf(before), 'SIGKILL');
+  await delay(400);
+  expect(mesh.pids('echo')).toEqual([]);
+  expect(supervisor.get('echo').instances[0]?.instance).toBe(before.instances[0]?.instance);
+});
+
 describe('a supervisor that ends', () => {
   it('leaves its plugins running and its lease free', async () => {
     const first = await mesh.supervise();
@@ -291,7 +318,8 @@ describe('a shutdown', () => {
     await first.stop();
 
     await mesh.supervise();
-    for (const id of ['echo', 'auto']) await eventually(async () => (await mesh.get(id)).status === 'running');
+    for (const id of ['echo', 'auto'])
+      await eventually(async () => (await mesh.get(id)).status === 'running');
   });
 
   it('is over in time although a plugin does not end', async () => {

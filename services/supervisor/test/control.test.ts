@@ -26,7 +26,11 @@ const instanceOf = (info: PluginInfo): string => {
 
 describe('an order', () => {
   it('to start is answered when the plugin takes invocations', async () => {
-    expect(await mesh.get('echo')).toMatchObject({ status: 'stopped', name: 'From the folder', instances: [] });
+    expect(await mesh.get('echo')).toMatchObject({
+      status: 'stopped',
+      name: 'From the folder',
+      instances: [],
+    });
     const info = await mesh.order('start', 'echo');
     expect(info).toMatchObject({ status: 'running', version: '1.0.0', telemetry: { plugin_id: 'echo' } });
     expect(info.instances).toMatchObject([{ managed: true, status: 'running', version: '1.0.0' }]);
@@ -61,7 +65,11 @@ describe('an order', () => {
     await mesh.order('start', 'echo');
     await eventually(async () => (await mesh.get('echo')).capabilities.length > 0);
     const { name, description, author, capabilities } = await mesh.order('stop', 'echo');
-    expect({ name, description, author }).toEqual({ name: 'Echo', description: 'Says it again.', author: 'tests' });
+    expect({ name, description, author }).toEqual({
+      name: 'Echo',
+      description: 'Says it again.',
+      author: 'tests',
+    });
     expect(capabilities.map(({ id }) => id)).toContain('text.say');
   });
 
@@ -160,9 +168,23 @@ describe('an order is refused', () => {
 describe('the list of plugins', () => {
   it('has them all, by id', async () => {
     const list = await mesh.ask<PluginInfo[]>(subjects.registryList);
-    expect(list.map(({ id }) => id)).toEqual(['broken', 'disabled', 'echo', 'nobody', 'slow', 'slower', 'twice']);
-    expect(list[0]).toMatchObject({ status: 'error', error: expect.stringContaining('plugin.json: /command') });
-    expect(list[1]).toMatchObject({ status: 'stopped', config: { enabled: false, revision: expect.any(Number) } });
+    expect(list.map(({ id }) => id)).toEqual([
+      'broken',
+      'disabled',
+      'echo',
+      'nobody',
+      'slow',
+      'slower',
+      'twice',
+    ]);
+    expect(list[0]).toMatchObject({
+      status: 'error',
+      error: expect.stringContaining('plugin.json: /command'),
+    });
+    expect(list[1]).toMatchObject({
+      status: 'stopped',
+      config: { enabled: false, revision: expect.any(Number) },
+    });
     expect(await problemOf(mesh.get('none'))).toMatchObject({ code: 'PLUGIN_NOT_FOUND' });
   });
 

@@ -9,7 +9,13 @@ let mesh: Mesh;
 
 beforeAll(async () => {
   mesh = await Mesh.create([manifest('echo', 'echo.mjs')]);
-  await mesh.supervise({ heartbeatMs: 200, pingEveryMs: 400, pollEveryMs: 300, answerMs: 150, forgetAfterMs: 1_500 });
+  await mesh.supervise({
+    heartbeatMs: 200,
+    pingEveryMs: 400,
+    pollEveryMs: 300,
+    answerMs: 150,
+    forgetAfterMs: 1_500,
+  });
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
 
@@ -100,7 +106,9 @@ describe('an instance that nobody here has started', () => {
   it('is believed when it answers, although its heartbeats are lost', async () => {
     const { instance } = await byHand('answers', '1.0.0', ['a']);
     await shows('answers', (info) => info.status === 'running');
-    const heartbeats = mesh.caller.subscribe(subjects.events('telemetry', 'answers'), { callback: () => undefined });
+    const heartbeats = mesh.caller.subscribe(subjects.events('telemetry', 'answers'), {
+      callback: () => undefined,
+    });
     await wait(1_000);
     heartbeats.unsubscribe();
     expect(await mesh.get('answers')).toMatchObject({ status: 'running' });
@@ -116,7 +124,9 @@ describe('a service without events', () => {
     const answers = { PING: identity, INFO: { ...identity, description: 'A service.', endpoints } };
     for (const [verb, answer] of Object.entries(answers)) {
       for (const rest of ['', '.service', '.service.one']) {
-        connection.subscribe(`$SRV.${verb}${rest}`, { callback: (_, msg) => msg.respond(JSON.stringify(answer)) });
+        connection.subscribe(`$SRV.${verb}${rest}`, {
+          callback: (_, msg) => void msg.respond(JSON.stringify(answer)),
+        });
       }
     }
     const info = await shows('service', () => true);
@@ -132,12 +142,17 @@ describe('a service without events', () => {
   it('is no plugin when it has no endpoint to be invoked, or answers in another’s name', async () => {
     const connection = await mesh.server.connect('liar');
     const answer = (subject: string, body: object) =>
-      connection.subscribe(subject, { callback: (_, msg) => msg.respond(JSON.stringify(body)) });
-    const info = (name: string, id: string, endpoints: object[] = []) => ({ name, id, version: '1.0.0', endpoints });
+      connection.subscribe(subject, { callback: (_, msg) => void msg.respond(JSON.stringify(body)) });
+    const info = (name: string, id: string, endpoints: object[] = []) => ({
+      name,
+      id,
+      version: '1.0.0',
+      endpoints,
+    });
     answer('$SRV.PING', { name: 'weather', id: 'w' });
     answer('$SRV.INFO.weather.w', info('weather', 'w', [{ subject: 'weather.now' }]));
     const liar = await mesh.server.connect('liar2');
-    liar.subscribe('$SRV.PING', { callback: (_, msg) => msg.respond('{"name":"victim","id":"v"}') });
+    liar.subscribe('$SRV.PING', { callback: (_, msg) => void msg.respond('{"name":"victim","id":"v"}') });
     answer('$SRV.INFO.victim.v', info('other', 'v', [{ subject: 'plugin.other.invoke.x' }]));
     await wait(1_200);
     for (const id of ['weather', 'victim', 'other']) {
@@ -207,7 +222,9 @@ describe('plugin.<id>.status and .telemetry', () => {
 
   it('are left to the instances of one that runs', async () => {
     const { instances } = await mesh.order('start', 'echo');
-    expect(await ask(subjects.status('echo'))).toMatchObject([{ instance: instances[0]?.instance, status: 'running' }]);
+    expect(await ask(subjects.status('echo'))).toMatchObject([
+      { instance: instances[0]?.instance, status: 'running' },
+    ]);
     expect(await ask(subjects.telemetry('echo'))).toMatchObject([{ plugin_id: 'echo', instances: 1 }]);
     await mesh.order('stop', 'echo');
   });

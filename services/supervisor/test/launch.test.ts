@@ -35,7 +35,10 @@ it('gives a process a clean environment, with the project’s Node first', () =>
 });
 
 it('adds what the configuration sets, but for what would change the code that runs', () => {
-  const config = { ...options.config, env: { TZ: 'UTC', HOME: '/elsewhere', PATH: '/evil', LD_PRELOAD: 'x' } };
+  const config = {
+    ...options.config,
+    env: { TZ: 'UTC', HOME: '/elsewhere', PATH: '/evil', LD_PRELOAD: 'x' },
+  };
   const { env } = launchCommand({ ...options, config, env: {} });
   expect(env).toMatchObject({ TZ: 'UTC', HOME: '/elsewhere', LANG: 'C.UTF-8' });
   expect(env['PATH']).toBe('/opt/node/bin:/usr/local/bin:/usr/bin:/bin');

@@ -74,7 +74,10 @@ describe('the lease', () => {
     await first.acquire(noSignal);
     void first.run();
     const said: string[] = [];
-    const log = { warn: (_: object, text: string) => said.push(text), debug: () => undefined } as unknown as Logger;
+    const log = {
+      warn: (_: object, text: string) => said.push(text),
+      debug: () => undefined,
+    } as unknown as Logger;
     const { lease: second } = await make(undefined, log);
     let acquired = false;
     const waiting = second.acquire(noSignal).then(() => (acquired = true));

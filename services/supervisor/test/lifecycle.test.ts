@@ -124,7 +124,9 @@ describe('a plugin that crashes', () => {
       'ended with code 0 although nobody had asked it to; it failed 6 times in a row and stays down until it is started again',
     );
     expect(instances).toMatchObject([{ status: 'error', error, managed: true }]);
-    const count = async () => (await mesh.messages('leaves', { lines: 1_000 })).filter((line) => line.startsWith('leaves 1.0.0')).length;
+    const count = async () =>
+      (await mesh.messages('leaves', { lines: 1_000 })).filter((line) => line.startsWith('leaves 1.0.0'))
+        .length;
     expect(await count()).toBe(6);
     await problemOf(mesh.order('start', 'leaves'));
     expect(await count()).toBeGreaterThan(6);
@@ -145,7 +147,9 @@ describe('a start that fails', () => {
 
   it('has the plugin’s own reason', async () => {
     const { detail } = await problemOf(mesh.order('start', 'fails'));
-    expect(detail).toMatch(/^fails ended with code 1: It could not start: there is no model; starting it again/);
+    expect(detail).toMatch(
+      /^fails ended with code 1: It could not start: there is no model; starting it again/,
+    );
     await mesh.order('stop', 'fails');
   });
 
@@ -158,7 +162,9 @@ describe('a start that fails', () => {
 
   it('is one of a program that is not there', async () => {
     const { detail } = await problemOf(mesh.order('start', 'absent'));
-    expect(detail).toMatch(/^absent could not be started \(spawn no-such-program ENOENT\).* It printed nothing\.$/);
+    expect(detail).toMatch(
+      /^absent could not be started \(spawn no-such-program ENOENT\).* It printed nothing\.$/,
+    );
     await mesh.order('stop', 'absent');
     expect(await mesh.messages('absent')).toContainEqual(expect.stringContaining('ENOENT'));
   });
@@ -213,4 +219,3 @@ describe('a plugin that freezes', () => {
     );
   });
 });
-

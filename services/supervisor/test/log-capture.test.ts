@@ -144,7 +144,10 @@ describe('log files', () => {
     const [found] = listLogs(folder);
     expect(found?.files).toEqual([at('i1.log'), at('i1.log.1')]);
     const text = `${readFileSync(at('i1.log.1'), 'utf8')}${readFileSync(at('i1.log'), 'utf8')}`;
-    const numbers = text.split('\n').filter(Boolean).map((line) => (JSON.parse(line) as { line: number }).line);
+    const numbers = text
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => (JSON.parse(line) as { line: number }).line);
     expect(numbers.at(-1)).toBe(49);
     expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i));
     expect(text.length).toBeLessThan(250);

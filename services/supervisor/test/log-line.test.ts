@@ -77,7 +77,11 @@ describe('a long line', () => {
     const long = { level: 'error', time: '2026-01-01T00:00:00.000Z', message: 'no', invocation_id: 'abc' };
     const line = JSON.stringify({ ...long, input: 'x'.repeat(20_000) });
     const record = read(line);
-    expect(record).toMatchObject({ ...long, message: `no … [cut: the line had ${line.length} bytes]`, source: 'sdk' });
+    expect(record).toMatchObject({
+      ...long,
+      message: `no … [cut: the line had ${line.length} bytes]`,
+      source: 'sdk',
+    });
     expect(record).not.toHaveProperty('input');
   });
 

@@ -2,7 +2,7 @@ import { appendFileSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { BkgError } from '@bkg/sdk';
+import type { BkgError } from '@bkg/sdk';
 import type { LogLevel } from '@bkg/sdk';
 import { LogFile, listLogs } from '../src/logs/log-file.ts';
 import { fits, readLogQuery } from '../src/logs/log-query.ts';
@@ -49,11 +49,18 @@ describe('reading logs', () => {
     write('a', lines, 1_500);
     const { messages } = await read();
     expect(messages.length).toBeGreaterThan(25);
-    expect(messages).toEqual(Array.from({ length: messages.length }, (_, i) => `${60 - messages.length + i}`));
+    expect(messages).toEqual(
+      Array.from({ length: messages.length }, (_, i) => `${60 - messages.length + i}`),
+    );
   });
 
   it('leaves out what is older or less grave', async () => {
-    write('a', [line('old', -600, 'error'), line('fine', 1), line('bad', 2, 'warn'), line('worse', 3, 'fatal')]);
+    write('a', [
+      line('old', -600, 'error'),
+      line('fine', 1),
+      line('bad', 2, 'warn'),
+      line('worse', 3, 'fatal'),
+    ]);
     expect((await read({ level: 'warn' })).messages).toEqual(['old', 'bad', 'worse']);
     expect((await read({ level: 'warn', since: start })).messages).toEqual(['bad', 'worse']);
     expect((await read({ since: start + 2_000 })).messages).toEqual(['bad', 'worse']);
@@ -66,7 +73,10 @@ describe('reading logs', () => {
   });
 
   it('is bounded in bytes, and says so', async () => {
-    write('a', Array.from({ length: 100 }, (_, i) => line(`${i}`, i)));
+    write(
+      'a',
+      Array.from({ length: 100 }, (_, i) => line(`${i}`, i)),
+    );
     const { messages, isCut } = await read({}, 500);
     expect(isCut).toBe(true);
     expect(messages.at(-1)).toBe('99');
@@ -160,7 +170,15 @@ describe('log events of instances that nobody manages', () => {
 
   it('do not count when they are no records', () => {
     const logs = new RecentLogs();
-    for (const body of [null, 7, [], {}, { ...record, time: 'x' }, { ...record, level: 7 }, { ...record, message: 7 }])
+    for (const body of [
+      null,
+      7,
+      [],
+      {},
+      { ...record, time: 'x' },
+      { ...record, level: 7 },
+      { ...record, message: 7 },
+    ])
       logs.hear('echo', 'i1', body, 10);
     expect(logs.of('echo')).toEqual([]);
   });

@@ -11,7 +11,9 @@ const events: LogRecord[] = [];
 
 beforeAll(async () => {
   mesh = await Mesh.create([manifest('echo', 'echo.mjs'), manifest('exits', 'exits.mjs')]);
-  mesh.caller.subscribe(subjects.events('log', 'echo'), { callback: (_, msg) => void events.push(msg.json()) });
+  mesh.caller.subscribe(subjects.events('log', 'echo'), {
+    callback: (_, msg) => void events.push(msg.json()),
+  });
   await mesh.supervise();
   await mesh.order('start', 'echo');
 });
@@ -28,7 +30,11 @@ describe('the log of a plugin', () => {
     await print('oh\n', 'stderr');
     await mesh.invoke('echo', 'log', { level: 'error', message: 'no', fields: { model: 'm' } });
     const { instances } = await mesh.get('echo');
-    const common = { plugin_id: 'echo', instance: instances[0]?.instance, time: expect.stringMatching(/^20.*Z$/) };
+    const common = {
+      plugin_id: 'echo',
+      instance: instances[0]?.instance,
+      time: expect.stringMatching(/^20.*Z$/),
+    };
     expect(await has('plain')).toEqual({ ...common, message: 'plain', level: 'info', source: 'stdout' });
     expect(await has('oh')).toEqual({ ...common, message: 'oh', level: 'warn', source: 'stderr' });
     expect(await has('no')).toMatchObject({ ...common, level: 'error', source: 'sdk', model: 'm' });
@@ -64,7 +70,12 @@ describe('the log of a plugin', () => {
     await print('after the restart\n');
     await mesh.order('stop', 'echo');
     const messages = await mesh.messages('echo');
-    const order = ['before the restart', 'stopping: a restart was ordered', 'after the restart', 'ended with code 0'];
+    const order = [
+      'before the restart',
+      'stopping: a restart was ordered',
+      'after the restart',
+      'ended with code 0',
+    ];
     expect(messages.filter((message) => order.includes(message))).toEqual([
       'before the restart',
       'stopping: a restart was ordered',
@@ -85,7 +96,9 @@ describe('the log of a plugin', () => {
 
   it('cuts long lines, with a mark', async () => {
     await print(`${'x'.repeat(20_000)}\n`);
-    const cut = await eventually(async () => (await mesh.messages('echo')).find((message) => message.startsWith('xxx')));
+    const cut = await eventually(async () =>
+      (await mesh.messages('echo')).find((message) => message.startsWith('xxx')),
+    );
     expect(cut).toMatch(/^x{16384} … \[cut: the line had 20000 bytes\]$/);
     await print('after it\n');
     await has('after it');
@@ -104,9 +117,12 @@ describe('the log of a plugin', () => {
       .reduce((sum, record) => sum + Number((record['unpublished_lines'] as number | undefined) ?? 0), 0);
     expect(published).toBeLessThan(3_000);
     expect(published + counted).toBeGreaterThanOrEqual(4_000);
-    const { lines, truncated } = await mesh.ask<{ lines: LogRecord[]; truncated?: true }>(subjects.logs('echo'), {
-      lines: 10_000,
-    });
+    const { lines, truncated } = await mesh.ask<{ lines: LogRecord[]; truncated?: true }>(
+      subjects.logs('echo'),
+      {
+        lines: 10_000,
+      },
+    );
     expect(truncated).toBe(true);
     expect(JSON.stringify(lines).length).toBeLessThan(1024 * 1024);
     expect(lines.at(-1)?.message).toBe('the end of it');

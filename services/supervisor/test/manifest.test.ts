@@ -8,7 +8,9 @@ const read = (more: object) => readManifest(JSON.stringify({ ...good, ...more })
 describe('plugin.json', () => {
   it('is a manifest when it has what is needed', () => {
     expect(read({})).toEqual({ manifest: good });
-    expect(read({ autostart: true, config: { env: { A: 'b' }, settings: { x: 1 } } })).toHaveProperty('manifest');
+    expect(read({ autostart: true, config: { env: { A: 'b' }, settings: { x: 1 } } })).toHaveProperty(
+      'manifest',
+    );
   });
 
   it('tells whose problem it is when it can', () => {

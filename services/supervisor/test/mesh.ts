@@ -29,7 +29,11 @@ export const quick: Partial<Timings> = {
 export const fixture = (name: string): string => path.join(import.meta.dirname, 'fixtures', name);
 
 /** A manifest of one of the fixtures; `env` tells it what to do. */
-export function manifest(id: string, file: string, more: Partial<Manifest> & { env?: Record<string, string> } = {}): Manifest {
+export function manifest(
+  id: string,
+  file: string,
+  more: Partial<Manifest> & { env?: Record<string, string> } = {},
+): Manifest {
   const { env = {}, ...rest } = more;
   return { id, version: '1.0.0', command: ['node', fixture(file)], config: { env }, ...rest };
 }

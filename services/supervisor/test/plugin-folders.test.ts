@@ -35,7 +35,10 @@ describe('a folder', () => {
   it('counts when nothing in it has changed for a while', async () => {
     write('a', text('a'));
     expect(await folders.scan()).toMatchObject({ unsettled: true, sources: new Map() });
-    expect((await settled()).get('a')).toMatchObject({ folder: path.join(parent, 'a'), manifest: { version: '1.0.0' } });
+    expect((await settled()).get('a')).toMatchObject({
+      folder: path.join(parent, 'a'),
+      manifest: { version: '1.0.0' },
+    });
     write('a', 'code', 'main.js');
     write('a', text('a', '1.0.1'));
     expect(await folders.scan()).toMatchObject({ unsettled: true });

@@ -13,7 +13,10 @@ const wanted = (instances: number, more: Partial<Desired> = {}): Desired => ({
 });
 
 let count = 0;
-const instance = (status: ObservedInstance['status'], more: Partial<ObservedInstance> = {}): ObservedInstance => ({
+const instance = (
+  status: ObservedInstance['status'],
+  more: Partial<ObservedInstance> = {},
+): ObservedInstance => ({
   instance: `i${(count += 1)}`,
   status,
   launchedAt: now - 5_000,
@@ -97,14 +100,18 @@ describe('what was launched before a restart', () => {
 
   it('is the same as what cannot do its work where it is', () => {
     const lost = instance('running', { outdated: true });
-    expect(decide(wanted(1), there(lost))).toEqual([{ type: 'drain', instance: lost.instance, why: 'outdated' }]);
+    expect(decide(wanted(1), there(lost))).toEqual([
+      { type: 'drain', instance: lost.instance, why: 'outdated' },
+    ]);
   });
 });
 
 describe('what takes too long', () => {
   it('to become ready is killed', () => {
     const slow = instance('starting', { launchedAt: now - 30_000 });
-    expect(decide(wanted(1), there(slow))).toEqual([{ type: 'kill', instance: slow.instance, why: 'not ready' }]);
+    expect(decide(wanted(1), there(slow))).toEqual([
+      { type: 'kill', instance: slow.instance, why: 'not ready' },
+    ]);
     expect(decide(wanted(1), there({ ...slow, launchedAt: now - 29_999 }))).toEqual([
       { type: 'wait', until: now + 1 },
     ]);
@@ -122,7 +129,9 @@ describe('what takes too long', () => {
 
   it('to be heard of again is killed', () => {
     const silent = instance('running', { silentSince: now - 30_000 });
-    expect(decide(wanted(1), there(silent))).toEqual([{ type: 'kill', instance: silent.instance, why: 'silent' }]);
+    expect(decide(wanted(1), there(silent))).toEqual([
+      { type: 'kill', instance: silent.instance, why: 'silent' },
+    ]);
     expect(decide(wanted(1), there({ ...silent, silentSince: now - 1_000 }))).toEqual([
       { type: 'wait', until: now + 29_000 },
     ]);
@@ -135,7 +144,9 @@ describe('what takes too long', () => {
 
   it('is not drained as well', () => {
     const slow = instance('starting', { launchedAt: now - 30_000 });
-    expect(decide(wanted(0), there(slow))).toEqual([{ type: 'kill', instance: slow.instance, why: 'not ready' }]);
+    expect(decide(wanted(0), there(slow))).toEqual([
+      { type: 'kill', instance: slow.instance, why: 'not ready' },
+    ]);
   });
 });
 
@@ -173,7 +184,8 @@ describe('in every situation with up to three instances', () => {
   /** Those for which something does not hold; one expectation for all, because there are tens of thousands. */
   const wrong = (holds: (situation: (typeof situations)[number], actions: Action[]) => boolean) =>
     situations.filter((situation) => !holds(situation, decide(situation.desired, situation.observed)));
-  const touched = (actions: Action[]) => actions.flatMap((action) => ('instance' in action ? [action.instance] : []));
+  const touched = (actions: Action[]) =>
+    actions.flatMap((action) => ('instance' in action ? [action.instance] : []));
 
   it('does at most one thing to an instance, and nothing to one that was killed while it stopped', () => {
     expect(situations.length).toBeGreaterThan(20_000);
@@ -197,7 +209,9 @@ describe('in every situation with up to three instances', () => {
   });
 
   it('never waits for a time that has come', () => {
-    expect(wrong((_, actions) => actions.every((action) => action.type !== 'wait' || action.until > now))).toEqual([]);
+    expect(
+      wrong((_, actions) => actions.every((action) => action.type !== 'wait' || action.until > now)),
+    ).toEqual([]);
   });
 
   it('comes to rest with what is wanted when its actions succeed', () => {

@@ -20,8 +20,6 @@ export interface LogCaptureOptions {
   busBytesPerSecond?: number;
 }
 
-/** Pulls of one stream in one look, about half a megabyte: then other things get their turn. */
-const pullsMost = 2;
 const streams = ['stdout', 'stderr'] as const;
 
 /**
@@ -37,6 +35,7 @@ export class LogCapture {
   readonly #busBytesPerSecond: number;
   #unpublished: { count: number; bytes: number; since: number } | undefined;
   #saidFailure = false;
+  #closed = false;
 
   constructor(options: LogCaptureOptions) {
     const { files, busBytesPerSecond = 1_000_000 } = options;
@@ -67,6 +66,7 @@ export class LogCapture {
 
   /** Takes what was written since the last time. @returns whether there is more to take at once */
   pump(isEnd = false): boolean {
+    if (this.#closed) return false;
     const more = streams.map((stream) => this.#take(stream, isEnd));
     this.#tellUnpublished(isEnd);
     return more.includes(true);
@@ -80,46 +80,44 @@ export class LogCapture {
 
   /** Leaves the rest to a successor. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     for (const stream of streams) this.#spools[stream].close();
     closeSync(this.#readFile);
     this.#options.log.close();
   }
 
+  /** A part of one stream, at most a quarter of a megabyte: then other things get their turn. */
   #take(stream: 'stdout' | 'stderr', isEnd: boolean): boolean {
     const spool = this.#spools[stream];
     const { pluginId, instance } = this.#options;
-    let more = true;
-    for (let i = 0; more && i < pullsMost; i += 1) {
-      const { lines, skippedBytes, more: moreWaits } = spool.pull(isEnd);
-      more = moreWaits;
-      if (skippedBytes > 0) {
-        this.note(
-          'warn',
-          `${skippedBytes} bytes of ${stream} are lost: they were written faster than they could be kept`,
-        );
-      }
-      const readAt = Date.now();
-      const records = lines.flatMap(
-        ({ bytes, isCut }) => recordOf(bytes, { pluginId, instance, stream, readAt, isCut }) ?? [],
-      );
-      if (!this.#keep(records)) return false;
-      const before = spool.offset;
-      spool.accept();
-      if (spool.offset !== before) this.#noteOffsets();
+    const before = spool.offset;
+    const { lines, skippedBytes, more } = spool.pull(isEnd);
+    if (skippedBytes > 0) {
+      const why = 'they were written faster than they could be kept';
+      this.note('warn', `${skippedBytes} bytes of ${stream} are lost: ${why}`);
     }
+    const readAt = Date.now();
+    const records = lines.flatMap(
+      ({ bytes, isCut }) => recordOf(bytes, { pluginId, instance, stream, readAt, isCut }) ?? [],
+    );
+    if (!this.#keep(records)) return false;
+    spool.accept();
+    if (spool.offset !== before) this.#noteOffsets();
     return more;
   }
 
   /** @returns false when the disk takes nothing: then it is tried again, since the output cannot grow either */
   #keep(records: LogRecord[]): boolean {
-    if (records.length === 0) return true;
+    if (records.length === 0 || this.#closed) return true;
     const { pluginId, instance, connection, log, ownLog } = this.#options;
     const lines = records.map((record) => JSON.stringify(record));
     try {
       log.append(`${lines.join('\n')}\n`);
       this.#saidFailure = false;
     } catch (error) {
-      if (!this.#saidFailure) ownLog.error({ error, plugin_id: pluginId, instance }, 'the log cannot be written');
+      if (!this.#saidFailure)
+        ownLog.error({ error, plugin_id: pluginId, instance }, 'the log cannot be written');
       this.#saidFailure = true;
       return false;
     }
@@ -167,7 +165,11 @@ export class LogCapture {
 function readOffsets(file: string): [number, number] {
   try {
     const value: unknown = JSON.parse(readFileSync(file, 'utf8'));
-    if (Array.isArray(value) && value.length === 2 && value.every((one) => Number.isSafeInteger(one) && one >= 0)) {
+    if (
+      Array.isArray(value) &&
+      value.length === 2 &&
+      value.every((one) => Number.isSafeInteger(one) && one >= 0)
+    ) {
       return value as [number, number];
     }
   } catch {

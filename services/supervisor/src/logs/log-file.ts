@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import path from 'node:path';
 
 export interface LogFileOptions {
@@ -34,7 +44,7 @@ export class LogFile {
   append(text: string): void {
     if (this.#bytes >= this.#mostBytes) this.#turnOver();
     const bytes = Buffer.from(text);
-    for (let done = 0; done < bytes.length; ) done += writeSync(this.#handle, bytes, done);
+    for (let done = 0; done < bytes.length;) done += writeSync(this.#handle, bytes, done);
     this.#bytes += bytes.length;
   }
 

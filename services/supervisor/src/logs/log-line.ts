@@ -4,6 +4,8 @@ import type { LogLevel, LogRecord } from '@bkg/sdk';
 /** Longer lines are cut, with a mark. */
 export const lineMostBytes = 16 * 1024;
 
+const decoder = new TextDecoder();
+
 export interface LineOrigin {
   pluginId: string;
   instance: string;
@@ -19,7 +21,7 @@ export interface LineOrigin {
  * of a new one. Undefined for an empty line.
  */
 export function recordOf(line: Buffer, origin: LineOrigin): LogRecord | undefined {
-  const text = new TextDecoder().decode(line).trimEnd();
+  const text = decoder.decode(line).trimEnd();
   if (text === '') return undefined;
   const isLong = line.length > lineMostBytes;
   const length = `${origin.isCut ? 'more than ' : ''}${line.length} bytes`;

@@ -29,7 +29,8 @@ export async function readLogs(
 ): Promise<Reading> {
   const readings = await Promise.all(
     logs
-      .filter(({ writtenAt }) => writtenAt >= filter.since)
+      // A file's time may lie some milliseconds behind the clock.
+      .filter(({ writtenAt }) => writtenAt >= filter.since - disorderMs)
       .map(({ files }) => readBackwards(files, filter, mostBytes)),
   );
   const reading = newest(

@@ -24,7 +24,8 @@ export class RecentLogs {
     if (!kept) return;
     kept.records.push({ record, bytes });
     kept.bytes += bytes;
-    while (kept.records.length > recordsMost || kept.bytes > bytesMost) kept.bytes -= kept.records.shift()?.bytes ?? 0;
+    while (kept.records.length > recordsMost || kept.bytes > bytesMost)
+      kept.bytes -= kept.records.shift()?.bytes ?? 0;
   }
 
   of(pluginId: string): LogRecord[] {

@@ -1,8 +1,8 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { patterns, pluginIdOf } from '@bkg/sdk';
-import type { LogRecord } from '@bkg/sdk';
 import type { BkgContext } from '@bkg/sdk/nest';
+import type { LogAnswer } from '../plugin-logs.ts';
 import { Supervisor } from '../supervisor.ts';
 
 @Controller()
@@ -14,7 +14,7 @@ export class LogController {
   }
 
   @MessagePattern(patterns.logs)
-  logs(@Payload() query: unknown, @Ctx() { subject }: BkgContext): Promise<{ lines: LogRecord[] }> {
+  logs(@Payload() query: unknown, @Ctx() { subject }: BkgContext): Promise<LogAnswer> {
     return this.#supervisor.logs(pluginIdOf(subject), query);
   }
 }

@@ -1,0 +1,142 @@
+import { isStatusEvent, subjects } from '@bkg/sdk';
+import type { Connection, StatusEvent } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
+import { now } from './clock.ts';
+import { bodyOf } from './event-body.ts';
+import type { RecentLogs } from './logs/recent-logs.ts';
+import type { Plugin } from './plugin.ts';
+import type { Plugins } from './plugins.ts';
+import type { Questions } from './questions.ts';
+import { afterAnswer, afterStatus } from './sighting.ts';
+import type { Sighting } from './sighting.ts';
+import type { Sightings } from './sightings.ts';
+import type { Timings } from './timings.ts';
+
+export interface LivenessOptions {
+  connection: Connection;
+  plugins: Plugins;
+  sightings: Sightings;
+  questions: Questions;
+  recentLogs: RecentLogs;
+  timings: Pick<Timings, 'heartbeatMs' | 'pollEveryMs' | 'probeEveryMs' | 'answerMs' | 'forgetAfterMs'>;
+  signal: AbortSignal;
+}
+
+/** Heartbeats come every 2 s, jittered by a tenth: three missed, and a little for the way. */
+const missedHeartbeats = 3.4;
+/** Of an instance without events. */
+const missedAnswers = 2;
+
+/** Notices when an instance falls silent, when one without events is ready, and forgets who has gone. */
+export class Liveness {
+  readonly #options: LivenessOptions;
+  #lookedAt = now();
+
+  constructor(options: LivenessOptions) {
+    this.#options = options;
+  }
+
+  async run(): Promise<void> {
+    const { timings, signal } = this.#options;
+    while (!signal.aborted) {
+      // Its one failure is the signal's, which ends the loop.
+      await delay(timings.heartbeatMs / 4, signal).catch(() => undefined);
+      if (!signal.aborted) this.#lookAtAll();
+    }
+  }
+
+  #lookAtAll(): void {
+    const { connection, plugins, sightings, timings } = this.#options;
+    const at = now();
+    // After a long pause of our own, as of a machine that slept, everybody seems late.
+    const wePaused = at - this.#lookedAt > timings.heartbeatMs;
+    this.#lookedAt = at;
+    if (!connection.connected) return;
+    if (wePaused) sightings.forgive();
+    for (const plugin of plugins.all()) {
+      for (const sighting of plugin.sightings.values()) this.#look(plugin, sighting, at);
+      this.#forgetWhenGone(plugin, at);
+    }
+  }
+
+  #look(plugin: Plugin, sighting: Sighting, at: number): void {
+    const { heartbeatMs, pollEveryMs, answerMs, probeEveryMs, forgetAfterMs } = this.#options.timings;
+    const { instance, status, speaks, heardAt, askedAt = 0, silentSince } = sighting;
+    const managed = plugin.managed.get(instance);
+    if (!managed && at - heardAt > (status === 'stopped' ? 0 : forgetAfterMs)) {
+      this.#forget(plugin, instance);
+      return;
+    }
+    const isUnheard = managed?.status === 'starting' && !speaks;
+    const patienceMs = isUnheard ? 0 : speaks ? heartbeatMs * missedHeartbeats : pollEveryMs;
+    const everyMs = isUnheard ? probeEveryMs : speaks && silentSince === undefined ? answerMs : pollEveryMs;
+    if (at - heardAt < patienceMs || at - askedAt < everyMs) return;
+    if (!this.#options.questions.mayAsk('PING', plugin.id, instance)) return;
+    sighting.askedAt = at;
+    void (isUnheard ? this.#probeStarting(plugin.id, instance) : this.#probeLate(plugin.id, instance, at));
+  }
+
+  async #probeLate(id: string, instance: string, at: number): Promise<void> {
+    const { connection, questions, sightings, timings, signal } = this.#options;
+    const answer = await questions.ask('PING', id, instance);
+    if (!connection.connected || signal.aborted) return;
+    sightings.change(id, instance, (before) => {
+      if (answer) return afterAnswer(before, instance, textOf(answer['version']), now());
+      const missed = (at - before.heardAt) / timings.pollEveryMs;
+      // It may have been heard while it was asked.
+      const isSilent = before.speaks ? before.heardAt <= at : missed >= missedAnswers;
+      return isSilent && before.silentSince === undefined ? { ...before, silentSince: now() } : before;
+    });
+  }
+
+  /**
+   * Is a starting instance ready that publishes no events? One that answers might be an SDK instance whose events this
+   * supervisor has missed: it is asked for its status first.
+   */
+  async #probeStarting(id: string, instance: string): Promise<void> {
+    const { questions, sightings } = this.#options;
+    const answer = await questions.ask('PING', id, instance);
+    const event = answer && (await this.#statusOf(id, instance));
+    if (!answer) return;
+    sightings.change(id, instance, (before) => {
+      if (before.speaks) return before;
+      return event
+        ? afterStatus(before, event, now())
+        : afterAnswer(before, instance, textOf(answer['version']), now());
+    });
+  }
+
+  async #statusOf(id: string, instance: string): Promise<StatusEvent | undefined> {
+    const { connection, timings, signal } = this.#options;
+    try {
+      const forMs = timings.answerMs / 4;
+      const replies = await connection.requestMany(subjects.status(id), '', { forMs, signal });
+      return replies
+        .map(bodyOf)
+        .filter(isStatusEvent)
+        .find((one) => one.instance === instance && one.id === id);
+    } catch {
+      // The broker went away: it is asked again when it is back.
+      return undefined;
+    }
+  }
+
+  #forget(plugin: Plugin, instance: string): void {
+    plugin.sightings.delete(instance);
+    this.#options.recentLogs.forget(plugin.id, instance);
+    this.#options.plugins.changed(plugin.id);
+  }
+
+  /** A plugin that nobody here can start is shown for a while after its last instance has gone. */
+  #forgetWhenGone(plugin: Plugin, at: number): void {
+    const isGone = !plugin.source && plugin.managed.size === 0 && plugin.sightings.size === 0;
+    plugin.goneSince = isGone ? (plugin.goneSince ?? at) : undefined;
+    if (plugin.goneSince !== undefined && at - plugin.goneSince > this.#options.timings.forgetAfterMs) {
+      this.#options.plugins.forget(plugin.id);
+    }
+  }
+}
+
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
