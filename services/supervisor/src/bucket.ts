@@ -11,6 +11,11 @@ export interface Stored {
   revision: number;
 }
 
+/** What is kept there was not written by us. */
+export class UnreadableError extends Error {
+  override name = 'UnreadableError';
+}
+
 /** A KV bucket that is made when it is not there, also after the broker has forgotten it. */
 export class Bucket {
   readonly #connection: Connection;
@@ -111,6 +116,6 @@ function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (error) {
-    throw new Error(`${where} holds something that is not JSON`, { cause: error });
+    throw new UnreadableError(`${where} holds something that is not JSON`, { cause: error });
   }
 }

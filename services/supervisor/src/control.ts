@@ -113,8 +113,8 @@ export class Control {
   /** It is read soon after a plugin is found, and again after somebody else has changed it. */
   async #whenRead(plugin: Plugin, signal: AbortSignal): Promise<void> {
     const { plugins, timings } = this.#options;
-    // Of a plugin that was never seen whole there is nothing to read.
-    if (!plugin.source?.manifest && plugin.managed.size === 0) return;
+    // Of a plugin that was never seen whole there is nothing to read, and not all can be read.
+    if ((!plugin.source?.manifest && plugin.managed.size === 0) || plugin.problem) return;
     await plugins.until(plugin.id, () => plugin.desired, {
       withinMs: 3 * timings.scanEveryMs,
       onLate: () => notRead(plugin),
@@ -185,7 +185,20 @@ export class Control {
       signal,
     });
     if (outcome === 'failed') throw await this.#crash(plugin);
+    if (order.verb !== 'stop') await this.#described(plugin, signal);
     return this.#info(plugin);
+  }
+
+  /** Whoever has started it wants to know next what it can do; one that does not say so runs all the same. */
+  async #described(plugin: Plugin, signal: AbortSignal): Promise<void> {
+    const { plugins, timings } = this.#options;
+    const late = new BkgError('DEADLINE_EXCEEDED', `${plugin.id} does not say what it can do.`);
+    try {
+      const isDescribed = (): true | undefined => plugin.isDescribed || undefined;
+      await plugins.until(plugin.id, isDescribed, { withinMs: timings.answerMs, onLate: () => late, signal });
+    } catch (error) {
+      if (error !== late) throw error;
+    }
   }
 
   /** Undefined: not yet. */

@@ -1,7 +1,7 @@
 import { configDefaults } from '@bkg/sdk';
 import type { Connection, Descriptor, PluginConfig } from '@bkg/sdk';
 import { buckets } from '@bkg/sdk';
-import { Bucket } from './bucket.ts';
+import { Bucket, UnreadableError } from './bucket.ts';
 import type { Stored } from './bucket.ts';
 import { firstConfig } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
@@ -60,7 +60,7 @@ export class DesiredState {
       : manifest && (await this.#first(configKey(id), firstStored(manifest, at)));
     if (!keptConfig) return undefined;
     const keptRun = run
-      ? { value: run.value as RunOrder, revision: run.revision }
+      ? { value: orderOf(id, run.value), revision: run.revision }
       : manifest && (await this.#first(runKey(id), firstOrder(manifest, keptConfig.value, at)));
     return keptRun && { config: keptConfig, run: keptRun };
   }
@@ -107,8 +107,17 @@ function firstOrder({ version }: Manifest, { autostart }: PluginConfig, at: stri
   return { want: autostart ? 'running' : 'stopped', version, by: 'manifest', at };
 }
 
+function orderOf(id: string, value: unknown): RunOrder {
+  const { want } = (value ?? {}) as Partial<RunOrder>;
+  if (want === 'running' || want === 'stopped') return value as RunOrder;
+  throw new UnreadableError(`${buckets.desired} ${runKey(id)} does not say what is wanted`);
+}
+
 /** An older version may have stored less. */
 function completed(id: string, value: unknown): StoredConfig {
+  if (typeof value !== 'object' || value === null) {
+    throw new UnreadableError(`${buckets.desired} ${configKey(id)} holds something that is no configuration`);
+  }
   const stored = value as Partial<StoredConfig>;
   return {
     by: '',

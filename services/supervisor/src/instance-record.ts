@@ -16,6 +16,8 @@ export interface InstanceRecord {
   start_timeout_ms: number;
   /** The broker it was given. */
   nats_url: string;
+  /** It publishes events; known when it has become ready. */
+  speaks?: boolean;
   /** Absent between the start and the note of it. */
   process?: ProcessIdentity;
 }

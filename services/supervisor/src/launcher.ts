@@ -13,10 +13,10 @@ import { LogCapture } from './logs/log-capture.ts';
 import { LogFile, removeOldLogs } from './logs/log-file.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import type { Plugin } from './plugin.ts';
-import { adoptProcess, killSession, launchProcess } from './process-driver.ts';
+import { adoptProcess, killCarriers, killSession, launchProcess } from './process-driver.ts';
 import type { InstanceProcess } from './process-driver.ts';
-import { killCarriers, findSurvivors } from './survivors.ts';
 import { expected } from './sighting.ts';
+import { findSurvivors } from './survivors.ts';
 import type { Timings } from './timings.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -155,7 +155,8 @@ export class Launcher {
       onEnd: (one, verdict) => onEnd(plugin, one, verdict),
     });
     plugin.managed.set(instance.id, instance);
-    plugin.sightings.set(instance.id, expected(instance.id, record.status, record.version, now()));
+    const { status, version, speaks = false } = record;
+    plugin.sightings.set(instance.id, expected({ instance: instance.id, status, version, speaks }, now()));
     return instance;
   }
 

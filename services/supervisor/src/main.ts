@@ -1,15 +1,19 @@
 import path from 'node:path';
 import { connect, createLogger, createToken } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
-import { readServiceSettings, stopSignal } from '@bkg/sdk/host';
+import { homePaths, readServiceSettings, stopSignal } from '@bkg/sdk/host';
 import { serve } from './nest/shell.ts';
+import { stopPlugins } from './stop-plugins.ts';
 import { createSupervisor } from './supervisor.ts';
 
 const log = createLogger({ service: 'supervisor' });
 const stop = stopSignal();
 
+/** As long as a plugin has to drain. */
+const stopGraceMs = 10_000;
+
 try {
-  await run();
+  await runCommand(process.argv.slice(2));
 } catch (error) {
   if (error !== stop.reason) {
     log.fatal({ error }, error instanceof Error ? error.message : String(error));
@@ -18,6 +22,17 @@ try {
 }
 // What a plugin left open, such as a watch on its process, must not keep us.
 process.exit();
+
+/** Without arguments it supervises; `stop-plugins [--now]` ends what a supervisor of this home has left running. */
+async function runCommand([command, ...flags]: readonly string[]): Promise<void> {
+  if (command === undefined) return run();
+  const known = command === 'stop-plugins' && flags.every((flag) => flag === '--now');
+  if (!known)
+    throw new Error(`"${process.argv.slice(2).join(' ')}" was given; allowed is stop-plugins [--now].`);
+  const paths = homePaths(readServiceSettings(process.env).home);
+  const done = await stopPlugins({ paths, log, graceMs: flags.includes('--now') ? 0 : stopGraceMs });
+  process.exitCode = done ? 0 : 1;
+}
 
 async function run(): Promise<void> {
   const { home, servers, credentials } = readServiceSettings(process.env);

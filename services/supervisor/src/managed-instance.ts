@@ -112,15 +112,16 @@ export class ManagedInstance {
   }
 
   /** What it has shown on the bus; whether it lives its process says. */
-  hear({ status, error, silentSince }: Sighting): void {
+  hear({ status, error, silentSince, speaks }: Sighting): void {
     this.#said = error;
-    if (this.#silentSince !== silentSince) {
-      this.#silentSince = silentSince;
-      if (silentSince !== undefined) this.note('error', 'no heartbeat, and no answer when it was asked');
-      else this.note('info', 'heard of again');
-    }
+    const wasSilent = this.#silentSince !== undefined;
+    this.#silentSince = silentSince;
+    if (!wasSilent && silentSince !== undefined)
+      this.note('error', 'no heartbeat, and no answer when it was asked');
+    if (wasSilent && silentSince === undefined) this.note('info', 'heard of again');
     if (status === 'running' && this.status === 'starting') {
       this.#readyAt = now();
+      this.#record = { ...this.#record, speaks };
       this.#become('running');
       this.note('info', `ready after ${seconds(this.#readyAt - this.launchedAt)}`);
     } else if (status === 'stopping' && this.status !== 'stopping') {
@@ -135,14 +136,14 @@ export class ManagedInstance {
     this.#askedToStop = true;
     this.#become('stopping');
     this.note('info', `stopping: ${why}`);
-    this.#options.process.terminate();
+    this.#noteUnlessSignalled(this.#options.process.terminate());
   }
 
   kill(why: KillReason): void {
     if (this.#killed) return;
     this.#killed = why;
     this.note('error', `killing it: ${killNotes[why]}`);
-    this.#options.process.kill();
+    this.#noteUnlessSignalled(this.#options.process.kill());
   }
 
   note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
@@ -162,6 +163,11 @@ export class ManagedInstance {
     this.#options.process.letGo();
     this.#options.capture.pump();
     this.#options.capture.close();
+  }
+
+  #noteUnlessSignalled(signalled: boolean): void {
+    if (!signalled)
+      this.note('warn', 'no signal was sent: its process is gone, or is not the one that was started');
   }
 
   #become(status: InstanceRecord['status']): void {

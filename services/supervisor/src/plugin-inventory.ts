@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
+import { UnreadableError } from './bucket.ts';
 import type { DesiredState } from './desired-state.ts';
 import type { Manifest } from './manifest.ts';
 import type { Plugin } from './plugin.ts';
@@ -79,8 +80,13 @@ export class PluginInventory {
       this.#saidFailure = false;
       if (!desired) return;
       plugin.desired = desired;
+      plugin.desiredProblem = undefined;
       plugins.changed(plugin.id);
     } catch (error) {
+      if (error instanceof UnreadableError && plugin.desiredProblem !== error.message) {
+        plugin.desiredProblem = error.message;
+        plugins.changed(plugin.id);
+      }
       // The broker is away, or somebody else has just written it: it is read again at the next look.
       if (!this.#saidFailure)
         log.warn({ error, plugin_id: plugin.id }, 'what is wanted cannot be read; trying again');

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os';
 import type { Descriptor, PluginInfo, PluginInstance, RegistryEntry, Status } from '@bkg/sdk';
+import { now } from './clock.ts';
 import { configOf } from './desired-state.ts';
 import type { DesiredPlugin } from './desired-state.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -88,10 +89,15 @@ export class Plugin {
     );
   }
 
-  /** Whether somebody answers `plugin.<id>.status` for it. */
-  get hasLiveInstance(): boolean {
+  /** Every instance that is ready has said what it can do. */
+  get isDescribed(): boolean {
+    return this.ready.every(({ id }) => this.sightings.get(id)?.descriptor !== undefined);
+  }
+
+  /** Whether an instance answers `plugin.<id>.status`: those without events do not. */
+  get speaksForItself(): boolean {
     return [...this.sightings.values()].some(
-      (one) => one.status !== 'stopped' && one.silentSince === undefined,
+      (one) => one.speaks && one.status !== 'stopped' && one.silentSince === undefined,
     );
   }
 
@@ -122,6 +128,7 @@ export class Plugin {
       ...(this.problem && { problem: this.problem }),
       ...(this.desired && { config: configOf(this.desired.config) }),
       wanted: mayRun && this.isWanted && this.replicas > 0,
+      isDue: this.source?.manifest !== undefined && this.setback.launchFrom <= now(),
       instances: this.#shown(),
       ...(this.lastDescriptor && { lastDescriptor: this.lastDescriptor }),
       observedAt: this.observedAt,

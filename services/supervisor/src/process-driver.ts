@@ -98,7 +98,7 @@ export function killSession(
   { leaderIsOurs }: { leaderIsOurs: boolean },
 ): boolean {
   const rows = listProcesses();
-  if (rows.length === 0) return signal(-leader, 'SIGKILL');
+  if (rows.length === 0) return leaderIsOurs && signal(-leader, 'SIGKILL');
   const carriers = new Set(rows.filter(({ pid }) => isOf(pid, instance)).map(({ pid }) => pid));
   const members = rows.filter(({ group, session }) => group === leader || session === leader);
   const sessionIsOurs = leaderIsOurs || members.some(({ pid }) => carriers.has(pid));
@@ -107,6 +107,11 @@ export function killSession(
   const group = sessionIsOurs && members.length > 0 && signal(-leader, 'SIGKILL');
   const killed = [...targets].filter((pid) => signal(pid, 'SIGKILL'));
   return group || killed.length > 0;
+}
+
+/** Kills those of the processes that still carry the instance. */
+export function killCarriers(pids: readonly number[], instance: string): void {
+  for (const pid of pids) if (isOf(pid, instance)) signal(pid, 'SIGKILL');
 }
 
 function isOf(pid: number, instance: string): boolean {

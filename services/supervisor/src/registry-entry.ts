@@ -8,6 +8,7 @@ import type {
   PluginInstance,
   PluginTelemetry,
   RegistryEntry,
+  Status,
 } from '@bkg/sdk';
 
 /** An instance as the registry shows it, with what it says of itself when that is known. */
@@ -25,6 +26,8 @@ export interface PluginFacts {
   config?: PluginConfig;
   /** It should run, as far as anybody can. */
   wanted: boolean;
+  /** What should run and does not is just about to be launched. */
+  isDue: boolean;
   instances: readonly ShownInstance[];
   /** What it said of itself when it ran last. */
   lastDescriptor?: Descriptor;
@@ -38,13 +41,7 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
   // The one that was started last speaks for all.
   const newest = running.toSorted((a, b) => (a.started_at < b.started_at ? 1 : -1))[0]?.descriptor;
   const described = newest ?? facts.lastDescriptor;
-  const status =
-    instances.length === 0 && problem
-      ? 'error'
-      : pluginStatus(
-          instances.map((one) => one.status),
-          facts.wanted,
-        );
+  const status = statusOf(facts);
   const error = status === 'error' ? (problem ?? instances.find((one) => one.error)?.error) : undefined;
   return {
     id,
@@ -59,6 +56,13 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
     instances: instances.map(({ descriptor: _descriptor, telemetry: _telemetry, ...instance }) => instance),
     observed_at: observedAt,
   };
+}
+
+function statusOf({ instances, problem, wanted, isDue }: PluginFacts): Status {
+  if (instances.length === 0 && problem) return 'error';
+  if (instances.length === 0 && wanted && isDue) return 'starting';
+  const statuses = instances.map(({ status }) => status);
+  return pluginStatus(statuses, wanted);
 }
 
 export function pluginInfo(entry: RegistryEntry, instances: readonly ShownInstance[]): PluginInfo {

@@ -29,8 +29,11 @@ export interface Sighting {
 const textMost = 1_000;
 
 /** Of an instance that is known to be there, and has not been heard yet. */
-export function expected(instance: string, status: Status, version: string, at: number): Sighting {
-  return { ...blank(instance), status, version, heardAt: at };
+export function expected(
+  known: Pick<Sighting, 'instance' | 'status' | 'version' | 'speaks'>,
+  at: number,
+): Sighting {
+  return { ...blank(known.instance), ...known, heardAt: at };
 }
 
 /** The sighting after a status event. */

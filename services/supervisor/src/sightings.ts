@@ -41,11 +41,14 @@ export class Sightings {
     if (plugin && before) this.#set(plugin, before, change(before));
   }
 
-  /** Nobody is late whom we could not hear. */
+  /** Nobody is late whom we could not hear; who was silent before has its time anew. */
   forgive(): void {
     const at = now();
     for (const plugin of this.#options.plugins.all()) {
-      for (const sighting of plugin.sightings.values()) sighting.heardAt = at;
+      for (const before of plugin.sightings.values()) {
+        if (before.silentSince === undefined) before.heardAt = at;
+        else this.#set(plugin, before, { ...before, heardAt: at, silentSince: at });
+      }
     }
   }
 

@@ -37,7 +37,7 @@ function reply(
   if (!msg.reply?.startsWith(inboxRoot)) return;
   const id = pluginIdOf(msg.subject);
   const plugin = plugins.get(id);
-  if (plugin?.hasLiveInstance) return;
+  if (plugin?.speaksForItself) return;
   if (plugin) {
     connection.respond(msg, JSON.stringify(answer(plugin)));
     return;
@@ -47,15 +47,16 @@ function reply(
   connection.respond(msg, data, headers);
 }
 
-/** Of the instance that failed last; without one there is none to name. */
+/** Names the first instance that there is, or the one that failed last; without one there is none to name. */
 function statusOf(plugin: Plugin, mayRun: boolean): StatusEvent {
-  const { status, error, version } = plugin.entry(mayRun);
+  const { status, error, version, instances } = plugin.entry(mayRun);
+  const [one] = instances;
   return {
     id: plugin.id,
-    instance: plugin.failed?.instance ?? '',
+    instance: one?.instance ?? '',
     status,
     version,
-    started_at: plugin.failed?.startedAt ?? '',
+    started_at: one?.started_at ?? '',
     ...(error && { error }),
   };
 }

@@ -41,22 +41,17 @@ export function findSurvivors({ run, home }: Pick<HomePaths, 'run' | 'home'>, na
   return survivors;
 }
 
-/** Kills those processes that still carry the instance. */
-export function killCarriers(pids: readonly number[], instance: string): void {
-  for (const pid of pids) {
-    if (environmentOf(pid)?.get('BKG_INSTANCE_ID') !== instance) continue;
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch (error) {
-      // It ended between the look and the signal.
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
-  }
-}
-
-function identityOf({ process }: InstanceRecord, carriers: readonly Carrier[]): ProcessIdentity | undefined {
-  if (process && isSameProcess(process)) return process;
-  return process ? undefined : leaderOf(carriers);
+/**
+ * After a restart of the machine a stranger may have the same pid and start, so its environment must name the instance as
+ * well, where the system shows it. Who has overwritten its own environment is not found again, and shown as not managed.
+ */
+function identityOf(
+  { process: known }: InstanceRecord,
+  carriers: readonly Carrier[],
+): ProcessIdentity | undefined {
+  if (!known) return leaderOf(carriers);
+  const isNamed = process.platform !== 'linux' || carriers.some(({ pid }) => pid === known.pid);
+  return isNamed && isSameProcess(known) ? known : undefined;
 }
 
 /** An instance leads a session; a child of it that does so too is younger. */

@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
 import { buckets, leaseKey } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
-import { delay } from '@bkg/sdk/host';
+import { delay, processStart } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import { fixture, isAlive, manifest, Mesh, problemOf, quick } from './mesh.ts';
 
@@ -186,7 +186,6 @@ describe('a successor', () => {
     // A stranger, by its id and start the process of the record, but not by its environment.
     const stranger = spawn('sleep', ['600'], { stdio: 'ignore', detached: true });
     children.push(stranger);
-    const { processStart } = await import('@bkg/sdk/host');
     const instance = before.instances[0]!.instance;
     const at = new Date().toISOString();
     writeFileSync(
@@ -204,7 +203,8 @@ describe('a successor', () => {
       }),
     );
     await mesh.supervise({ graceMs: 50 });
-    await delay(300);
+    expect(await mesh.order('restart', 'echo')).toMatchObject({ status: 'running' });
+    expect(await mesh.order('stop', 'echo')).toMatchObject({ status: 'stopped' });
     expect(isAlive(stranger.pid!)).toBe(true);
   });
 

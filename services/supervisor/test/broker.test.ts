@@ -92,6 +92,26 @@ describe('what is wanted', () => {
   });
 });
 
+describe('what is wanted of a plugin', () => {
+  it('that cannot be understood is an error of that plugin, and of no other', async () => {
+    const kv = await new Kvm(mesh.caller.nats).create(buckets.desired, { storage: 'file', history: 64 });
+    await kv.put('run.echo', '{"want": "everything"}');
+    await kv.put('config.other', 'nonsense');
+    await mesh.supervise();
+    expect(await mesh.get('echo')).toMatchObject({
+      status: 'error',
+      error: 'bkg_desired run.echo does not say what is wanted',
+    });
+    expect(await mesh.get('other')).toMatchObject({
+      error: 'bkg_desired config.other holds something that is not JSON',
+    });
+    expect(await problemOf(mesh.order('start', 'echo'))).toMatchObject({ code: 'CONFLICT' });
+    await kv.delete('run.echo');
+    await eventually(async () => (await mesh.get('echo')).status === 'stopped');
+    expect(await mesh.order('start', 'echo')).toMatchObject({ status: 'running' });
+  });
+});
+
 describe('a broker that is killed and comes back', () => {
   it('finds plugins that have gone on, and a registry and a lease that are made anew', async () => {
     await mesh.supervise({ registryEveryMs: 100 });

@@ -33,7 +33,14 @@ const instance = (more: Partial<ShownInstance> = {}): ShownInstance => ({
   ...more,
 });
 const entry = (more: Partial<PluginFacts> = {}) =>
-  registryEntry({ id: 'echo', wanted: true, instances: [], observedAt: '2026-11-24T08:00:00.000Z', ...more });
+  registryEntry({
+    id: 'echo',
+    wanted: true,
+    isDue: false,
+    instances: [],
+    observedAt: '2026-11-24T08:00:00.000Z',
+    ...more,
+  });
 const ids = (capabilities: PluginCapability[]) => capabilities.map(({ id }) => id);
 
 describe('the entry of a plugin', () => {
@@ -81,6 +88,13 @@ describe('the entry of a plugin', () => {
       status: 'error',
       error: 'plugin.json is not JSON',
     });
+  });
+
+  it('that should run and does not is starting when it is just about to, and else in error', () => {
+    expect(entry().status).toBe('error');
+    expect(entry({ isDue: true }).status).toBe('starting');
+    expect(entry({ isDue: true, wanted: false }).status).toBe('stopped');
+    expect(entry({ isDue: true, problem: 'x' }).status).toBe('error');
   });
 
   it('shows nothing of its instances that is not theirs to be read', () => {

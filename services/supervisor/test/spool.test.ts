@@ -101,12 +101,14 @@ describe('a spool', () => {
     expect(pull(spool).lines).toEqual(['new']);
   });
 
-  it('skips what is more than it may keep waiting', () => {
-    const spool = open({ waitingMostBytes: 20 });
-    appendFileSync(file, 'x\n'.repeat(50));
-    expect(pull(spool)).toMatchObject({ lines: [], skippedBytes: 100 });
+  it('keeps the newest of what is more than may wait, and empties the file', () => {
+    const spool = open({ waitingMostBytes: 100, keptMostBytes: 11 });
+    appendFileSync(file, `${'x\n'.repeat(50)}one\ntwo\nlas`);
+    const first = spool.pull();
+    expect(spool.pull()).toEqual(first);
+    expect(pull(spool)).toEqual({ lines: ['two', 'las…'], skippedBytes: 104, more: true });
     expect(statSync(file).size).toBe(0);
-    appendFileSync(file, 'new\n');
+    appendFileSync(file, 't\nnew\n');
     expect(pull(spool).lines).toEqual(['new']);
   });
 });

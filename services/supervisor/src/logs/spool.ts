@@ -43,7 +43,7 @@ export class Spool {
   /** The rest of a line that was given up. */
   #inLongLine = false;
   #seenSize = -1;
-  #pulled: { offset: number; inLongLine: boolean; seenSize: number } | undefined;
+  #pulled: { offset: number; inLongLine: boolean; seenSize: number; empty?: true } | undefined;
 
   constructor(options: SpoolOptions) {
     this.#handle = openSync(options.file, 'a+', 0o600);
@@ -72,11 +72,9 @@ export class Spool {
     // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
     if (size < this.#offset) this.#offset = 0;
     if (size === this.#seenSize && !isEnd) return { lines: [], skippedBytes: 0, more: false };
-    if (size - this.#offset > this.#waitingMostBytes) return this.#skip(size);
+    if (size - this.#offset > this.#waitingMostBytes) return this.#pullNewest(size);
 
-    const wanted = Math.min(size - this.#offset, this.#lineMostBytes);
-    const bytes = Buffer.allocUnsafe(wanted);
-    const chunk = bytes.subarray(0, readSync(this.#handle, bytes, 0, wanted, this.#offset));
+    const chunk = this.#read(this.#offset, Math.min(size - this.#offset, this.#lineMostBytes));
     const { lines, used } = takeLines(chunk);
     const pulled = lines.map((line): SpoolLine => ({ bytes: line, isCut: false }));
     let inLongLine = this.#inLongLine;
@@ -100,11 +98,13 @@ export class Spool {
   /** What was pulled is kept elsewhere. Empties a large file that was read to its end. */
   accept(): void {
     if (!this.#pulled) return;
-    this.#offset = this.#pulled.offset;
-    this.#inLongLine = this.#pulled.inLongLine;
-    this.#seenSize = this.#pulled.seenSize;
+    const { offset, inLongLine, seenSize, empty } = this.#pulled;
+    this.#offset = offset;
+    this.#inLongLine = inLongLine;
+    this.#seenSize = seenSize;
     this.#pulled = undefined;
-    if (this.#offset <= this.#keptMostBytes || fstatSync(this.#handle).size !== this.#offset) return;
+    const isReadWhole = offset > this.#keptMostBytes && fstatSync(this.#handle).size === offset;
+    if (!empty && !isReadWhole) return;
     ftruncateSync(this.#handle, 0);
     this.#offset = 0;
     this.#seenSize = 0;
@@ -114,13 +114,22 @@ export class Spool {
     closeSync(this.#handle);
   }
 
-  #skip(size: number): Pulled {
-    const skippedBytes = size - this.#offset;
-    ftruncateSync(this.#handle, 0);
-    this.#offset = 0;
-    this.#inLongLine = false;
-    this.#seenSize = -1;
-    this.#pulled = undefined;
-    return { lines: [], skippedBytes, more: true };
+  /** There is too much: the newest `keptMostBytes` are enough, and then the file is emptied, whatever is written meanwhile. */
+  #pullNewest(size: number): Pulled {
+    const from = size - this.#keptMostBytes;
+    const chunk = this.#read(from, this.#keptMostBytes);
+    const { lines, used } = takeLines(chunk);
+    const rest = chunk.subarray(used);
+    // The first began before; the end of the last will come.
+    const pulled = lines.slice(1).map((line): SpoolLine => ({ bytes: line, isCut: false }));
+    if (rest.length > 0) pulled.push({ bytes: rest.subarray(0, this.#lineMostBytes), isCut: true });
+    this.#pulled = { offset: 0, inLongLine: rest.length > 0, seenSize: -1, empty: true };
+    const firstBytes = (lines[0]?.length ?? -1) + 1;
+    return { lines: pulled, skippedBytes: from - this.#offset + firstBytes, more: true };
+  }
+
+  #read(offset: number, length: number): Buffer {
+    const bytes = Buffer.allocUnsafe(length);
+    return bytes.subarray(0, readSync(this.#handle, bytes, 0, length, offset));
   }
 }
