@@ -1,9 +1,9 @@
 import type { Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
-import { adoptProcess } from './process-driver.ts';
+import { adoptProcess, killCarriers } from './process-driver.ts';
 import type { InstanceProcess } from './process-driver.ts';
-import { findSurvivors, killCarriers } from './survivors.ts';
+import { findSurvivors } from './survivors.ts';
 
 export interface StopPluginsOptions {
   paths: Pick<HomePaths, 'run' | 'home'>;
