@@ -11,3 +11,7 @@ export * from './problem.ts';
 export * from './run-plugin.ts';
 export * from './token.ts';
 export * from './validator.ts';
+
+/** For the schemas of a plugin, so that a plugin of one file needs nothing but the SDK. */
+export { Type } from 'typebox';
+export type { Static, TSchema } from 'typebox';

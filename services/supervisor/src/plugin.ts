@@ -94,10 +94,11 @@ export class Plugin {
     return this.ready.every(({ id }) => this.sightings.get(id)?.descriptor !== undefined);
   }
 
-  /** Whether an instance answers `plugin.<id>.status`: those without events do not. */
+  /** Whether an instance answers `plugin.<id>.status`: those without events do not; what only starts yet may. */
   get speaksForItself(): boolean {
     return [...this.sightings.values()].some(
-      (one) => one.speaks && one.status !== 'stopped' && one.silentSince === undefined,
+      ({ speaks, status, silentSince }) =>
+        silentSince === undefined && (speaks ? status !== 'stopped' : status === 'starting'),
     );
   }
 

@@ -175,6 +175,9 @@ describe('a plugin without events', () => {
     const info = await mesh.order('start', 'service');
     expect(info).toMatchObject({ status: 'running' });
     await eventually(async () => (await mesh.get('service')).capabilities[0]?.id === 'do');
+    // It does not answer for itself.
+    const { instance } = info.instances[0]!;
+    expect(await mesh.ask(subjects.status('service'))).toMatchObject({ instance, status: 'running' });
     expect(await mesh.order('stop', 'service')).toMatchObject({ status: 'stopped', instances: [] });
     expect(await mesh.messages('service')).toContain('ended by SIGTERM');
   });
