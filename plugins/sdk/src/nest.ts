@@ -97,6 +97,8 @@ export class BkgServer extends Server implements CustomTransportStrategy {
 
   async #answer(msg: Msg, handler: MessageHandler): Promise<void> {
     const { connection, log, maxConcurrency = 1_000 } = this.#options;
+    // An event may be sent as a request; nobody has promised it an answer.
+    const isAsked = msg.reply !== undefined && msg.reply !== '' && !handler.isEventHandler;
     const deadline = new AbortController();
     const signal = AbortSignal.any([this.#closing.signal, deadline.signal]);
     const timeoutMs = this.#timeoutMsOf(msg);
@@ -117,10 +119,10 @@ export class BkgServer extends Server implements CustomTransportStrategy {
         this.#handle(handler, payload, new BkgContext([msg, signal])),
         rejectWhenAborted(signal),
       ]);
-      if (msg.reply) connection.respond(msg, JSON.stringify(result ?? null));
+      if (isAsked) connection.respond(msg, JSON.stringify(result ?? null));
     } catch (error) {
       if (!(error instanceof BkgError)) log.error({ error, subject: msg.subject }, 'a handler failed');
-      if (msg.reply) respondProblem(connection, msg, problemOfError(error));
+      if (isAsked) respondProblem(connection, msg, problemOfError(error));
     } finally {
       clearTimeout(timer);
     }

@@ -87,6 +87,8 @@ describe('a Nest controller on bkg', () => {
     caller.publish('shop.note', '{"n":1}');
     await eventually(() => heard.length === 1);
     expect(heard).toEqual([{ n: 1 }]);
+    expect(await caller.requestMany('shop.note', '{"n":2}', { forMs: 100 })).toEqual([]);
+    expect(heard).toEqual([{ n: 1 }, { n: 2 }]);
   });
 
   it('fails with the error it throws, and tells nothing of one that nobody foresaw', async () => {
