@@ -82,8 +82,10 @@ export const elementRules: Record<Datatype, ElementRule> = {
   FP32: float(Math.fround, ' up to ±3.4e38'),
   FP64: float((value) => value, ''),
   BYTES: {
-    read: (value) => (typeof value === 'string' ? value : undefined),
+    // The runtime takes C strings of UTF-8: it would cut the one kind short and change the other.
+    read: (value) =>
+      typeof value === 'string' && value.isWellFormed() && !value.includes('\0') ? value : undefined,
     write: asItIs,
-    allowed: 'a string',
+    allowed: 'a string without U+0000 and without lone surrogates',
   },
 };

@@ -24,6 +24,8 @@ export interface Resident {
   users: number;
   loadedAt?: number;
   lastUsedAt: number;
+  /** The number of its last use, counted over all models: a clock can give two uses the same time. */
+  lastUse: number;
   /** Set when it has left the pool: its last user closes it. */
   retired?: PromiseWithResolvers<void>;
 }
@@ -44,6 +46,7 @@ const crashCodes = new Set(['CANDLE_MODEL_CRASHED', 'CANDLE_MODEL_UNSTABLE']);
 export class ModelPool {
   readonly #residents = new Map<string, Resident>();
   readonly #failures = new Map<string, Failure>();
+  #uses = 0;
   readonly #closing = new Set<Promise<void>>();
   readonly #options: PoolOptions;
 
@@ -84,6 +87,8 @@ export class ModelPool {
     } finally {
       resident.users--;
       resident.lastUsedAt = Date.now();
+      this.#uses += 1;
+      resident.lastUse = this.#uses;
       if (resident.users === 0) resident.retired?.resolve();
     }
   }
@@ -110,7 +115,7 @@ export class ModelPool {
     if (known?.model.file.identity === file.identity) return known;
     const after = known ? this.#remove(known) : this.#makeRoom(key);
     const model = new Model(file, { ...this.#options.model, ...(after && { after }) });
-    const resident: Resident = { model, users: 0, lastUsedAt: Date.now() };
+    const resident: Resident = { model, users: 0, lastUse: 0, lastUsedAt: Date.now() };
     this.#residents.set(key, resident);
     return resident;
   }
@@ -147,7 +152,7 @@ export class ModelPool {
     if (this.#residents.size < maxResident) return undefined;
     const unpinned = [...this.#residents.values()].filter(({ model }) => !isPinned(model.key));
     const idle = unpinned.filter(({ users }) => users === 0);
-    const [oldest] = idle.sort((a, b) => a.lastUsedAt - b.lastUsedAt);
+    const [oldest] = idle.sort((a, b) => a.lastUse - b.lastUse);
     if (oldest) {
       this.#options.onEvicted(oldest.model.key, key);
       return this.#remove(oldest);

@@ -285,7 +285,8 @@ describe('model.infer', () => {
 
   it('drops a cancelled invocation from the queue', async () => {
     await infer(workOf(64));
-    const running = infer(workOf(1000));
+    await mesh.entry('tests/workload');
+    const running = infer(workOf(1600));
     const invocation_id = 'a'.repeat(32);
     const queued = infer(workOf(64), { [headerNames.invocationId]: invocation_id });
     await eventually(async () => (await mesh.entry('tests/workload'))?.queued === 1);

@@ -39,7 +39,7 @@ describe('a tensor in JSON', () => {
     ['FP16', [0, 1, -2.5, 65_504, 0.000000059604644775390625, 'NaN', 'Infinity', '-Infinity']],
     ['FP32', [0, 0.10000000149011612, -3.4028234663852886e38, 1.401298464324817e-45, 'NaN', 'Infinity']],
     ['FP64', [0.1, -1.7976931348623157e308, 5e-324, 'NaN', 'Infinity', '-Infinity']],
-    ['BYTES', ['', 'Grüße', '日本 🕯', 'a\u0000b']],
+    ['BYTES', ['', 'Grüße', '日本 🕯']],
   ] as [Datatype, unknown[]][])('keeps every element of %s exactly: %j', async (datatype, data) => {
     expect(await roundTrip(datatype, data)).toEqual(data);
   });
@@ -89,6 +89,8 @@ describe('a tensor in JSON', () => {
     ['FP64', null],
     ['BYTES', 7],
     ['BYTES', null],
+    ['BYTES', 'a\u0000b'],
+    ['BYTES', '\ud800'],
   ] as [Datatype, unknown][])('refuses for %s what it cannot hold: %j', async (datatype, element) => {
     const { path, message } = await complaint(
       decode(datatype, [2], [datatype === 'BYTES' ? 'x' : element, element]),

@@ -12,7 +12,8 @@ const validate = createValidator(manifestSchema as unknown as JsonSchema);
 export function readManifest(text: string): ManifestReading {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    // Editors of one system begin a file with a byte order mark.
+    value = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
     return { problem: `plugin.json is not JSON (${(error as Error).message})` };
   }

@@ -1,5 +1,6 @@
 import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { pluginIdProblem } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
 import { readManifest } from './manifest.ts';
 import type { Manifest, ManifestReading } from './manifest.ts';
@@ -81,23 +82,25 @@ export class PluginFolders {
   async #readFolder(folder: string, signature: string): Promise<void> {
     const reading = await readManifestFile(path.join(folder, 'plugin.json'));
     const before = this.#read.get(folder)?.reading;
-    const id = before && ('manifest' in before ? before.manifest.id : before.id);
-    // A file that was a plugin's a moment ago is still its own, whatever became of it.
+    // A file that was a plugin's a moment ago is still its own, whatever became of it; otherwise the folder's name tells.
+    const id = (before && idOf(before)) ?? idOfFolder(folder);
     this.#read.set(folder, { signature, reading: 'problem' in reading && id ? { id, ...reading } : reading });
   }
 
   #add(sources: Map<string, PluginSource>, folder: string, reading: ManifestReading): void {
-    const id = 'manifest' in reading ? reading.manifest.id : reading.id;
+    const id = idOf(reading);
     if (!id) {
       if ('problem' in reading) this.#sayOnce(`${folder} is no plugin: ${reading.problem}`);
       return;
     }
-    const other = sources.get(id)?.folder;
+    const source = { id, folder, ...reading };
+    const other = sources.get(id);
+    const isMeant = !other || rank(source) > rank(other);
     if (other) {
-      this.#sayOnce(`${folder} is left out: ${other} has the same plugin id "${id}"`);
-      return;
+      const [kept, left] = isMeant ? [source, other] : [other, source];
+      this.#sayOnce(`${left.folder} is left out: ${kept.folder} has the same plugin id "${id}"`);
     }
-    sources.set(id, { id, folder, ...reading });
+    if (isMeant) sources.set(id, source);
   }
 
   /**
@@ -125,6 +128,20 @@ export class PluginFolders {
   }
 }
 
+/** Of an original and its copy the one that is called like the plugin is the original; one that can run comes first. */
+function rank({ id, folder, manifest }: PluginSource): number {
+  return (manifest ? 2 : 0) + (path.basename(folder) === id ? 1 : 0);
+}
+
+function idOf(reading: ManifestReading): string | undefined {
+  return 'manifest' in reading ? reading.manifest.id : reading.id;
+}
+
+function idOfFolder(folder: string): string | undefined {
+  const name = path.basename(folder);
+  return pluginIdProblem(name) ? undefined : name;
+}
+
 /** Undefined when there is no such file. */
 async function signatureOf(file: string): Promise<string | undefined> {
   try {
@@ -139,7 +156,10 @@ async function signatureOf(file: string): Promise<string | undefined> {
 
 async function readManifestFile(file: string): Promise<ManifestReading> {
   try {
-    const { size } = await stat(file);
+    const stats = await stat(file);
+    // Reading a named pipe would wait for somebody to write to it.
+    if (!stats.isFile()) return { problem: 'plugin.json is no file' };
+    const { size } = stats;
     if (size > manifestMostBytes)
       return { problem: `plugin.json has ${size} bytes, at most ${manifestMostBytes} are read` };
     return readManifest(await readFile(file, 'utf8'));

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -67,8 +68,8 @@ describe('a folder', () => {
   });
 
   it('is said once to be broken when nobody knows whose it is', async () => {
-    write('a', '{');
-    write('b', text('bkg-b'));
+    write('A', '{');
+    write('B', text('bkg-b'));
     expect((await settled()).size).toBe(0);
     await folders.scan();
     expect(said).toEqual([
@@ -77,11 +78,29 @@ describe('a folder', () => {
     ]);
   });
 
-  it('is left out when another has the same id', async () => {
+  it('lends its name to a plugin whose plugin.json cannot be understood', async () => {
+    write('half', '{ "id": "half", ');
+    mkdirSync(path.join(parent, 'pipe'));
+    execFileSync('mkfifo', [path.join(parent, 'pipe', 'plugin.json')]);
+    const found = await settled();
+    expect(found.get('half')?.problem).toContain('is not JSON');
+    expect(found.get('pipe')?.problem).toBe('plugin.json is no file');
+  });
+
+  it('may have a plugin.json that begins with a byte order mark', async () => {
+    write('a', `\uFEFF${text('a')}`);
+    expect((await settled()).get('a')?.manifest?.version).toBe('1.0.0');
+  });
+
+  it('is left out when another has the same id, the original before the copy', async () => {
     write('a', text('same'));
     write('b', text('same'));
     expect((await settled()).get('same')?.folder).toBe(path.join(parent, 'a'));
-    expect(said).toEqual([expect.stringContaining('has the same plugin id "same"')]);
+    write('same', '{');
+    expect((await settled()).get('same')?.folder).toBe(path.join(parent, 'a'));
+    write('same', text('same'));
+    expect((await settled()).get('same')?.folder).toBe(path.join(parent, 'same'));
+    expect(said).toContainEqual(expect.stringMatching(/a is left out: .*same has the same plugin id "same"/));
   });
 
   it('that is not there is said once', async () => {
