@@ -108,6 +108,19 @@ describe('after a SIGKILL of bkg up', () => {
     expect(next.output).toMatch(/✓ plugins +ended: they would look for a broker that is gone/);
   });
 
+  it('a start beside a living one whose record is gone takes nothing from it', async () => {
+    await using home = await testHome();
+    const first = await home.running();
+    const before = home.processes();
+    rmSync(home.file('run', 'up.json'));
+    const second = home.up();
+    expect(await second.ended).toBe(1);
+    expect(second.output).toContain(`bkg: already up (process ${first.child.pid}), although`);
+    expect(home.processes()).toEqual(before);
+    expect(await first.stop()).toBe(0);
+    expect(home.processes()).toEqual([]);
+  });
+
   it('a start without a record of them ends them and starts afresh', async () => {
     await using home = await testHome();
     await killUp(await home.running());

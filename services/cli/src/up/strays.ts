@@ -9,13 +9,15 @@ export const partVariable = 'BKG_PART';
 
 export interface Stray extends ProcessIdentity {
   name: PartName;
+  /** The `bkg up` that holds it, when that still lives: only its record was removed. */
+  holder?: number;
 }
 
 /**
  * Parts of this home that no record names: a `bkg up` died between a start and the note of it, or its record was
  * removed. Only Linux shows the environment of processes; elsewhere they are found as holders of a taken port.
  */
-export function findStrays(home: string, { parts }: UpRecord): Stray[] {
+export function findStrays(home: string, parts: UpRecord['parts']): Stray[] {
   const known = new Set(Object.values(parts).map(({ pid }) => pid));
   const strays: Stray[] = [];
   for (const pid of processIds()) {
@@ -24,7 +26,8 @@ export function findStrays(home: string, { parts }: UpRecord): Stray[] {
     const name = partNames.find((part) => variables.has(`${partVariable}=${part}`));
     if (!name || !variables.has(`BKG_HOME=${home}`)) continue;
     const start = processStart(pid);
-    if (start !== undefined) strays.push({ name, pid, start });
+    const holder = holderOf(pid);
+    if (start !== undefined) strays.push({ name, pid, start, ...(holder && { holder }) });
   }
   return strays;
 }
@@ -34,6 +37,19 @@ function processIds(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
     .map(Number);
+}
+
+/** Its parent, when that is a program like this one; whoever takes in orphans is another. */
+function holderOf(pid: number): number | undefined {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const command = readFileSync(`/proc/${parent}/cmdline`, 'utf8').split('\0');
+    return process.argv[1] && command.includes(process.argv[1]) ? Number(parent) : undefined;
+  } catch {
+    // One of both has ended.
+    return undefined;
+  }
 }
 
 function environmentOf(pid: number): Set<string> {

@@ -1,4 +1,5 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
+import { Failure } from '../failure.ts';
 import { seconds } from '../say.ts';
 import type { Say } from '../say.ts';
 import { prepareBroker } from './broker.ts';
@@ -57,6 +58,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const { env, signals } = options;
   const settings = readSettings(env);
   const home = makeHome(settings.home);
+  if (!existsSync(home.upFile)) refuseWhenHeld(home);
   const record = claimUp(home.upFile);
   try {
     const mesh = await prepareMesh(options, settings, home, record);
@@ -100,8 +102,18 @@ async function prepareMesh(
   return new Mesh({ home, broker, specs, url, stopPlugins: programs.stopPlugins, record, say, timings });
 }
 
+/** Without its record a living `bkg up` is known by its parts; taking them from it would start a fight. */
+function refuseWhenHeld(home: Home): void {
+  const { holder } = findStrays(home.home, {}).find((stray) => stray.holder) ?? {};
+  if (!holder) return;
+  throw new Failure(
+    `already up (process ${holder}), although ${home.upFile} is gone.`,
+    `use that one, or end it first (Ctrl-C where it runs, or kill ${holder}).`,
+  );
+}
+
 async function endStrays(home: Home, record: UpRecord, say: Say, { part }: UpTimings): Promise<void> {
-  for (const stray of findStrays(home.home, record)) {
+  for (const stray of findStrays(home.home, record.parts)) {
     await say.while(stray.name, 'ending a lost one', async () => {
       await endProcess(adoptProcess(stray, part.adoptedPollMs), part.stopWithinMs);
       return `process ${stray.pid} ended: it was left by an earlier bkg up that wrote no record of it`;
