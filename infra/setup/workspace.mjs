@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { explainOutput, Failure } from './failure.mjs';
 import { pnpmEnv } from './pnpm.mjs';
@@ -10,15 +10,14 @@ const buildTimeoutMs = 10 * 60_000;
 
 /** @typedef {{ node: string, pnpm: string[] }} Programs */
 
-/** The folders of all packages, from the root. @param {string} root */
+/** The folders of the project's own packages, from the root, as pnpm-workspace.yaml names them. @param {string} root */
 function packageFolders(root) {
-  const of = (parent) =>
-    existsSync(path.join(root, parent))
-      ? readdirSync(path.join(root, parent)).map((name) => `${parent}/${name}`)
-      : [];
-  return ['web', ...of('plugins'), ...of('services')].filter((dir) =>
-    existsSync(path.join(root, dir, 'package.json')),
-  );
+  const [, list = ''] =
+    /^packages:\n((?: +- .+\n)+)/m.exec(readFileSync(path.join(root, 'pnpm-workspace.yaml'), 'utf8')) ?? [];
+  return list
+    .split('\n')
+    .map((line) => line.replace(/^ +- /, '').trim())
+    .filter(Boolean);
 }
 
 /**
@@ -49,7 +48,7 @@ export async function install({ root, state, signal, env }, { node, pnpm }, prog
     timeoutMs: installTimeoutMs,
     onLine: (line) => progress('installing packages', line),
   });
-  if (code !== 0 && output.includes('ERR_PNPM_OUTDATED_LOCKFILE'))
+  if (code !== 0 && /ERR_PNPM_(OUTDATED_LOCKFILE|PACKAGE_MANAGER_NO_IMPORTER)/.test(output))
     throw new Failure(
       'pnpm-lock.yaml does not fit the package.json files, so nothing was installed.',
       `after changing dependencies run: ${pnpm.join(' ')} install --no-frozen-lockfile`,
@@ -79,7 +78,7 @@ const builds = {
   code: {
     title: 'the TypeScript of plugins and services',
     sources: (file) => /\.(ts|json|yaml)$/.test(file) && !isTest(file),
-    entries: ['plugins', 'services', 'tsconfig.json', '.config/tsconfig.base.json', 'pnpm-lock.yaml'],
+    entries: (root) => [...programFolders(root), '.config/tsconfig.base.json', 'pnpm-lock.yaml'],
     outputs: (root) => programFolders(root).map((dir) => `${dir}/dist`),
     // Not the root's tsconfig.json: who starts a mesh does not wait for the types of the tests.
     command: ({ node }, root) => [node, 'node_modules/typescript/bin/tsc', '-b', ...programFolders(root)],
@@ -87,7 +86,7 @@ const builds = {
   dashboard: {
     title: 'the dashboard',
     sources: () => true,
-    entries: ['web', 'plugins/sdk/src', 'plugins/sdk/package.json', 'pnpm-lock.yaml'],
+    entries: () => ['web', 'plugins/sdk/src', 'plugins/sdk/package.json', 'pnpm-lock.yaml'],
     outputs: () => ['web/build'],
     command: ({ pnpm }) => [...pnpm, '--filter', '@bkg/web', 'build'],
   },
@@ -102,7 +101,7 @@ const builds = {
  */
 export async function build({ root, state, signal, env }, what, programs, progress) {
   const { title, sources, entries, outputs, command } = builds[what];
-  const before = fingerprint(root, entries, sources);
+  const before = fingerprint(root, entries(root), sources);
   const made = () => fingerprint(root, outputs(root), () => true, new Set(['.test-types']));
   const stamp = stampFile(path.join(state, `built-${what}`));
   if (stamp.matches(`${before} ${made()}`)) return { value: undefined, note: 'unchanged' };

@@ -36,6 +36,7 @@ function scriptedCheckout() {
   );
   write('node_modules/typescript/package.json', '{}');
   write('nats-server', `#!/bin/sh\necho "nats-server: v2.10.27"\n`, 0o755);
+  write('pnpm-workspace.yaml', 'packages:\n  - services/cli\n  - web\n\ncatalogMode: strict\n');
   write('services/cli/package.json', '{}');
   write('services/cli/tsconfig.json', '{}');
   write('services/cli/src/main.ts', `console.log('bkg', process.argv[2]);`);
@@ -80,6 +81,16 @@ it('does what is needed, once, and hands over', async () => {
   expect((await run()).calls).toEqual([dashboard]);
   rmSync(path.join(root, 'node_modules/.modules.yaml'));
   expect((await run()).calls).toEqual([install]);
+});
+
+it('lets a plugin of the user’s own be as it is', async () => {
+  using checkout = scriptedCheckout();
+  const { write, run } = checkout;
+  await run();
+  write('plugins/mine/package.json', '{ "name": ');
+  write('plugins/mine/tsconfig.json', '{}');
+  write('plugins/mine/main.ts', 'not TypeScript at all');
+  expect(await run()).toMatchObject({ code: 0, calls: [] });
 });
 
 it('shows the compiler’s words when the code does not compile, and tries again next time', async () => {

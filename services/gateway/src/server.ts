@@ -41,6 +41,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     // Request lines are ours (request-log.ts); Fastify's own logger would make a child for each request.
     logger: false,
     requestTimeout: requestTimeoutMs,
+    // Longer than a request line may be: an id that is too long is answered by its route, which knows why.
+    routerOptions: { maxParamLength: 16 * 1024 },
     http: {
       headersTimeout: headersTimeoutMs,
       connectionsCheckingInterval: 5_000,

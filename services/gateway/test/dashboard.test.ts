@@ -129,13 +129,25 @@ describe('the dashboard', () => {
     '/....//secret.txt',
     '/%00/secret.txt',
     '/..%5csecret.txt',
+    '//etc/passwd',
     '/.hidden',
   ])('gives nothing away beyond its folder: %s', async (url) => {
     for (const headers of [browser, program]) {
-      const { body } = await app.inject({ url, headers });
+      const { body, statusCode } = await app.inject({ url, headers });
+      expect([200, 400, 404]).toContain(statusCode);
       expect(body).not.toContain('secret"');
       expect(body).not.toBe('secret');
       expect(body).not.toBe('hidden');
+    }
+  });
+
+  it('leaves ids to their routes, however long they are', async () => {
+    for (const length of [150, 5_000]) {
+      const { statusCode, body } = await app.inject({
+        url: `/api/plugins/${'a'.repeat(length)}`,
+        headers: program,
+      });
+      expect([statusCode, (JSON.parse(body) as { code: string }).code]).toEqual([404, 'PLUGIN_NOT_FOUND']);
     }
   });
 

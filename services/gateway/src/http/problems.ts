@@ -43,6 +43,10 @@ const details: Record<string, string> = {
 export function problemOfHttp(error: FastifyError): Problem {
   if (error instanceof BkgError) return error.problem;
   const { statusCode = 500 } = error;
+  // Said of a path that leads out of the dashboard's folder: there is nothing, and nobody to be let in.
+  if (statusCode === 403) {
+    return problemOf('CAPABILITY_NOT_FOUND', errorTable.CAPABILITY_NOT_FOUND, 'There is no such file here.');
+  }
   const code = statusCode >= 400 && statusCode < 500 ? codeOfStatus(statusCode) : 'INTERNAL';
   const known = details[error.code] ?? `${error.message.replace(/\.$/, '')}.`;
   const detail = code === 'INTERNAL' ? 'The gateway failed; its log says why.' : known;
