@@ -11,6 +11,7 @@ import { connect as dial } from '@nats-io/transport-node';
 import type { Credentials } from './credentials.ts';
 import { delay } from './host/delay.ts';
 import { Inbox } from './inbox.ts';
+import { byteLength, KeptReplies } from './kept-replies.ts';
 import { createToken } from './token.ts';
 import type { Logger } from './logger.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -65,8 +66,6 @@ interface Exchange<T> {
 const dialTimeoutMs = 2_000;
 const firstDialEveryMs = 500;
 const flushTimeoutMs = 2_000;
-/** Replies kept while the broker is away. nats.js forgets what was published then when it dials the next time. */
-const keptRepliesBytes = 8 * 1024 * 1024;
 /** Who waits for a kept reply reconnects at the same time as we do, and must be there first. */
 const keptRepliesDelayMs = 500;
 
@@ -115,11 +114,10 @@ export class Connection {
   readonly nats: NatsConnection;
   readonly #log: Logger;
   readonly #inbox: Inbox;
+  readonly #kept = new KeptReplies();
   readonly #listeners = new Set<(connected: boolean) => void>();
   #connected = true;
   #droppedEvents = 0;
-  #kept: { reply: string; data: Payload; headers: Record<string, string | undefined> | undefined }[] = [];
-  #keptBytes = 0;
 
   constructor(nats: NatsConnection, { identity, log }: Pick<ConnectOptions, 'identity' | 'log'>) {
     this.nats = nats;
@@ -204,7 +202,12 @@ export class Connection {
    */
   respond(msg: Msg, data: Payload, headers?: Record<string, string | undefined>): boolean {
     if (!msg.reply || this.nats.isClosed()) return false;
-    if (!this.connected) return this.#keep(msg.reply, data, headers);
+    if (!this.connected) {
+      const isKept = this.#kept.keep({ subject: msg.reply, data, headers });
+      if (!isKept)
+        this.#log.error('a reply was dropped: the broker is away and too many wait for its return');
+      return isKept;
+    }
     this.#publish(msg.reply, data, undefined, headers);
     return true;
   }
@@ -313,23 +316,10 @@ export class Connection {
     }
   }
 
-  #keep(reply: string, data: Payload, headers: Record<string, string | undefined> | undefined): boolean {
-    const bytes = byteLength(data);
-    if (this.#keptBytes + bytes > keptRepliesBytes) {
-      this.#log.error('a reply was dropped: the broker is away and too many wait for its return');
-      return false;
-    }
-    this.#keptBytes += bytes;
-    this.#kept.push({ reply, data, headers });
-    return true;
-  }
-
   #sendKept(): void {
     if (!this.connected) return;
-    const kept = this.#kept;
-    this.#kept = [];
-    this.#keptBytes = 0;
-    for (const { reply, data, headers } of kept) this.#publish(reply, data, undefined, headers);
+    for (const { subject, data, headers } of this.#kept.take())
+      this.#publish(subject, data, undefined, headers);
   }
 
   async #watch(): Promise<void> {
@@ -347,10 +337,6 @@ export class Connection {
     this.#log.warn({ server }, connected ? 'the broker is back' : 'the broker is away');
     for (const listener of this.#listeners) listener(connected);
   }
-}
-
-function byteLength(data: Payload): number {
-  return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
 }
 
 function encodeHeaders(values: Record<string, string | undefined>): MsgHdrs {

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
 import { readCredentials } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
+import { Complaints } from './host/complaints.ts';
 import { parseServers } from './host/service-settings.ts';
 import { isSubjectToken } from './protocol/names.ts';
 import { configDefaults } from './protocol/plugin.ts';
@@ -28,31 +29,23 @@ export interface Launch {
  * @throws Error that lists everything that is missing or wrong
  */
 export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.env): Launch {
-  const problems: string[] = [];
-  const attempt = <T>(read: () => T): T | undefined => {
-    try {
-      return read();
-    } catch (error) {
-      problems.push((error as Error).message);
-      return undefined;
-    }
-  };
+  const complaints = new Complaints();
   if (env['BKG_PLUGIN_ID'] && env['BKG_PLUGIN_ID'] !== pluginId) {
-    problems.push(`BKG_PLUGIN_ID is ${env['BKG_PLUGIN_ID']}, but this program is the plugin ${pluginId}.`);
+    complaints.add(`BKG_PLUGIN_ID is ${env['BKG_PLUGIN_ID']}, but this program is the plugin ${pluginId}.`);
   }
   const servers = parseServers(env['BKG_NATS_URL']);
   if (servers.length === 0)
-    problems.push('BKG_NATS_URL is not set: the broker, such as nats://127.0.0.1:43121.');
+    complaints.add('BKG_NATS_URL is not set: the broker, such as nats://127.0.0.1:43121.');
   const file = env['BKG_CREDENTIALS_FILE'];
   if (!file)
-    problems.push('BKG_CREDENTIALS_FILE is not set: JSON with "user" and "password" for the broker.');
-  const credentials = file ? attempt(() => readCredentials(file)) : undefined;
-  const config = attempt(() => readConfig(pluginId, env['BKG_CONFIG_FILE']));
+    complaints.add('BKG_CREDENTIALS_FILE is not set: JSON with "user" and "password" for the broker.');
+  const credentials = file ? complaints.attempt(() => readCredentials(file)) : undefined;
+  const config = complaints.attempt(() => readConfig(pluginId, env['BKG_CONFIG_FILE']));
   const instance = env['BKG_INSTANCE_ID'] ?? nuid.next();
   if (!isSubjectToken(instance))
-    problems.push(`BKG_INSTANCE_ID is "${instance}", which is no subject token.`);
-  if (!credentials || !config || problems.length > 0) {
-    throw new Error(`${pluginId} cannot start:\n${problems.map((line) => `- ${line}`).join('\n')}`);
+    complaints.add(`BKG_INSTANCE_ID is "${instance}", which is no subject token.`);
+  if (!credentials || !config || complaints.list.length > 0) {
+    throw new Error(`${pluginId} cannot start:\n${complaints.list.map((line) => `- ${line}`).join('\n')}`);
   }
   const home = env['BKG_HOME'];
   return {

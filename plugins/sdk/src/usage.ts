@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { readProcessStat } from './host/process-stat.ts';
 import { round } from './protocol/telemetry.ts';
 
 export interface Usage {
@@ -81,19 +82,12 @@ function readChildren(): ChildUsage[] {
 }
 
 function readChild(pid: number): ChildUsage[] {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const fields = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .map(Number);
-    // proc(5): utime is field 14, stime 15, rss 24; the first three are cut off here.
-    const [userTicks = 0, systemTicks = 0, pages = 0] = [fields[11], fields[12], fields[21]];
-    return [
-      { pid, cpuMs: ((userTicks + systemTicks) * 1_000) / ticksPerSecond, memoryBytes: pages * pageBytes },
-    ];
-  } catch {
-    // It ended between the two reads.
-    return [];
-  }
+  const fields = readProcessStat(pid)?.map(Number);
+  // It ended after it was listed.
+  if (!fields) return [];
+  // proc(5): utime is field 14, stime 15, rss 24; the first two are cut off here.
+  const [userTicks = 0, systemTicks = 0, pages = 0] = [fields[11], fields[12], fields[21]];
+  return [
+    { pid, cpuMs: ((userTicks + systemTicks) * 1_000) / ticksPerSecond, memoryBytes: pages * pageBytes },
+  ];
 }

@@ -1,5 +1,5 @@
 import path from 'node:path';
-import { readServiceSettings } from '@bkg/sdk/host';
+import { Complaints, readServiceSettings } from '@bkg/sdk/host';
 import type { ServiceSettings } from '@bkg/sdk/host';
 
 export interface Settings extends ServiceSettings {
@@ -18,19 +18,11 @@ const dashboard = path.resolve(import.meta.dirname, '../../../web/build');
 
 /** @throws Error that lists everything that is missing or wrong, a line each */
 export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
-  const problems: string[] = [];
-  const attempt = <T>(read: () => T): T | undefined => {
-    try {
-      return read();
-    } catch (error) {
-      problems.push((error as Error).message);
-      return undefined;
-    }
-  };
-  const service = attempt(() => readServiceSettings(env));
-  const host = attempt(() => readHost(env['BKG_HOST']));
-  const port = attempt(() => readPort(env['BKG_PORT']));
-  if (!service || host === undefined || port === undefined) throw new Error(problems.join('\n'));
+  const complaints = new Complaints();
+  const service = complaints.attempt(() => readServiceSettings(env));
+  const host = complaints.attempt(() => readHost(env['BKG_HOST']));
+  const port = complaints.attempt(() => readPort(env['BKG_PORT']));
+  if (!service || host === undefined || port === undefined) throw new Error(complaints.list.join('\n'));
   return Object.freeze({ ...service, host, port, dashboard });
 }
 

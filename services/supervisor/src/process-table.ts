@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { readProcessStat } from '@bkg/sdk/host';
 
 /** A process as the system lists it. Only Linux shows what is needed here; elsewhere nothing is found. */
 export interface ProcessRow {
@@ -33,17 +34,10 @@ export function environmentOf(pid: number): Map<string, string> | undefined {
 }
 
 function rowOf(pid: number): ProcessRow | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    // It ended while we looked.
-    return undefined;
-  }
-  // After the name, which may hold spaces and brackets: state, parent, group, session, …, the start as the twentieth.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const [state, , group, session] = fields;
-  const start = fields[19];
+  // State, parent, group, session, …, the start as the twentieth.
+  const fields = readProcessStat(pid);
+  const [state, , group, session] = fields ?? [];
+  const start = fields?.[19];
   if (!group || !session || !start || state === 'Z' || state === 'X') return undefined;
   return { pid, start, group: Number(group), session: Number(session) };
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readProcessStat } from './process-stat.ts';
 
 /** Names a process for good: the system uses a pid again, but not with the same start. */
 export interface ProcessIdentity {
@@ -33,13 +33,6 @@ export function isSameProcess({ pid, start }: ProcessIdentity): boolean {
 }
 
 function linuxStart(pid: number): string | undefined {
-  let stat: string;
-  try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  } catch {
-    return undefined;
-  }
-  // After the name, which may hold spaces and brackets: the state is the first field, the start the twentieth.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
+  const fields = readProcessStat(pid);
+  return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
 }

@@ -2,7 +2,7 @@ import { isIPv4 } from 'node:net';
 import path from 'node:path';
 import { readCredentials } from '@bkg/sdk';
 import type { Credentials } from '@bkg/sdk';
-import { parseServers } from '@bkg/sdk/host';
+import { Complaints, parseServers } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
 import { projectFolder } from '../project.ts';
 
@@ -32,25 +32,19 @@ export interface Settings {
 
 /** @throws Failure that lists everything that is wrong */
 export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
-  const problems: string[] = [];
-  const attempt = <T>(read: () => T): T | undefined => {
-    try {
-      return read();
-    } catch (error) {
-      problems.push((error as Error).message);
-      return undefined;
-    }
-  };
+  const complaints = new Complaints();
   const home = path.resolve(projectFolder, env['BKG_HOME'] || '.bkg');
-  const host = attempt(() => readHost(env['BKG_HOST']));
-  const port = attempt(() => readPort('BKG_PORT', env['BKG_PORT'], 43119));
-  const busPort = attempt(() => readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], 43121));
-  const broker = attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
+  const host = complaints.attempt(() => readHost(env['BKG_HOST']));
+  const port = complaints.attempt(() => readPort('BKG_PORT', env['BKG_PORT'], 43119));
+  const busPort = complaints.attempt(() =>
+    readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], 43121),
+  );
+  const broker = complaints.attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
   if (!broker && port !== undefined && port > 0 && port === busPort)
-    problems.push(`BKG_PORT and BKG_PLUGIN_BUS_PORT are both ${port}: each needs a port of its own.`);
-  if (host === undefined || port === undefined || busPort === undefined || problems.length > 0)
+    complaints.add(`BKG_PORT and BKG_PLUGIN_BUS_PORT are both ${port}: each needs a port of its own.`);
+  if (host === undefined || port === undefined || busPort === undefined || complaints.list.length > 0)
     throw new Failure(
-      ['The settings are not right:', ...problems.map((problem) => `    ${problem}`)].join('\n'),
+      ['The settings are not right:', ...complaints.list.map((complaint) => `    ${complaint}`)].join('\n'),
       'correct or unset them (`bkg help` lists them all), then start again.',
     );
   const natsServer = env['BKG_NATS_SERVER'] && path.resolve(env['BKG_NATS_SERVER']);

@@ -1,5 +1,5 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { processStart } from '@bkg/sdk/host';
+import { processStart, readProcessStat } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
 import { partNames } from './up-record.ts';
 import type { PartName, UpRecord } from './up-record.ts';
@@ -41,13 +41,15 @@ function processIds(): number[] {
 
 /** Its parent, when that is a program like this one; whoever takes in orphans is another. */
 function holderOf(pid: number): number | undefined {
+  const parent = readProcessStat(pid)?.[1];
+  const own = process.argv[1];
+  if (!parent || !own) return undefined;
   try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    const [, parent] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const command = readFileSync(`/proc/${parent}/cmdline`, 'utf8').split('\0');
-    return process.argv[1] && command.includes(process.argv[1]) ? Number(parent) : undefined;
+    return readFileSync(`/proc/${parent}/cmdline`, 'utf8').split('\0').includes(own)
+      ? Number(parent)
+      : undefined;
   } catch {
-    // One of both has ended.
+    // It has ended.
     return undefined;
   }
 }
