@@ -84,10 +84,10 @@ export class TestServer {
     return connection;
   }
 
-  async start(options: TestServerOptions): Promise<void> {
+  async start(options: TestServerOptions, credentials = this.credentials): Promise<void> {
     this.#options = options;
     const config = path.join(this.#folder, 'nats-server.conf');
-    await writeFile(config, this.#configuration(options));
+    await writeFile(config, this.#configuration(options, credentials));
     const child = spawn(natsServerProgram(), ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     await ready(child);
@@ -104,10 +104,13 @@ export class TestServer {
     await ended;
   }
 
-  /** Starts it again after `kill`, on the same port and with its data. */
-  async restart(): Promise<void> {
+  /**
+   * Starts it again, on the same port and with its data.
+   * @param credentials what it takes from now on; others than its own refuse everybody
+   */
+  async restart(credentials = this.credentials): Promise<void> {
     await this.kill();
-    await this.start(this.#options);
+    await this.start(this.#options, credentials);
   }
 
   async stop(): Promise<void> {
@@ -120,8 +123,10 @@ export class TestServer {
     await this.stop();
   }
 
-  #configuration({ jetstream = true, config = '' }: TestServerOptions): string {
-    const { user, password } = this.credentials;
+  #configuration(
+    { jetstream = true, config = '' }: TestServerOptions,
+    { user, password }: Credentials,
+  ): string {
     return `
       host: 127.0.0.1
       port: ${this.#port}

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connect, NoRespondersError } from '../src/connection.ts';
 import type { Connection } from '../src/connection.ts';
+import { delay } from '../src/host/delay.ts';
 import { BkgError } from '../src/protocol/errors.ts';
 import { problemOfMsg } from '../src/problem.ts';
 import { eventually, silentLogger, startNatsServer } from '../src/testing.ts';
@@ -110,6 +111,20 @@ describe('while the broker is away', () => {
     const settled = await replies;
     // What the broker brings after its return reaches who still waits for it.
     expect(settled.filter(({ status }) => status === 'fulfilled').length).toBe(8);
+  });
+});
+
+describe('a broker that refuses', () => {
+  it('is tried again for as long as it does', async () => {
+    await server.restart({ user: 'test', password: 'changed' });
+    await eventually(() => !asking!.connected);
+    // nats.js by itself would have given up after the second refusal.
+    await delay(2_500);
+    await server.restart();
+    await eventually(() => asking!.connected && answering!.connected);
+    answering!.subscribe('ask', { callback: (_, msg) => void answering!.respond(msg, 'yes') });
+    await answering!.flush();
+    expect((await asking!.request('ask', '', { timeoutMs: 1_000 })).string()).toBe('yes');
   });
 });
 
