@@ -67,7 +67,7 @@ const dialTimeoutMs = 2_000;
 const firstDialEveryMs = 500;
 const flushTimeoutMs = 2_000;
 /** Who waits for a kept reply reconnects at the same time as we do, and must be there first. */
-const keptRepliesDelayMs = 500;
+const keptRepliesDelayMs = 1_000;
 
 /**
  * Connects, and goes on trying until it succeeds or `signal` aborts; afterwards reconnects for ever.

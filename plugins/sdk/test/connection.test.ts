@@ -94,16 +94,18 @@ describe('while the broker is away', () => {
 
   it('keeps replies for its return, but only so many', async () => {
     const answers: string[] = [];
+    let arrived = 0;
     answering!.subscribe('ask', {
       callback: (_, msg) => {
-        setTimeout(() => answers.push(String(answering!.respond(msg, 'x'.repeat(1_000_000)))), 300);
+        arrived += 1;
+        setTimeout(() => answers.push(String(answering!.respond(msg, 'x'.repeat(1_000_000)))), 600);
       },
     });
     await answering!.nats.flush();
     const replies = Promise.allSettled(
-      Array.from({ length: 12 }, () => asking!.request('ask', '', { timeoutMs: 3_000 })),
+      Array.from({ length: 12 }, () => asking!.request('ask', '', { timeoutMs: 6_000 })),
     );
-    await asking!.nats.flush();
+    await eventually(() => arrived === 12);
     await server.kill();
     await eventually(() => answers.length === 12);
     expect(answers.filter((kept) => kept === 'true')).toHaveLength(8);
