@@ -56,6 +56,8 @@ async function heard(subject: string, act: () => Promise<unknown>): Promise<Msg[
   const subscription = mesh.peer.subscribe(subject, { callback: (_error, msg) => void messages.push(msg) });
   await mesh.peer.nats.flush();
   await act();
+  // First what the gateway has sent, then what the broker sends on.
+  await mesh.app.broker.nats?.flush();
   await mesh.peer.nats.flush();
   subscription.unsubscribe();
   return messages;
