@@ -9,7 +9,7 @@ import type {
 import { headers as createHeaders, InvalidArgumentError } from '@nats-io/nats-core';
 import { connect as dial } from '@nats-io/transport-node';
 import type { Credentials } from './credentials.ts';
-import { delay } from './host/delay.ts';
+import { delay, settlesWithin } from './host/delay.ts';
 import { Inbox } from './inbox.ts';
 import { byteLength, KeptReplies } from './kept-replies.ts';
 import { createToken } from './token.ts';
@@ -218,19 +218,12 @@ export class Connection {
    */
   async flush(): Promise<boolean> {
     if (!this.connected) return false;
-    const timer = new AbortController();
-    const late = delay(flushTimeoutMs, timer.signal).then(
-      () => false,
-      () => true,
-    );
-    const flushed = this.nats.flush().then(
-      () => true,
+    try {
+      return await settlesWithin(this.nats.flush(), flushTimeoutMs);
+    } catch {
       // The connection was lost meanwhile.
-      () => false,
-    );
-    const done = await Promise.race([flushed, late]);
-    timer.abort();
-    return done;
+      return false;
+    }
   }
 
   /** Stops the delivery of new messages to these subscriptions; what has arrived reaches their callbacks first. */

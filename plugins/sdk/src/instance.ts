@@ -6,7 +6,7 @@ import type { Connection } from './connection.ts';
 import { descriptorOf } from './define-plugin.ts';
 import type { PluginDefinition } from './define-plugin.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { delay } from './host/delay.ts';
+import { delay, settlesWithin } from './host/delay.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -135,7 +135,7 @@ export class Instance {
     await this.#say('stopping');
     await this.#connection.drain(this.#invokeSubscriptions);
     const settled = this.#dispatcher.settled();
-    if (!(await inTime(settled, graceMs))) {
+    if (!(await settlesWithin(settled, graceMs))) {
       this.#log.warn(
         { in_flight: this.#dispatcher.inFlight },
         'the grace period is over; aborting what still runs',
@@ -143,7 +143,8 @@ export class Instance {
       this.#dispatcher.abortAll(
         new BkgError('PLUGIN_CRASHED', `${this.plugin.id} stopped before it could answer.`),
       );
-      if (!(await inTime(settled, abortedMs))) this.#log.error('a handler goes on although it was aborted');
+      if (!(await settlesWithin(settled, abortedMs)))
+        this.#log.error('a handler goes on although it was aborted');
     }
     try {
       await this.plugin.stop?.();
@@ -249,19 +250,6 @@ export class Instance {
 
   #publish(kind: EventKind, body: unknown): void {
     this.#connection.publish(subjects.event(this.plugin.id, this.id, kind), JSON.stringify(body));
-  }
-}
-
-/** @returns whether `work` ended within the time */
-async function inTime(work: Promise<void>, ms: number): Promise<boolean> {
-  const timer = new AbortController();
-  try {
-    const late = delay(ms, timer.signal).then(() => false);
-    // The race that `work` wins leaves this one rejected.
-    late.catch(() => undefined);
-    return await Promise.race([work.then(() => true), late]);
-  } finally {
-    timer.abort();
   }
 }
 

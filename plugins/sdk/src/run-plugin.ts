@@ -3,6 +3,7 @@ import { pino } from 'pino';
 import { connect } from './connection.ts';
 import type { Connection } from './connection.ts';
 import type { PluginDefinition } from './define-plugin.ts';
+import { aborted } from './host/delay.ts';
 import { stopSignal } from './host/stop-signal.ts';
 import { Instance } from './instance.ts';
 import { readLaunch } from './launch.ts';
@@ -77,13 +78,6 @@ function assertSettings({ id, settings }: PluginDefinition, { config }: Launch):
 
 function report(log: Logger, error: unknown): void {
   log.fatal({ error }, error instanceof Error ? error.message : String(error));
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 /** Standard output; for an instance whose output nobody captures each line is an event as well. */

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import { connect, createLogger, createToken } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
-import { homePaths, readServiceSettings, stopSignal } from '@bkg/sdk/host';
+import { aborted, homePaths, readServiceSettings, stopSignal } from '@bkg/sdk/host';
 import { serve } from './nest/shell.ts';
 import { stopPlugins } from './stop-plugins.ts';
 import { createSupervisor } from './supervisor.ts';
@@ -66,11 +66,4 @@ async function run(): Promise<void> {
     await connection.close();
   }
   lost.signal.throwIfAborted();
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -1,5 +1,5 @@
 import type { Logger } from '@bkg/sdk';
-import { delay } from '@bkg/sdk/host';
+import { settlesWithin } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import { adoptProcess, killCarriers } from './process-driver.ts';
 import type { InstanceProcess } from './process-driver.ts';
@@ -40,14 +40,6 @@ export async function stopPlugins({ paths, log, graceMs }: StopPluginsOptions): 
   return done;
 }
 
-async function allEnded(processes: readonly InstanceProcess[], withinMs: number): Promise<boolean> {
-  const timer = new AbortController();
-  const late = delay(withinMs, timer.signal).then(
-    () => false,
-    () => true,
-  );
-  const ended = Promise.all(processes.map((one) => one.ended)).then(() => true);
-  const result = await Promise.race([ended, late]);
-  timer.abort();
-  return result;
+function allEnded(processes: readonly InstanceProcess[], withinMs: number): Promise<boolean> {
+  return settlesWithin(Promise.all(processes.map((one) => one.ended)), withinMs);
 }

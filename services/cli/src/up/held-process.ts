@@ -86,16 +86,6 @@ async function isGone(identity: ProcessIdentity, withinMs: number): Promise<bool
   return true;
 }
 
-export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
-  const { promise: late, resolve } = Promise.withResolvers<false>();
-  const timer = setTimeout(resolve, ms, false);
-  try {
-    return await Promise.race([promise.then(() => true), late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 export function isAlive(identity: ProcessIdentity | undefined): boolean {
   // 0 would be our own group, in every system call that takes it.
   return identity !== undefined && identity.pid > 0 && isSameProcess(identity);

@@ -1,6 +1,7 @@
+import { settlesWithin } from '@bkg/sdk/host';
 import { projectFolder } from '../project.ts';
 import type { Said } from '../say.ts';
-import { describeEnding, killGroup, settlesWithin, startProcess } from './held-process.ts';
+import { describeEnding, killGroup, startProcess } from './held-process.ts';
 import type { Ending, HeldProcess } from './held-process.ts';
 import type { LogFile } from './log-file.ts';
 import type { Program } from './programs.ts';
