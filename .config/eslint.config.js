@@ -66,7 +66,7 @@ export default ts.config(
     languageOptions: { globals: globals.browser },
   },
   {
-    files: ['.config/**/*.ts', 'web/*.ts', 'web/test/**/*.ts'],
+    files: ['.config/**/*.ts', 'infra/bench/**/*.ts', 'web/*.ts', 'web/test/**/*.ts'],
     extends: [...ts.configs.recommended],
     languageOptions: { globals: globals.node },
     rules: unused,

@@ -16,6 +16,7 @@ import { createToken } from './token.ts';
 import type { Logger } from './logger.ts';
 import { BkgError } from './protocol/errors.ts';
 import { subjects } from './protocol/subjects.ts';
+import { Turn } from './turn.ts';
 
 export interface ConnectOptions {
   /** `nats://127.0.0.1:43121`, one or the nodes of a cluster. */
@@ -28,6 +29,8 @@ export interface ConnectOptions {
   log: Logger;
   /** Ends the wait for the first connection. */
   signal?: AbortSignal;
+  /** Whether what is sent in one turn of the event loop goes out in one write. @default true */
+  joinWrites?: boolean;
 }
 
 export interface RequestOptions {
@@ -63,11 +66,25 @@ interface Exchange<T> {
   onLate: (outcome: Outcome<T>) => void;
 }
 
+type HeaderValues = Record<string, string | undefined>;
+
+/** A message on its way to the broker. */
+interface Outgoing {
+  subject: string;
+  data: Payload;
+  reply: string | undefined;
+  headers: HeaderValues | undefined;
+  /** The broker went away, or refused it, before it was sent. */
+  onLost: (why: Error) => void;
+}
+
 const dialTimeoutMs = 2_000;
 const firstDialEveryMs = 500;
 const flushTimeoutMs = 2_000;
 /** Who waits for a kept reply reconnects at the same time as we do, and must be there first. */
 const keptRepliesDelayMs = 1_000;
+/** Larger messages fill a write by themselves. */
+const joinMostBytes = 48 * 1024;
 
 /**
  * Connects, and goes on trying until it succeeds or `signal` aborts; afterwards reconnects for ever.
@@ -115,13 +132,18 @@ export class Connection {
   readonly #log: Logger;
   readonly #inbox: Inbox;
   readonly #kept = new KeptReplies();
+  readonly #turn: Turn<Outgoing> | undefined;
   readonly #listeners = new Set<(connected: boolean) => void>();
   #connected = true;
   #droppedEvents = 0;
 
-  constructor(nats: NatsConnection, { identity, log }: Pick<ConnectOptions, 'identity' | 'log'>) {
+  constructor(
+    nats: NatsConnection,
+    { identity, log, joinWrites = true }: Pick<ConnectOptions, 'identity' | 'log' | 'joinWrites'>,
+  ) {
     this.nats = nats;
     this.#log = log;
+    this.#turn = joinWrites ? new Turn((message) => this.#sendJoined(message)) : undefined;
     this.#inbox = new Inbox(nats, subjects.inbox(...identity, createToken()));
     void this.#watch();
   }
@@ -186,13 +208,11 @@ export class Connection {
   }
 
   /** Publishes what nobody waits for. @returns false when the broker is away: then it is dropped and counted */
-  publish(subject: string, data: Payload, headers?: Record<string, string | undefined>): boolean {
-    if (!this.connected) {
-      this.#droppedEvents += 1;
-      return false;
-    }
-    this.#publish(subject, data, undefined, headers);
-    return true;
+  publish(subject: string, data: Payload, headers?: HeaderValues): boolean {
+    const onLost = (): void => void (this.#droppedEvents += 1);
+    if (this.connected) this.#send({ subject, data, reply: undefined, headers, onLost });
+    else onLost();
+    return this.connected;
   }
 
   /**
@@ -200,15 +220,12 @@ export class Connection {
    * @returns false when the reply was dropped: there is no reply subject, or too much is kept already
    * @throws BkgError PAYLOAD_TOO_LARGE
    */
-  respond(msg: Msg, data: Payload, headers?: Record<string, string | undefined>): boolean {
-    if (!msg.reply || this.nats.isClosed()) return false;
-    if (!this.connected) {
-      const isKept = this.#kept.keep({ subject: msg.reply, data, headers });
-      if (!isKept)
-        this.#log.error('a reply was dropped: the broker is away and too many wait for its return');
-      return isKept;
-    }
-    this.#publish(msg.reply, data, undefined, headers);
+  respond(msg: Msg, data: Payload, headers?: HeaderValues): boolean {
+    const subject = msg.reply;
+    if (!subject || this.nats.isClosed()) return false;
+    if (!this.connected) return this.#keep(subject, data, headers);
+    const onLost = (): void => void this.#keep(subject, data, headers);
+    this.#send({ subject, data, reply: undefined, headers, onLost });
     return true;
   }
 
@@ -217,6 +234,7 @@ export class Connection {
    * @returns false when the broker is away or does not answer in that time
    */
   async flush(): Promise<boolean> {
+    this.#turn?.flush();
     if (!this.connected) return false;
     try {
       return await settlesWithin(this.nats.flush(), flushTimeoutMs);
@@ -257,7 +275,7 @@ export class Connection {
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       if (!this.connected) {
-        throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+        throw brokerAway();
       }
       if (signal?.aborted) throw cancelled(subject);
       const close = (): void => {
@@ -280,7 +298,7 @@ export class Connection {
       const { reply, leave } = this.#inbox.open((msg) => onReply(msg, outcome));
       signal?.addEventListener('abort', abort, { once: true });
       try {
-        this.#publish(subject, data, reply, headers);
+        this.#send({ subject, data, reply, headers, onLost: outcome.reject });
       } catch (error) {
         close();
         throw error;
@@ -288,12 +306,34 @@ export class Connection {
     });
   }
 
-  #publish(
-    subject: string,
-    data: Payload,
-    reply?: string,
-    headers?: Record<string, string | undefined>,
-  ): void {
+  /** @throws BkgError PAYLOAD_TOO_LARGE */
+  #send(message: Outgoing): void {
+    if (this.#turn && mostBytes(message) <= Math.min(joinMostBytes, this.maxPayloadBytes)) {
+      return this.#turn.add(message);
+    }
+    // Nothing overtakes what was sent before it.
+    this.#turn?.flush();
+    this.#publish(message);
+  }
+
+  /** At the end of the turn its sender can no longer be thrown at: of what comes here the size is known to do. */
+  #sendJoined(message: Outgoing): void {
+    try {
+      if (this.connected) this.#publish(message);
+      else message.onLost(brokerAway());
+    } catch (error) {
+      this.#log.error({ error, subject: message.subject }, 'a message could not be sent');
+      message.onLost(error as Error);
+    }
+  }
+
+  #keep(subject: string, data: Payload, headers: HeaderValues | undefined): boolean {
+    const isKept = this.#kept.keep({ subject, data, headers });
+    if (!isKept) this.#log.error('a reply was dropped: the broker is away and too many wait for its return');
+    return isKept;
+  }
+
+  #publish({ subject, data, reply, headers }: Omit<Outgoing, 'onLost'>): void {
     try {
       this.nats.publish(subject, data, {
         ...(reply && { reply }),
@@ -311,8 +351,7 @@ export class Connection {
 
   #sendKept(): void {
     if (!this.connected) return;
-    for (const { subject, data, headers } of this.#kept.take())
-      this.#publish(subject, data, undefined, headers);
+    for (const kept of this.#kept.take()) this.#publish({ ...kept, reply: undefined });
   }
 
   async #watch(): Promise<void> {
@@ -332,7 +371,7 @@ export class Connection {
   }
 }
 
-function encodeHeaders(values: Record<string, string | undefined>): MsgHdrs {
+function encodeHeaders(values: HeaderValues): MsgHdrs {
   const encoded = createHeaders();
   for (const name in values) {
     const value = values[name];
@@ -341,9 +380,21 @@ function encodeHeaders(values: Record<string, string | undefined>): MsgHdrs {
   return encoded;
 }
 
+/** No message is larger than this on the wire: counting its bytes exactly would cost as much as encoding it. */
+function mostBytes({ data, headers }: Outgoing): number {
+  let length = data.length;
+  for (const name in headers) length += name.length + (headers[name]?.length ?? 0) + 4;
+  // UTF-8 takes at most three bytes for a UTF-16 unit; the first line of the headers and their end take 14.
+  return 3 * length + 14;
+}
+
 /** The server's own word that no subscription takes the subject. */
 function isNoResponders(msg: Msg): boolean {
   return msg.data.length === 0 && msg.headers?.code === 503;
+}
+
+function brokerAway(): BkgError {
+  return new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
 }
 
 function cancelled(subject: string): BkgError {

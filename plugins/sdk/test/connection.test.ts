@@ -74,6 +74,60 @@ describe('asking many', () => {
   });
 });
 
+describe('many messages in one turn', () => {
+  it('arrive in the order they were sent in, large ones too, and are on their way after a flush', async () => {
+    const got: string[] = [];
+    answering!.subscribe('order', { callback: (_, msg) => got.push(msg.string().slice(0, 4)) });
+    await answering!.flush();
+    const sent = Array.from({ length: 200 }, (_, i) => String(i).padStart(4, '0'));
+    for (const [i, text] of sent.entries()) {
+      asking!.publish('order', i % 10 === 9 ? text.padEnd(100_000) : text);
+      // Several turns, of several messages each.
+      if (i % 7 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await asking!.flush();
+    await answering!.flush();
+    expect(got).toEqual(sent);
+  });
+
+  it('are refused one by one when they are too large', async () => {
+    const tooLarge = 'x'.repeat(1_048_577);
+    asking!.publish('any', 'a');
+    asking!.publish('any', 'b');
+    await new Promise((resolve) => setImmediate(resolve));
+    asking!.publish('any', 'c');
+    expect(() => asking!.publish('any', tooLarge)).toThrow(/1048577 bytes/);
+    expect(() => asking!.publish('any', 'd', { header: 'ü'.repeat(600_000) })).toThrow(BkgError);
+    await expect(asking!.request('any', tooLarge, { timeoutMs: 1_000 })).rejects.toThrow(/1048577 bytes/);
+  });
+
+  it('that wait when the broker goes away are kept, counted or refused, each as it would be then', async () => {
+    const replies: (() => boolean)[] = [];
+    answering!.subscribe('ask', { callback: (_, msg) => replies.push(() => answering!.respond(msg, 'x')) });
+    await answering!.flush();
+    const waiting = [1, 2, 3].map(() => code(asking!.request('ask', '', { timeoutMs: 8_000 })));
+    await eventually(() => replies.length === 3);
+    // Two in one turn, so that the next turn gathers.
+    for (const one of [asking!, answering!]) for (const text of ['a', 'b']) one.publish('none', text);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(replies.map((respond) => respond())).toEqual([true, true, true]);
+    const late = code(asking!.request('ask', '', { timeoutMs: 8_000 }));
+    expect(asking!.publish('event', 'x')).toBe(true);
+    // Both connections hear of it before the turn ends.
+    for (const one of [asking!, answering!])
+      Object.defineProperty(one, 'connected', { value: false, configurable: true });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await late).toBe('PLUGIN_UNAVAILABLE');
+    expect(asking!.droppedEvents).toBe(1);
+    for (const one of [asking!, answering!]) Reflect.deleteProperty(one, 'connected');
+    // What was kept is sent when the connection comes back.
+    await server.kill();
+    await eventually(() => !answering!.connected);
+    await server.restart();
+    expect(await Promise.all(waiting)).toEqual(['answered', 'answered', 'answered']);
+  });
+});
+
 describe('while the broker is away', () => {
   it('refuses requests at once, counts events it drops, and is itself again afterwards', async () => {
     const changes: boolean[] = [];

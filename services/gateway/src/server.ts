@@ -26,6 +26,8 @@ export interface ServerOptions {
   graceMs?: number;
   /** How long a plugin that is missing in the registry is still shown. @default 5000 */
   settleMs?: number;
+  /** What is sent to the broker in one turn of the event loop goes out in one write. @default true */
+  joinWrites?: boolean;
   feed?: FeedRoutesOptions;
 }
 
@@ -36,7 +38,7 @@ const connectionsMost = 10_000;
 
 /** The gateway, not listening yet. It connects to the broker in the background. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { settings, log, graceMs = 5_000, settleMs, feed } = options;
+  const { settings, log, graceMs = 5_000, settleMs, joinWrites, feed } = options;
   const app = fastify({
     // Request lines are ours (request-log.ts); Fastify's own logger would make a child for each request.
     logger: false,
@@ -69,7 +71,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(guard, settings);
   await app.register(shutdown, { graceMs });
   await app.register(requestLog, { log });
-  await app.register(brokerLink, { ...settings, log });
+  await app.register(brokerLink, { ...settings, log, ...(joinWrites !== undefined && { joinWrites }) });
   await app.register(meshWatch, { log, ...(settleMs !== undefined && { settleMs }) });
   await app.register(dashboard, { folder: settings.dashboard });
   await app.register(notFound);

@@ -6,6 +6,8 @@ export interface BrokerOptions {
   servers: string[];
   credentials: Credentials;
   log: Logger;
+  /** @default true */
+  joinWrites?: boolean;
 }
 
 const maxPayloadDefault = 1024 * 1024;

@@ -1,0 +1,88 @@
+import { connect } from 'node:net';
+import type { Socket } from 'node:net';
+
+export interface Load {
+  port: number;
+  path: string;
+  body: string;
+  connections: number;
+  durationMs: number;
+}
+
+export interface LoadResult {
+  /** Answers with status 200. */
+  answered: number;
+  /** All others. */
+  failed: number;
+  durationMs: number;
+  /** Of each answered request, in ms, sorted. */
+  latencies: number[];
+}
+
+/**
+ * POSTs the same request again and again over kept-alive connections, each with one request at a time. On bare sockets,
+ * because client and servers share the machine: an HTTP library would take more of it than what is measured.
+ */
+export async function load({ port, path, body, connections, durationMs }: Load): Promise<LoadResult> {
+  const request = Buffer.from(
+    `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
+  const result: LoadResult = { answered: 0, failed: 0, durationMs: 0, latencies: [] };
+  const startedAt = performance.now();
+  const until = startedAt + durationMs;
+  await Promise.all(Array.from({ length: connections }, () => drive(port, request, until, result)));
+  result.durationMs = performance.now() - startedAt;
+  result.latencies.sort((a, b) => a - b);
+  return result;
+}
+
+/** One connection: resolves when its last answer after `until` has come. */
+function drive(port: number, request: Buffer, until: number, result: LoadResult): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1');
+    const late = setTimeout(
+      () => socket.destroy(new Error('no answer within 10 s')),
+      until - performance.now() + 10_000,
+    );
+    let sentAt = 0;
+    const send = (): void => {
+      sentAt = performance.now();
+      socket.write(request);
+    };
+    socket.setNoDelay(true);
+    socket.once('connect', send);
+    socket.once('error', reject);
+    socket.once('close', () => {
+      clearTimeout(late);
+      resolve();
+    });
+    readAnswers(socket, (status) => {
+      const now = performance.now();
+      if (status === 200) {
+        result.answered += 1;
+        result.latencies.push(now - sentAt);
+      } else result.failed += 1;
+      if (now < until) send();
+      else socket.end();
+    });
+  });
+}
+
+/** Calls `take` with the status of each answer; answers are Content-Length framed, as both sides send them. */
+function readAnswers(socket: Socket, take: (status: number) => void): void {
+  let text = '';
+  socket.setEncoding('latin1');
+  socket.on('data', (chunk: string) => {
+    text += chunk;
+    for (;;) {
+      const end = text.indexOf('\r\n\r\n');
+      if (end < 0) return;
+      const head = text.slice(0, end);
+      const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
+      if (Number.isNaN(length)) return void socket.destroy(new Error(`an answer without length: ${head}`));
+      if (text.length < end + 4 + length) return;
+      text = text.slice(end + 4 + length);
+      take(Number(head.slice(9, 12)));
+    }
+  });
+}

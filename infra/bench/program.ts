@@ -1,0 +1,51 @@
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+
+const startMostMs = 20_000;
+/** USER_HZ: on Linux 100 wherever Node runs. */
+const ticksPerSecond = 100;
+
+/** A program of `programs/`, in a process of its own. It says `{ready: …}` over IPC when it takes load. */
+export class Program implements AsyncDisposable {
+  readonly #child: ChildProcess;
+  /** What it said when it was ready. */
+  readonly ready: unknown;
+
+  static async start(file: string, options: unknown): Promise<Program> {
+    const program = path.join(import.meta.dirname, 'programs', file);
+    const child = spawn(process.execPath, [program, JSON.stringify(options)], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    const [message] = (await Promise.race([
+      once(child, 'message', { signal: AbortSignal.timeout(startMostMs) }),
+      once(child, 'exit').then(([code]) => Promise.reject(new Error(`${file} ended with ${String(code)}`))),
+    ])) as [{ ready: unknown }];
+    return new Program(child, message.ready);
+  }
+
+  constructor(child: ChildProcess, ready: unknown) {
+    this.#child = child;
+    this.ready = ready;
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const ended = once(this.#child, 'exit');
+    this.#child.kill('SIGKILL');
+    await ended;
+  }
+}
+
+/** CPU that a process has used so far, in ms. Its resolution is 10 ms: measure over seconds. */
+export async function cpuMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // The name in parentheses may hold spaces; user and system time are fields 14 and 15.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / ticksPerSecond;
+}

@@ -1,0 +1,44 @@
+/** A plugin of the SDK with one capability, which answers after a moment, or at once. Options: see `EchoOptions`. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { capability, connect, createLogger, definePlugin, Instance, Type } from '@bkg/sdk';
+import type { Credentials } from '@bkg/sdk';
+
+export interface EchoOptions {
+  url: string;
+  credentials: Credentials;
+  joinWrites: boolean;
+  /** Each answer comes after a random time up to this. */
+  mostMs: number;
+}
+
+const { url, credentials, joinWrites, mostMs } = JSON.parse(process.argv[2] ?? '{}') as EchoOptions;
+const message = Type.Object({ text: Type.String() });
+const plugin = definePlugin({
+  id: 'echo',
+  version: '1.0.0',
+  description: 'Says it again.',
+  capabilities: {
+    say: capability({
+      description: 'Says the text again.',
+      input: message,
+      output: message,
+      handler: async ({ text }) => {
+        if (mostMs > 0) await delay(Math.random() * mostMs);
+        return { text };
+      },
+    }),
+  },
+});
+const log = createLogger({}, { level: 'warn' });
+const identity = ['echo', 'bench'];
+const connection = await connect({
+  servers: [url],
+  credentials,
+  name: 'echo',
+  identity,
+  log,
+  joinWrites,
+  signal: AbortSignal.timeout(10_000),
+});
+await new Instance(plugin, { connection, instance: 'bench', log }).start();
+process.send?.({ ready: true });

@@ -1,0 +1,27 @@
+/** The gateway, on a free port. Options: see `GatewayOptions`; says its port when it has the broker. */
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { createLogger } from '@bkg/sdk';
+import type { Credentials } from '@bkg/sdk';
+// For what it adds to Fastify's types.
+import type {} from '../../../services/gateway/dist/mesh/broker-link.js';
+import { createServer } from '../../../services/gateway/dist/server.js';
+
+export interface GatewayOptions {
+  url: string;
+  credentials: Credentials;
+  joinWrites: boolean;
+}
+
+const { url, credentials, joinWrites } = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
+const folder = tmpdir();
+const app = await createServer({
+  settings: { servers: [url], credentials, home: folder, host: '127.0.0.1', port: 0, dashboard: folder },
+  log: createLogger({}, { level: 'error' }),
+  joinWrites,
+});
+await app.listen({ host: '127.0.0.1', port: 0 });
+const { port } = app.server.address() as AddressInfo;
+while (!app.broker.connected) await delay(10);
+process.send?.({ ready: port });
