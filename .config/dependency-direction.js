@@ -8,6 +8,7 @@ const root = path.dirname(import.meta.dirname);
  * Every zone says why, because a rule without its reason gets disabled. The most specific zone comes first.
  *
  * `bkg` are the exact specifiers of bkg a file may use; `only` says what else; without it anything that is not bkg.
+ * `within` is where relative paths may lead; without it anywhere in the package.
  */
 const sdk = /^@bkg\/sdk(\/(?!src\/|dist\/).+)?$/;
 const zones = [
@@ -15,8 +16,15 @@ const zones = [
     files: /^plugins\/sdk\/src\/protocol\//,
     bkg: /^$/,
     only: (specifier) => !isBuiltin(specifier) && !/^(@nats-io|@nestjs|pino|ws)(\/|-|$)/.test(specifier),
-    within: 'plugins/sdk/src/protocol',
+    within: /^plugins\/sdk\/src\/protocol\//,
     why: 'sdk/protocol runs in a browser: no Node built-ins, no I/O, nothing from outside its folder.',
+  },
+  {
+    files: /^plugins\/sdk\/src\/client\/(?!nats\/)/,
+    bkg: /^$/,
+    only: () => false,
+    within: /^plugins\/sdk\/src\/(protocol|client\/(?!nats\/))/,
+    why: 'sdk/client/ws runs in a browser, where each byte is waited for: no Node built-ins, no packages, nothing but sdk/protocol and sdk/client without its part for NATS.',
   },
   {
     files: /^plugins\/sdk\//,
@@ -75,7 +83,7 @@ export function refusal(file, specifier) {
   if (specifier.startsWith('.')) {
     const target = path.posix.join(path.posix.dirname(file), specifier);
     if (packageOf(target) !== packageOf(file)) return climbing;
-    return zone.within && !target.startsWith(`${zone.within}/`) ? zone.why : undefined;
+    return zone.within && !zone.within.test(target) ? zone.why : undefined;
   }
   if (path.posix.isAbsolute(specifier)) return climbing;
   const allowed = /^@bkg(\/|$)/.test(specifier) ? zone.bkg.test(specifier) : (zone.only?.(specifier) ?? true);

@@ -21,6 +21,8 @@ export default ts.config(
   },
   {
     files: ['{plugins,services}/**/*.ts'],
+    // An example is a project of its own, as somebody would copy it.
+    ignores: ['plugins/sdk/examples/**'],
     extends: [...ts.configs.recommendedTypeChecked],
     languageOptions: {
       globals: globals.node,
@@ -66,7 +68,13 @@ export default ts.config(
     languageOptions: { globals: globals.browser },
   },
   {
-    files: ['.config/**/*.ts', 'infra/bench/**/*.ts', 'web/*.ts', 'web/test/**/*.ts'],
+    files: [
+      '.config/**/*.ts',
+      'infra/bench/**/*.ts',
+      'plugins/sdk/examples/**/*.ts',
+      'web/*.ts',
+      'web/test/**/*.ts',
+    ],
     extends: [...ts.configs.recommended],
     languageOptions: { globals: globals.node },
     rules: unused,

@@ -1,0 +1,94 @@
+import { BkgError } from '../protocol/errors.ts';
+import type { InvokeOptions } from './client.ts';
+import { errorOf, InvocationError } from './errors.ts';
+import { failure } from './failure.ts';
+import { newInvocationId } from './invocation-id.ts';
+import type { RetryPolicy } from './retry.ts';
+import { wait } from './wait.ts';
+
+/** What is to be invoked. */
+export interface Call {
+  plugin: string;
+  capability: string;
+  /** The payload. */
+  json: string;
+  options: InvokeOptions;
+}
+
+/** One try of a call. */
+export interface Attempt {
+  /** From 1. */
+  number: number;
+  invocationId: string;
+  /** What is left for the answer. */
+  timeoutMs: number;
+}
+
+/**
+ * Carries out one try and gives what came.
+ * @throws BkgError; by the time it throws, the plugin has been told to give up what nobody waits for any more
+ */
+export type Send<Reply> = (call: Call, attempt: Attempt) => Promise<Reply>;
+
+const timeoutMsDefault = 30_000;
+/** Nine digits on the wire. */
+const timeoutMsMost = 999_999_999;
+
+/** Tries a call until it succeeds, fails for good, or its time is over. @throws InvocationError */
+export async function invokeWithRetries<Reply>(
+  call: Call,
+  policy: RetryPolicy,
+  send: Send<Reply>,
+): Promise<{ invocationId: string; reply: Reply }> {
+  const { plugin, capability, options } = call;
+  const { signal, idempotent = false, maxAttempts = policy.maxAttempts } = options;
+  let { invocationId = newInvocationId() } = options;
+  const deadlineAt = performance.now() + timeoutMsOf(options);
+  const leftMs = (): number => Math.ceil(deadlineAt - performance.now());
+  policy.begin();
+  for (let number = 1; ; number += 1) {
+    if (signal?.aborted) throw explain(cancelled(call), invocationId);
+    try {
+      return {
+        invocationId,
+        reply: await send(call, { number, invocationId, timeoutMs: Math.max(1, leftMs()) }),
+      };
+    } catch (cause) {
+      const error = explain(cause, invocationId);
+      const delayMs = policy.delayMs(error, { attempt: number, maxAttempts, idempotent, leftMs: leftMs() });
+      if (delayMs === undefined) throw error;
+      policy.onRetry?.({ plugin, capability, invocationId, attempt: number, error, delayMs });
+      await wait(delayMs, signal);
+      // The first may still run, and its instance would refuse a second one with its id.
+      if (error.executed !== 'no') invocationId = newInvocationId();
+    }
+  }
+}
+
+export function cancelled({ capability, plugin, options }: Call): InvocationError {
+  const cause: unknown = options.signal?.reason;
+  return failure('CANCELLED', `The invocation of ${capability} of ${plugin} was cancelled.`, { cause });
+}
+
+export function late({ capability, plugin }: Call, { timeoutMs }: Attempt): InvocationError {
+  return failure('DEADLINE_EXCEEDED', `${capability} of ${plugin} did not answer within ${timeoutMs} ms.`);
+}
+
+export function closed(): InvocationError {
+  return failure('CANCELLED', 'The client was closed.');
+}
+
+function explain(error: unknown, invocationId: string): InvocationError {
+  if (error instanceof InvocationError) return Object.assign(error, { invocationId });
+  // Nobody foresaw it: it is the caller's to see as it is.
+  if (!(error instanceof BkgError)) throw error;
+  return errorOf(error.problem, { cause: error, invocationId });
+}
+
+function timeoutMsOf({ timeoutMs = timeoutMsDefault }: InvokeOptions): number {
+  if (timeoutMs > 0 && timeoutMs <= timeoutMsMost) return Math.ceil(timeoutMs);
+  throw failure(
+    'INVALID_PAYLOAD',
+    `timeoutMs is ${timeoutMs}; it takes a number of milliseconds above 0 and at most ${timeoutMsMost}.`,
+  );
+}

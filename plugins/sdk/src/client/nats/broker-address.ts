@@ -1,0 +1,55 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { readCredentials } from '../../credentials.ts';
+import type { Credentials } from '../../credentials.ts';
+import { homePaths } from '../../host/home.ts';
+import { parseServers } from '../../host/service-settings.ts';
+
+export interface BrokerAddress {
+  servers: string[];
+  credentials: Credentials;
+}
+
+const busPortDefault = 43_121;
+
+/**
+ * Where the broker is and how it takes us: what is given; else `BKG_NATS_URL` and `BKG_CREDENTIALS_FILE`; else the mesh
+ * of `BKG_HOME`, `.bkg` in the current folder when that is unset.
+ * @throws Error that says what is missing
+ */
+export function brokerAddress(given: Partial<BrokerAddress>, env: NodeJS.ProcessEnv): BrokerAddress {
+  const home = homePaths(path.resolve(env['BKG_HOME'] || '.bkg'));
+  const asked = given.servers ?? parseServers(env['BKG_NATS_URL']);
+  const servers = asked.length > 0 ? asked : [`nats://127.0.0.1:${busPort(home.run, env)}`];
+  const credentials =
+    given.credentials ??
+    credentialsOf(servers) ??
+    readCredentials(env['BKG_CREDENTIALS_FILE'] || home.credentialsFile);
+  return { servers: servers.map(withoutCredentials), credentials };
+}
+
+/** The port that the running mesh has taken, which may be another than it was asked for. */
+function busPort(runFolder: string, env: NodeJS.ProcessEnv): number {
+  try {
+    const record = JSON.parse(readFileSync(path.join(runFolder, 'up.json'), 'utf8')) as {
+      bus_port?: unknown;
+    };
+    if (typeof record.bus_port === 'number') return record.bus_port;
+  } catch {
+    // No mesh runs here, or one that uses a broker of its owner's: what comes next says that it cannot be reached.
+  }
+  return Number(env['BKG_PLUGIN_BUS_PORT'] || busPortDefault);
+}
+
+function credentialsOf(servers: readonly string[]): Credentials | undefined {
+  for (const server of servers) {
+    const url = URL.parse(server);
+    const [user, password] = [url?.username, url?.password].map((text) => decodeURIComponent(text ?? ''));
+    if (user && password) return { user, password };
+  }
+  return undefined;
+}
+
+function withoutCredentials(server: string): string {
+  return server.replace(/\/\/[^/]*@/, '//');
+}

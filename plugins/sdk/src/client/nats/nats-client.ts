@@ -1,0 +1,192 @@
+import type { Msg } from '@nats-io/nats-core';
+import { NoRespondersError } from '../../connection.ts';
+import type { Connection } from '../../connection.ts';
+import { problemOfMsg } from '../../problem.ts';
+import { BkgError } from '../../protocol/errors.ts';
+import { headerNames } from '../../protocol/headers.ts';
+import { isCapabilityId, isSubjectToken, pluginIdProblem } from '../../protocol/names.ts';
+import { subjects } from '../../protocol/subjects.ts';
+import type { Client, ClientState, InvokeOptions, RawOutput, StateListener } from '../client.ts';
+import { errorOf } from '../errors.ts';
+import { failure } from '../failure.ts';
+import { cancelled, closed, invokeWithRetries, late } from '../invoke.ts';
+import type { Attempt, Call } from '../invoke.ts';
+import type { AnyMesh, CapabilityOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
+import { assertJson, jsonOf } from '../payload.ts';
+import { RetryPolicy } from '../retry.ts';
+import type { RetryOptions } from '../retry.ts';
+import { State } from '../state.ts';
+import { LostCalls } from './lost-calls.ts';
+import type { LostCallsOptions, RunningCall } from './lost-calls.ts';
+
+export interface NatsClientOptions {
+  /** False never repeats. */
+  retry?: RetryOptions | false;
+  /** What is done about invocations that were under way when the broker went away. */
+  lost?: LostCallsOptions;
+}
+
+/** The plugin keeps the deadline itself and has the better answer: it gets this much longer to send it. */
+const graceMs = 500;
+
+/** A client over a connection to the broker. */
+export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
+  readonly #connection: Connection;
+  readonly #policy: RetryPolicy;
+  readonly #lost: LostCalls;
+  readonly #state: State;
+  readonly #unwatch: () => void;
+  readonly #end: () => Promise<void>;
+  #closed: Promise<void> | undefined;
+
+  /** @param end what `close` does last */
+  constructor(connection: Connection, { retry = {}, lost }: NatsClientOptions, end: () => Promise<void>) {
+    this.#connection = connection;
+    this.#policy = new RetryPolicy(retry || { maxAttempts: 1 });
+    this.#lost = new LostCalls(connection, lost);
+    this.#state = new State(connection.connected ? 'live' : 'offline');
+    this.#end = end;
+    this.#unwatch = connection.onStatus((connected) => {
+      this.#lost.connectionChanged(connected);
+      this.#state.set(connected ? { status: 'live' } : { status: 'offline', reason: 'The broker is away.' });
+    });
+  }
+
+  get state(): ClientState {
+    return this.#state.now;
+  }
+
+  onState(listener: StateListener): () => void {
+    return this.#state.on(listener);
+  }
+
+  async invoke<P extends PluginOf<M>, C extends CapabilityOf<M, P>>(
+    plugin: P,
+    capability: C,
+    payload: InputOf<M, P, C>,
+    options: InvokeOptions = {},
+  ): Promise<OutputOf<M, P, C>> {
+    const { reply } = await this.#invoke({ plugin, capability, json: jsonOf(payload), options });
+    return reply.value as OutputOf<M, P, C>;
+  }
+
+  async invokeRaw(
+    plugin: string,
+    capability: string,
+    json: string,
+    options: InvokeOptions = {},
+  ): Promise<RawOutput> {
+    assertJson(json);
+    const { invocationId, reply } = await this.#invoke({ plugin, capability, json, options });
+    return { invocationId, text: reply.text };
+  }
+
+  close(): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    this.#unwatch();
+    this.#lost.endAll(closed());
+    this.#state.set({ status: 'offline', reason: 'The client was closed.' });
+    await this.#end();
+  }
+
+  #invoke(call: Call): Promise<{ invocationId: string; reply: Output }> {
+    assertNames(call);
+    return invokeWithRetries(call, this.#policy, async (_, attempt) =>
+      readOutput(call, await this.#send(call, attempt)),
+    );
+  }
+
+  async #send(call: Call, attempt: Attempt): Promise<Msg> {
+    const { plugin, capability, options } = call;
+    const { invocationId, timeoutMs } = attempt;
+    if (this.#closed) throw closed();
+    const controller = new AbortController();
+    const running: RunningCall = {
+      plugin,
+      invocationId,
+      idempotent: options.idempotent ?? false,
+      end: (error) => controller.abort(error),
+    };
+    const abort = (): void => controller.abort(cancelled(call));
+    options.signal?.addEventListener('abort', abort);
+    this.#lost.add(running);
+    try {
+      return await this.#connection.request(subjects.invokeCapability(plugin, capability), call.json, {
+        timeoutMs: timeoutMs + graceMs,
+        signal: controller.signal,
+        headers: {
+          [headerNames.invocationId]: invocationId,
+          [headerNames.timeoutMs]: String(timeoutMs),
+          [headerNames.traceparent]: options.traceparent,
+          [headerNames.tracestate]: options.tracestate,
+        },
+      });
+    } catch (error) {
+      if (controller.signal.aborted) {
+        this.#cancel(call, invocationId);
+        throw controller.signal.reason;
+      }
+      if (error instanceof BkgError && error.code === 'DEADLINE_EXCEEDED') {
+        this.#cancel(call, invocationId);
+        throw late(call, attempt);
+      }
+      if (error instanceof NoRespondersError) throw nobody(call, error);
+      throw error;
+    } finally {
+      this.#lost.delete(running);
+      options.signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  #cancel({ plugin }: Call, invocationId: string): void {
+    this.#connection.publish(subjects.cancel(plugin), JSON.stringify({ invocation_id: invocationId }));
+  }
+}
+
+interface Output {
+  value: unknown;
+  text: string;
+}
+
+function readOutput({ plugin, capability }: Call, msg: Msg): Output {
+  const problem = problemOfMsg(msg);
+  if (problem) throw errorOf(problem);
+  const text = msg.string();
+  try {
+    return { text, value: JSON.parse(text) };
+  } catch (cause) {
+    throw failure('INVALID_OUTPUT', `What ${capability} of ${plugin} gave is not JSON.`, { cause });
+  }
+}
+
+/** What becomes part of a subject or a header: nothing passes that could name another. */
+function assertNames({ plugin, capability, options: { invocationId } }: Call): void {
+  const why = pluginIdProblem(plugin);
+  if (why) throw failure('PLUGIN_NOT_FOUND', `There is no such plugin: ${why}`);
+  if (!isCapabilityId(capability)) {
+    throw failure(
+      'CAPABILITY_NOT_FOUND',
+      `"${capability.slice(0, 64)}" is no capability id: it takes parts of a-z, 0-9, "_" and "-" between dots, at most 64 characters.`,
+    );
+  }
+  if (invocationId === undefined || isSubjectToken(invocationId)) return;
+  throw failure(
+    'INVALID_PAYLOAD',
+    `The invocation id is "${invocationId.slice(0, 128)}"; it takes 1 to 128 characters of A-Z, a-z, 0-9, "_" and "-".`,
+  );
+}
+
+function nobody({ plugin, capability }: Call, cause: Error): Error {
+  return failure(
+    'PLUGIN_UNAVAILABLE',
+    `Nobody answers for ${capability} of ${plugin}: it does not run, or has no such capability.`,
+    { cause },
+  );
+}

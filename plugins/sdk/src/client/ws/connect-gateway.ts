@@ -1,0 +1,73 @@
+import type { AnyMesh, MeshShape } from '../mesh.ts';
+import type { RetryOptions } from '../retry.ts';
+import { GatewayClient } from './gateway-client.ts';
+import type { SocketConstructor } from './socket.ts';
+
+export interface ConnectGatewayOptions {
+  /** Of the gateway: `http://localhost:43119`. @default that of the page; without a page `http://localhost:43119` */
+  url?: string;
+  /** False never repeats. */
+  retry?: RetryOptions | false;
+  /** What becomes of an invocation that is made while there is no connection: it fails at once, or waits. @default 'fail' */
+  whileOffline?: 'fail' | 'wait';
+  /** How many may wait, also for the first connection and for one of the 64 places on it. @default 256 */
+  waitingMost?: number;
+  /** How long the gateway may take to say hello. @default 10000 */
+  dialTimeoutMs?: number;
+  /** Before the second dial; it doubles with each and is spread over its upper half. @default 500 */
+  firstDelayMs?: number;
+  /** @default 15000 */
+  mostDelayMs?: number;
+  /** When nothing was heard for so long, the gateway is asked for a sign. @default 20000 */
+  silenceMs?: number;
+  /** Without a sign for so long the connection is given up. @default 5000 */
+  signTimeoutMs?: number;
+  /** @default the global WebSocket */
+  WebSocket?: SocketConstructor;
+}
+
+const standardUrl = 'http://localhost:43119';
+
+/**
+ * A client of the gateway's `/ws`. It dials when it is used first, and from then on again whenever the connection is
+ * gone.
+ * @throws Error when the url is none
+ */
+export function connectGateway<M extends MeshShape<M> = AnyMesh>({
+  url = pageUrl() ?? standardUrl,
+  retry = {},
+  whileOffline = 'fail',
+  waitingMost = 256,
+  dialTimeoutMs = 10_000,
+  firstDelayMs = 500,
+  mostDelayMs = 15_000,
+  silenceMs = 20_000,
+  signTimeoutMs = 5_000,
+  WebSocket = globalThis.WebSocket,
+}: ConnectGatewayOptions = {}): GatewayClient<M> {
+  const address = socketUrl(url);
+  return new GatewayClient<M>({
+    open: () => new WebSocket(address),
+    retry,
+    whileOffline,
+    waitingMost,
+    dialTimeoutMs,
+    firstDelayMs,
+    mostDelayMs,
+    silenceMs,
+    signTimeoutMs,
+  });
+}
+
+function socketUrl(given: string): string {
+  const url = URL.parse(given);
+  if (!url || !/^(https?|wss?):$/.test(url.protocol)) {
+    throw new Error(`"${given}" is no address of a gateway: it takes one like ${standardUrl}.`);
+  }
+  return `${url.protocol.replace('http', 'ws')}//${url.host}${url.pathname.replace(/\/$/, '')}/ws`;
+}
+
+function pageUrl(): string | undefined {
+  const { location } = globalThis as { location?: { origin: string } };
+  return location?.origin;
+}
