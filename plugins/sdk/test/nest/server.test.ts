@@ -6,13 +6,13 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { INestMicroservice } from '@nestjs/common';
 import { of } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Connection } from '../src/connection.ts';
-import type { BkgContext } from '../src/nest.ts';
-import { BkgExceptionFilter, BkgServer } from '../src/nest.ts';
-import { problemOfMsg } from '../src/problem.ts';
-import { BkgError } from '../src/protocol/errors.ts';
-import { eventually, silentLogger, startNatsServer } from '../src/testing.ts';
-import type { TestServer } from '../src/testing.ts';
+import type { Connection } from '../../src/connection.ts';
+import type { BkgContext } from '../../src/nest/index.ts';
+import { BkgExceptionFilter, BkgServer } from '../../src/nest/index.ts';
+import { problemOfMsg } from '../../src/problem.ts';
+import { BkgError } from '../../src/protocol/errors.ts';
+import { eventually, silentLogger, startNatsServer } from '../../src/testing.ts';
+import type { TestServer } from '../../src/testing.ts';
 
 const heard: unknown[] = [];
 

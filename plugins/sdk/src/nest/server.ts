@@ -1,33 +1,15 @@
-/** NestJS over the subjects of bkg: plain JSON bodies and headers, no envelope that only Nest understands. */
-import { BaseRpcContext, Server } from '@nestjs/microservices';
+import { Server } from '@nestjs/microservices';
 import type { CustomTransportStrategy, MessageHandler } from '@nestjs/microservices';
-import { Catch } from '@nestjs/common';
-import type { RpcExceptionFilter } from '@nestjs/common';
 import type { Msg, Subscription } from '@nats-io/nats-core';
-import { defaultIfEmpty, lastValueFrom, throwError } from 'rxjs';
+import { defaultIfEmpty, lastValueFrom } from 'rxjs';
 import type { Observable } from 'rxjs';
-import type { Connection } from './connection.ts';
-import type { Logger } from './logger.ts';
-import { decodeJson, problemOfError, respondProblem } from './problem.ts';
-import { BkgError } from './protocol/errors.ts';
-import { headerNames } from './protocol/headers.ts';
-import { inboxRoot } from './protocol/subjects.ts';
-
-/** What `@Ctx()` gives a handler. */
-export class BkgContext extends BaseRpcContext<[Msg, AbortSignal]> {
-  get subject(): string {
-    return this.args[0].subject;
-  }
-
-  /** Aborts at the caller's deadline and when the server closes. */
-  get signal(): AbortSignal {
-    return this.args[1];
-  }
-
-  header(name: string): string | undefined {
-    return this.args[0].headers?.get(name) || undefined;
-  }
-}
+import type { Connection } from '../connection.ts';
+import type { Logger } from '../logger.ts';
+import { decodeJson, problemOfError, respondProblem } from '../problem.ts';
+import { BkgError } from '../protocol/errors.ts';
+import { headerNames } from '../protocol/headers.ts';
+import { inboxRoot } from '../protocol/subjects.ts';
+import { BkgContext } from './context.ts';
 
 export interface BkgServerOptions {
   /** Stays open when the server closes: it is the owner's. */
@@ -138,18 +120,6 @@ export class BkgServer extends Server implements CustomTransportStrategy {
     return given >= 0 ? Math.min(given, this.#options.timeoutMs) : this.#options.timeoutMs;
   }
 }
-
-/**
- * Lets errors through to BkgServer as they are; Nest's own filter replaces everything it does not know.
- * For `app.useGlobalFilters(new BkgExceptionFilter())`.
- */
-export class BkgExceptionFilter implements RpcExceptionFilter {
-  catch(error: unknown): Observable<never> {
-    return throwError(() => error);
-  }
-}
-// The decorator as a call: the SDK's sources run without a compiler's help.
-Catch()(BkgExceptionFilter);
 
 function rejectWhenAborted(signal: AbortSignal): Promise<never> {
   return new Promise((_, reject) => {
