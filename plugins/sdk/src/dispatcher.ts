@@ -156,7 +156,7 @@ export class Dispatcher {
       if (errors.length > 0) throw invalidPayload(errors);
       invocation.signal.throwIfAborted();
       handled = Promise.resolve(capability.handler(payload as never, invocation));
-      const output = await Promise.race([handled, invocation.ended]);
+      const output = await Promise.race([handled.catch(rethrowAsRun), invocation.ended]);
       const text = JSON.stringify(output);
       const wrong =
         text === undefined
@@ -247,6 +247,17 @@ export class Dispatcher {
     }
     return { id, payload: body?.payload ?? {} };
   }
+}
+
+/**
+ * A failure of another invocation that the handler let through keeps its code, which may say that nothing was executed:
+ * of this handler that is not true, and nobody may repeat it by themselves.
+ */
+function rethrowAsRun(error: unknown): never {
+  if (error instanceof BkgError && error.problem.retryable) {
+    throw BkgError.from({ ...error.problem, retryable: false });
+  }
+  throw error;
 }
 
 function assertHeaders(msg: Msg): void {

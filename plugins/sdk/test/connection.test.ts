@@ -77,7 +77,7 @@ describe('asking many', () => {
 describe('many messages in one turn', () => {
   it('arrive in the order they were sent in, large ones too, and are on their way after a flush', async () => {
     const got: string[] = [];
-    answering!.subscribe('order', { callback: (_, msg) => got.push(msg.string().slice(0, 4)) });
+    answering!.subscribe('order', { callback: (_, msg) => void got.push(msg.string().slice(0, 4)) });
     await answering!.flush();
     const sent = Array.from({ length: 200 }, (_, i) => String(i).padStart(4, '0'));
     for (const [i, text] of sent.entries()) {
@@ -103,7 +103,9 @@ describe('many messages in one turn', () => {
 
   it('that wait when the broker goes away are kept, counted or refused, each as it would be then', async () => {
     const replies: (() => boolean)[] = [];
-    answering!.subscribe('ask', { callback: (_, msg) => replies.push(() => answering!.respond(msg, 'x')) });
+    answering!.subscribe('ask', {
+      callback: (_, msg) => void replies.push(() => answering!.respond(msg, 'x')),
+    });
     await answering!.flush();
     const waiting = [1, 2, 3].map(() => code(asking!.request('ask', '', { timeoutMs: 8_000 })));
     await eventually(() => replies.length === 3);

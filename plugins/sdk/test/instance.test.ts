@@ -148,7 +148,7 @@ describe('an invocation', () => {
       'declared',
       { code: 'ECHO_TIRED', status: 422, retryable: true, detail: 'so tired', title: 'Echo tired' },
     ],
-    ['table', { code: 'PLUGIN_UNAVAILABLE', status: 503, retryable: true }],
+    ['table', { code: 'PLUGIN_UNAVAILABLE', status: 503, retryable: false }],
     ['undeclared', { code: 'INTERNAL', status: 500, retryable: false }],
     ['thrown', { code: 'INTERNAL', status: 500, retryable: false }],
   ])('fails with what the handler throws: %s', async (how, expected) => {
