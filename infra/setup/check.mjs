@@ -114,7 +114,7 @@ async function test(context, programs, step, sum, filters) {
 
 /** The settings of somebody's mesh must not reach the tests, which make meshes of their own. */
 function withoutMesh(env) {
-  const settings = /^BKG_(HOME|PORT|HOST|PLUGIN_BUS_PORT|NATS_URL|CREDENTIALS_FILE)$/;
+  const settings = /^BKG_(HOME|PORT|HOST|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|CREDENTIALS_FILE)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
 }
 

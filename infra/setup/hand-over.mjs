@@ -21,6 +21,8 @@ export function handOver({ root, home, env }, { node, broker }, args) {
     stdio: 'inherit',
     env: {
       ...npmEnv(env),
+      // Where npm was called: relative folders in BKG_PLUGINS_PATH begin there.
+      ...(env.INIT_CWD ? { INIT_CWD: env.INIT_CWD } : {}),
       BKG_HOME: home,
       ...(broker ? { BKG_NATS_SERVER: broker } : {}),
       PATH: `${path.dirname(node)}${path.delimiter}${env.PATH ?? env.Path ?? ''}`,

@@ -168,8 +168,21 @@ export class Connection {
     return () => this.#listeners.delete(listener);
   }
 
+  /** A callback that throws loses its message and is reported; nothing else happens. */
   subscribe(subject: string, options: SubscriptionOptions): Subscription {
-    return this.nats.subscribe(subject, options);
+    const { callback } = options;
+    if (!callback) return this.nats.subscribe(subject, options);
+    return this.nats.subscribe(subject, {
+      ...options,
+      callback: (error, msg) => {
+        try {
+          return callback(error, msg);
+        } catch (failure) {
+          // nats.js would end the connection, and with it what everybody else waits for.
+          this.#log.error({ error: failure, subject }, 'a message could not be handled');
+        }
+      },
+    });
   }
 
   /**

@@ -130,6 +130,24 @@ describe('many messages in one turn', () => {
   });
 });
 
+describe('a subscription', () => {
+  it('whose callback throws loses that message only', async () => {
+    const got: string[] = [];
+    answering!.subscribe('fragile', {
+      callback: (_, msg) => {
+        if (msg.string() === 'bad') throw new Error('cannot take this');
+        got.push(msg.string());
+      },
+    });
+    await answering!.flush();
+    for (const text of ['one', 'bad', 'two']) asking!.publish('fragile', text);
+    await asking!.flush();
+    await eventually(() => got.length === 2);
+    expect(got).toEqual(['one', 'two']);
+    expect(answering!.connected).toBe(true);
+  });
+});
+
 describe('while the broker is away', () => {
   it('refuses requests at once, counts events it drops, and is itself again afterwards', async () => {
     const changes: boolean[] = [];
