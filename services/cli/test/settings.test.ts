@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,8 @@ import { dashboardUrl, readSettings } from '../src/up/settings.ts';
 describe('settings', () => {
   it('have defaults for everything', () => {
     const home = path.join(projectFolder, '.bkg');
-    expect(readSettings({})).toEqual({ home, host: '127.0.0.1', port: 43119, busPort: 43121 });
+    const pluginFolders: string[] = [];
+    expect(readSettings({})).toEqual({ home, host: '127.0.0.1', port: 43119, busPort: 43121, pluginFolders });
   });
 
   it('take a relative home from the folder of the project, not from where one happens to be', () => {
@@ -21,10 +22,25 @@ describe('settings', () => {
       BKG_PLUGIN_BUS_PORT: 'x',
       BKG_HOST: '0.0.0.0',
       BKG_CREDENTIALS_FILE: '/x',
+      BKG_PLUGINS_PATH: import.meta.filename,
     };
     const read = (): unknown => readSettings(env);
     for (const name of Object.keys(env)) expect(read).toThrow(name);
     expect(read).toThrow('BKG_PORT is "70000": it takes a whole number from 0 to 65535');
+  });
+
+  it('take more folders with plugins, from where npm start was called, each once, there or not', () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'bkg-cli-'));
+    mkdirSync(path.join(dir, 'here'));
+    const folders = (given: string, more = {}): readonly string[] =>
+      readSettings({ BKG_PLUGINS_PATH: given, ...more }).pluginFolders;
+    expect(folders(`${dir}/here:: ${dir}/later :${dir}/here/`)).toEqual([`${dir}/here`, `${dir}/later`]);
+    expect(folders('here:../up', { INIT_CWD: `${dir}/x` })).toEqual([`${dir}/x/here`, `${dir}/up`]);
+    expect(folders('mine')).toEqual([path.resolve('mine')]);
+    expect(folders('')).toEqual([]);
+    writeFileSync(path.join(dir, 'file'), '');
+    expect(() => folders(`${dir}/here:${dir}/file`)).toThrow(`${dir}/file, which is no folder`);
+    rmSync(dir, { recursive: true });
   });
 
   it('refuse an address that others can reach, and say why', () => {

@@ -1,7 +1,9 @@
 import { BkgError, createValidator } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
 import { now } from './clock.ts';
+import { ofManifest } from './desired-state.ts';
 import type { DesiredState, RunOrder } from './desired-state.ts';
+import { knownPlugin, notManaged, notRead, refuseUnlessHeld, whenRead } from './known-plugin.ts';
 import type { Lease } from './lease.ts';
 import type { Order, Plugin } from './plugin.ts';
 import type { PluginLogs } from './plugin-logs.ts';
@@ -40,9 +42,9 @@ export class Control {
   /** @throws BkgError as the protocol lists them under Control */
   async start(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
     const { wait } = readOptions(body);
-    const plugin = this.#known(id);
+    const plugin = knownPlugin(this.#options.plugins, id);
     // Without a detour when it is known, or orders would overtake one another.
-    if (!plugin.desired) await this.#whenRead(plugin, signal);
+    if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     this.#refuseUnlessStartable(plugin, 'start');
     const order = this.#give(plugin, 'start');
     await this.#write(plugin, order, { want: 'running' });
@@ -51,8 +53,8 @@ export class Control {
 
   async restart(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
     const { wait } = readOptions(body);
-    const plugin = this.#known(id);
-    if (!plugin.desired) await this.#whenRead(plugin, signal);
+    const plugin = knownPlugin(this.#options.plugins, id);
+    if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     this.#refuseUnlessStartable(plugin, 'restart');
     const order = this.#give(plugin, 'restart');
     // The next millisecond: times are kept without fractions, and what was launched in this one was launched before.
@@ -63,9 +65,9 @@ export class Control {
 
   async stop(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
     const { wait } = readOptions(body);
-    const plugin = this.#known(id);
+    const plugin = knownPlugin(this.#options.plugins, id);
     if (!plugin.source && plugin.managed.size === 0) throw notManaged(id, 'stop');
-    if (!plugin.desired) await this.#whenRead(plugin, signal);
+    if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     const order = this.#give(plugin, 'stop');
     await this.#write(plugin, order, { want: 'stopped' });
     return this.#await(plugin, order, wait, signal);
@@ -91,12 +93,6 @@ export class Control {
     return { ok: true };
   }
 
-  #known(id: string): Plugin {
-    const plugin = this.#options.plugins.get(id);
-    if (!plugin) throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
-    return plugin;
-  }
-
   #refuseUnlessStartable(plugin: Plugin, verb: Order['verb']): void {
     const { id, desired } = plugin;
     if (!this.#options.loop.mayRun) throw shutsDown();
@@ -110,26 +106,9 @@ export class Control {
     }
   }
 
-  /** It is read soon after a plugin is found, and again after somebody else has changed it. */
-  async #whenRead(plugin: Plugin, signal: AbortSignal): Promise<void> {
-    const { plugins, timings } = this.#options;
-    // Of a plugin that was never seen whole there is nothing to read, and not all can be read.
-    if ((!plugin.source?.manifest && plugin.managed.size === 0) || plugin.problem) return;
-    await plugins.until(plugin.id, () => plugin.desired, {
-      withinMs: 3 * timings.scanEveryMs,
-      onLate: () => notRead(plugin),
-      signal,
-    });
-  }
-
   /** From here on earlier orders that want something else have lost. */
   #give(plugin: Plugin, verb: Order['verb']): Order {
-    if (!this.#options.lease.isHeld) {
-      throw new BkgError(
-        'PLUGIN_UNAVAILABLE',
-        'This supervisor has just lost touch with the broker; try again in a moment.',
-      );
-    }
+    refuseUnlessHeld(this.#options.lease);
     const order: Order = { verb };
     plugin.order = order;
     this.#options.plugins.changed(plugin.id);
@@ -144,7 +123,8 @@ export class Control {
       if (!desired && plugin.managed.size === 0 && wanted.want === 'stopped') return;
       if (!desired) throw notRead(plugin);
       // It is wanted so already; a restart never is.
-      if (desired.run.value.want === wanted.want && !wanted.not_before) return;
+      const { want, by } = desired.run.value;
+      if (want === wanted.want && by !== ofManifest && !wanted.not_before) return;
       const value: RunOrder = {
         version: plugin.source?.manifest?.version ?? desired.run.value.version,
         by: 'control',
@@ -248,18 +228,6 @@ function readOptions(body: unknown): { wait: boolean } {
     throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
   }
   return { wait: (given as { wait?: boolean }).wait ?? true };
-}
-
-function notManaged(id: string, verb: string): BkgError {
-  return new BkgError(
-    'CONFLICT',
-    `${id} is not managed here: no plugin folder has its plugin.json. Whoever runs it can ${verb} it.`,
-  );
-}
-
-function notRead({ id }: Plugin): BkgError {
-  const why = `What is wanted of ${id} cannot be read from the broker`;
-  return new BkgError('PLUGIN_UNAVAILABLE', `${why}; try again in a moment.`);
 }
 
 function shutsDown(): BkgError {

@@ -9,10 +9,7 @@ export interface DescriptorKeeperOptions {
   onChange: (plugin: Plugin) => void;
 }
 
-/** Larger ones are shown while the plugin runs only. */
-const mostBytes = 512 * 1024;
-
-/** Keeps what managed plugins say of themselves with what is wanted of them, to be shown while they are stopped. */
+/** Keeps what managed plugins say of themselves beside what is wanted of them, to be shown while they are stopped. */
 export class DescriptorKeeper {
   readonly #options: DescriptorKeeperOptions;
 
@@ -21,28 +18,21 @@ export class DescriptorKeeper {
   }
 
   keep(plugin: Plugin, descriptor: Descriptor): void {
-    // After the writes that are under way: each is made on the revision of the one before it.
+    // One after the other, so that the last is what is kept.
     plugin.writing = (plugin.writing ?? Promise.resolve()).then(() => this.#write(plugin, descriptor));
   }
 
   async #write(plugin: Plugin, descriptor: Descriptor): Promise<void> {
     const { desiredState, log, onChange } = this.#options;
     const { desired } = plugin;
-    if (!desired || isDeepStrictEqual(desired.config.value.descriptor, descriptor)) return;
-    if (Buffer.byteLength(JSON.stringify(descriptor)) > mostBytes) {
-      log.warn(
-        { plugin_id: plugin.id },
-        `what it says of itself has more than ${mostBytes} bytes, and is not kept`,
-      );
-      return;
-    }
+    if (!desired || isDeepStrictEqual(desired.descriptor, descriptor)) return;
     try {
-      plugin.desired = { ...desired, config: await desiredState.describe(desired.config, descriptor) };
+      await desiredState.describe(plugin.id, descriptor);
     } catch (error) {
-      // It is read again, and the next instance says the same.
-      plugin.desired = undefined;
+      // The next instance says the same.
       log.warn({ error, plugin_id: plugin.id }, 'what it says of itself could not be kept');
     }
+    if (plugin.desired) plugin.desired = { ...plugin.desired, descriptor };
     onChange(plugin);
   }
 }

@@ -11,7 +11,7 @@ export interface StoredConfig extends PluginConfig {
   by: string;
   at: string;
   why: string;
-  /** What the plugin said of itself last, to be shown while it is stopped. */
+  /** As version 0.2 kept it: now it has a key of its own, so that only configurations are kept as revisions of these. */
   descriptor?: Descriptor;
 }
 
@@ -34,17 +34,23 @@ export interface Kept<T> {
 export interface DesiredPlugin {
   config: Kept<StoredConfig>;
   run: Kept<RunOrder>;
+  /** What the plugin said of itself last, to be shown while it is stopped. */
+  descriptor?: Descriptor;
 }
+
+/** Who has written what was made of plugin.json. */
+export const ofManifest = 'manifest';
 
 const configKey = (id: string): string => `config.${id}`;
 const runKey = (id: string): string => `run.${id}`;
+const descriptorKey = (id: string): string => `descriptor.${id}`;
 
 /** What is wanted, kept by the broker on its disk. Each write is a compare-and-set, and ends when it is on that disk. */
 export class DesiredState {
   readonly #bucket: Bucket;
 
   constructor(connection: Connection) {
-    // A bucket has one number of revisions for all its keys; `run.<id>` could do with one.
+    // A bucket has one number of revisions for all its keys; the others could do with one.
     this.#bucket = new Bucket(connection, buckets.desired, { storage: 'file', history: 64 });
   }
 
@@ -53,7 +59,9 @@ export class DesiredState {
    * @returns undefined when something is missing and there is no manifest
    */
   async load(id: string, manifest: Manifest | undefined): Promise<DesiredPlugin | undefined> {
-    const [config, run] = await Promise.all([this.#read(configKey(id)), this.#read(runKey(id))]);
+    const [config, run, described] = await Promise.all(
+      [configKey(id), runKey(id), descriptorKey(id)].map((key) => this.#read(key)),
+    );
     const at = new Date().toISOString();
     const keptConfig = config
       ? { value: completed(id, config.value), revision: config.revision }
@@ -62,7 +70,14 @@ export class DesiredState {
     const keptRun = run
       ? { value: orderOf(id, run.value), revision: run.revision }
       : manifest && (await this.#first(runKey(id), firstOrder(manifest, keptConfig.value, at)));
-    return keptRun && { config: keptConfig, run: keptRun };
+    const descriptor = described ? descriptorOf(described.value) : keptConfig.value.descriptor;
+    return (
+      keptRun && {
+        config: keptConfig,
+        run: { ...keptRun, value: followed(keptRun.value, keptConfig.value) },
+        ...(descriptor && { descriptor }),
+      }
+    );
   }
 
   /** @throws BkgError CONFLICT */
@@ -70,16 +85,28 @@ export class DesiredState {
     return { value, revision: await this.#bucket.write(runKey(id), value, before.revision) };
   }
 
-  /** Keeps what a plugin says of itself. @throws BkgError CONFLICT */
-  async describe(before: Kept<StoredConfig>, descriptor: Descriptor): Promise<Kept<StoredConfig>> {
+  /** Writes the next configuration. @param by whose doing it is @throws BkgError CONFLICT */
+  async configure(
+    before: Kept<StoredConfig>,
+    config: PluginConfig,
+    { by, why }: Pick<StoredConfig, 'by' | 'why'>,
+  ): Promise<Kept<StoredConfig>> {
+    const { id, descriptor, revision } = before.value;
+    if (descriptor) await this.describe(id, descriptor);
     const value: StoredConfig = {
-      ...before.value,
-      descriptor,
-      by: 'supervisor',
+      ...config,
+      id,
+      revision: revision + 1,
+      by,
       at: new Date().toISOString(),
-      why: `what version ${descriptor.version} says of itself`,
+      why,
     };
-    return { value, revision: await this.#bucket.write(configKey(value.id), value, before.revision) };
+    return { value, revision: await this.#bucket.write(configKey(id), value, before.revision) };
+  }
+
+  /** Keeps what a plugin says of itself. */
+  async describe(id: string, descriptor: Descriptor): Promise<void> {
+    await this.#bucket.put(descriptorKey(id), JSON.stringify(descriptor));
   }
 
   /** What somebody has removed is made anew. */
@@ -93,18 +120,29 @@ export class DesiredState {
   }
 }
 
-/** The part of a stored configuration that others see. */
-export function configOf({ value, revision }: Kept<StoredConfig>): PluginConfig {
+/** The part of a stored configuration that others see. Its revision counts configurations, not writes. */
+export function configOf({ value }: Kept<StoredConfig>): PluginConfig {
   const { by: _by, at: _at, why: _why, descriptor: _descriptor, ...config } = value;
-  return { ...config, revision };
+  return config;
 }
 
 function firstStored(manifest: Manifest, at: string): StoredConfig {
-  return { ...firstConfig(manifest), by: 'manifest', at, why: 'first seen' };
+  return { ...firstConfig(manifest), revision: 1, by: ofManifest, at, why: 'first seen' };
 }
 
 function firstOrder({ version }: Manifest, { autostart }: PluginConfig, at: string): RunOrder {
-  return { want: autostart ? 'running' : 'stopped', version, by: 'manifest', at };
+  return { want: autostart ? 'running' : 'stopped', version, by: ofManifest, at };
+}
+
+/** What nobody has ever ordered is as the configuration has it. */
+function followed(run: RunOrder, { autostart }: PluginConfig): RunOrder {
+  return run.by === ofManifest ? { ...run, want: autostart ? 'running' : 'stopped' } : run;
+}
+
+/** What is no descriptor any more is not shown. */
+function descriptorOf(value: unknown): Descriptor | undefined {
+  const { capabilities } = Object(value) as Partial<Descriptor>;
+  return Array.isArray(capabilities) ? (value as Descriptor) : undefined;
 }
 
 function orderOf(id: string, value: unknown): RunOrder {
@@ -126,6 +164,8 @@ function completed(id: string, value: unknown): StoredConfig {
     ...configDefaults,
     ...stored,
     id,
+    // Those of version 0.2 had none.
+    revision: Number.isSafeInteger(stored.revision) ? Math.max(1, stored.revision ?? 1) : 1,
     resources: { ...configDefaults.resources, ...stored.resources },
     limits: { ...configDefaults.limits, ...stored.limits },
   };

@@ -1,5 +1,4 @@
 import {
-  decodeDescriptor,
   isHeartbeat,
   isStatusEvent,
   isSubjectToken,
@@ -12,21 +11,22 @@ import { delay } from '@bkg/sdk/host';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { now } from './clock.ts';
 import { bodyOf } from './event-body.ts';
+import type { Introductions } from './introductions.ts';
 import type { RecentLogs } from './logs/recent-logs.ts';
 import type { Plugins } from './plugins.ts';
-import type { Questions } from './questions.ts';
-import { afterAnswer, afterHeartbeat, afterStatus } from './sighting.ts';
+import { afterHeartbeat, afterStatus } from './sighting.ts';
 import type { Sightings } from './sightings.ts';
+import { inNameOf } from './stats-poll.ts';
 import type { Timings } from './timings.ts';
 
 export interface DiscoveryOptions {
   connection: Connection;
   plugins: Plugins;
   sightings: Sightings;
-  questions: Questions;
+  introductions: Introductions;
   recentLogs: RecentLogs;
   log: Logger;
-  timings: Pick<Timings, 'answerMs' | 'pingEveryMs'>;
+  timings: Pick<Timings, 'answerMs' | 'pingEveryMs' | 'pingLeastMs'>;
   /** An instance that this supervisor has seen end: what still arrives of it is late. */
   hasEnded: (instance: string) => boolean;
   signal: AbortSignal;
@@ -36,6 +36,10 @@ const eventMostBytes = 128 * 1024;
 /** Unknown services that one round of questions asks for more, and how many of them at a time. */
 const unknownMost = 256;
 const unknownAtOnce = 16;
+/** To one question who is there; beyond, somebody answers for whom there is not. */
+const answersMost = 10_000;
+/** Who is there is asked so often that it is answered about twenty times a second. */
+const answerCostMs = 50;
 
 /** Finds the instances of all plugins: by the events they publish, and by asking now and then who is there. */
 export class Discovery {
@@ -51,8 +55,7 @@ export class Discovery {
     const on = (subject: string, take: (about: EventSubject, msg: Msg) => void): Subscription =>
       connection.subscribe(subject, {
         callback: (error, msg) => {
-          const about = error ? undefined : this.#about(msg);
-          if (about) take(about, msg);
+          if (!error) this.#hear(msg, take);
         },
       });
     void this.#keepAsking();
@@ -61,6 +64,16 @@ export class Discovery {
       on(subjects.events('telemetry'), (about, msg) => this.#hearHeartbeat(about, msg)),
       on(subjects.events('log'), (about, msg) => this.#hearLog(about, msg)),
     ];
+  }
+
+  /** What a callback throws would cost us the connection. */
+  #hear(msg: Msg, take: (about: EventSubject, msg: Msg) => void): void {
+    try {
+      const about = this.#about(msg);
+      if (about) take(about, msg);
+    } catch (error) {
+      this.#options.log.error({ error, subject: msg.subject }, 'an event could not be taken in');
+    }
   }
 
   /** Whom an event speaks of; undefined for one that does not count. */
@@ -78,62 +91,74 @@ export class Discovery {
 
   #hearHeartbeat({ id, instance }: EventSubject, msg: Msg): void {
     const heartbeat = bodyOf(msg);
-    if (!isHeartbeat(heartbeat)) return;
+    if (!isHeartbeat(heartbeat) || isOurs(heartbeat)) return;
     this.#options.sightings.see(id, instance, (before) => afterHeartbeat(before, instance, heartbeat, now()));
   }
 
   #hearLog({ id, instance }: EventSubject, msg: Msg): void {
-    const plugin = this.#options.plugins.get(id);
+    const { plugins, recentLogs, introductions } = this.#options;
     // Those of a managed instance are ours, and in its file.
-    if (!plugin || plugin.managed.has(instance)) return;
-    this.#options.recentLogs.hear(id, instance, bodyOf(msg), msg.data.length);
+    if (plugins.get(id)?.managed.has(instance)) return;
+    recentLogs.hear(id, instance, bodyOf(msg), msg.data.length);
+    // A service that has just been started by hand may say something before it is asked who is there.
+    void introductions.meet(id, instance);
   }
 
   async #keepAsking(): Promise<void> {
     const { timings, signal } = this.#options;
     while (!signal.aborted) {
-      await this.#askWhoIsThere();
+      const answers = await this.#askWhoIsThere();
+      const everyMs = Math.min(timings.pingEveryMs, Math.max(timings.pingLeastMs, answers * answerCostMs));
       // Its one failure is the signal's, which ends the loop.
-      await delay(timings.pingEveryMs * (0.9 + Math.random() * 0.2), signal).catch(() => undefined);
+      await delay(everyMs * (0.9 + Math.random() * 0.2), signal).catch(() => undefined);
     }
   }
 
-  /** Finds services that publish no events, and SDK instances that are between two heartbeats. */
-  async #askWhoIsThere(): Promise<void> {
-    const { connection, log, plugins, timings, hasEnded, signal } = this.#options;
+  /**
+   * Finds services that publish no events, and SDK instances that are between two heartbeats.
+   * @returns how many have answered
+   */
+  async #askWhoIsThere(): Promise<number> {
+    const { connection, log, timings, signal } = this.#options;
     try {
-      const forMs = timings.answerMs;
-      const replies = await connection.requestMany(subjects.service('PING'), '', { forMs, signal });
-      // Hints only, since anybody may answer: each is asked directly.
-      const unknown = replies
-        .map(bodyOf)
-        .filter(isInstanceName)
-        .filter(({ name, id }) => !plugins.get(name)?.sightings.has(id) && !hasEnded(id))
-        .slice(0, unknownMost);
-      for (let i = 0; i < unknown.length && !signal.aborted; i += unknownAtOnce) {
-        const some = unknown.slice(i, i + unknownAtOnce);
-        await Promise.all(some.map(({ name, id }) => this.#introduce(name, id)));
-      }
+      const options = { forMs: timings.answerMs / 2, most: answersMost, signal };
+      const replies = await connection.requestMany(subjects.service('PING'), '', options);
+      await this.#meetAll(replies.map(bodyOf).filter(isInstanceName));
+      return replies.length;
     } catch (error) {
       if (!signal.aborted && connection.connected) log.warn({ error }, 'asking who is there failed');
+      return 0;
     }
   }
 
-  async #introduce(id: string, instance: string): Promise<void> {
-    const { questions, sightings } = this.#options;
-    if (!questions.mayAsk('INFO', id, instance)) return;
-    const info = await questions.ask('INFO', id, instance);
-    const descriptor = info && decodeDescriptor(info);
-    if (!descriptor) return;
-    sightings.see(id, instance, (before) => ({
-      ...afterAnswer(before, instance, descriptor.version, now()),
-      descriptor,
-      describedHash: before?.descriptorHash ?? '',
-    }));
+  /** Their names are hints only, since anybody may answer: each is asked directly, first who was never asked. */
+  async #meetAll(names: readonly InstanceName[]): Promise<void> {
+    const { introductions, signal } = this.#options;
+    const unknown = new Map<string, InstanceName & { failures: number }>();
+    for (const { name, id } of names) {
+      if (!introductions.isDue(name, id)) continue;
+      unknown.set(`${name} ${id}`, { name, id, failures: introductions.failuresOf(name, id) });
+    }
+    const waiting = [...unknown.values()].sort((a, b) => a.failures - b.failures).slice(0, unknownMost);
+    const meetSome = async (): Promise<void> => {
+      for (let one = waiting.shift(); one && !signal.aborted; one = waiting.shift())
+        await introductions.meet(one.name, one.id);
+    };
+    await Promise.all(Array.from({ length: unknownAtOnce }, meetSome));
   }
 }
 
-function isInstanceName(value: unknown): value is { name: string; id: string } {
+/** What we publish for an instance without events is not its own. */
+function isOurs(heartbeat: object): boolean {
+  return 'by' in heartbeat && heartbeat.by === inNameOf;
+}
+
+interface InstanceName {
+  name: string;
+  id: string;
+}
+
+function isInstanceName(value: unknown): value is InstanceName {
   const { name, id } = (value ?? {}) as Record<string, unknown>;
   return typeof name === 'string' && !pluginIdProblem(name) && typeof id === 'string' && isSubjectToken(id);
 }

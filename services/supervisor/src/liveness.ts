@@ -18,14 +18,20 @@ export interface LivenessOptions {
   sightings: Sightings;
   questions: Questions;
   recentLogs: RecentLogs;
+  /** Between two questions for the statistics of an instance without events, whose answers show that it lives. */
+  pollEveryMs: () => number;
   timings: Pick<Timings, 'heartbeatMs' | 'pollEveryMs' | 'probeEveryMs' | 'answerMs' | 'forgetAfterMs'>;
   signal: AbortSignal;
 }
 
 /** Heartbeats come every 2 s, jittered by a tenth: three missed, and a little for the way. */
 const missedHeartbeats = 3.4;
-/** Of an instance without events. */
+/** Of an instance without events, which may be busy. */
 const missedAnswers = 2;
+/** So often in a row must the broker say that nobody is there. */
+const vacanciesMost = 2;
+/** The next question for its statistics is late by more than its jitter. */
+const latePoll = 1.25;
 
 /** Notices when an instance falls silent, when one without events is ready, and forgets who has gone. */
 export class Liveness {
@@ -61,31 +67,36 @@ export class Liveness {
 
   #look(plugin: Plugin, sighting: Sighting, at: number): void {
     const { heartbeatMs, pollEveryMs, answerMs, probeEveryMs, forgetAfterMs } = this.#options.timings;
-    const { instance, status, speaks, heardAt, askedAt = 0, silentSince } = sighting;
+    const { instance, status, speaks, heardAt, askedAt = 0, silentSince, vacancies } = sighting;
     const managed = plugin.managed.get(instance);
     if (!managed && at - heardAt > (status === 'stopped' ? 0 : forgetAfterMs)) {
       this.#forget(plugin, instance);
       return;
     }
     const isUnheard = managed?.status === 'starting' && !speaks;
-    const patienceMs = isUnheard ? 0 : speaks ? heartbeatMs * missedHeartbeats : pollEveryMs;
-    const everyMs = isUnheard ? probeEveryMs : speaks && silentSince === undefined ? answerMs : pollEveryMs;
+    const quietMs = this.#options.pollEveryMs() * latePoll;
+    const patienceMs = isUnheard ? 0 : speaks ? heartbeatMs * missedHeartbeats : quietMs;
+    const isDoubted = silentSince === undefined && (speaks || vacancies !== undefined);
+    const everyMs = isUnheard ? probeEveryMs : isDoubted ? answerMs : pollEveryMs;
     if (at - heardAt < patienceMs || at - askedAt < everyMs) return;
-    if (!this.#options.questions.mayAsk('PING', plugin.id, instance)) return;
+    if (!this.#options.questions.mayAsk('PING', plugin.id, instance, managed !== undefined)) return;
     sighting.askedAt = at;
     void (isUnheard ? this.#probeStarting(plugin.id, instance) : this.#probeLate(plugin.id, instance, at));
   }
 
   async #probeLate(id: string, instance: string, at: number): Promise<void> {
     const { connection, questions, sightings, timings, signal } = this.#options;
-    const answer = await questions.ask('PING', id, instance);
+    const answer = await questions.askOrMiss('PING', id, instance);
     if (!connection.connected || signal.aborted) return;
     sightings.change(id, instance, (before) => {
-      if (answer) return afterAnswer(before, instance, textOf(answer['version']), now());
-      const missed = (at - before.heardAt) / timings.pollEveryMs;
+      if (typeof answer === 'object') return afterAnswer(before, instance, textOf(answer['version']), now());
       // It may have been heard while it was asked.
-      const isSilent = before.speaks ? before.heardAt <= at : missed >= missedAnswers;
-      return isSilent && before.silentSince === undefined ? { ...before, silentSince: now() } : before;
+      if (before.silentSince !== undefined || before.heardAt > at) return before;
+      const vacancies = answer === 'nobody' ? (before.vacancies ?? 0) + 1 : 0;
+      const missed = (at - before.heardAt) / timings.pollEveryMs;
+      const isSilent = before.speaks || vacancies >= vacanciesMost || missed >= missedAnswers;
+      const { vacancies: _vacancies, ...rest } = before;
+      return { ...rest, ...(vacancies > 0 && { vacancies }), ...(isSilent && { silentSince: now() }) };
     });
   }
 

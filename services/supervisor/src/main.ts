@@ -1,8 +1,8 @@
-import path from 'node:path';
 import { connect, createLogger, createToken } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
 import { aborted, homePaths, readServiceSettings, stopSignal } from '@bkg/sdk/host';
 import { serve } from './nest/shell.ts';
+import { pluginParents } from './plugin-parents.ts';
 import { stopPlugins } from './stop-plugins.ts';
 import { createSupervisor } from './supervisor.ts';
 
@@ -50,7 +50,7 @@ async function run(): Promise<void> {
     credentials,
     natsUrl: servers.join(','),
     home,
-    pluginFolders: [path.resolve(import.meta.dirname, '../../../plugins')],
+    pluginFolders: pluginParents(process.env),
     log,
     onLost: ({ host, pid }) => lost.abort(new Error(`the supervisor ${pid} on ${host} has taken over`)),
   });

@@ -6,6 +6,8 @@ import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
 import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
 import type { LogCapture } from './logs/log-capture.ts';
 import type { InstanceProcess } from './process-driver.ts';
+import { UsageOfProcess } from './process-usage.ts';
+import type { ProcessUsage } from './process-usage.ts';
 import type { KillReason, ObservedInstance } from './reconcile.ts';
 import type { Sighting } from './sighting.ts';
 import type { Timings } from './timings.ts';
@@ -40,6 +42,7 @@ export class ManagedInstance {
   #said: string | undefined;
   #silentSince: number | undefined;
   #letGo = false;
+  #usage: UsageOfProcess | undefined;
 
   constructor(options: ManagedInstanceOptions) {
     this.#options = options;
@@ -82,6 +85,14 @@ export class ManagedInstance {
   /** This supervisor, or the one before it, has told it to end. */
   get wasAskedToStop(): boolean {
     return this.#askedToStop;
+  }
+
+  /** What its processes take; zeros when that cannot be told. */
+  sampleUsage(): ProcessUsage {
+    const { pid } = this;
+    if (pid === undefined) return { cpu_percent: 0, memory_mb: 0 };
+    this.#usage ??= new UsageOfProcess(pid);
+    return this.#usage.sample();
   }
 
   /** How long it was ready; 0 when it never was. */

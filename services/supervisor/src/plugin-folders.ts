@@ -1,136 +1,177 @@
-import { lstat, readdir, readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pluginIdProblem } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
-import { readManifest } from './manifest.ts';
+import { now } from './clock.ts';
+import { lastChange } from './last-change.ts';
+import { manifestFile, readManifestFile, signatureOf } from './manifest-file.ts';
 import type { Manifest, ManifestReading } from './manifest.ts';
+import { PluginPlaces } from './plugin-places.ts';
+import { programFile, programPath } from './program-file.ts';
+import { SayOnce } from './say-once.ts';
 
 /** A folder with the code of a plugin. */
 export interface PluginSource {
   id: string;
   folder: string;
   manifest?: Manifest;
-  /** Why there is no manifest. */
+  /** Why it cannot be started. */
   problem?: string;
 }
 
 export interface PluginFoldersOptions {
-  /** Each subfolder with a `plugin.json` is a plugin. */
+  /** Each subfolder with a `plugin.json` is a plugin; of two with the same id the one in the earlier of these counts. */
   parents: readonly string[];
   /** How long nothing in a folder may have changed before it counts. */
   settleMs: number;
+  /** How long a folder may be written to before that is shown. @default 10000 */
+  patienceMs?: number;
   log: Logger;
+  /** Whether a process of the plugin runs: then it may be the one that writes into the folder. */
+  isRunning?: (id: string) => boolean;
 }
 
 export interface Scan {
   sources: Map<string, PluginSource>;
+  /** Plugins that have a folder which does not count yet: they have not gone. */
+  coming: Set<string>;
+  /** Something could not be read: what was not found may be there all the same. */
+  isBlind: boolean;
   /** A folder is being written to: look again soon. */
   unsettled: boolean;
 }
 
+type Reading = ManifestReading & { manifest?: Manifest; problem?: string };
+
 interface Read {
-  /** Changes when plugin.json does. */
+  /** Changes when plugin.json or the program does. */
   signature: string;
-  reading: ManifestReading;
+  reading: Reading;
 }
 
-const manifestMostBytes = 1024 * 1024;
+const defaultPatienceMs = 10_000;
 
 /** The plugins that lie on this machine. */
 export class PluginFolders {
   readonly #options: PluginFoldersOptions;
   readonly #read = new Map<string, Read>();
-  /** What was said already, so that it is not said at each look. */
-  readonly #said = new Set<string>();
+  /** Folders that are being written to, since when. */
+  readonly #restless = new Map<string, number>();
+  readonly #said: SayOnce;
+  readonly #places: PluginPlaces;
 
   constructor(options: PluginFoldersOptions) {
     this.#options = options;
+    this.#said = new SayOnce(options.log);
+    this.#places = new PluginPlaces(options.parents, this.#said);
   }
 
-  /** One look: cheap while nothing changes, a `stat` for each folder. */
+  /** One look: cheap while nothing changes, two `stat` for each folder. */
   async scan(): Promise<Scan> {
-    const sources = new Map<string, PluginSource>();
+    const scan: Scan = { sources: new Map(), coming: new Set(), isBlind: false, unsettled: false };
     const present = new Set<string>();
-    let unsettled = false;
-    for (const folder of await this.#folders()) {
-      const signature = await signatureOf(path.join(folder, 'plugin.json'));
+    for (const { folder, isBlind } of await this.#places.folders([...this.#read.keys()])) {
+      scan.isBlind ||= isBlind;
+      if (folder === undefined) continue;
+      const signature = await this.#signature(folder);
       if (signature === undefined) continue;
       present.add(folder);
-      if (this.#read.get(folder)?.signature !== signature) {
-        if (await this.#isSettled(folder)) await this.#readFolder(folder, signature);
-        else unsettled = true;
-      }
-      const read = this.#read.get(folder);
-      if (read) this.#add(sources, folder, read.reading);
+      const reading = await this.#look(folder, signature, scan);
+      if (reading) this.#add(scan.sources, folder, reading);
     }
-    for (const folder of this.#read.keys()) if (!present.has(folder)) this.#read.delete(folder);
-    return { sources, unsettled };
+    for (const folders of [this.#read, this.#restless]) {
+      for (const folder of folders.keys()) if (!present.has(folder)) folders.delete(folder);
+    }
+    return scan;
   }
 
-  async #folders(): Promise<string[]> {
-    const lists = this.#options.parents.map(async (parent) => {
-      try {
-        return (await readdir(parent)).sort().map((name) => path.join(parent, name));
-      } catch (error) {
-        this.#sayOnce(`${parent} cannot be read: ${(error as Error).message}`);
-        return [];
-      }
-    });
-    return (await Promise.all(lists)).flat();
-  }
-
-  async #readFolder(folder: string, signature: string): Promise<void> {
-    const reading = await readManifestFile(path.join(folder, 'plugin.json'));
-    const before = this.#read.get(folder)?.reading;
-    // A file that was a plugin's a moment ago is still its own, whatever became of it; otherwise the folder's name tells.
-    const id = (before && idOf(before)) ?? idOfFolder(folder);
-    this.#read.set(folder, { signature, reading: 'problem' in reading && id ? { id, ...reading } : reading });
-  }
-
-  #add(sources: Map<string, PluginSource>, folder: string, reading: ManifestReading): void {
+  /** @returns what counts of a folder that has a plugin.json; undefined when nothing does yet */
+  async #look(folder: string, signature: string, scan: Scan): Promise<Reading | undefined> {
+    const read = this.#read.get(folder);
+    if (read?.signature === signature) return read.reading;
+    const restlessness = await this.#restlessness(folder);
+    if (restlessness === undefined) return this.#readFolder(folder);
+    scan.unsettled = true;
+    const since = this.#restless.get(folder) ?? now();
+    this.#restless.set(folder, since);
+    const { patienceMs = defaultPatienceMs, isRunning = () => false } = this.#options;
+    const isLasting = now() - since >= patienceMs;
+    // Under the name it has, or will have.
+    const reading = read?.reading ?? this.#named(folder, await readManifestFile(manifestFile(folder)));
     const id = idOf(reading);
-    if (!id) {
-      if ('problem' in reading) this.#sayOnce(`${folder} is no plugin: ${reading.problem}`);
-      return;
+    if (isLasting && id && isRunning(id)) return this.#readFolder(folder);
+    if (read) return read.reading;
+    if (!isLasting) {
+      if (id) scan.coming.add(id);
+      return undefined;
     }
-    const source = { id, folder, ...reading };
-    const other = sources.get(id);
-    const isMeant = !other || rank(source) > rank(other);
-    if (other) {
-      const [kept, left] = isMeant ? [source, other] : [other, source];
-      this.#sayOnce(`${left.folder} is left out: ${kept.folder} has the same plugin id "${id}"`);
-    }
-    if (isMeant) sources.set(id, source);
+    return id ? { id, problem: `its folder is not complete yet: ${restlessness}` } : reading;
   }
 
-  /**
-   * `ctime`, because copying and unpacking set `mtime` to that of the original. `node_modules` is left out: it is the
-   * package manager's, and large.
-   */
-  async #isSettled(folder: string): Promise<boolean> {
+  async #readFolder(folder: string): Promise<Reading> {
+    this.#restless.delete(folder);
+    // Before it is read: what changes meanwhile is read again.
+    const own = await signatureOf(manifestFile(folder));
+    const reading: Reading = this.#named(folder, await readManifestFile(manifestFile(folder)));
+    const program = await signatureOfProgram(folder, reading);
+    this.#read.set(folder, { signature: `${own} ${program}`, reading });
+    if (reading.manifest && program === 'missing') {
+      const file = programFile(reading.manifest);
+      reading.problem = `its folder is not complete: "command" of plugin.json names ${file}, which is not there`;
+    }
+    return reading;
+  }
+
+  /** A file that was a plugin's a moment ago is still its own, whatever became of it; otherwise the folder's name tells. */
+  #named(folder: string, reading: ManifestReading): ManifestReading {
+    if (idOf(reading)) return reading;
+    const before = this.#read.get(folder)?.reading;
+    const id = (before && idOf(before)) ?? idOfFolder(folder);
+    return 'problem' in reading && id ? { id, ...reading } : reading;
+  }
+
+  /** Undefined when there is no plugin.json. */
+  async #signature(folder: string): Promise<string | undefined> {
+    const own = await signatureOf(manifestFile(folder));
+    const reading = this.#read.get(folder)?.reading;
+    return own && `${own} ${reading ? await signatureOfProgram(folder, reading) : ''}`;
+  }
+
+  /** What keeps a folder from counting, as a sentence; undefined when nothing in it has changed for long enough. */
+  async #restlessness(folder: string): Promise<string | undefined> {
     const { settleMs } = this.#options;
     try {
-      const names = (await readdir(folder)).filter((name) => name !== 'node_modules');
-      const stats = await Promise.all(['.', ...names].map((name) => lstat(path.join(folder, name))));
-      const age = Date.now() - Math.max(...stats.map(({ ctimeMs }) => ctimeMs));
+      const { name, at } = await lastChange(folder, Date.now() - settleMs);
+      const ageMs = Date.now() - at;
       // A change in the future is a clock that was set back.
-      return age >= settleMs || age < -settleMs;
-    } catch {
+      const isSettled = ageMs >= settleMs || ageMs < -settleMs;
+      return isSettled ? undefined : `${name === '.' ? 'it' : name} was written to just now`;
+    } catch (error) {
       // Something went while we looked: it is being changed.
-      return false;
+      return (error as Error).message;
     }
   }
 
-  #sayOnce(text: string): void {
-    if (this.#said.has(text) || this.#said.size > 1_000) return;
-    this.#said.add(text);
-    this.#options.log.warn(text);
+  #add(sources: Map<string, PluginSource>, folder: string, reading: Reading): void {
+    const id = idOf(reading);
+    if (!id) {
+      this.#said.say(`${folder} is no plugin: ${reading.problem}`);
+      return;
+    }
+    const source: PluginSource = { ...reading, id, folder };
+    const other = sources.get(id);
+    const isMeant =
+      !other || (path.dirname(other.folder) === path.dirname(folder) && rank(source) > rank(other));
+    if (other) {
+      const [kept, left] = isMeant ? [source, other] : [other, source];
+      this.#said.say(`${left.folder} is left out: ${kept.folder} has the same plugin id "${id}"`);
+    }
+    if (isMeant) sources.set(id, source);
   }
 }
 
 /** Of an original and its copy the one that is called like the plugin is the original; one that can run comes first. */
-function rank({ id, folder, manifest }: PluginSource): number {
-  return (manifest ? 2 : 0) + (path.basename(folder) === id ? 1 : 0);
+function rank({ id, folder, problem }: PluginSource): number {
+  return (problem ? 0 : 2) + (path.basename(folder) === id ? 1 : 0);
 }
 
 function idOf(reading: ManifestReading): string | undefined {
@@ -142,28 +183,7 @@ function idOfFolder(folder: string): string | undefined {
   return pluginIdProblem(name) ? undefined : name;
 }
 
-/** Undefined when there is no such file. */
-async function signatureOf(file: string): Promise<string | undefined> {
-  try {
-    const { ino, size, ctimeMs } = await stat(file);
-    return `${ino} ${size} ${ctimeMs}`;
-  } catch (error) {
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
-    // Any other failure is met again, and reported, by who reads the file.
-    return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : code;
-  }
-}
-
-async function readManifestFile(file: string): Promise<ManifestReading> {
-  try {
-    const stats = await stat(file);
-    // Reading a named pipe would wait for somebody to write to it.
-    if (!stats.isFile()) return { problem: 'plugin.json is no file' };
-    const { size } = stats;
-    if (size > manifestMostBytes)
-      return { problem: `plugin.json has ${size} bytes, at most ${manifestMostBytes} are read` };
-    return readManifest(await readFile(file, 'utf8'));
-  } catch (error) {
-    return { problem: `plugin.json cannot be read (${(error as Error).message})` };
-  }
+async function signatureOfProgram(folder: string, { manifest }: Reading): Promise<string> {
+  const program = manifest && programPath(folder, manifest);
+  return program ? ((await signatureOf(program)) ?? 'missing') : '';
 }

@@ -2,16 +2,19 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { UnreadableError } from './bucket.ts';
+import { now } from './clock.ts';
+import { configOf, ofManifest } from './desired-state.ts';
 import type { DesiredState } from './desired-state.ts';
+import { firstConfig } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
 import type { Plugin } from './plugin.ts';
-import type { PluginFolders } from './plugin-folders.ts';
+import type { PluginFolders, Scan } from './plugin-folders.ts';
 import type { Plugins } from './plugins.ts';
 import type { Timings } from './timings.ts';
 
 export interface PluginInventoryOptions {
   folders: Pick<PluginFolders, 'scan'>;
-  desiredState: Pick<DesiredState, 'load'>;
+  desiredState: Pick<DesiredState, 'load' | 'configure'>;
   plugins: Plugins;
   timings: Pick<Timings, 'scanEveryMs' | 'settleMs'>;
   log: Logger;
@@ -39,22 +42,53 @@ export class PluginInventory {
 
   async look(): Promise<void> {
     const { folders, plugins, log } = this.#options;
-    const { sources, unsettled } = await folders.scan();
-    this.#unsettled = unsettled;
-    for (const source of sources.values()) {
+    const scan = await folders.scan();
+    this.#unsettled = scan.unsettled;
+    for (const source of scan.sources.values()) {
       const plugin = plugins.ensure(source.id);
-      if (isDeepStrictEqual(plugin.source, source)) continue;
+      plugin.missingSince = undefined;
+      if (!plugin.isRemoved && isDeepStrictEqual(plugin.source, source)) continue;
       if (source.problem) log.warn({ plugin_id: source.id, folder: source.folder }, source.problem);
       plugin.source = source;
+      plugin.isRemoved = false;
       plugins.changed(source.id);
     }
     for (const plugin of plugins.all()) {
-      if (plugin.source && !sources.has(plugin.id)) {
-        plugin.source = undefined;
-        plugins.changed(plugin.id);
-      }
+      if (!scan.sources.has(plugin.id)) this.#miss(plugin, scan);
       if (!plugin.desired) await this.#load(plugin);
+      else this.#follow(plugin);
     }
+  }
+
+  /** Of a removed plugin nothing is left when its last instance has ended. */
+  forgetRemoved(plugin: Plugin): void {
+    if (plugin.isRemoved && plugin.managed.size === 0 && plugin.sightings.size === 0)
+      this.#options.plugins.forget(plugin.id);
+  }
+
+  /**
+   * Its folder was not found. It has gone when that stays so for a while: who replaces a folder takes the old one away
+   * before the new one is there.
+   */
+  #miss(plugin: Plugin, { coming, isBlind }: Scan): void {
+    const { plugins, timings, log } = this.#options;
+    if (plugin.isRemoved) return this.forgetRemoved(plugin);
+    if (!plugin.source && plugin.managed.size === 0) return;
+    if (isBlind || coming.has(plugin.id)) {
+      plugin.missingSince = undefined;
+      return;
+    }
+    plugin.missingSince ??= now();
+    if (now() - plugin.missingSince < timings.settleMs) {
+      this.#unsettled = true;
+      return;
+    }
+    const folder = plugin.source?.folder;
+    log.info({ plugin_id: plugin.id, folder }, `the folder of ${plugin.id} was removed`);
+    plugin.source = undefined;
+    plugin.isRemoved = true;
+    plugins.changed(plugin.id);
+    this.forgetRemoved(plugin);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -69,9 +103,31 @@ export class PluginInventory {
     }
   }
 
+  /** Until somebody configures a plugin its configuration is that of its plugin.json. */
+  #follow(plugin: Plugin): void {
+    const { desiredState, plugins, log } = this.#options;
+    const { manifest } = plugin.source ?? {};
+    if (!manifest || !differsFromManifest(plugin, manifest)) return;
+    plugin.writing = (plugin.writing ?? Promise.resolve()).then(async () => {
+      const { desired } = plugin;
+      if (!desired || !differsFromManifest(plugin, manifest)) return;
+      const why = 'plugin.json has changed';
+      try {
+        const next = firstConfig(manifest);
+        const config = await desiredState.configure(desired.config, next, { by: ofManifest, why });
+        plugin.desired = { ...desired, config };
+      } catch (error) {
+        // It is read again, and compared again.
+        plugin.desired = undefined;
+        log.warn({ error, plugin_id: plugin.id }, `${why}; its configuration could not be written`);
+      }
+      plugins.changed(plugin.id);
+    });
+  }
+
   async #load(plugin: Plugin): Promise<void> {
     const { desiredState, plugins, log } = this.#options;
-    if (!plugin.source && plugin.managed.size === 0) return;
+    if (plugin.isRemoved || (!plugin.source && plugin.managed.size === 0)) return;
     try {
       const desired = await desiredState.load(
         plugin.id,
@@ -93,6 +149,12 @@ export class PluginInventory {
       this.#saidFailure = true;
     }
   }
+}
+
+function differsFromManifest({ desired }: Plugin, manifest: Manifest): boolean {
+  if (desired?.config.value.by !== ofManifest) return false;
+  const { revision } = desired.config.value;
+  return !isDeepStrictEqual(configOf(desired.config), { ...firstConfig(manifest), revision });
 }
 
 /** Of an instance whose folder has gone and of which nothing is kept: it runs, so it is wanted. */

@@ -37,6 +37,10 @@ export class Plugin {
   readonly id: string;
   /** Where its code lies; undefined when nobody here can start it. */
   source: PluginSource | undefined;
+  /** Its folder has gone: nobody could start it again, so what still runs of it is ended. */
+  isRemoved = false;
+  /** Since when its folder is not found any more, ms as `now()` gives them. */
+  missingSince: number | undefined;
   /** Undefined until it is read. */
   desired: DesiredPlugin | undefined;
   /** Why what is wanted of it cannot be read. */
@@ -61,7 +65,7 @@ export class Plugin {
 
   get isWanted(): boolean {
     const { config, run } = this.desired ?? {};
-    return config !== undefined && config.value.enabled && run?.value.want === 'running';
+    return !this.isRemoved && config !== undefined && config.value.enabled && run?.value.want === 'running';
   }
 
   /** How many instances an order to run it means. */
@@ -103,7 +107,7 @@ export class Plugin {
   }
 
   get lastDescriptor(): Descriptor | undefined {
-    return this.desired?.config.value.descriptor;
+    return this.desired?.descriptor;
   }
 
   /** @param mayRun false while the mesh shuts down */
@@ -111,7 +115,7 @@ export class Plugin {
     return {
       instances: mayRun && this.isWanted ? this.replicas : 0,
       notBefore: this.notBefore,
-      launchable: this.source?.manifest !== undefined && this.desired !== undefined,
+      launchable: this.#isLaunchable && this.desired !== undefined,
     };
   }
 
@@ -129,7 +133,7 @@ export class Plugin {
       ...(this.problem && { problem: this.problem }),
       ...(this.desired && { config: configOf(this.desired.config) }),
       wanted: mayRun && this.isWanted && this.replicas > 0,
-      isDue: this.source?.manifest !== undefined && this.setback.launchFrom <= now(),
+      isDue: this.#isLaunchable && this.setback.launchFrom <= now(),
       instances: this.#shown(),
       ...(this.lastDescriptor && { lastDescriptor: this.lastDescriptor }),
       observedAt: this.observedAt,
@@ -138,6 +142,10 @@ export class Plugin {
 
   info(mayRun: boolean): PluginInfo {
     return pluginInfo(this.entry(mayRun), this.#shown());
+  }
+
+  get #isLaunchable(): boolean {
+    return this.source?.manifest !== undefined && this.source.problem === undefined;
   }
 
   #shown(): ShownInstance[] {

@@ -99,7 +99,7 @@ export class ReconcileLoop {
   #passPlugin(plugin: Plugin): number {
     const { natsUrl, timings, lease } = this.#options;
     // What is wanted is not known yet, which is not the same as nothing.
-    if (!plugin.desired && this.#mayRun) return Infinity;
+    if (!plugin.desired && !plugin.isRemoved && this.#mayRun) return Infinity;
     const actions = reconcile(
       plugin.desiredState(this.#mayRun),
       plugin.observedState(natsUrl),
@@ -160,6 +160,7 @@ export class ReconcileLoop {
 
   #reasonToDrain(plugin: Plugin, why: 'not wanted' | 'outdated'): string {
     if (!this.#mayRun) return 'the mesh shuts down';
+    if (plugin.isRemoved) return 'its folder was removed, and without it nobody could start it again';
     if (why === 'outdated')
       return plugin.order?.verb === 'restart' ? 'a restart was ordered' : 'it is out of date';
     if (plugin.desired && !plugin.desired.config.value.enabled) return 'the plugin is disabled';

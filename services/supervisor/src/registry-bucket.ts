@@ -8,6 +8,7 @@ export interface RegistryBucketOptions {
   log: Logger;
   /** Undefined for a plugin that is not known any more. */
   entryOf: (id: string) => RegistryEntry | undefined;
+  isKnown: (id: string) => boolean;
   /** Between two writes of one entry. */
   everyMs: number;
 }
@@ -18,6 +19,8 @@ interface Written {
   at: number;
   timer: NodeJS.Timeout | undefined;
   writing: boolean;
+  /** The last time it was tried. */
+  failed: boolean;
 }
 
 /** Room for headers and the subject in the largest message. */
@@ -28,6 +31,8 @@ export class RegistryBucket {
   readonly #options: RegistryBucketOptions;
   readonly #bucket: Bucket;
   readonly #written = new Map<string, Written>();
+  /** Whose entry was too large, so that it is not said each time. */
+  readonly #tooLarge = new Set<string>();
   #closed = false;
 
   constructor(options: RegistryBucketOptions) {
@@ -42,10 +47,14 @@ export class RegistryBucket {
       at: -Infinity,
       timer: undefined,
       writing: false,
+      failed: false,
     };
     this.#written.set(id, written);
-    if (written.timer || written.writing || this.#closed) return;
-    const waitMs = Math.max(0, written.at + this.#options.everyMs - now());
+    // Of a plugin that has gone nothing more follows, for which it could be waited.
+    const isUrgent = !written.failed && !this.#options.isKnown(id);
+    if ((written.timer && !isUrgent) || written.writing || this.#closed) return;
+    clearTimeout(written.timer);
+    const waitMs = isUrgent ? 0 : Math.max(0, written.at + this.#options.everyMs - now());
     written.timer = setTimeout(() => void this.#write(id, written), waitMs);
   }
 
@@ -84,13 +93,13 @@ export class RegistryBucket {
     const text = entry && JSON.stringify({ ...entry, observed_at: '' });
     if (text !== undefined && text === written.text) return;
     written.writing = true;
-    let failed = false;
+    written.failed = false;
     try {
       if (entry) await this.#bucket.put(id, JSON.stringify(entry));
       else await this.#bucket.remove(id);
       written.text = text;
     } catch (error) {
-      failed = true;
+      written.failed = true;
       if (this.#options.connection.connected) {
         this.#options.log.warn(
           { error, plugin_id: id },
@@ -100,7 +109,7 @@ export class RegistryBucket {
     }
     written.at = now();
     written.writing = false;
-    if (!entry && !failed) this.#written.delete(id);
+    if (!entry && !written.failed) this.#written.delete(id);
     // What came meanwhile, or the same again.
     else this.changed(id);
   }
@@ -109,10 +118,12 @@ export class RegistryBucket {
   #fitting(entry: RegistryEntry | undefined): RegistryEntry | undefined {
     const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
     if (!entry || Buffer.byteLength(JSON.stringify(entry)) <= mostBytes) return entry;
-    this.#options.log.error(
-      { plugin_id: entry.id },
-      `the capabilities are left out of the registry: with them the entry has more than ${mostBytes} bytes, raise max_payload of nats-server`,
-    );
+    if (!this.#tooLarge.has(entry.id))
+      this.#options.log.error(
+        { plugin_id: entry.id },
+        `the capabilities are left out of the registry: with them the entry has more than ${mostBytes} bytes, raise max_payload of nats-server`,
+      );
+    this.#tooLarge.add(entry.id);
     return { ...entry, capabilities: [] };
   }
 }

@@ -72,7 +72,8 @@ export function pluginInfo(entry: RegistryEntry, instances: readonly ShownInstan
 
 /** While instances differ, an invocation may reach any of them: what all can do, in the words of the newest. */
 function commonCapabilities(newest: Descriptor, running: readonly ShownInstance[]): PluginCapability[] {
-  return newest.capabilities.filter(({ id }) =>
-    running.every(({ descriptor }) => descriptor?.capabilities.some((other) => other.id === id)),
-  );
+  const others = running
+    .filter(({ descriptor }) => descriptor !== newest)
+    .map(({ descriptor }) => new Set(descriptor?.capabilities.map(({ id }) => id)));
+  return newest.capabilities.filter(({ id }) => others.every((ids) => ids.has(id)));
 }

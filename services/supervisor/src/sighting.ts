@@ -1,5 +1,6 @@
 import { isVersion } from '@bkg/sdk';
 import type { Descriptor, Heartbeat, PluginTelemetry, Status, StatusEvent } from '@bkg/sdk';
+import type { StatsReading } from './stats-telemetry.ts';
 
 /** What an instance has shown of itself on the bus. */
 export interface Sighting {
@@ -22,8 +23,13 @@ export interface Sighting {
   descriptorHash?: string;
   /** Of which hash the descriptor is; "" for an instance that has none. */
   describedHash?: string;
+  describedAt?: number;
   descriptor?: Descriptor;
   telemetry?: PluginTelemetry;
+  /** What its statistics said last; only one without events is asked for them. */
+  stats?: StatsReading;
+  /** How often in a row nobody was there to be asked. */
+  vacancies?: number;
 }
 
 const textMost = 1_000;
@@ -75,7 +81,11 @@ export function afterAnswer(
   version: string,
   at: number,
 ): Sighting {
-  const { silentSince: _silent, ...kept } = before ?? {
+  const {
+    silentSince: _silent,
+    vacancies: _vacancies,
+    ...kept
+  } = before ?? {
     ...blank(instance),
     startedAt: new Date(at).toISOString(),
   };

@@ -4,18 +4,24 @@ import { now } from './clock.ts';
 import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
 import type { Questions } from './questions.ts';
+import { fitDescriptor } from './fit-descriptor.ts';
 import { looksTheSame } from './sighting.ts';
 import type { Sighting } from './sighting.ts';
 
 export interface SightingsOptions {
   plugins: Plugins;
   questions: Questions;
+  /** How large what one instance says of itself may be, as JSON. */
+  descriptorMostBytes: () => number;
+  /** It says more. @param text as a line in its log */
+  onTooMuch: (id: string, instance: string, text: string) => void;
   /** A managed instance has said what it can do. */
   onDescriptor: (plugin: Plugin, descriptor: Descriptor) => void;
 }
 
 /** Of one plugin; each costs a line of the registry's entry. */
 const instancesMost = 256;
+const describeEveryMs = 1_000;
 
 /** Takes what instances show of themselves, and asks those of whom it is not known what they can do. */
 export class Sightings {
@@ -59,19 +65,36 @@ export class Sightings {
     if (!looksTheSame(before, sighting)) this.#options.plugins.changed(plugin.id);
     const isLeaving = status === 'stopping' || status === 'stopped';
     const isDescribed = sighting.describedHash === (sighting.descriptorHash ?? '');
-    if (!isLeaving && !isDescribed) void this.#describe(plugin.id, sighting);
+    // Who changes all the time is read now and then.
+    const isDue = now() - (sighting.describedAt ?? -Infinity) >= describeEveryMs;
+    if (!isLeaving && !isDescribed && isDue) void this.#describe(plugin.id, sighting);
+  }
+
+  /** What an INFO reply says of an instance; undefined when it is no plugin's. */
+  read(id: string, instance: string, info: unknown): Descriptor | undefined {
+    const said = decodeDescriptor(info);
+    if (!said) return undefined;
+    const mostBytes = this.#options.descriptorMostBytes();
+    const { descriptor, leftOut } = fitDescriptor(said, mostBytes);
+    if (leftOut) {
+      const text = `what it says of itself is too large for the registry, which takes ${mostBytes} bytes`;
+      this.#options.onTooMuch(id, instance, `${text}: ${leftOut} left out`);
+    }
+    return descriptor;
   }
 
   async #describe(id: string, { instance, descriptorHash = '' }: Sighting): Promise<void> {
     const { plugins, questions, onDescriptor } = this.#options;
     // The next event of the instance asks again.
-    if (!questions.mayAsk('INFO', id, instance)) return;
+    const isManaged = plugins.get(id)?.managed.has(instance);
+    if (!questions.mayAsk('INFO', id, instance, isManaged)) return;
     const info = await questions.ask('INFO', id, instance);
     if (!info) return;
-    const descriptor = decodeDescriptor(info);
+    const descriptor = this.read(id, instance, info);
     this.change(id, instance, (before) => ({
       ...before,
       describedHash: descriptorHash,
+      describedAt: now(),
       ...(descriptor && { descriptor }),
     }));
     const plugin = plugins.get(id);

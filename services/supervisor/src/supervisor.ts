@@ -1,16 +1,26 @@
 import { mkdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BkgError } from '@bkg/sdk';
-import type { Connection, Credentials, Lease as LeaseValue, Logger, PluginInfo } from '@bkg/sdk';
+import type {
+  Connection,
+  Credentials,
+  Lease as LeaseValue,
+  Logger,
+  PluginConfig,
+  PluginInfo,
+} from '@bkg/sdk';
 import { delay, homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import type { Subscription } from '@nats-io/nats-core';
+import { configure } from './configure.ts';
 import { Control } from './control.ts';
 import { DescriptorKeeper } from './descriptor-keeper.ts';
 import { DesiredState } from './desired-state.ts';
 import { Discovery } from './discovery.ts';
 import { EndedInstances } from './ended-instances.ts';
+import { fitList } from './fit-list.ts';
 import { lockHome } from './home-lock.ts';
+import { Introductions } from './introductions.ts';
 import { Launcher } from './launcher.ts';
 import { Lease } from './lease.ts';
 import { Liveness } from './liveness.ts';
@@ -27,6 +37,7 @@ import { ReconcileLoop } from './reconcile-loop.ts';
 import { RegistryBucket } from './registry-bucket.ts';
 import { Sightings } from './sightings.ts';
 import { standInForAbsent } from './stand-in.ts';
+import { StatsPoll } from './stats-poll.ts';
 import { defaultTimings } from './timings.ts';
 import type { Timings } from './timings.ts';
 import type { Verdict } from './verdict.ts';
@@ -40,7 +51,7 @@ export interface SupervisorOptions {
   natsUrl: string;
   /** BKG_HOME, absolute. */
   home: string;
-  /** Each subfolder with a plugin.json is a plugin. */
+  /** Each subfolder with a plugin.json is a plugin; the earlier of these come first. Absolute. */
   pluginFolders: readonly string[];
   /** The Node that `node` in a manifest means. @default the one that runs this */
   node?: string;
@@ -52,6 +63,8 @@ export interface SupervisorOptions {
 
 /** Room for headers and the frame of an answer in the largest message. */
 const spareBytes = 64 * 1024;
+/** What a plugin says of itself: an entry of the registry has its configuration and its instances as well. */
+const descriptorMostBytes = 384 * 1024;
 
 export function createSupervisor(options: SupervisorOptions): Supervisor {
   return new Supervisor(options);
@@ -64,6 +77,7 @@ export class Supervisor {
   readonly #timings: Timings;
   readonly #home: HomePaths;
   readonly #plugins = new Plugins();
+  readonly #desiredState: DesiredState;
   readonly #ended = new EndedInstances();
   readonly #ending = new AbortController();
   readonly #logs: PluginLogs;
@@ -73,6 +87,7 @@ export class Supervisor {
   readonly #sightings: Sightings;
   readonly #discovery: Discovery;
   readonly #liveness: Liveness;
+  readonly #statsPoll: StatsPoll;
   readonly #registry: RegistryBucket;
   readonly #inventory: PluginInventory;
   #subscriptions: Subscription[] = [];
@@ -86,7 +101,8 @@ export class Supervisor {
     const plugins = this.#plugins;
     const home = homePaths(options.home);
     const desiredState = new DesiredState(connection);
-    const recentLogs = new RecentLogs();
+    this.#desiredState = desiredState;
+    const recentLogs = new RecentLogs((id, instance) => plugins.get(id)?.sightings.has(instance) ?? false);
     const questions = new Questions(connection, timings.answerMs, signal);
     const tellChange = ({ id }: Plugin): void => plugins.changed(id);
     this.#options = options;
@@ -116,22 +132,45 @@ export class Supervisor {
     this.#sightings = new Sightings({
       plugins,
       questions,
+      descriptorMostBytes: () =>
+        Math.min(descriptorMostBytes, Math.floor(connection.maxPayloadBytes * 0.375)),
+      onTooMuch: (id, instance, text) => this.#warn(recentLogs, id, instance, text),
       onDescriptor: (plugin, descriptor) => keeper.keep(plugin, descriptor),
     });
     const sightings = this.#sightings;
     const hasEnded = (instance: string): boolean => this.#ended.has(instance);
-    const senses = { connection, plugins, sightings, questions, recentLogs, timings, signal };
-    this.#discovery = new Discovery({ ...senses, log, hasEnded });
-    this.#liveness = new Liveness(senses);
+    const introductions = new Introductions({
+      plugins,
+      sightings,
+      questions,
+      hasEnded,
+      firstMs: timings.pingLeastMs,
+    });
+    const senses = { connection, plugins, sightings, recentLogs, timings, signal };
+    this.#discovery = new Discovery({ ...senses, introductions, log, hasEnded });
+    this.#statsPoll = new StatsPoll({
+      ...senses,
+      log,
+      onStranger: (id, instance) => void introductions.meet(id, instance),
+      usageOf: (plugin, instance) => plugin.managed.get(instance)?.sampleUsage(),
+    });
+    this.#liveness = new Liveness({ ...senses, questions, pollEveryMs: () => this.#statsPoll.everyMs });
+    const isKnown = (id: string): boolean => plugins.get(id) !== undefined;
     this.#registry = new RegistryBucket({
       connection,
       log,
       entryOf: (id) => plugins.get(id)?.entry(this.#loop.mayRun),
+      isKnown,
       everyMs: timings.registryEveryMs,
     });
-    const folders = new PluginFolders({ parents: options.pluginFolders, settleMs: timings.settleMs, log });
+    const folders = new PluginFolders({
+      parents: options.pluginFolders,
+      settleMs: timings.settleMs,
+      patienceMs: timings.patienceMs,
+      log,
+      isRunning: (id) => (plugins.get(id)?.managed.size ?? 0) > 0,
+    });
     this.#inventory = new PluginInventory({ folders, desiredState, plugins, timings, log });
-    const isKnown = (id: string): boolean => plugins.get(id) !== undefined;
     this.#logs = new PluginLogs({ folder: home.logs, recentLogs, isKnown });
     this.control = new Control({
       plugins,
@@ -173,7 +212,11 @@ export class Supervisor {
   }
 
   list(): PluginInfo[] {
-    return this.#plugins.all().map((plugin) => plugin.info(this.#loop.mayRun));
+    const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
+    return fitList(
+      this.#plugins.all().map((plugin) => plugin.info(this.#loop.mayRun)),
+      mostBytes,
+    );
   }
 
   /** @throws BkgError PLUGIN_NOT_FOUND */
@@ -181,6 +224,12 @@ export class Supervisor {
     const plugin = this.#plugins.get(id);
     if (!plugin) throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
     return plugin.info(this.#loop.mayRun);
+  }
+
+  /** @param change a ConfigChange @throws BkgError as the protocol lists them under Control */
+  async configure(id: string, change: unknown, signal: AbortSignal): Promise<PluginConfig> {
+    const parts = { plugins: this.#plugins, desiredState: this.#desiredState, lease: this.#lease };
+    return configure({ ...parts, timings: this.#timings }, id, change, signal);
   }
 
   /** @param query a LogQuery @throws BkgError INVALID_PAYLOAD, PLUGIN_NOT_FOUND */
@@ -204,6 +253,7 @@ export class Supervisor {
     for (const { id } of plugins.all()) plugins.changed(id);
     this.#loop.pass();
     void this.#liveness.run();
+    void this.#statsPoll.run();
     void this.#inventory.run(signal);
     void this.#tail();
     void this.#tidy();
@@ -236,6 +286,7 @@ export class Supervisor {
       `${plugin.id} ${verdict.text}${consequence && `; ${consequence}`}`,
     );
     this.#plugins.changed(plugin.id);
+    this.#inventory.forgetRemoved(plugin);
     return consequence;
   }
 
@@ -244,6 +295,15 @@ export class Supervisor {
     this.#sightings.forgive();
     void this.#lease.renew().then(() => this.#loop.kick());
     this.#registry.writeAll();
+  }
+
+  /** Says something of an instance in its log, whoever has started it. */
+  #warn(recentLogs: RecentLogs, id: string, instance: string, text: string): void {
+    this.#options.log.warn({ plugin_id: id, instance }, text);
+    const managed = this.#plugins.get(id)?.managed.get(instance);
+    if (managed) return managed.note('warn', text);
+    const record = { time: new Date().toISOString(), level: 'warn', message: text, by: 'supervisor' };
+    recentLogs.hear(id, instance, record, Buffer.byteLength(text));
   }
 
   /** Reads captured output as it grows. */

@@ -1,9 +1,11 @@
 /** Every delay of the supervisor, so that tests run with short ones. */
 export interface Timings {
-  /** Between two looks at the plugin folders. @default 1000 */
+  /** Between two looks at the plugin folders. @default 500 */
   scanEveryMs: number;
-  /** How long nothing in a folder may have changed before it counts. @default 500 */
+  /** How long nothing in a folder may have changed before it counts, and how long it is gone before that counts. @default 500 */
   settleMs: number;
+  /** How long a folder may be written to before that is shown as what is wrong with it. @default 10000 */
+  patienceMs: number;
   /** Until an instance must be ready, unless its manifest says otherwise. @default 30000 */
   startTimeoutMs: number;
   /** Between two questions to a starting instance that publishes no events. @default 500 */
@@ -14,10 +16,14 @@ export interface Timings {
   silentKillMs: number;
   /** Between two heartbeats of an instance. @default 2000 */
   heartbeatMs: number;
-  /** Between two questions who is there, jittered by a tenth. @default 60000 */
+  /** Between two questions who is there, at most, jittered by a tenth. @default 60000 */
   pingEveryMs: number;
-  /** Between two questions to an instance without events. @default 10000 */
+  /** The same while few answer. @default 3000 */
+  pingLeastMs: number;
+  /** Between two questions to an instance without events, at most, jittered by a tenth. @default 10000 */
   pollEveryMs: number;
+  /** The same while there are few. @default 2500 */
+  pollLeastMs: number;
   /** How long an answer to a question on the bus may take. @default 1000 */
   answerMs: number;
   /** How long a plugin that nobody manages is shown after its last instance has gone. @default 300000 */
@@ -49,15 +55,18 @@ export interface Timings {
 }
 
 export const defaultTimings: Timings = {
-  scanEveryMs: 1_000,
+  scanEveryMs: 500,
   settleMs: 500,
+  patienceMs: 10_000,
   startTimeoutMs: 30_000,
   probeEveryMs: 500,
   graceMs: 10_000,
   silentKillMs: 30_000,
   heartbeatMs: 2_000,
   pingEveryMs: 60_000,
+  pingLeastMs: 3_000,
   pollEveryMs: 10_000,
+  pollLeastMs: 2_500,
   answerMs: 1_000,
   forgetAfterMs: 300_000,
   tailEveryMs: 100,

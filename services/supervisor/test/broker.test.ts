@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
 import type { KvWatchEntry } from '@nats-io/kv';
 import { buckets, leaseKey } from '@bkg/sdk';
-import type { Lease, RegistryEntry } from '@bkg/sdk';
+import type { Descriptor, Lease, RegistryEntry } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import { manifest, Mesh, problemOf } from './mesh.ts';
@@ -17,12 +17,10 @@ afterEach(() => mesh[Symbol.asyncDispose]());
 const bucket = (name: string) => new Kvm(mesh.caller.nats).open(name);
 const entry = async (id: string) => (await (await bucket(buckets.registry)).get(id))?.json<RegistryEntry>();
 
-/** What was kept of a plugin's descriptor changes the revision of its configuration: it is settled when that is in, too. */
 async function entryIsUpToDate(id: string): Promise<boolean> {
   const stored = await (await bucket(buckets.desired)).get(`config.${id}`);
   const { telemetry: _telemetry, ...info } = await mesh.get(id);
-  expect(stored?.json<{ descriptor?: object }>()).toHaveProperty('descriptor');
-  expect(info.config.revision).toBe(stored?.revision);
+  expect(info.config.revision).toBe(stored?.json<{ revision: number }>().revision);
   expect(await entry(id)).toEqual({ ...info, observed_at: expect.any(String) });
   return true;
 }
@@ -79,7 +77,8 @@ describe('what is wanted', () => {
     expect(await run()).toMatchObject({ want: 'stopped', by: 'manifest', version: '1.0.0' });
     await mesh.order('start', 'echo');
     expect(await run()).toMatchObject({ want: 'running', by: 'control', at: expect.stringMatching(/^20/) });
-    await eventually(async () => (await kv.get('config.echo'))?.json<{ descriptor?: object }>().descriptor);
+    await eventually(async () => (await kv.get('descriptor.echo'))?.json<Descriptor>().capabilities[0]);
+    expect((await kv.get('config.echo'))?.json()).toMatchObject({ by: 'manifest', revision: 1 });
   });
 
   it('is not overwritten when somebody else has changed it', async () => {

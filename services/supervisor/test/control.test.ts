@@ -192,9 +192,8 @@ describe('the list of plugins', () => {
     mesh.write(manifest('late', 'echo.mjs', { autostart: true }));
     await eventually(async () => (await mesh.get('late')).status === 'running');
     mesh.remove('late');
-    await eventually(async () => (await problemOf(mesh.order('start', 'late'))).code === 'CONFLICT');
-    // What runs goes on, and can still be stopped.
-    expect(await mesh.get('late')).toMatchObject({ status: 'running' });
-    expect(await mesh.order('stop', 'late')).toMatchObject({ status: 'stopped' });
+    await eventually(async () => (await problemOf(mesh.get('late'))).code === 'PLUGIN_NOT_FOUND');
+    expect(mesh.pids('late')).toEqual([]);
+    expect(await problemOf(mesh.order('start', 'late'))).toMatchObject({ code: 'PLUGIN_NOT_FOUND' });
   });
 });

@@ -161,11 +161,29 @@ describe('log events of instances that nobody manages', () => {
   });
 
   it('are bounded in bytes and in instances', () => {
-    const logs = new RecentLogs();
+    const logs = new RecentLogs((id) => id === 'echo');
     for (let i = 0; i < 10; i += 1) logs.hear('echo', 'i1', record, 1_000_000);
     expect(logs.of('echo')).toHaveLength(4);
     for (let i = 0; i < 500; i += 1) logs.hear('flood', `x${i}`, record, 10);
     expect(logs.of('flood')).toHaveLength(63);
+    expect(logs.of('echo')).toHaveLength(4);
+    // One that is known by more than that has its place.
+    logs.hear('echo', 'i2', record, 10);
+    expect(logs.of('echo')).toHaveLength(5);
+    expect(logs.of('flood')).toHaveLength(62);
+    for (let i = 0; i < 100; i += 1) logs.hear('echo', `x${i}`, record, 10);
+    expect(logs.of('flood')).toEqual([]);
+    expect(logs.of('echo')).toHaveLength(4 + 63);
+  });
+
+  it('are kept without what is nested so deep that nobody could print it', () => {
+    const logs = new RecentLogs();
+    let deep: object = {};
+    for (let i = 0; i < 10_000; i += 1) deep = { deep };
+    logs.hear('echo', 'i1', { ...record, deep }, 10);
+    expect(logs.of('echo')).toEqual([
+      { ...record, plugin_id: 'echo', instance: 'i1', source: 'sdk', time: expect.any(String) },
+    ]);
   });
 
   it('do not count when they are no records', () => {

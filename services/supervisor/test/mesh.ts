@@ -44,6 +44,8 @@ export class Mesh implements AsyncDisposable {
   readonly folder: string;
   readonly home: string;
   readonly plugins: string;
+  /** As BKG_PLUGINS_PATH would name it; it is made by who needs it. */
+  readonly more: string;
   caller!: Connection;
   readonly #running = new Set<{ stop: () => Promise<void> }>();
 
@@ -52,6 +54,7 @@ export class Mesh implements AsyncDisposable {
     this.folder = folder;
     this.home = path.join(folder, 'home');
     this.plugins = path.join(folder, 'plugins');
+    this.more = path.join(folder, 'more');
     mkdirSync(this.plugins, { recursive: true });
   }
 
@@ -87,7 +90,7 @@ export class Mesh implements AsyncDisposable {
       credentials: this.server.credentials,
       natsUrl: this.server.url,
       home,
-      pluginFolders: [this.plugins],
+      pluginFolders: [this.plugins, this.more],
       log: silentLogger,
       timings: { ...quick, ...timings },
       ...(onLost && { onLost }),
@@ -147,8 +150,12 @@ export class Mesh implements AsyncDisposable {
       });
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  async stopSupervisors(): Promise<void> {
     await Promise.all([...this.#running].map(({ stop }) => stop()));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stopSupervisors();
     for (const pid of this.pids()) kill(pid);
     await this.server.stop();
     await rm(this.folder, { recursive: true, force: true });

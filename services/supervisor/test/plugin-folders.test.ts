@@ -1,10 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Logger } from '@bkg/sdk';
-import { eventually } from '@bkg/sdk/testing';
+import { eventually, silentLogger } from '@bkg/sdk/testing';
 import { PluginFolders } from '../src/plugin-folders.ts';
 
 let parent: string;
@@ -108,6 +108,113 @@ describe('a folder', () => {
     const none = new PluginFolders({ parents: [path.join(parent, 'none')], settleMs: 0, log });
     await none.scan();
     await none.scan();
-    expect(said).toEqual([expect.stringContaining('cannot be read')]);
+    expect(said).toEqual([expect.stringContaining('none does not exist')]);
+  });
+
+  it('whose command names a file that is not there yet is shown with that, and counts when it is', async () => {
+    const command = ['node', '--enable-source-maps', 'dist/main.mjs'];
+    write('half', JSON.stringify({ id: 'half', version: '1.0.0', command }));
+    expect((await settled()).get('half')).toMatchObject({
+      manifest: { id: 'half' },
+      problem: 'its folder is not complete: "command" of plugin.json names dist/main.mjs, which is not there',
+    });
+    write('half/dist', 'await 0', 'main.mjs');
+    // It may still grow.
+    expect(await folders.scan()).toMatchObject({ unsettled: true });
+    expect((await folders.scan()).sources.get('half')).toHaveProperty('problem');
+    expect((await settled()).get('half')).not.toHaveProperty('problem');
+    rmSync(path.join(parent, 'half/dist/main.mjs'));
+    expect((await settled()).get('half')).toHaveProperty('problem');
+  });
+
+  it('that is written to for long is shown with what is written', async () => {
+    const patient = new PluginFolders({
+      parents: [parent],
+      settleMs: 60_000,
+      patienceMs: 100,
+      log: silentLogger,
+    });
+    write('slow', text('slow'));
+    write('slow/dist/deep', 'x', 'part.js');
+    const scan = await patient.scan();
+    expect([scan.sources.size, [...scan.coming], scan.unsettled]).toEqual([0, ['slow'], true]);
+    const shown = await eventually(async () => (await patient.scan()).sources.get('slow'));
+    expect(shown).toMatchObject({
+      problem: expect.stringMatching(/^its folder is not complete yet: .* was written to just now$/),
+    });
+    expect(shown).not.toHaveProperty('manifest');
+  });
+
+  it('that its own process writes to counts when that does not end', async () => {
+    const isRunning = (id: string): boolean => id === 'writer';
+    const options = { parents: [parent], settleMs: 60_000, patienceMs: 100, log: silentLogger, isRunning };
+    const busy = new PluginFolders(options);
+    write('writer', text('writer'));
+    expect((await busy.scan()).sources.size).toBe(0);
+    expect(await eventually(async () => (await busy.scan()).sources.get('writer')?.manifest)).toBeDefined();
+  });
+
+  it('counts only when what lies deep in it has settled, too', async () => {
+    write('deep/a/b', 'x', 'c.js');
+    write('deep', text('deep'));
+    await eventually(() => {
+      write('deep/a/b', 'x', 'c.js');
+      return Date.now() - statSync(path.join(parent, 'deep/plugin.json')).ctimeMs > 400;
+    });
+    expect(await folders.scan()).toMatchObject({ unsettled: true });
+    expect((await settled()).get('deep')?.manifest).toBeDefined();
+  });
+
+  it('may be a link, and a link that leads nowhere or back is no plugin', async () => {
+    const elsewhere = mkdtempSync(path.join(tmpdir(), 'bkg-elsewhere-'));
+    mkdirSync(path.join(elsewhere, 'linked'));
+    writeFileSync(path.join(elsewhere, 'linked/plugin.json'), text('linked'));
+    symlinkSync(elsewhere, path.join(elsewhere, 'linked/back'));
+    symlinkSync('nowhere', path.join(elsewhere, 'linked/config'));
+    symlinkSync(path.join(elsewhere, 'linked'), path.join(parent, 'linked'));
+    symlinkSync(path.join(elsewhere, 'none'), path.join(parent, 'none'));
+    symlinkSync('.', path.join(parent, 'back'));
+    expect([...(await settled()).values()]).toMatchObject([{ id: 'linked', folder: `${parent}/linked` }]);
+    expect(said).toEqual([]);
+    rmSync(elsewhere, { recursive: true });
+  });
+
+  it('that cannot be read for a moment has not lost its plugins', async () => {
+    write('a', text('a'));
+    const unreadable = path.join(parent, 'file');
+    const two = new PluginFolders({ parents: [parent, unreadable], settleMs: 20, log: silentLogger });
+    await eventually(async () => (await two.scan()).sources.has('a'));
+    expect(await two.scan()).toMatchObject({ isBlind: false });
+    writeFileSync(unreadable, '');
+    expect(await two.scan()).toMatchObject({ isBlind: true });
+  });
+
+  it('of the first place counts, whatever the others hold', async () => {
+    const later = mkdtempSync(path.join(tmpdir(), 'bkg-later-'));
+    mkdirSync(path.join(later, 'same'));
+    writeFileSync(path.join(later, 'same/plugin.json'), text('same', '2.0.0'));
+    write('other-name', '{"id": "same"}');
+    const log = { warn: (line: string) => said.push(line) } as unknown as Logger;
+    const both = new PluginFolders({ parents: [parent, later], settleMs: 20, log });
+    const source = await eventually(async () => {
+      const scan = await both.scan();
+      return !scan.unsettled && scan.sources.get('same');
+    });
+    expect(source).toMatchObject({ folder: path.join(parent, 'other-name') });
+    expect(said).toEqual([expect.stringContaining('same is left out')]);
+    rmSync(later, { recursive: true });
+  });
+
+  it('that was given instead of the one it lies in is said to be wrong', async () => {
+    write('.', text('itself'));
+    await folders.scan();
+    await folders.scan();
+    expect(said).toEqual([expect.stringContaining(`is a plugin itself: name the folder in which it lies`)]);
+  });
+
+  it('that begins with a dot is not looked at: it is where tools unpack', async () => {
+    write('.partial', text('partial'));
+    write('a', text('a'));
+    expect([...(await settled()).keys()]).toEqual(['a']);
   });
 });

@@ -9,10 +9,15 @@ export const configPatchSchema = Type.Object(
     autostart: Type.Optional(Type.Boolean()),
     replicas: Type.Optional(Type.Integer({ minimum: 0, maximum: 64 })),
     env: Type.Optional(
-      Type.Record(Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }), Type.String(), {
-        // Without it other names would pass, with any value.
-        additionalProperties: false,
-      }),
+      // No operating system can pass on a value with U+0000 in it.
+      Type.Record(
+        Type.String({ pattern: '^[A-Za-z_][A-Za-z0-9_]*$' }),
+        Type.String({ pattern: '^[^\\0]*$' }),
+        {
+          // Without it other names would pass, with any value.
+          additionalProperties: false,
+        },
+      ),
     ),
     settings: Type.Optional(Type.Record(Type.String(), Type.Unknown())),
     resources: Type.Optional(

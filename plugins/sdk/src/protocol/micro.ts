@@ -4,11 +4,18 @@
  */
 import { declaredErrorNumbers, errorTable } from './errors.ts';
 import type { DeclaredError } from './errors.ts';
-import { endpointName, isCapabilityId, pluginIdProblem } from './names.ts';
+import { endpointName, isCapabilityId, isVersion, pluginIdProblem } from './names.ts';
 import type { JsonSchema, PluginCapability } from './plugin.ts';
 import { invokeQueue, subjects } from './subjects.ts';
 
 export const protocolVersion = '1';
+
+/** What a reader takes of somebody else's words; the rest is cut. */
+const nameMostLength = 256;
+const descriptionMostLength = 4_096;
+const versionMostLength = 128;
+/** A schema that is nested deeper counts as "anything": whoever copies or prints it would run out of stack. */
+const schemaMostDepth = 64;
 
 interface ServiceIdentity {
   name: string;
@@ -101,8 +108,9 @@ function encodeCapability(capability: PluginCapability): Record<string, string> 
 
 /**
  * Reads an INFO reply, which anybody may have written: endpoints outside `plugin.<name>.invoke.`, with an impossible
- * capability id or with one that came before are left out, unreadable schemas count as "anything". Undefined when it
- * is no INFO reply, its name is no plugin id, or no endpoint is left that bkg could invoke.
+ * capability id or with one that came before are left out, unreadable schemas count as "anything", an impossible version
+ * as 0.0.0, and texts are cut. How much there is of all that is for the reader to bound. Undefined when it is no INFO
+ * reply, its name is no plugin id, or no endpoint is left that bkg could invoke.
  */
 export function decodeDescriptor(info: unknown): Descriptor | undefined {
   if (!isRecord(info) || typeof info['name'] !== 'string' || typeof info['version'] !== 'string')
@@ -123,10 +131,13 @@ export function decodeDescriptor(info: unknown): Descriptor | undefined {
   const settingsSchema = metadata['bkg.settings_schema'];
   return {
     id,
-    version,
-    name: metadata['bkg.name'] ?? id,
-    description: typeof info['description'] === 'string' ? info['description'] : '',
-    author: metadata['bkg.author'] ?? '',
+    version: version.length <= versionMostLength && isVersion(version) ? version : '0.0.0',
+    name: cut(metadata['bkg.name'] ?? id, nameMostLength),
+    description: cut(
+      typeof info['description'] === 'string' ? info['description'] : '',
+      descriptionMostLength,
+    ),
+    author: cut(metadata['bkg.author'] ?? '', nameMostLength),
     capabilities,
     ...(settingsSchema !== undefined && { settings_schema: parseSchema(settingsSchema) }),
     ...(metadata['bkg.settings_live'] === '1' && { settings_live: true }),
@@ -138,8 +149,8 @@ function decodeCapability(id: string, endpoint: Record<string, unknown>): Plugin
   const errors = parseErrors(metadata['bkg.errors']);
   return {
     id,
-    name: metadata['bkg.name'] ?? id,
-    description: metadata['bkg.description'] ?? '',
+    name: cut(metadata['bkg.name'] ?? id, nameMostLength),
+    description: cut(metadata['bkg.description'] ?? '', descriptionMostLength),
     input_schema: parseSchema(metadata['bkg.input_schema']),
     output_schema: parseSchema(metadata['bkg.output_schema']),
     stream: metadata['bkg.stream'] === '1',
@@ -151,17 +162,24 @@ function decodeCapability(id: string, endpoint: Record<string, unknown>): Plugin
 
 function parseSchema(text: string | undefined): JsonSchema {
   const schema = parseJson(text);
-  return isRecord(schema) || typeof schema === 'boolean' ? schema : {};
+  if (typeof schema === 'boolean') return schema;
+  return isRecord(schema) && !isDeeper(schema, schemaMostDepth) ? schema : {};
 }
 
 /** What is no declared error, or takes a code of the mesh's own, is left out; undefined when nothing is left. */
 function parseErrors(text: string | undefined): Record<string, DeclaredError> | undefined {
   const errors = parseJson(text);
   if (!isRecord(errors)) return undefined;
-  const declared = Object.entries(errors).filter(
-    (entry): entry is [string, DeclaredError] =>
-      /^[A-Z0-9_]+$/.test(entry[0]) && !(entry[0] in errorTable) && isDeclaredError(entry[1]),
-  );
+  const declared = Object.entries(errors)
+    .filter(
+      (entry): entry is [string, DeclaredError] =>
+        /^[A-Z0-9_]{1,128}$/.test(entry[0]) && !(entry[0] in errorTable) && isDeclaredError(entry[1]),
+    )
+    .map(([code, { number, retryable, description }]): [string, DeclaredError] => [
+      code,
+      // Nothing of what else it may hold.
+      { number, retryable, description: cut(description, descriptionMostLength) },
+    ]);
   return declared.length > 0 ? Object.fromEntries(declared) : undefined;
 }
 
@@ -183,6 +201,21 @@ function parseJson(text: string | undefined): unknown {
     // Somebody else's metadata: not JSON means not said.
     return undefined;
   }
+}
+
+/** Half a character, as is left by a cut or was there before, is no text that every reader takes. */
+function cut(text: string, mostLength: number): string {
+  return text.slice(0, mostLength).toWellFormed();
+}
+
+/** Whether a JSON value is nested deeper than that. Level by level, because a deep one is the end of a recursion. */
+export function isDeeper(value: unknown, mostDepth: number): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; depth <= mostDepth && level.length > 0; depth += 1)
+    level = level.flatMap((one): unknown[] =>
+      typeof one === 'object' && one !== null ? Object.values(one) : [],
+    );
+  return level.length > 0;
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -63,7 +63,9 @@ function natsServer(
   };
 }
 
-function supervisor({ broker, programs }: PartsContext, env: NodeJS.ProcessEnv): PartSpec {
+function supervisor({ settings, broker, programs }: PartsContext, service: NodeJS.ProcessEnv): PartSpec {
+  const folders = settings.pluginFolders.join(path.delimiter);
+  const env = { ...service, ...(folders && { BKG_PLUGINS_PATH: folders }) };
   return {
     name: 'supervisor',
     program: programs.supervisor,
@@ -100,7 +102,8 @@ function serviceFingerprint({ command, args }: Program, broker: Broker, env: Nod
   return fingerprint(command, args, buildFingerprint(args[0] ?? ''), broker.fingerprint, settings);
 }
 
-const ownSettings = /^BKG_(PORT|HOST|PLUGIN_BUS_PORT|NATS_URL|NATS_SERVER|CREDENTIALS_FILE|DEBUG)$/;
+const ownSettings =
+  /^BKG_(PORT|HOST|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|NATS_SERVER|CREDENTIALS_FILE|DEBUG)$/;
 
 /** What is said to `bkg up` is not said to its parts: each is told what is meant for it. The rest passes through. */
 function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {

@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import path from 'node:path';
 import { readCredentials } from '@bkg/sdk';
@@ -28,6 +29,8 @@ export interface Settings {
   broker?: ForeignBroker;
   /** BKG_NATS_SERVER: the program, absolute. @default the one on the PATH, else the one that `npm start` fetched */
   natsServer?: string;
+  /** BKG_PLUGINS_PATH: more folders with plugins, absolute; one that is not there yet is waited for. @default [] */
+  pluginFolders: readonly string[];
 }
 
 /** @throws Failure that lists everything that is wrong */
@@ -42,7 +45,14 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
   const broker = complaints.attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
   if (!broker && port !== undefined && port > 0 && port === busPort)
     complaints.add(`BKG_PORT and BKG_PLUGIN_BUS_PORT are both ${port}: each needs a port of its own.`);
-  if (host === undefined || port === undefined || busPort === undefined || complaints.list.length > 0)
+  const pluginFolders = complaints.attempt(() => readPluginFolders(env));
+  if (
+    host === undefined ||
+    port === undefined ||
+    busPort === undefined ||
+    pluginFolders === undefined ||
+    complaints.list.length > 0
+  )
     throw new Failure(
       ['The settings are not right:', ...complaints.list.map((complaint) => `    ${complaint}`)].join('\n'),
       'correct or unset them (`bkg help` lists them all), then start again.',
@@ -53,9 +63,29 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
     host,
     port,
     busPort,
+    pluginFolders,
     ...(broker && { broker }),
     ...(natsServer && { natsServer }),
   });
+}
+
+/**
+ * The folders of BKG_PLUGINS_PATH, absolute: a relative one begins where `npm start` was called.
+ * @throws Error for one that is no folder
+ */
+export function readPluginFolders(env: NodeJS.ProcessEnv): string[] {
+  // npm runs its scripts in the project's folder, and tells from where it was called.
+  const from = env['INIT_CWD'] || process.cwd();
+  const given = (env['BKG_PLUGINS_PATH'] ?? '').split(path.delimiter).map((folder) => folder.trim());
+  const folders = [...new Set(given.filter((folder) => folder !== '').map((one) => path.resolve(from, one)))];
+  const files = folders.filter(
+    (folder) => !(statSync(folder, { throwIfNoEntry: false })?.isDirectory() ?? true),
+  );
+  if (files.length === 0) return folders;
+  throw new Error(
+    `BKG_PLUGINS_PATH names ${files.join(' and ')}, which is no folder: it takes folders in which folders of ` +
+      `plugins lie, with "${path.delimiter}" between them.`,
+  );
 }
 
 /** The address for people: what they type into a browser. */

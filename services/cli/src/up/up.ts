@@ -79,6 +79,8 @@ async function prepareMesh(
   record: UpRecord,
 ): Promise<Mesh> {
   await endStrays(home, record, say, timings);
+  for (const folder of settings.pluginFolders.filter((one) => !existsSync(one)))
+    say.marked('!', 'plugins', `${folder} of BKG_PLUGINS_PATH does not exist yet; it is watched for`);
   const { gateway, 'nats-server': natsServer } = record.parts;
   const earlier = {
     port: isAlive(gateway) ? record.port : undefined,

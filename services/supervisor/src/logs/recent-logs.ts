@@ -1,27 +1,40 @@
-import { isLogLevel } from '@bkg/sdk';
+import { isDeeper, isLogLevel } from '@bkg/sdk';
 import type { LogRecord } from '@bkg/sdk';
 
 /** Of each instance. */
 const recordsMost = 1_000;
 const bytesMost = 4 * 1024 * 1024;
+const fieldsMostDepth = 64;
 /** Anybody may publish an event under any name. */
 const instancesMost = 64;
 
 interface Kept {
+  pluginId: string;
+  instance: string;
   records: { record: LogRecord; bytes: number }[];
   bytes: number;
 }
 
 /** The last log events of instances that nobody manages; they are kept nowhere else. */
 export class RecentLogs {
-  readonly #plugins = new Map<string, Map<string, Kept>>();
-  #count = 0;
+  /** By plugin and instance, who spoke last is last. */
+  readonly #instances = new Map<string, Kept>();
+  readonly #isSeen: (pluginId: string, instance: string) => boolean;
+
+  /** @param isSeen whether an instance is known by more than what it logs: then those that are not make room for it */
+  constructor(isSeen: (pluginId: string, instance: string) => boolean = () => false) {
+    this.#isSeen = isSeen;
+  }
 
   /** @param body of a log event; one that is no record is ignored */
   hear(pluginId: string, instance: string, body: unknown, bytes: number): void {
     const record = recordOf(pluginId, instance, body);
-    const kept = record && this.#of(pluginId, instance);
-    if (!kept) return;
+    if (!record) return;
+    const key = `${pluginId} ${instance}`;
+    const kept = this.#instances.get(key) ?? { pluginId, instance, records: [], bytes: 0 };
+    if (!this.#instances.has(key) && !this.#makeRoom()) return;
+    this.#instances.delete(key);
+    this.#instances.set(key, kept);
     kept.records.push({ record, bytes });
     kept.bytes += bytes;
     while (kept.records.length > recordsMost || kept.bytes > bytesMost)
@@ -29,26 +42,21 @@ export class RecentLogs {
   }
 
   of(pluginId: string): LogRecord[] {
-    return [...(this.#plugins.get(pluginId)?.values() ?? [])].flatMap(({ records }) =>
-      records.map(({ record }) => record),
-    );
+    return [...this.#instances.values()]
+      .filter((kept) => kept.pluginId === pluginId)
+      .flatMap(({ records }) => records.map(({ record }) => record));
   }
 
   forget(pluginId: string, instance: string): void {
-    const instances = this.#plugins.get(pluginId);
-    if (instances?.delete(instance)) this.#count -= 1;
-    if (instances?.size === 0) this.#plugins.delete(pluginId);
+    this.#instances.delete(`${pluginId} ${instance}`);
   }
 
-  #of(pluginId: string, instance: string): Kept | undefined {
-    const instances = this.#plugins.get(pluginId) ?? new Map<string, Kept>();
-    const known = instances.get(instance);
-    if (known) return known;
-    if (this.#count >= instancesMost) return undefined;
-    this.#count += 1;
-    const kept: Kept = { records: [], bytes: 0 };
-    this.#plugins.set(pluginId, instances.set(instance, kept));
-    return kept;
+  /** Forgets who was silent for longest, of those of whom nothing else is known. @returns false: there is none */
+  #makeRoom(): boolean {
+    if (this.#instances.size < instancesMost) return true;
+    for (const [key, { pluginId, instance }] of this.#instances)
+      if (!this.#isSeen(pluginId, instance)) return this.#instances.delete(key);
+    return false;
   }
 }
 
@@ -58,7 +66,8 @@ function recordOf(pluginId: string, instance: string, body: unknown): LogRecord 
   if (typeof time !== 'string' || Number.isNaN(Date.parse(time))) return undefined;
   if (!isLogLevel(level) || typeof message !== 'string') return undefined;
   return {
-    ...body,
+    // Who prints them would run out of stack.
+    ...(isDeeper(body, fieldsMostDepth) ? {} : body),
     // In the one form in which texts sort as times do.
     time: new Date(time).toISOString(),
     level,

@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { patterns, pluginIdOf, subjects } from '@bkg/sdk';
-import type { PluginInfo } from '@bkg/sdk';
+import type { PluginConfig, PluginInfo } from '@bkg/sdk';
 import type { BkgContext } from '@bkg/sdk/nest';
 import { Supervisor } from '../supervisor.ts';
 
@@ -26,6 +26,11 @@ export class ControlController {
   @MessagePattern(patterns.control('restart'))
   restart(@Payload() options: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
     return this.#supervisor.control.restart(pluginIdOf(subject), options, signal);
+  }
+
+  @MessagePattern(patterns.control('configure'))
+  configure(@Payload() change: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginConfig> {
+    return this.#supervisor.configure(pluginIdOf(subject), change, signal);
   }
 
   @MessagePattern(subjects.shutdown)

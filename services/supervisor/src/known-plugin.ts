@@ -1,0 +1,54 @@
+import { BkgError } from '@bkg/sdk';
+import type { DesiredPlugin } from './desired-state.ts';
+import type { Lease } from './lease.ts';
+import type { Plugin } from './plugin.ts';
+import type { Plugins } from './plugins.ts';
+import type { Timings } from './timings.ts';
+
+/** What every order has to look at first. */
+
+/** @throws BkgError PLUGIN_NOT_FOUND */
+export function knownPlugin(plugins: Plugins, id: string): Plugin {
+  const plugin = plugins.get(id);
+  if (!plugin) throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
+  return plugin;
+}
+
+/**
+ * Waits until it is read what is wanted of a plugin: that is soon after it is found, and again after somebody else has
+ * changed it. @returns undefined when there is nothing to be read @throws BkgError PLUGIN_UNAVAILABLE
+ */
+export async function whenRead(
+  { plugins, timings }: { plugins: Plugins; timings: Pick<Timings, 'scanEveryMs'> },
+  plugin: Plugin,
+  signal: AbortSignal,
+): Promise<DesiredPlugin | undefined> {
+  // Of a plugin that was never seen whole there is nothing to read, and not all can be read.
+  if ((!plugin.source?.manifest && plugin.managed.size === 0) || plugin.desiredProblem) return plugin.desired;
+  return plugins.until(plugin.id, () => plugin.desired, {
+    withinMs: 6 * timings.scanEveryMs,
+    onLate: () => notRead(plugin),
+    signal,
+  });
+}
+
+/** @throws BkgError PLUGIN_UNAVAILABLE */
+export function refuseUnlessHeld({ isHeld }: Pick<Lease, 'isHeld'>): void {
+  if (isHeld) return;
+  throw new BkgError(
+    'PLUGIN_UNAVAILABLE',
+    'This supervisor has just lost touch with the broker; try again in a moment.',
+  );
+}
+
+export function notManaged(id: string, verb: string): BkgError {
+  return new BkgError(
+    'CONFLICT',
+    `${id} is not managed here: no plugin folder has its plugin.json. Whoever runs it can ${verb} it.`,
+  );
+}
+
+export function notRead({ id }: Plugin): BkgError {
+  const why = `What is wanted of ${id} cannot be read from the broker`;
+  return new BkgError('PLUGIN_UNAVAILABLE', `${why}; try again in a moment.`);
+}
