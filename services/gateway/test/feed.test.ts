@@ -74,7 +74,7 @@ function log(id: string, message: string, fields: object = {}): void {
 }
 
 beforeAll(async () => {
-  mesh = await startMesh({ feed: { clientsMost: 3 } });
+  mesh = await startMesh({ clients: { clientsMost: 3 } });
   await mesh.supervisor.put(entryOf('one'));
   await mesh.supervisor.put(entryOf('two', 'stopped'));
   await eventually(() => mesh.app.catalog.list().length === 2);
@@ -157,7 +157,7 @@ describe('the feed of a plugin', () => {
     expect(answer.body).toContain(code);
   });
 
-  it.each(['/api/plugins', '/', '/ws', '/ws/plugins/one/more'])(
+  it.each(['/api/plugins', '/', '/ws/', '/ws/plugins/one/more'])(
     'is nowhere else: %s takes no WebSocket',
     async (path) => {
       const socket = new WebSocket(`ws://127.0.0.1:${mesh.port}${path}`);
@@ -219,7 +219,7 @@ describe('a client', () => {
   });
 
   it('that does not answer pings is dropped, one that does is kept', async () => {
-    await using other = await startMesh({ feed: { pingEveryMs: 150 } });
+    await using other = await startMesh({ clients: { pingEveryMs: 150 } });
     await other.supervisor.put(entryOf('one'));
     await eventually(() => other.app.catalog.get('one'));
     await using deaf = await watch('one', { of: other, autoPong: false });

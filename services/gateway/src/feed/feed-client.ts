@@ -1,67 +1,55 @@
+import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
+import { goingAway } from '../ws/clients.ts';
+import type { Client, Clients } from '../ws/clients.ts';
+import { FrameWriter } from '../ws/frame-writer.ts';
 import { FrameQueue } from './frame-queue.ts';
 
-export interface FeedClientOptions {
-  /** Log lines that wait for a slow client; beyond, the oldest are dropped. @default 1 MiB */
-  queueMostBytes?: number;
-  /** What is handed to the socket at once: that much more may wait in the kernel. @default 256 KiB */
-  socketMostBytes?: number;
-}
+/** Of a frame. The clients of a feed have nothing to say; more than this ends the socket. */
+const incomingMostBytes = 4_096;
+/** RFC 6455: the message is too big. */
+const tooBig = 1009;
 
-const open = 1 satisfies WebSocket['readyState'];
-
-/** One socket, given no more than it takes. */
-export class FeedClient {
-  readonly #socket: WebSocket;
+/** One client of a feed. */
+export class FeedClient implements Client {
   readonly #queue: FrameQueue;
-  readonly #socketMostBytes: number;
-  #isAlive = true;
+  readonly #writer: FrameWriter;
 
-  constructor(socket: WebSocket, options: FeedClientOptions = {}) {
-    const { queueMostBytes = 1024 * 1024, socketMostBytes = 256 * 1024 } = options;
-    this.#socket = socket;
-    this.#queue = new FrameQueue(queueMostBytes);
-    this.#socketMostBytes = socketMostBytes;
-    socket.on('pong', () => (this.#isAlive = true));
+  /** @param tcp the connection below `socket` */
+  constructor(clients: Clients, socket: WebSocket, tcp: Socket) {
+    this.#queue = new FrameQueue(clients.linesMostBytes);
+    this.#writer = new FrameWriter(socket, tcp, this.#queue, clients.turns, clients.options);
+    // Read and ignored: a later client may have something to say.
+    socket.on('message', ({ length }: Buffer) => {
+      if (length > incomingMostBytes) this.close(tooBig, `At most ${incomingMostBytes} bytes are taken.`);
+    });
+    clients.add(this, socket);
   }
 
-  status(frame: Buffer): void {
-    this.#queue.status(frame);
-    this.#pump();
+  status(plugin: Buffer): void {
+    this.#queue.status(plugin);
+    this.#writer.wake();
   }
 
-  telemetry(frame: Buffer): void {
-    this.#queue.telemetry(frame);
-    this.#pump();
+  telemetry(telemetry: Buffer): void {
+    this.#queue.telemetry(telemetry);
+    this.#writer.wake();
   }
 
-  log(frame: Buffer): void {
-    this.#queue.log(frame);
-    this.#pump();
+  log(line: Buffer): void {
+    this.#queue.log(line);
+    this.#writer.wake();
   }
 
-  /** To be called at intervals: ends a socket whose other end has not answered since the last time. */
   check(): void {
-    if (!this.#isAlive) return this.#socket.terminate();
-    this.#isAlive = false;
-    this.#socket.ping();
+    this.#writer.check();
+  }
+
+  stop(): void {
+    this.close(goingAway.code, goingAway.reason);
   }
 
   close(code: number, reason: string): void {
-    this.#socket.close(code, reason);
+    this.#writer.close(code, reason);
   }
-
-  /** Ends it without regard to the other end. */
-  terminate(): void {
-    this.#socket.terminate();
-  }
-
-  readonly #pump = (): void => {
-    while (this.#socket.readyState === open && this.#socket.bufferedAmount < this.#socketMostBytes) {
-      const frame = this.#queue.next();
-      if (!frame) return;
-      // Goes on when the socket has taken it, if there is still something to send.
-      this.#socket.send(frame, { binary: false }, this.#pump);
-    }
-  };
 }

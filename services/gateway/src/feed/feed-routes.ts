@@ -1,22 +1,16 @@
 import fp from 'fastify-plugin';
-import { BkgError } from '@bkg/sdk';
-import { Feeds } from './feeds.ts';
-import type { FeedsOptions } from './feeds.ts';
 import { assertPluginId } from '../plugin-names.ts';
 import { assertRead } from '../mesh/readiness.ts';
 import { noSuchPlugin } from '../mesh/unanswered.ts';
-
-export interface FeedRoutesOptions extends FeedsOptions {
-  /** @default 1000 */
-  clientsMost?: number;
-}
+import { FeedClient } from './feed-client.ts';
+import { Feeds } from './feeds.ts';
 
 /** `GET /ws/plugins/:id`: the plugin as it is, then its changes, telemetry and log lines. */
-export const feedRoutes = fp<FeedRoutesOptions>(
-  async (app, { clientsMost = 1_000, ...options }) => {
-    const { broker, catalog } = app;
-    const feeds = new Feeds(broker, catalog, options);
-    app.addHook('preClose', () => feeds.close());
+export const feedRoutes = fp(
+  async (app) => {
+    const { broker, catalog, clients } = app;
+    const feeds = new Feeds(app);
+    app.addHook('onClose', async () => feeds.close());
     app.route<{ Params: { id: string } }>({
       method: 'GET',
       url: '/ws/plugins/:id',
@@ -28,19 +22,15 @@ export const feedRoutes = fp<FeedRoutesOptions>(
         assertPluginId(id);
         assertRead(broker, catalog);
         if (!catalog.get(id)) throw noSuchPlugin(id);
-        if (!request.ws)
-          throw new BkgError('INVALID_PAYLOAD', 'This address takes WebSocket connections only.');
-        if (feeds.size >= clientsMost) {
-          throw new BkgError(
-            'BUSY',
-            `${clientsMost} clients are connected, which is the most; try again later.`,
-          );
-        }
+        clients.assertRoom(request);
       },
       handler: (_request, reply) => reply.callNotFound(),
-      // Its messages are read and ignored: a later client may have something to say.
-      wsHandler: (socket, request) => feeds.join(request.params.id, socket),
+      wsHandler: (socket, request) => {
+        const client = new FeedClient(clients, socket, request.raw.socket);
+        const leave = feeds.join(request.params.id, client);
+        socket.on('close', leave);
+      },
     });
   },
-  { name: 'feed-routes', dependencies: ['mesh-watch', 'sockets'] },
+  { name: 'feed-routes', dependencies: ['mesh-watch', 'sources', 'clients'] },
 );

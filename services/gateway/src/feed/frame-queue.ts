@@ -1,79 +1,73 @@
+import { ByteQueue } from '../ws/byte-queue.ts';
+import { plainText } from '../ws/out-frame.ts';
+import type { OutFrame } from '../ws/out-frame.ts';
+
 /**
  * What waits to be sent to one client of a feed. Of states only the latest counts; log lines keep their order, and
  * when there are too many the oldest go, counted: the client is told how many, at the place where they are missing.
  */
 export class FrameQueue {
-  readonly #mostBytes: number;
+  readonly #lines: ByteQueue<Buffer>;
   #status: Buffer | undefined;
   #telemetry: Buffer | undefined;
-  #logs: Buffer[] = [];
-  /** The oldest line that is still there: shifting an array of thousands for each one would be slow. */
-  #first = 0;
-  #bytes = 0;
   #dropped = 0;
 
   /** @param mostBytes of log lines that may wait */
   constructor(mostBytes: number) {
-    this.#mostBytes = mostBytes;
+    this.#lines = new ByteQueue({
+      mostBytes,
+      bytesOf: (line) => line.length,
+      onDrop: () => (this.#dropped += 1),
+    });
   }
 
   /** Of the log lines that wait. */
   get bytes(): number {
-    return this.#bytes;
+    return this.#lines.bytes;
   }
 
-  status(frame: Buffer): void {
-    this.#status = frame;
+  /** @param plugin PluginInfo as JSON */
+  status(plugin: Buffer): void {
+    this.#status = plugin;
   }
 
-  telemetry(frame: Buffer): void {
-    this.#telemetry = frame;
+  /** @param telemetry PluginTelemetry as JSON */
+  telemetry(telemetry: Buffer): void {
+    this.#telemetry = telemetry;
   }
 
-  log(frame: Buffer): void {
-    this.#logs.push(frame);
-    this.#bytes += frame.length;
-    while (this.#bytes > this.#mostBytes && this.#takeLog()) this.#dropped += 1;
+  /** @param line LogRecord as JSON */
+  log(line: Buffer): void {
+    this.#lines.push(line);
   }
 
   /** The next frame to send, which is then no longer in the queue. */
-  next(): Buffer | undefined {
-    return this.#takeStatus() ?? this.#takeTelemetry() ?? this.#takeLoss() ?? this.#takeLog();
+  next(): OutFrame | undefined {
+    return this.#nextStatus() ?? this.#nextTelemetry() ?? this.#nextLoss() ?? this.#nextLine();
   }
 
-  #takeStatus(): Buffer | undefined {
-    const frame = this.#status;
+  #nextStatus(): OutFrame | undefined {
+    const body = this.#status;
     this.#status = undefined;
-    return frame;
+    return body && { head: '{"type":"status","plugin":', body, tail: '}' };
   }
 
-  #takeTelemetry(): Buffer | undefined {
-    const frame = this.#telemetry;
+  #nextTelemetry(): OutFrame | undefined {
+    const body = this.#telemetry;
     this.#telemetry = undefined;
-    return frame;
+    return body && { head: '{"type":"telemetry","telemetry":', body, tail: '}' };
   }
 
-  #takeLoss(): Buffer | undefined {
+  #nextLoss(): OutFrame | undefined {
     if (this.#dropped === 0) return undefined;
-    const frame = encodeFrame({ type: 'dropped', count: this.#dropped });
+    const frame = plainText(JSON.stringify({ type: 'dropped', count: this.#dropped }));
     this.#dropped = 0;
     return frame;
   }
 
-  #takeLog(): Buffer | undefined {
-    const frame = this.#logs[this.#first];
-    if (!frame) return undefined;
-    this.#bytes -= frame.length;
-    this.#first += 1;
-    if (this.#first === this.#logs.length || this.#first > 1_024) {
-      this.#logs = this.#logs.slice(this.#first);
-      this.#first = 0;
-    }
-    return frame;
+  #nextLine(): OutFrame | undefined {
+    const line = this.#lines.shift();
+    // After the record's own members: the last of two is the one that counts.
+    return line && { head: '{', body: line.subarray(1, -1), tail: ',"type":"log"}' };
   }
-}
-
-/** A frame as it is sent, for any number of clients. */
-export function encodeFrame(frame: { type: string } & Record<string, unknown>): Buffer {
-  return Buffer.from(JSON.stringify(frame));
 }

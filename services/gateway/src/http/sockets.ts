@@ -9,9 +9,6 @@ declare module 'fastify' {
   }
 }
 
-/** Of a frame. Clients of our sockets have nothing to say yet; more than this ends the socket (1009). */
-const incomingMostBytes = 4_096;
-
 /**
  * WebSockets on routes that say so. To be registered before everything that may refuse a request: it is what ends the
  * connection of an upgrade that was refused, which is nobody's otherwise and stays open.
@@ -19,8 +16,9 @@ const incomingMostBytes = 4_096;
 export const sockets = fp(
   async (app) => {
     await app.register(websocket, {
-      options: { maxPayload: incomingMostBytes, perMessageDeflate: false },
-      // The feeds say goodbye to their clients themselves.
+      // How large a frame may be is set by ws-routes.ts, which knows what the broker takes.
+      options: { perMessageDeflate: false },
+      // Said by clients.ts.
       preClose: (done) => done(),
       // A broken or oversized frame: ws has already closed the socket, with the right code.
       errorHandler: (_error, socket) => socket.close(),

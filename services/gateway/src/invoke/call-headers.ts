@@ -10,6 +10,10 @@ export interface CallHeaders {
   tracestate: string | undefined;
 }
 
+/** What an invocation id may be, in words. */
+export const invocationIdForm =
+  '1 to 128 characters of A-Z, a-z, 0-9, "_" and "-", best 32 random hexadecimal digits';
+
 const traceparentPattern = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/;
 const tracestatePattern = /^[\x20-\x7e]{1,512}$/;
 
@@ -17,26 +21,34 @@ const tracestatePattern = /^[\x20-\x7e]{1,512}$/;
 export function readCallHeaders(headers: IncomingHttpHeaders): CallHeaders {
   const invocationId = one(headers, 'bkg-invocation-id');
   if (invocationId !== undefined && !isSubjectToken(invocationId)) {
-    throw invalid(
-      headerNames.invocationId,
-      invocationId,
-      '1 to 128 characters of A-Z, a-z, 0-9, "_" and "-", best 32 random hexadecimal digits',
-    );
+    throw invalid(headerNames.invocationId, invocationId, invocationIdForm);
   }
   const timeout = one(headers, 'bkg-timeout-ms');
   if (timeout !== undefined && !/^0{0,8}[1-9]\d{0,8}$/.test(timeout)) {
     throw invalid(headerNames.timeoutMs, timeout, 'a whole number of milliseconds from 1 to 999999999');
   }
-  const given = one(headers, 'traceparent');
-  const traced = given !== undefined && traceparentPattern.test(given);
+  return completeCall({
+    invocationId,
+    timeoutMs: timeout === undefined ? undefined : Number(timeout),
+    traceparent: one(headers, 'traceparent'),
+    tracestate: one(headers, 'tracestate'),
+  });
+}
+
+/** Makes the ids that a caller leaves out; a trace context that is none counts as left out. */
+export function completeCall(given: {
+  [Name in keyof CallHeaders]: CallHeaders[Name] | undefined;
+}): CallHeaders {
+  const { invocationId, timeoutMs, traceparent } = given;
+  const traced = traceparent !== undefined && traceparentPattern.test(traceparent);
   // 16 bytes for the invocation, 16 for the trace, 8 for the span.
   const random = invocationId !== undefined && traced ? '' : randomHex(40);
-  const tracestate = traced ? one(headers, 'tracestate') : undefined;
+  const tracestate = traced ? given.tracestate : undefined;
   return {
     invocationId: invocationId ?? random.slice(0, 32),
-    timeoutMs: timeout === undefined ? undefined : Number(timeout),
+    timeoutMs,
     // Not sampled, because nobody has recorded this span.
-    traceparent: traced ? given : `00-${random.slice(32, 64)}-${random.slice(64)}-00`,
+    traceparent: traced ? traceparent : `00-${random.slice(32, 64)}-${random.slice(64)}-00`,
     tracestate: tracestate !== undefined && tracestatePattern.test(tracestate) ? tracestate : undefined,
   };
 }

@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http';
 import type { Msg } from '@nats-io/nats-core';
 import {
   BkgError,
@@ -23,6 +22,8 @@ export interface Call extends CallHeaders {
 
 /** The plugin keeps the deadline itself and has the better answer: it gets this much longer to send it. */
 const graceMs = 500;
+/** The reason of an abort by the gateway itself. */
+const stopping = new Error('the gateway is stopping');
 
 /** Everything that is being invoked through this gateway: one request on the broker each, and nothing before it. */
 export class Invocations {
@@ -35,24 +36,22 @@ export class Invocations {
     this.#broker = broker;
     this.#catalog = catalog;
     cutOff.addEventListener('abort', () => {
-      for (const controller of this.#running) controller.abort();
+      for (const controller of this.#running) controller.abort(stopping);
     });
   }
 
   /**
-   * @param response of the client: when that leaves, the plugin is told to give up
+   * @param controller aborted by the caller who has lost interest, and by this when the gateway stops: one for both,
+   *   because joining signals costs more than the rest of this
    * @returns the reply, which may be a failure
    * @throws BkgError when there is no reply
    */
-  async run(call: Call, response: ServerResponse): Promise<Msg> {
+  async run(call: Call, controller: AbortController): Promise<Msg> {
     const { pluginId, capability, contentType } = call;
-    // It will not say again that it is closed.
-    if (response.destroyed)
-      throw new BkgError('CANCELLED', 'The client left before its request was sent on.');
+    if (controller.signal.aborted) {
+      throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
+    }
     const timeoutMs = this.#timeoutMs(call);
-    const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    response.once('close', abort);
     this.#running.add(controller);
     try {
       return await this.#broker.request(subjects.invokeCapability(pluginId, capability), call.body, {
@@ -67,10 +66,9 @@ export class Invocations {
         },
       });
     } catch (error) {
-      throw this.#explain(call, timeoutMs, error);
+      throw this.#explain(call, timeoutMs, controller.signal.reason === stopping, error);
     } finally {
       this.#running.delete(controller);
-      response.off('close', abort);
     }
   }
 
@@ -80,7 +78,7 @@ export class Invocations {
     return timeoutMs === undefined ? mostMs : Math.min(timeoutMs, mostMs);
   }
 
-  #explain(call: Call, timeoutMs: number, error: unknown): unknown {
+  #explain(call: Call, timeoutMs: number, isStopping: boolean, error: unknown): unknown {
     const { pluginId, capability } = call;
     if (error instanceof NoRespondersError) return this.#unanswered(pluginId, capability);
     if (!(error instanceof BkgError)) return error;
@@ -93,10 +91,8 @@ export class Invocations {
     }
     if (error.code === 'CANCELLED') {
       this.#cancel(call);
-      return new BkgError(
-        'CANCELLED',
-        `The invocation of ${capability} was cut off: the gateway is stopping.`,
-      );
+      const why = isStopping ? 'was cut off: the gateway is stopping' : 'was cancelled by its caller';
+      return new BkgError('CANCELLED', `The invocation of ${capability} ${why}.`);
     }
     return error;
   }

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Msg } from '@nats-io/nats-core';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -13,13 +14,11 @@ import { readCallHeaders } from './call-headers.ts';
 import { readEnvelope } from './envelope.ts';
 import { httpStatus } from '../http/http-status.ts';
 import { Invocations } from './invocations.ts';
+import { payloadMostBytes, payloadRemedy } from './payload-limit.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
 import { sendProblem } from '../http/problems.ts';
 import { readBody } from '../http/read-body.ts';
 import type { BodyLimit } from '../http/read-body.ts';
-
-/** Of the broker's message: for the headers, and for what a proxy or a leaf node adds. */
-const reservedBytes = 64 * 1024;
 
 /**
  * `POST /api/plugins/:id/invoke/:capability` takes any body and hands it over byte by byte; `POST
@@ -32,8 +31,8 @@ export const invokeRoutes = fp(
     const options = { config: { isQuiet: true } };
 
     const bodyLimit = (): BodyLimit => ({
-      mostBytes: broker.maxPayloadBytes - reservedBytes,
-      remedy: `That is max_payload of nats-server less ${reservedBytes}: send less at once, or raise max_payload.`,
+      mostBytes: payloadMostBytes(broker),
+      remedy: payloadRemedy,
     });
 
     app.post<{ Params: { id: string; capability: string } }>(
@@ -49,7 +48,7 @@ export const invokeRoutes = fp(
         const body = await readBody(request, reply, bodyLimit());
         const contentType = contentTypeOf(request, body);
         const call = { ...headers, pluginId: id, capability, body, contentType };
-        return passOn(reply, await invocations.run(call, reply.raw));
+        return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
       },
     );
 
@@ -64,11 +63,26 @@ export const invokeRoutes = fp(
       const { capability, payload } = readEnvelope(body);
       assertCapabilityId(capability);
       const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined };
-      return passOn(reply, await invocations.run(call, reply.raw));
+      return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
     });
   },
   { name: 'invoke-routes', dependencies: ['mesh-watch', 'shutdown'] },
 );
+
+const left = new Error('the client has left');
+
+/** Aborts when the client leaves: then nobody is there any more to answer to. */
+function endedWith(response: ServerResponse): AbortController {
+  const controller = new AbortController();
+  const leave = (): void => {
+    // It closes after the answer too.
+    if (!response.writableFinished) controller.abort(left);
+  };
+  // One that is closed will not say so again.
+  if (response.destroyed) leave();
+  else response.once('close', leave);
+  return controller;
+}
 
 /** The plugin would get the compressed bytes and no word of it. */
 function assertPlain({ headers }: FastifyRequest): void {

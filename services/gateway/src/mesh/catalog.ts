@@ -21,6 +21,7 @@ export class Catalog {
   readonly telemetry: TelemetryBoard;
   readonly #known = new Map<string, Known>();
   readonly #listeners = new Set<(id: string) => void>();
+  readonly #readers = new Set<() => void>();
   readonly #now: () => number;
   readonly #startedAt: number;
   /** Of the reading that is under way. */
@@ -55,8 +56,13 @@ export class Catalog {
     return known && this.describe(known.entry);
   }
 
+  /** Of all plugins, in order. */
+  ids(): string[] {
+    return [...this.#known.keys()].sort();
+  }
+
   list(): PluginInfo[] {
-    return [...this.#known.keys()].sort().flatMap((id) => this.info(id) ?? []);
+    return this.ids().flatMap((id) => this.info(id) ?? []);
   }
 
   /** An entry from anywhere, completed by what only the gateway knows. */
@@ -85,6 +91,12 @@ export class Catalog {
   onChange(listener: (id: string) => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Hears each time when the registry was read whole, be it that it is empty. @returns ends it */
+  onRead(listener: () => void): () => void {
+    this.#readers.add(listener);
+    return () => this.#readers.delete(listener);
   }
 
   /** The broker is away: nothing is sure until the registry is read again. */
@@ -127,6 +139,7 @@ export class Catalog {
     this.#ready = true;
     this.#awaySince = undefined;
     this.#tellAll();
+    for (const listener of this.#readers) listener();
   }
 
   /** Forgets what is still missing. Not done at once, because a bucket that was just made anew fills one by one. */

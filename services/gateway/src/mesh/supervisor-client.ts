@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError, decodeJson, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
-import type { LogQuery, RegistryEntry } from '@bkg/sdk';
+import type { LogQuery, PluginConfig, RegistryEntry } from '@bkg/sdk';
 import type { Broker } from './broker.ts';
 import { isRegistryEntry } from './registry-entry.ts';
 
@@ -29,7 +29,12 @@ export class SupervisorClient {
   /** @returns the plugin in the state that was asked for; without `wait` as it is. @throws BkgError */
   async control(verb: ControlVerb, id: string, { wait = true }: ControlOptions): Promise<RegistryEntry> {
     const timeoutMs = wait ? reachedMs : acceptedMs;
-    const msg = await this.#ask(subjects.control(verb, id), { wait }, timeoutMs, `${verb} of ${id}`);
+    const msg = await this.#ask(
+      subjects.control(verb, id),
+      JSON.stringify({ wait }),
+      timeoutMs,
+      `${verb} of ${id}`,
+    );
     const entry = parse(msg);
     if (isRegistryEntry(entry) && entry.id === id) return entry;
     throw new BkgError(
@@ -38,16 +43,28 @@ export class SupervisorClient {
     );
   }
 
+  /**
+   * @param change the merge patch as it was sent: parsed and written again, numbers beyond 2^53 would be others
+   * @returns the configuration that it has led to. @throws BkgError
+   */
+  async configure(id: string, change: Uint8Array): Promise<PluginConfig> {
+    const what = `the configuration of ${id}`;
+    const msg = await this.#ask(subjects.control('configure', id), change, acceptedMs, what);
+    const config = parse(msg);
+    if (isPluginConfig(config) && config.id === id) return config;
+    throw new BkgError('INTERNAL', `The supervisor answered about ${what} with something that is none.`);
+  }
+
   /** @returns `{lines: LogRecord[]}` as it was written. @throws BkgError */
   async logs(id: string, query: LogQuery): Promise<Uint8Array> {
-    const msg = await this.#ask(subjects.logs(id), query, logsMs, `the logs of ${id}`);
+    const msg = await this.#ask(subjects.logs(id), JSON.stringify(query), logsMs, `the logs of ${id}`);
     return msg.data;
   }
 
-  async #ask(subject: string, body: unknown, timeoutMs: number, what: string): Promise<Msg> {
+  async #ask(subject: string, body: Uint8Array | string, timeoutMs: number, what: string): Promise<Msg> {
     let msg: Msg;
     try {
-      msg = await this.#broker.request(subject, JSON.stringify(body), { timeoutMs, signal: this.#cutOff });
+      msg = await this.#broker.request(subject, body, { timeoutMs, signal: this.#cutOff });
     } catch (error) {
       throw explain(error, what, timeoutMs);
     }
@@ -70,6 +87,12 @@ function explain(error: unknown, what: string, timeoutMs: number): unknown {
     return new BkgError('CANCELLED', `The gateway is stopping; ${what} goes on without it.`);
   }
   return error;
+}
+
+/** Whether it has what the gateway relies on. */
+function isPluginConfig(value: unknown): value is PluginConfig {
+  const { id, revision, resources } = Object(value) as Partial<PluginConfig>;
+  return typeof id === 'string' && Number.isInteger(revision) && Number.isFinite(resources?.timeout_secs);
 }
 
 function parse(msg: Msg): unknown {

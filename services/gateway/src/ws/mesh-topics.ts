@@ -1,0 +1,71 @@
+import type { Topic } from '@bkg/sdk';
+import type { Broker } from '../mesh/broker.ts';
+import type { Catalog } from '../mesh/catalog.ts';
+import type { LogSource } from './log-source.ts';
+import { LogTopic } from './log-topic.ts';
+import type { LogTopicOptions } from './log-topic.ts';
+import type { PluginBodies } from './plugin-bodies.ts';
+import { Sequence } from './sequence.ts';
+import { StateTopic } from './state-topic.ts';
+import type { StateLogOptions } from './state-log.ts';
+import { Throttle } from './throttle.ts';
+
+export interface MeshTopicsOptions extends LogTopicOptions, StateLogOptions {
+  /** Of each plugin at most one telemetry frame in this time. @default 1000 */
+  telemetryEveryMs?: number;
+}
+
+/** What can be subscribed to. */
+export interface MeshTopics {
+  sequence: Sequence;
+  /** `plugins` and `plugin` are two views of one. */
+  states: Record<Exclude<Topic, 'logs'>, StateTopic>;
+  logs: LogTopic;
+  close: () => void;
+}
+
+export interface MeshTopicsParts {
+  broker: Broker;
+  catalog: Catalog;
+  bodies: PluginBodies;
+  lines: LogSource;
+}
+
+export function createTopics(parts: MeshTopicsParts, options: MeshTopicsOptions = {}): MeshTopics {
+  const { broker, catalog, bodies, lines } = parts;
+  const sequence = new Sequence();
+  const common = { ...options, sequence, isReady: () => catalog.ready };
+  const plugins = new StateTopic({ ...common, encode: (id) => bodies.info(id) });
+  const telemetry = new StateTopic({ ...common, encode: (id) => bodies.telemetry(id) });
+  const logs = new LogTopic(broker, lines, sequence, options);
+  const heard = new Throttle(options.telemetryEveryMs ?? 1_000, (id) => {
+    if (catalog.get(id)) telemetry.changed(id);
+  });
+
+  const follow = (id: string): void => {
+    if (!catalog.get(id)) {
+      plugins.gone(id);
+      telemetry.gone(id);
+      return;
+    }
+    plugins.changed(id);
+    // Its instances may be others, over which the telemetry is.
+    heard.hit(id);
+  };
+  for (const { id } of catalog.list()) follow(id);
+  const stops = [
+    catalog.onChange(follow),
+    catalog.onRead(() => [plugins, telemetry].forEach((topic) => topic.tellAll())),
+    catalog.telemetry.onHear((id) => heard.hit(id)),
+  ];
+  return {
+    sequence,
+    states: { plugins, plugin: plugins, telemetry },
+    logs,
+    close: () => {
+      for (const stop of stops) stop();
+      heard.close();
+      logs.close();
+    },
+  };
+}

@@ -1,0 +1,49 @@
+import fp from 'fastify-plugin';
+import { randomHex } from '@bkg/sdk';
+import type { Logger } from '@bkg/sdk';
+import { Invocations } from '../invoke/invocations.ts';
+import { payloadMostBytes, payloadRemedy } from '../invoke/payload-limit.ts';
+import { createTopics } from './mesh-topics.ts';
+import type { MeshTopicsOptions } from './mesh-topics.ts';
+import { WsClient } from './ws-client.ts';
+import type { WsClientOptions } from './ws-client.ts';
+
+export interface WsRoutesOptions extends MeshTopicsOptions, WsClientOptions {}
+
+/** Around a payload: ids, names and the rest of a frame. */
+const aroundBytes = 4 * 1024;
+
+/** `GET /ws`: one socket for everything that the gateway knows and can do. */
+export const wsRoutes = fp<WsRoutesOptions & { log: Logger }>(
+  async (app, options) => {
+    const { broker, catalog, clients, cutOff, bodies, lines, websocketServer } = app;
+    const { log } = options;
+    const topics = createTopics({ broker, catalog, bodies, lines }, options);
+    const parts = {
+      gateway: randomHex(16),
+      clients,
+      topics,
+      invocations: new Invocations(broker, catalog, cutOff),
+      payloadLimit: () => ({ mostBytes: payloadMostBytes(broker), remedy: payloadRemedy }),
+      log,
+    };
+    // For sockets from then on: how much the broker takes is known when it is there. Twice of that is read, so that who
+    // sends too much is told; a frame beyond ends the socket (1009) with all that it has running.
+    const limitFrames = (): void => {
+      websocketServer.options.maxPayload = 2 * (payloadMostBytes(broker) + aroundBytes);
+    };
+    limitFrames();
+    broker.onStatus(limitFrames);
+    app.addHook('onClose', async () => topics.close());
+    app.route({
+      method: 'GET',
+      url: '/ws',
+      exposeHeadRoute: false,
+      config: { isQuiet: true, isSocket: true },
+      preHandler: async (request) => clients.assertRoom(request),
+      handler: (_request, reply) => reply.callNotFound(),
+      wsHandler: (socket, request) => void new WsClient(parts, socket, request.raw.socket, options),
+    });
+  },
+  { name: 'ws-routes', dependencies: ['mesh-watch', 'shutdown', 'clients', 'sources'] },
+);
