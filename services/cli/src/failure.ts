@@ -4,6 +4,7 @@ export class Failure extends Error {
   readonly remedy: string;
   /** The words of a program that failed, shown as they are. */
   readonly details: string;
+  readonly exitCode: number;
 
   /**
    * @param what a sentence: what was tried, what happened
@@ -12,11 +13,12 @@ export class Failure extends Error {
   constructor(
     what: string,
     remedy: string,
-    { details = '', cause }: { details?: string; cause?: unknown } = {},
+    { details = '', exitCode = 1, cause }: { details?: string; exitCode?: number; cause?: unknown } = {},
   ) {
     super(what, { cause });
     this.remedy = remedy;
     this.details = details;
+    this.exitCode = exitCode;
   }
 }
 

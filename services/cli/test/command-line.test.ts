@@ -1,29 +1,134 @@
-import { spawnSync } from 'node:child_process';
-import path from 'node:path';
 import { expect, it } from 'vitest';
+import { bkg } from './bkg.ts';
 
-function bkg(...args: string[]) {
-  const main = path.join(import.meta.dirname, '../src/main.ts');
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { encoding: 'utf8' });
-  return { status, stdout, stderr };
-}
-
-it('helps whoever asks', () => {
-  const { status, stdout } = bkg('help');
-  expect(status).toBe(0);
+it('helps whoever asks', async () => {
+  const { code, stdout } = await bkg(['help']);
+  expect(code).toBe(0);
   expect(stdout).toMatch(/^Usage: bkg <command>\n[^]*BKG_HOME/);
 });
 
-it('tells its version', () => {
-  expect(bkg('--version')).toEqual({ status: 0, stdout: 'bkg 0.2.0\n', stderr: '' });
+it('tells its version', async () => {
+  expect(await bkg(['--version'])).toEqual({ code: 0, stdout: 'bkg 0.2.0\n', stderr: '' });
 });
 
 it.each([
-  [['fly'], 'bkg: there is no command "fly"'],
-  [[], 'bkg: a command is missing'],
-  [['up', '--now'], 'bkg: bkg up takes no arguments, but was given: --now'],
-])('answers %j with the usage and code 2', (args, why) => {
-  const { status, stdout, stderr } = bkg(...args);
-  expect([status, stdout]).toEqual([2, '']);
-  expect(stderr).toContain(`${why}\n\nUsage: bkg <command>`);
+  ['help', 'logs'],
+  ['logs', '--help'],
+  ['logs', 'candle', '-h'],
+])('explains one command: %s %s', async (...args) => {
+  const { code, stdout } = await bkg(args);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^Usage: bkg logs \[<plugin>…\] \[options\]\n/);
+  for (const option of [
+    '--follow',
+    '--lines <n>',
+    '--level <level>',
+    '--since <time>',
+    '--json',
+    '--url <address>',
+  ])
+    expect(stdout).toContain(option);
+});
+
+it('has help for each command of its list, which fits 100 columns', async () => {
+  const { stdout } = await bkg(['help']);
+  const names = [...stdout.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, name]) => name ?? '');
+  expect(names).toEqual(
+    expect.arrayContaining([
+      'up',
+      'plugins',
+      'start',
+      'stop',
+      'invoke',
+      'logs',
+      'config',
+      'new',
+      'conformance',
+    ]),
+  );
+  const commands = names.filter((name) => !['help', 'version'].includes(name));
+  const pages = await Promise.all(commands.map((name) => bkg(['help', name])));
+  for (const [i, page] of pages.entries()) {
+    expect(page).toMatchObject({ code: 0, stderr: '' });
+    expect(page.stdout).toMatch(new RegExp(`^Usage: bkg ${commands[i]}\\b`));
+    for (const line of page.stdout.split('\n')) expect(line.length, line).toBeLessThanOrEqual(100);
+  }
+});
+
+it.each([
+  [['fly'], 'there is no command "fly"', 'Usage: bkg <command>'],
+  [[], 'a command is missing', 'Usage: bkg <command>'],
+  [['constructor'], 'there is no command "constructor"', 'Usage: bkg <command>'],
+  [['help', 'fly'], 'there is no command "fly"', 'Usage: bkg <command>'],
+  [['up', '--now'], 'up: there is no option --now; it takes none', 'Usage: bkg up'],
+  [['up', 'now'], 'up: it takes no words, but was given "now"', 'Usage: bkg up'],
+  [
+    ['plugins', '--jsn'],
+    'plugins: there is no option --jsn; it takes --url, --json, --watch',
+    'Usage: bkg plugins',
+  ],
+  [['plugins', 'a', 'b'], 'plugins: "b" is one word too many', 'Usage: bkg plugins'],
+  [['plugins', '--json', '--watch'], 'plugins: --watch is for people', 'Usage: bkg plugins'],
+  [['plugins', '--url'], "plugins: Option '--url <value>' argument missing", 'Usage: bkg plugins'],
+  [['plugins', '--url', 'http://'], 'plugins: --url is "http://"; it takes an address', 'Usage: bkg plugins'],
+  [['start'], 'start: something is missing', 'Usage: bkg start <plugin>…'],
+  [
+    ['invoke', 'candle'],
+    'invoke: something is missing after "candle"',
+    'Usage: bkg invoke <plugin> <capability>',
+  ],
+  [
+    ['invoke', 'a', 'b', '{', '--timeout', '5'],
+    'invoke: --timeout is "5"; it takes a span such as 500ms, 10s',
+    'Usage: bkg invoke',
+  ],
+  [['invoke', 'a', 'b', '{'], 'invoke: the payload is not JSON', 'Usage: bkg invoke'],
+  [['invoke', 'a', 'b', '{}', '--file', 'x'], 'invoke: the payload is given twice', 'Usage: bkg invoke'],
+  [
+    ['invoke', 'a', 'b', '--file', '/nowhere'],
+    'invoke: the file /nowhere cannot be read: ENOENT',
+    'Usage: bkg invoke',
+  ],
+  [['invoke', 'a', 'b', '-'], 'invoke: standard input is not JSON', 'Usage: bkg invoke'],
+  [
+    ['logs', '--lines', '0'],
+    'logs: --lines is "0"; it takes a whole number from 1 to 10000',
+    'Usage: bkg logs',
+  ],
+  [['logs', '--level', 'loud'], 'logs: --level is "loud"; it takes one of trace, debug', 'Usage: bkg logs'],
+  [['logs', '--since', 'noon'], 'logs: --since is "noon"; it takes a span such as 90s', 'Usage: bkg logs'],
+  [['new', 'Bad Name'], 'new: "Bad Name" is no plugin id: it takes 1 to 63 characters', 'Usage: bkg new'],
+  [['new', 'bkg-x'], 'new: "bkg-x" is reserved', 'Usage: bkg new'],
+  [
+    ['new', 'x', '--template', 'rust'],
+    'new: there is no template "rust"; there are typescript, nest, python',
+    'Usage: bkg new',
+  ],
+  [
+    ['conformance', 'a', '--level', 'high'],
+    'conformance: --level is "high"; it takes one of service, timed',
+    'Usage: bkg conformance',
+  ],
+  [
+    ['conformance', 'a', '--sample', 'say'],
+    'conformance: --sample is "say"; it takes <capability>=<json>',
+    'Usage: bkg conformance',
+  ],
+  [['config', 'a', '--why', 'x'], 'config: --why goes with --set', 'Usage: bkg config'],
+  [
+    ['config', 'a', '--set', 'a=1', '--set', 'a.b=1'],
+    'config: --set is given twice for the same member: a.b=1',
+    'Usage: bkg config',
+  ],
+])('answers %j with what is wrong, the usage and code 2', async (args, why, usage) => {
+  const { code, stdout, stderr } = await bkg(args);
+  expect([code, stdout]).toEqual([2, '']);
+  expect(stderr).toContain(`bkg: ${why}`);
+  expect(stderr).toContain(`\n\n${usage}`);
+});
+
+it('takes a port that is none for what it is', async () => {
+  const { code, stderr } = await bkg(['plugins'], { env: { BKG_PORT: 'many' } });
+  expect(code).toBe(2);
+  expect(stderr).toContain('BKG_PORT is "many"; it takes a whole number from 0 to 65535');
 });

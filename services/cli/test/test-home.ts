@@ -56,8 +56,8 @@ export class TestHome {
   }
 
   /** The same with the real supervisor and gateway, as they were built. */
-  async runningMesh(): Promise<Up> {
-    const up = this.up({}, [builtProgram, 'up']);
+  async runningMesh(env: NodeJS.ProcessEnv = {}): Promise<Up> {
+    const up = this.up(env, [builtProgram, 'up']);
     await up.said('bkg is up');
     return up;
   }

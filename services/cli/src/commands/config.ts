@@ -1,0 +1,33 @@
+import type { PluginConfig } from '@bkg/sdk/protocol';
+import { UsageError } from '../command.ts';
+import type { Arguments } from '../command.ts';
+import { configPatch } from '../config-patch.ts';
+import { Gateway } from '../gateway.ts';
+import { layOut } from '../json-layout.ts';
+import { printable } from '../terminal.ts';
+
+/** `bkg config <plugin> [--set <member>=<value>]…` */
+export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
+  const gateway = new Gateway(args, env);
+  const [id = ''] = args.words;
+  const [settings, why] = [args.list('set'), args.text('why')];
+  if (settings.length === 0 && why !== undefined) throw new UsageError('--why goes with --set');
+  const patch = configPatch(settings);
+  const path = `/api/plugins/${encodeURIComponent(id)}/config`;
+  const concern = { plugin: id };
+  let config = await gateway.get(path, { concern });
+  if (settings.length > 0) {
+    // Who has changed it since then is not overruled: the gateway refuses.
+    const { revision } = JSON.parse(config.toString()) as PluginConfig;
+    config = await gateway.get(path, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ ...patch, revision, ...(why !== undefined && { why }) }),
+      concern,
+    });
+  }
+  const { stdout } = process;
+  if (stdout.isTTY) stdout.write(`${layOut(config.toString()).split('\n').map(printable).join('\n')}\n`);
+  else stdout.write(`${config.toString()}\n`);
+  return 0;
+}

@@ -1,0 +1,108 @@
+import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { pluginIdProblem } from '@bkg/sdk/protocol';
+import { UsageError } from '../command.ts';
+import type { Arguments } from '../command.ts';
+import { Gateway } from '../gateway.ts';
+import { interruptible } from '../interruption.ts';
+import { isOutside, makePlugin, templates } from '../new-plugin.ts';
+import type { MadePlugin, Template } from '../new-plugin.ts';
+import { pluginParents } from '../plugin-parents.ts';
+import { program, projectFolder } from '../project.ts';
+import { Refusal } from '../refusal.ts';
+
+/** The supervisor looks around every second, and a folder must have settled. */
+const foundWithinMs = 4_000;
+const lookEveryMs = 100;
+
+/** `bkg new <name>`: a plugin that runs, from one of the SDK's examples. */
+export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
+  const [id = ''] = args.words;
+  const problem = pluginIdProblem(id);
+  if (problem) throw new UsageError(problem.replace(/\.$/, ''));
+  const template = readTemplate(args.text('template') ?? 'typescript');
+  const watched = pluginParents(env);
+  const given = args.text('in');
+  const parent = given === undefined ? (watched[0] ?? '') : path.resolve(given);
+  return interruptible(async (signal) => {
+    const made = await makePlugin({ template, id, parent, signal });
+    const isWatched = watched.includes(parent);
+    const isFound = isWatched && (await isFoundByMesh(new Gateway(args, env), id, signal));
+    process.stdout.write(report(id, template, made, { isWatched, isFound }));
+    return 0;
+  });
+}
+
+/**
+ * Whether a mesh runs and lists it, which takes it a moment: what is proposed next can then be done at once. It is made
+ * in any case.
+ */
+async function isFoundByMesh(gateway: Gateway, id: string, signal: AbortSignal): Promise<boolean> {
+  const until = performance.now() + foundWithinMs;
+  while (performance.now() < until) {
+    try {
+      await gateway.get(`/api/plugins/${id}`, { signal, timeoutMs: foundWithinMs });
+      return true;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!(error instanceof Refusal)) return false;
+    }
+    await delay(lookEveryMs, undefined, { signal });
+  }
+  return false;
+}
+
+function readTemplate(given: string): Template {
+  const template = templates.find((known) => known === given);
+  if (template) return template;
+  throw new UsageError(`there is no template "${given}"; there are ${templates.join(', ')}`);
+}
+
+interface Whereabouts {
+  /** In a folder where a mesh with our settings looks. */
+  isWatched: boolean;
+  /** By the mesh that runs. */
+  isFound: boolean;
+}
+
+/** What was made, and what to do next. */
+function report(
+  id: string,
+  template: Template,
+  made: MadePlugin,
+  { isWatched, isFound }: Whereabouts,
+): string {
+  const { folder, files, isCompiled } = made;
+  const npx = isOutside(process.cwd()) ? `npx --prefix ${shellWord(projectFolder)}` : 'npx';
+  const commands = [
+    ...(isWatched ? [] : [`BKG_PLUGINS_PATH=${shown(path.dirname(folder))} npm start`]),
+    `${program} start ${id}`,
+    `${program} invoke ${id} greet '{"name": "Ada"}'`,
+    `${program} conformance ${id}`,
+  ];
+  return [
+    `Made ${shown(folder)} from the template ${template}: ${files.join(', ')}.`,
+    ...(isCompiled
+      ? ['', `After a change: ${npx} tsc -p ${shown(folder)}, then ${program} restart ${id}.`]
+      : []),
+    '',
+    isFound
+      ? 'The mesh has found it. Next:'
+      : isWatched
+        ? 'A mesh finds it by itself. Next:'
+        : 'The mesh has to be told of its folder. Next:',
+    '',
+    ...commands.map((command) => `  ${command}`),
+    '',
+  ].join('\n');
+}
+
+/** A folder as it can be pasted into a shell, from where the reader is. */
+function shown(folder: string): string {
+  const relative = path.relative(process.cwd(), folder);
+  return shellWord(relative.startsWith('..') ? folder : relative || '.');
+}
+
+function shellWord(text: string): string {
+  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

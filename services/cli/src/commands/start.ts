@@ -1,0 +1,3 @@
+import { control } from './control.ts';
+
+export const run = control('start');

@@ -1,0 +1,95 @@
+import type { PluginCapability, PluginInfo } from '@bkg/sdk/protocol';
+import { age, amount, count, milliseconds } from './figures.ts';
+import { paintStatus } from './plugin-table.ts';
+import { sampleOf } from './sample.ts';
+import { schemaText } from './schema-text.ts';
+import { paint, printable } from './terminal.ts';
+
+/** All about one plugin. */
+export function pluginPage(plugin: PluginInfo): string[] {
+  const { id, name, version, description, author, status, error, unknown_since: since } = plugin;
+  const title = [paint('bold', printable(id)), printable(version), paintStatus(status)].join('  ');
+  const by = author ? ` (${author})` : '';
+  return [
+    title,
+    ...(name && name !== id ? [`  ${printable(name)}${printable(by)}`] : []),
+    ...texts(description),
+    ...(error ? ['', ...texts(error).map((line) => paint('red', line))] : []),
+    ...(since ? ['', paint('yellow', `  The supervisor is silent since ${since}: this was true then.`)] : []),
+    ...section('instances', instanceLines(plugin)),
+    ...section('measured', telemetryLines(plugin)),
+    ...section('configuration', configLines(plugin)),
+    ...section(
+      'capabilities',
+      plugin.capabilities.flatMap((one) => capabilityLines(id, one)),
+    ),
+  ];
+}
+
+function section(title: string, lines: string[]): string[] {
+  return lines.length > 0 ? ['', paint('dim', title), ...lines] : [];
+}
+
+/** Lines of a text of somebody else. */
+function texts(text: string): string[] {
+  return text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => `  ${printable(line)}`);
+}
+
+function instanceLines({ instances }: PluginInfo): string[] {
+  return instances.flatMap(({ instance, status, version, host, pid, managed, started_at: at, error }) => {
+    const started = Date.parse(at);
+    const facts = [
+      printable(instance),
+      paintStatus(status),
+      printable(version),
+      managed ? 'managed' : 'not managed',
+      pid === undefined ? printable(host) : `process ${pid} on ${printable(host)}`,
+      ...(Number.isNaN(started) ? [] : [`for ${age((Date.now() - started) / 1_000)}`]),
+    ];
+    return [`  ${facts.filter(Boolean).join('  ')}`, ...(error ? texts(`  ${error}`) : [])];
+  });
+}
+
+function telemetryLines({ telemetry }: PluginInfo): string[] {
+  if (telemetry.instances === 0) return [];
+  const { request_count: requests, error_count: errors, latency_ms: ms, last_error: last } = telemetry;
+  return [
+    `  ${count(requests)} invocations, ${count(errors)} failed, ${telemetry.in_flight} in flight, ${telemetry.queue_depth} waiting`,
+    `  p50 ${milliseconds(ms.p50)} ms, p95 ${milliseconds(ms.p95)} ms, p99 ${milliseconds(ms.p99)} ms`,
+    `  ${amount(telemetry.cpu_percent)} % of a core, ${amount(telemetry.memory_mb)} MB`,
+    ...(last ? [`  last error: ${printable(last)}`] : []),
+  ];
+}
+
+function configLines({ config, instances }: PluginInfo): string[] {
+  if (instances.length > 0 && instances.every(({ managed }) => !managed)) return [];
+  const { enabled, autostart, replicas, resources, limits } = config;
+  return [
+    `  ${enabled ? '' : 'disabled, '}${replicas} ${replicas === 1 ? 'replica' : 'replicas'}, ${autostart ? '' : 'no '}autostart, ` +
+      `time-out ${resources.timeout_secs} s, at most ${limits.max_concurrency} at once and ${limits.max_queue} waiting`,
+  ];
+}
+
+function capabilityLines(plugin: string, capability: PluginCapability): string[] {
+  const { id, description, idempotent, input_schema: input, output_schema: output, errors = {} } = capability;
+  const sample = sampleOf(input);
+  const payload = sample === undefined ? "'{…}'" : quoted(JSON.stringify(sample));
+  return [
+    `  ${paint('bold', printable(id))}${idempotent ? '  (idempotent)' : ''}`,
+    ...texts(description).map((line) => `  ${line}`),
+    `    takes  ${printable(schemaText(input))}`,
+    `    gives  ${printable(schemaText(output))}`,
+    ...Object.entries(errors).map(
+      ([code, { number, description: why }]) => `    fails  ${printable(`${code} (${number}): ${why}`)}`,
+    ),
+    `    ${paint('dim', `bkg invoke ${printable(plugin)} ${printable(id)} ${printable(payload)}`)}`,
+  ];
+}
+
+/** For a shell. */
+function quoted(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}

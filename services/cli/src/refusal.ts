@@ -1,0 +1,73 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { ErrorCode, Problem } from '@bkg/sdk/protocol';
+import { Failure } from './failure.ts';
+import { printable } from './terminal.ts';
+
+/** Whom a problem is about, for advice. */
+export interface Concern {
+  plugin?: string;
+}
+
+/** What the gateway or a plugin says no with. */
+export class Refusal extends Failure {
+  override name = 'Refusal';
+  readonly code: string;
+
+  constructor(code: string, ...rest: ConstructorParameters<typeof Failure>) {
+    super(...rest);
+    this.code = code;
+  }
+}
+
+/** The problem object of a failed answer; undefined when it is none. */
+export function readProblem(body: Buffer, headers: IncomingHttpHeaders): Problem | undefined {
+  if (!/^application\/problem\+json\b/i.test(headers['content-type'] ?? '')) return undefined;
+  try {
+    const value = JSON.parse(body.toString()) as Partial<Problem> | null;
+    return typeof value?.code === 'string' && typeof value.detail === 'string'
+      ? (value as Problem)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A problem for people: code, number and detail, then each place that is wrong, then what to do. */
+export function refusal(problem: Problem, { plugin }: Concern = {}, exitCode = 1): Refusal {
+  const { code, status, detail, errors } = problem;
+  const places = Array.isArray(errors)
+    ? errors.map(({ path, message }) => `    ${path || '(the whole payload)'}  ${message}`)
+    : [];
+  // A detail may have lines of its own, such as the last ones that a plugin has printed.
+  const text = [`${code} (${status}): ${detail}`, ...places].join('\n').split('\n').map(printable);
+  return new Refusal(code, text.join('\n'), remedyOf(problem, plugin ?? '<plugin>'), { exitCode });
+}
+
+/** By code, so that a new one of the table must say here what to do. */
+const remedies: Record<ErrorCode, (plugin: string) => string> = {
+  INVALID_PAYLOAD: (plugin) => `correct it; \`bkg plugins ${plugin}\` shows what each capability takes.`,
+  UNAUTHENTICATED: () => 'set BKG_API_KEY to a key of this mesh.',
+  FORBIDDEN: () => 'ask for a key that may do this, and name the gateway by its own address.',
+  PLUGIN_NOT_FOUND: () => '`bkg plugins` lists those that there are.',
+  CAPABILITY_NOT_FOUND: (plugin) => `\`bkg plugins ${plugin}\` shows what it can do.`,
+  CONFLICT: (plugin) => `look at \`bkg plugins ${plugin}\`.`,
+  PAYLOAD_TOO_LARGE: () => 'send less at once.',
+  RATE_LIMITED: () => 'try again in a moment.',
+  BUSY: () => 'try again in a moment.',
+  CANCELLED: () => 'try again, if nobody meant to cancel it.',
+  INTERNAL: (plugin) => `\`bkg logs ${plugin}\` says why.`,
+  INVALID_OUTPUT: (plugin) =>
+    `tell the author of ${plugin}: it was carried out, and its answer breaks its own schema.`,
+  PLUGIN_CRASHED: (plugin) => `\`bkg logs ${plugin}\` says why.`,
+  PLUGIN_UNAVAILABLE: (plugin) => `start it with \`bkg start ${plugin}\`, or look at \`bkg logs ${plugin}\`.`,
+  DEADLINE_EXCEEDED: (plugin) =>
+    `give it more time (--timeout), or look at \`bkg logs ${plugin}\`. It may have been carried out.`,
+  PLUGIN_OUT_OF_MEMORY: (plugin) => `\`bkg logs ${plugin}\` says more.`,
+};
+
+function remedyOf({ code, retryable }: Problem, plugin: string): string {
+  const remedy = Object.hasOwn(remedies, code) ? remedies[code as ErrorCode](plugin) : undefined;
+  if (remedy) return remedy;
+  const again = retryable === true ? 'try again in a moment; ' : '';
+  return `${again}\`bkg plugins ${plugin}\` says what it means by ${printable(code)}.`;
+}

@@ -1,0 +1,84 @@
+import { describe, expect, it } from 'vitest';
+import type { LogRecord } from '@bkg/sdk/protocol';
+import { LogJoin } from '../src/log-join.ts';
+
+function record(n: number, more: Partial<LogRecord> = {}): LogRecord {
+  const time = new Date(1_800_000_000_000 + n).toISOString();
+  return {
+    time,
+    level: 'info',
+    plugin_id: 'a',
+    instance: 'i',
+    message: `line ${n}`,
+    source: 'stdout',
+    ...more,
+  };
+}
+
+function joined(): { join: LogJoin; printed: string[] } {
+  const printed: string[] = [];
+  return { printed, join: new LogJoin(({ message }) => printed.push(message)) };
+}
+
+describe('joining what was kept of a log with what comes', () => {
+  it('prints each record once when the two overlap, those that were kept first', () => {
+    const { join, printed } = joined();
+    join.hold();
+    join.live(record(2));
+    join.live(record(3));
+    join.live(record(4));
+    expect(printed).toEqual([]);
+    join.kept([record(1), record(2), record(3)]);
+    join.live(record(5));
+    expect(printed).toEqual(['line 1', 'line 2', 'line 3', 'line 4', 'line 5']);
+  });
+
+  it('knows a record again that comes late, and with its members in another order', () => {
+    const { join, printed } = joined();
+    join.hold();
+    join.kept([record(1, { port: 1, host: 'h' })]);
+    const { message, ...rest } = record(1, { host: 'h', port: 1 });
+    join.live({ ...rest, message });
+    expect(printed).toEqual(['line 1']);
+  });
+
+  it('prints twice what was said twice in the same millisecond', () => {
+    const { join, printed } = joined();
+    join.hold();
+    join.live(record(1));
+    join.live(record(1));
+    join.kept([record(1)]);
+    expect(printed).toEqual(['line 1', 'line 1']);
+    join.live(record(2));
+    join.live(record(2));
+    expect(printed).toHaveLength(4);
+  });
+
+  it('fills a gap with what was kept, without what it has printed before it and after it', () => {
+    const { join, printed } = joined();
+    join.hold();
+    join.kept([record(1)]);
+    join.live(record(2));
+    join.hold();
+    join.live(record(5));
+    join.kept([record(1), record(2), record(3), record(4), record(5)]);
+    join.live(record(6));
+    expect(printed).toEqual([1, 2, 3, 4, 5, 6].map((n) => `line ${n}`));
+  });
+
+  it('goes on when nothing could be read', () => {
+    const { join, printed } = joined();
+    join.hold();
+    join.live(record(1));
+    expect(join.release()).toBe(0);
+    expect(printed).toEqual(['line 1']);
+  });
+
+  it('has a bound for what waits, and tells how many had no room', () => {
+    const { join, printed } = joined();
+    join.hold();
+    for (let n = 0; n < 50_010; n += 1) join.live(record(n));
+    expect(join.kept([])).toBe(10);
+    expect([printed.length, printed[0]]).toEqual([50_000, 'line 10']);
+  });
+});

@@ -1,0 +1,109 @@
+import { describe, expect, it } from 'vitest';
+import type { PluginInfo } from '@bkg/sdk/protocol';
+import { configDefaults } from '@bkg/sdk/protocol';
+import { pluginLines } from '../src/plugin-table.ts';
+
+const at = '2026-11-24T08:00:00.000Z';
+
+function plugin(
+  id: string,
+  changes: Partial<PluginInfo> = {},
+  measured: Partial<PluginInfo['telemetry']> = {},
+): PluginInfo {
+  return {
+    id,
+    name: id,
+    version: '1.0.0',
+    description: '',
+    author: '',
+    status: 'running',
+    capabilities: [],
+    config: { id, ...configDefaults },
+    instances: [instance()],
+    telemetry: {
+      plugin_id: id,
+      cpu_percent: 12.34,
+      memory_mb: 81.25,
+      uptime_secs: 60,
+      request_count: 1204,
+      error_count: 3,
+      last_error: '',
+      in_flight: 0,
+      queue_depth: 0,
+      event_loop_lag_ms: 0,
+      instances: 1,
+      latency_ms: { p50: 1.6, p95: 12.8, p99: 204.8 },
+      latency_buckets: [],
+      ...measured,
+    },
+    observed_at: at,
+    ...changes,
+  };
+}
+
+function instance(managed = true): PluginInfo['instances'][number] {
+  return { instance: 'a', status: 'running', version: '1.0.0', host: 'h', managed, started_at: at };
+}
+
+describe('the table of plugins', () => {
+  it('has a line for each plugin, and a dash for what nobody measures', () => {
+    const stopped = plugin('brainml', { status: 'stopped', instances: [] }, { instances: 0 });
+    const unused = plugin('idle', {}, { request_count: 0, error_count: 0 });
+    expect(pluginLines([plugin('candle'), unused, stopped], Infinity)).toEqual([
+      'PLUGIN   STATUS   VERSION  INST  REQS  ERRS  P50/P99 MS  CPU %  MEM MB',
+      'candle   running  1.0.0       1  1204     3     1.6/205   12.3    81.3',
+      'idle     running  1.0.0       1     0     0           -   12.3    81.3',
+      'brainml  stopped  1.0.0       0     -     -           -      -       -',
+    ]);
+  });
+
+  it('marks instances that somebody else has started, and explains the mark', () => {
+    const lines = pluginLines(
+      [
+        plugin('a', { instances: [instance(false), instance(false)] }),
+        plugin('b', { instances: [instance(), instance(false)] }),
+      ],
+      Infinity,
+    );
+    expect(lines[1]).toMatch(/ {2}2\* {2}/);
+    expect(lines[2]).toMatch(/ {2}1\+1\* {2}/);
+    expect(lines.at(-1)).toMatch(/^\* not managed: /);
+  });
+
+  it('says when nobody vouches for it, and since when', () => {
+    const lines = pluginLines([plugin('a', { unknown_since: at })], 80);
+    expect(lines[1]).toContain('running?');
+    expect(lines.at(-1)).toBe(`? the supervisor is silent since ${at}: this was true then`);
+  });
+
+  it('shows why a plugin has failed, harmless and in one line', () => {
+    const error = 'it ended with code 1\nlast line: \u001b[31mboom\u202e';
+    const lines = pluginLines([plugin('a', { status: 'error', error })], 80);
+    expect(lines[2]).toBe('  it ended with code 1 · last line: \\u001b[31mboom\\u202e');
+  });
+
+  it('fits 80 columns whatever the names and numbers are', () => {
+    const id = 'p'.repeat(63);
+    const large = {
+      request_count: 123_456_789,
+      error_count: 9_999_999,
+      cpu_percent: 1600,
+      memory_mb: 65_536,
+    };
+    const plugins = [
+      plugin(id, {
+        version: '10.20.30-rc.1+build.20261124',
+        status: 'starting',
+        error: 'x'.repeat(500),
+        unknown_since: at,
+      }),
+      plugin('b', { instances: [instance(), ...Array.from({ length: 64 }, () => instance(false))] }, large),
+      plugin('c', {}, { latency_ms: { p50: 74_000, p95: 74_000, p99: 74_000 } }),
+    ];
+    const lines = pluginLines(plugins, 80);
+    for (const line of lines) expect(line.length, line).toBeLessThanOrEqual(80);
+    expect(lines.join('\n')).toContain('74s/74s');
+    expect(lines.join('\n')).toContain(' 123M ');
+    expect(pluginLines(plugins, Infinity).join('\n')).toContain(id);
+  });
+});

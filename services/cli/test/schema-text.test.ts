@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { sampleOf } from '../src/sample.ts';
+import { schemaText } from '../src/schema-text.ts';
+
+it.each([
+  [true, 'anything'],
+  [false, 'nothing'],
+  [null, 'anything'],
+  [{}, 'anything'],
+  [{ type: 'string', minLength: 1, maxLength: 100 }, 'string 1–100'],
+  [{ type: 'integer', minimum: 0 }, 'integer ≥ 0'],
+  [{ type: ['string', 'null'] }, 'string | null'],
+  [{ enum: ['a', 1, null] }, '"a" | 1 | null'],
+  [{ const: 'a' }, '"a"'],
+  [{ anyOf: [{ type: 'string' }, { type: 'number', maximum: 5 }] }, 'string | number ≤ 5'],
+  [{ type: 'array', items: { type: 'string' } }, 'string[]'],
+  [{ type: 'array' }, 'anything[]'],
+  [{ type: 'object' }, '{}'],
+  [{ type: 'object', properties: 'wrong' }, '{}'],
+  [
+    {
+      type: 'object',
+      required: ['name'],
+      properties: { name: { type: 'string' }, deep: { properties: { a: true } } },
+    },
+    '{name: string, deep?: {a?: anything}}',
+  ],
+])('%j reads %s', (schema, text) => {
+  expect(schemaText(schema)).toBe(text);
+});
+
+it('ends, also for a schema without an end', () => {
+  const endless: Record<string, unknown> = { type: 'object', required: ['a'] };
+  endless['properties'] = { a: endless };
+  expect(schemaText(endless)).toBe('{a: {a: {a: {…}}}}');
+  const deep = JSON.parse(`${'{"type":"array","items":'.repeat(5_000)}true${'}'.repeat(5_000)}`) as unknown;
+  expect(schemaText(deep)).toBe(`…${'[]'.repeat(13)}`);
+  expect(JSON.stringify(sampleOf(endless))).toMatch(/^(\{"a":){6,}/);
+});
+
+it.each([
+  [{ type: 'object', examples: [{ name: 'Ada' }] }, { name: 'Ada' }],
+  [
+    { required: ['name'], properties: { name: { examples: ['Ada'] }, loud: { type: 'boolean' } } },
+    { name: 'Ada' },
+  ],
+  [{ type: 'object', properties: { name: { type: 'string', examples: ['Ada'] } } }, { name: 'Ada' }],
+  [
+    {
+      type: 'object',
+      required: ['n', 'list', 'ok'],
+      properties: { n: { type: 'integer', minimum: 3 }, list: { type: 'array' }, ok: { type: 'boolean' } },
+    },
+    { n: 3, list: [], ok: false },
+  ],
+  [{ required: ['x'], properties: { x: true } }, { x: null }],
+  [{ properties: { x: null } }, {}],
+  [true, undefined],
+])('of %j a first payload is %j', (schema, sample) => {
+  expect(sampleOf(schema as Record<string, unknown>)).toEqual(sample);
+});
