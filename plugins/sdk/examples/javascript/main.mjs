@@ -1,0 +1,72 @@
+/** What this plugin can do. */
+import { setTimeout as wait } from 'node:timers/promises';
+import { runPlugin } from './bkg.mjs';
+import { Failure } from './failure.mjs';
+
+await runPlugin({
+  id: 'hello-javascript',
+  version: '1.0.0',
+  name: 'Hello, JavaScript',
+  description: 'Greets and waits; JavaScript on node:net, without a library.',
+  capabilities: {
+    greet: {
+      description: 'Greets somebody by name.',
+      idempotent: true,
+      input: {
+        type: 'object',
+        required: ['name'],
+        properties: { name: { type: 'string', minLength: 1, maxLength: 100, examples: ['Ada'] } },
+        additionalProperties: false,
+      },
+      output: { type: 'object', required: ['greeting'], properties: { greeting: { type: 'string' } } },
+      errors: {
+        HELLO_JAVASCRIPT_NOBODY: {
+          number: 404,
+          retryable: false,
+          description: 'There is nobody of this name.',
+        },
+      },
+      /** What is wrong with a payload; the schema says the same to those who read it. */
+      check: ({ name, ...others }) => [
+        ...(typeof name === 'string' && lengthOf(name) >= 1 && lengthOf(name) <= 100
+          ? []
+          : [{ path: '/name', message: 'must be a text of 1 to 100 characters' }]),
+        ...unknown(others),
+      ],
+      run: ({ name }) => {
+        if (name === 'nobody') throw new Failure('HELLO_JAVASCRIPT_NOBODY', 'There is nobody to greet.');
+        return { greeting: `Hello, ${name}!` };
+      },
+    },
+    wait: {
+      description: 'Answers after a while, unless it is cancelled before.',
+      idempotent: true,
+      input: {
+        type: 'object',
+        required: ['ms'],
+        properties: { ms: { type: 'integer', minimum: 0, maximum: 60_000, examples: [100] } },
+        additionalProperties: false,
+      },
+      output: { type: 'object', required: ['waited_ms'], properties: { waited_ms: { type: 'integer' } } },
+      check: ({ ms, ...others }) => [
+        ...(Number.isInteger(ms) && ms >= 0 && ms <= 60_000
+          ? []
+          : [{ path: '/ms', message: 'must be a whole number from 0 to 60000' }]),
+        ...unknown(others),
+      ],
+      run: async ({ ms }, { signal }) => {
+        await wait(ms, undefined, { signal });
+        return { waited_ms: ms };
+      },
+    },
+  },
+});
+
+/** In characters, as JSON Schema counts them. */
+function lengthOf(text) {
+  return [...text].length;
+}
+
+function unknown(others) {
+  return Object.keys(others).map((name) => ({ path: '', message: `must not have the property "${name}"` }));
+}

@@ -1,0 +1,99 @@
+import { readFileSync } from 'node:fs';
+import type { WireName } from '../protocol/schemas/index.ts';
+
+/** Each holds all cases of those before it. */
+export const levels = ['service', 'timed', 'live', 'graceful', 'full'] as const;
+export type Level = (typeof levels)[number];
+
+/** The cases, as data: README.md beside it says how to read them. */
+export interface Suite {
+  protocol: string;
+  levels: Record<Level, string>;
+  cases: ConformanceCase[];
+}
+
+export interface ConformanceCase {
+  id: string;
+  level: Level;
+  title: string;
+  /** Of PROTOCOL.md. */
+  section: string;
+  /** What must be there, or the case is not tried. */
+  needs?: Need[];
+  /** Once for each of these. */
+  each?: 'instance' | 'capability';
+  steps: Step[];
+}
+
+/** `payload`: a capability with a valid payload; `invalid`: one that does not fit; `slow`: work that takes seconds. */
+export type Need = 'payload' | 'invalid' | 'slow' | 'one_instance';
+
+export interface Message {
+  /** JSON, or `text` as it is. Neither: an empty body. */
+  body?: unknown;
+  text?: string;
+  headers?: Record<string, string>;
+}
+
+export interface AskStep extends Message {
+  ask: string;
+  /** Another reply subject than an inbox. */
+  reply?: string;
+  /** So many requests at once. @default 1 */
+  times?: number;
+  /** Wait this long for an answer. @default 5000 */
+  within_ms?: number;
+  /** Instead: collect every answer that comes in this time; go on until there is one, unless none is expected. */
+  for_ms?: number;
+  /** Of the answers only those with these members. */
+  only?: Record<string, unknown>;
+  /** The work takes seconds, or the case cannot be tried. */
+  slow?: boolean;
+  as?: string;
+  /** Go on without waiting; `await` looks at it. */
+  later?: boolean;
+  expect?: Check[];
+}
+
+export type Step = { when?: 'slow' } & (
+  | AskStep
+  | { await: string; within_ms?: number; expect?: Check[] }
+  | ({ publish: string } & Message)
+  | { until_held: string[] }
+  | { pause_ms: number }
+  | { quiet_ms: number }
+  | { statistics: string }
+  | { moved: string; requests: number; errors: number }
+  | { listen: string; as: string }
+  | { heard: string; least: number; within_ms: number; expect: Check[] }
+  | ({ load: string; at_once: number; least: number; as: string } & Message)
+  | { drain: true; within_ms: number }
+  | { stop_load: string; within_ms: number; expect: Check[] }
+);
+
+/** What must be true of each answer, or of all together. */
+export type Check =
+  | { answers: number }
+  | { success: true }
+  | { success_or: string[] }
+  | { failure: string[] }
+  | { fits: WireName | 'output' }
+  | { took_ms: [number, number] }
+  | { endpoints: true }
+  | { contract: true }
+  | { every_ms: [number, number] }
+  | ({ at: string } & (
+      | { equals: unknown }
+      | { matches: string }
+      | { is: 'integer' | 'plugin_id' | 'version' | 'token' }
+      | { least: number }
+      | { same: true }
+      | { set: string[] }
+      | { grows_by: number }
+      | { ends_with: unknown[] }
+    ));
+
+/** It lies with the sources only: nothing but this runner needs it at run time. */
+export const suite = JSON.parse(
+  readFileSync(new URL('../../src/conformance/suite.json', import.meta.url), 'utf8'),
+) as Suite;

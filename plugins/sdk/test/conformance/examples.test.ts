@@ -1,0 +1,188 @@
+import { spawnSync } from 'node:child_process';
+import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { Msg } from '@nats-io/nats-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { levels, reachedLevel, runConformance } from '../../src/conformance/index.ts';
+import type { CaseResult, Level } from '../../src/conformance/index.ts';
+import type { Connection } from '../../src/connection.ts';
+import { problemOfMsg } from '../../src/problem.ts';
+import { manifestSchema, subjects } from '../../src/protocol/index.ts';
+import type { JsonSchema } from '../../src/protocol/index.ts';
+import { eventually, startNatsServer } from '../../src/testing.ts';
+import type { TestServer } from '../../src/testing.ts';
+import { createValidator } from '../../src/validator.ts';
+import { CompiledCopy } from '../nest/program.ts';
+import { examplesFolder, isThere, PluginProcess, readManifest } from './plugin-process.ts';
+
+interface Example {
+  language: string;
+  /** What its README claims. */
+  level: Level;
+  /** What it needs on this machine; the test is skipped without. */
+  needs?: string;
+  isPossible?: boolean;
+}
+
+const examples: Example[] = [
+  { language: 'typescript', level: 'full' },
+  { language: 'nest', level: 'full' },
+  { language: 'javascript', level: 'graceful' },
+  { language: 'python', level: 'graceful', needs: 'python3', isPossible: isThere('python3', '--version') },
+  { language: 'go', level: 'timed', needs: 'go', isPossible: isThere('go', 'version') },
+];
+
+/** Where each example can be run from; some are built first, in a copy. */
+const folders = new Map<string, string>();
+const removals: (() => Promise<void>)[] = [];
+
+beforeAll(async () => {
+  for (const { language, isPossible = true } of examples)
+    if (isPossible) folders.set(language, await built(language));
+}, 180_000);
+afterAll(async () => {
+  await Promise.all(removals.map((remove) => remove()));
+});
+
+async function built(language: string): Promise<string> {
+  const source = path.join(examplesFolder, language);
+  if (language === 'nest') {
+    const copy = await CompiledCopy.of(source);
+    removals.push(() => copy[Symbol.asyncDispose]());
+    return copy.folder;
+  }
+  if (language !== 'go') return source;
+  const folder = await mkdtemp(path.join(tmpdir(), 'bkg-go-'));
+  removals.push(() => rm(folder, { recursive: true, force: true }));
+  await cp(source, folder, { recursive: true });
+  const { status, stderr } = spawnSync('go', ['build'], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { ...process.env, GOCACHE: path.join(tmpdir(), 'bkg-go-cache'), GOFLAGS: '-buildvcs=false' },
+  });
+  if (status !== 0) throw new Error(`go build failed:\n${stderr}`);
+  return folder;
+}
+
+/** A plugin on a broker of its own, so that the tests of one example can run beside each other. */
+class Stage implements AsyncDisposable {
+  readonly server: TestServer;
+  readonly caller: Connection;
+  readonly plugin: PluginProcess;
+
+  constructor(server: TestServer, caller: Connection, plugin: PluginProcess) {
+    this.server = server;
+    this.caller = caller;
+    this.plugin = plugin;
+  }
+
+  /** @param instance makes it a managed one */
+  static async of(language: string, instance?: string): Promise<Stage> {
+    const server = await startNatsServer({ jetstream: false });
+    const caller = await server.connect('caller');
+    const plugin = new PluginProcess(folders.get(language) ?? '', server, instance);
+    const stage = new Stage(server, caller, plugin);
+    await eventually(
+      () => {
+        expect(plugin.hasEnded, plugin.output).toBe(false);
+        return stage.invoke('greet', { name: 'Ada' });
+      },
+      { withinMs: 30_000 },
+    );
+    return stage;
+  }
+
+  invoke(capability: string, payload: unknown): Promise<Msg> {
+    const subject = subjects.invokeCapability(this.plugin.id, capability);
+    return this.caller.request(subject, JSON.stringify(payload), { timeoutMs: 5_000 });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.plugin[Symbol.asyncDispose]();
+    await this.server.stop();
+  }
+}
+
+const complaints = (results: CaseResult[], upTo: Level) =>
+  results.filter(({ level, verdict }) => levels.indexOf(level) <= levels.indexOf(upTo) && verdict !== 'kept');
+
+for (const { language, level, needs, isPossible = true } of examples) {
+  const title = isPossible ? language : `${language} (skipped: there is no ${needs} on the PATH)`;
+  describe.skipIf(!isPossible)(title, { concurrent: true, timeout: 120_000 }, () => {
+    it('has a plugin.json that fits, and claims no other level in its README', async ({ expect }) => {
+      const folder = path.join(examplesFolder, language);
+      expect(createValidator(manifestSchema as unknown as JsonSchema)(readManifest(folder))).toEqual([]);
+      const readme = await readFile(path.join(folder, 'README.md'), 'utf8');
+      const claims = [...readme.matchAll(/\blevel `(\w+)`/g)].map(([, claim]) => claim);
+      expect(claims.filter((claim) => claim !== level)).toEqual([]);
+    });
+
+    it(`keeps to the level ${level} when it is managed, and not to more`, async ({ expect }) => {
+      await using stage = await Stage.of(language, `${language}-1`);
+      const { plugin, caller: connection } = stage;
+      const results = await runConformance({
+        connection,
+        pluginId: plugin.id,
+        slow: { wait: { ms: 4_000 } },
+        level: 'full',
+        drain: async () => plugin.terminate(),
+      });
+      expect(complaints(results, level)).toEqual([]);
+      expect(reachedLevel(results)).toBe(level);
+      expect(await plugin.ended, plugin.output).toBe(0);
+    });
+
+    it('runs by hand with a URL and credentials only, outlives its broker, and ends in order without one', async ({
+      expect,
+    }) => {
+      await using stage = await Stage.of(language);
+      const { server, plugin } = stage;
+      expect((await stage.invoke('greet', { name: 'Ada' })).json()).toEqual({ greeting: 'Hello, Ada!' });
+      expect((await stage.invoke('greet', { name: '🙂'.repeat(100) })).headers).toBeUndefined();
+      const code = `${plugin.id.toUpperCase().replaceAll('-', '_')}_NOBODY`;
+      expect(problemOfMsg(await stage.invoke('greet', { name: 'nobody' }))).toMatchObject({
+        code,
+        status: 404,
+        retryable: false,
+      });
+      for (const wrong of [
+        {},
+        { name: '' },
+        { name: 'x'.repeat(101) },
+        { name: 7 },
+        { name: 'Ada', more: 1 },
+        [],
+        null,
+      ])
+        expect(problemOfMsg(await stage.invoke('greet', wrong)), JSON.stringify(wrong)).toMatchObject({
+          code: 'INVALID_PAYLOAD',
+          status: 400,
+        });
+      expect((await stage.invoke('wait', { ms: 20 })).json()).toEqual({ waited_ms: 20 });
+      expect((await stage.invoke('wait', { ms: 0 })).json()).toEqual({ waited_ms: 0 });
+      for (const ms of [-1, 0.5, 60_001, true, '1'])
+        expect(problemOfMsg(await stage.invoke('wait', { ms }))?.code, String(ms)).toBe('INVALID_PAYLOAD');
+      await server.restart();
+      await eventually(() => stage.invoke('greet', { name: 'Ada' }), { withinMs: 30_000 });
+      await server.kill();
+      plugin.terminate();
+      expect(await plugin.ended, plugin.output).toBe(0);
+    });
+
+    // Who publishes no events is drained by the supervisor's signal only.
+    if (levels.indexOf(level) < levels.indexOf('graceful')) return;
+    it('drains by order over the broker when it runs by hand', async ({ expect }) => {
+      await using stage = await Stage.of(language);
+      const { plugin, caller: connection } = stage;
+      const results = await runConformance({
+        connection,
+        pluginId: plugin.id,
+        level: 'graceful',
+        cases: ['drain'],
+      });
+      expect(complaints(results, 'graceful')).toEqual([]);
+      expect(await plugin.ended, plugin.output).toBe(0);
+    });
+  });
+}

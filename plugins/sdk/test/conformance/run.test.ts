@@ -1,0 +1,253 @@
+import { setTimeout as wait } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { reachedLevel, runConformance } from '../../src/conformance/index.ts';
+import type { CaseResult, ConformanceOptions } from '../../src/conformance/index.ts';
+import { invalidPayload, validPayload } from '../../src/conformance/payloads.ts';
+import type { Connection } from '../../src/connection.ts';
+import { capability, definePlugin } from '../../src/define-plugin.ts';
+import type { CapabilityDefinition } from '../../src/define-plugin.ts';
+import { PluginError, Type } from '../../src/index.ts';
+import { Instance } from '../../src/instance.ts';
+import { subjects } from '../../src/protocol/index.ts';
+import { silentLogger, startNatsServer } from '../../src/testing.ts';
+import type { TestServer } from '../../src/testing.ts';
+
+let server: TestServer;
+let tester: Connection;
+
+beforeAll(async () => {
+  server = await startNatsServer({ jetstream: false });
+  tester = await server.connect('tester');
+});
+afterAll(() => server.stop());
+
+let plugins = 0;
+
+/** An instance of a plugin with these capabilities. */
+async function start(one: Partial<CapabilityDefinition> = {}, id = `tested-${++plugins}`): Promise<Instance> {
+  const plugin = definePlugin({
+    id,
+    version: '1.0.0',
+    description: 'Is tested.',
+    capabilities: {
+      say: capability({
+        description: 'Says it.',
+        idempotent: true,
+        input: Type.Object({ text: Type.String() }),
+        output: Type.Object({ text: Type.String() }),
+        errors: {
+          [`${id.toUpperCase().replaceAll('-', '_')}_NO`]: {
+            number: 404,
+            retryable: false,
+            description: 'No.',
+          },
+        },
+        handler: ({ text }) => ({ text }),
+        ...one,
+      } as CapabilityDefinition),
+      wait: capability({
+        description: 'Waits.',
+        input: Type.Object({ ms: Type.Integer() }),
+        output: Type.Object({}),
+        handler: async ({ ms }, { signal }) => {
+          await wait(ms, undefined, { signal });
+          return {};
+        },
+      }),
+    },
+  });
+  const connection = await server.connect(id);
+  const instance = new Instance(plugin, { connection, log: silentLogger, heartbeatMs: 1_200 });
+  await instance.start();
+  void instance.drainAsked.then(() => instance.drain());
+  return instance;
+}
+
+async function run(instance: Instance, options: Partial<ConformanceOptions>): Promise<CaseResult[]> {
+  try {
+    return await runConformance({ connection: tester, pluginId: instance.plugin.id, ...options });
+  } finally {
+    await instance.drain(0);
+  }
+}
+
+describe('a case is not tried, with the reason,', () => {
+  it('when only a lower level was asked for', async () => {
+    const told: CaseResult[] = [];
+    const cases = ['names', 'status', 'drain'];
+    const results = await run(await start(), { level: 'service', cases, onCase: (one) => told.push(one) });
+    expect(results.map(({ verdict }) => verdict)).toEqual(['kept', 'not tried', 'not tried']);
+    expect(results[2]?.got).toContain('up to the level service');
+    expect(told).toEqual(results);
+  });
+
+  it('when no capability may be invoked without being told so', async () => {
+    const results = await run(await start({ idempotent: false }), { cases: ['valid-payload'] });
+    expect(results).toMatchObject([{ verdict: 'not tried' }]);
+    expect(results[0]?.got).toContain('idempotent');
+  });
+
+  it('when there is no slow work, or it is quick', async () => {
+    expect(await run(await start(), { cases: ['deadline'] })).toMatchObject([{ verdict: 'not tried' }]);
+    const [quick] = await run(await start(), { cases: ['deadline'], slow: { wait: { ms: 10 } } });
+    expect(quick?.verdict).toBe('not tried');
+    expect(quick?.got).toContain('3 to 8 seconds');
+  });
+
+  it('when the plugin refuses a payload that was made up, and broken when it was given', async () => {
+    const refusing = async () => {
+      const id = `tested-${++plugins}`;
+      const code = `${id.toUpperCase().replaceAll('-', '_')}_NO`;
+      return start({ handler: () => Promise.reject(new PluginError(code, 'nobody knows it')) }, id);
+    };
+    const [made] = await run(await refusing(), { cases: ['valid-payload'] });
+    expect(made).toMatchObject({ verdict: 'not tried' });
+    const [given] = await run(await refusing(), {
+      cases: ['valid-payload'],
+      samples: { say: { text: 'x' } },
+    });
+    expect(given).toMatchObject({ verdict: 'broken' });
+    expect(given?.got).toContain('nobody knows it');
+  });
+
+  it('when the handler fails for reasons of its own it is broken all the same', async () => {
+    const instance = await start({ handler: () => Promise.reject(new Error('oh')) });
+    expect(await run(instance, { cases: ['valid-payload'] })).toMatchObject([{ verdict: 'broken' }]);
+  });
+
+  it('when somebody else moves the statistics', async () => {
+    const instance = await start();
+    const ending = new AbortController();
+    const others = (async () => {
+      const subject = subjects.invokeCapability(instance.plugin.id, 'say');
+      while (!ending.signal.aborted) await tester.request(subject, '{"text":"x"}', { timeoutMs: 1_000 });
+    })();
+    const result = await runConformance({
+      connection: tester,
+      pluginId: instance.plugin.id,
+      cases: ['statistics'],
+    });
+    ending.abort();
+    await others;
+    await instance.drain(0);
+    expect(result).toMatchObject([{ verdict: 'not tried' }]);
+    expect(result[0]?.got).toContain('somebody else');
+  });
+
+  it('when several instances run and one of them would have to be told apart', async () => {
+    const [one, two] = [await start({}, 'twins'), await start({}, 'twins')];
+    const cases = ['ping', 'info', 'status', 'statistics', 'inflight'];
+    const results = await runConformance({
+      connection: tester,
+      pluginId: 'twins',
+      cases,
+      slow: { wait: { ms: 3_000 } },
+    });
+    await Promise.all([one.drain(0), two.drain(0)]);
+    const verdicts = Object.fromEntries(results.map((result) => [result.case, result.verdict]));
+    expect(verdicts).toEqual({
+      ping: 'kept',
+      info: 'kept',
+      status: 'kept',
+      statistics: 'kept',
+      inflight: 'not tried',
+    });
+  });
+});
+
+describe('a run', () => {
+  it('says at once when nobody answers, or a sample is for what is not there', async () => {
+    const options = { connection: tester, cases: ['ping'] };
+    await expect(runConformance({ ...options, pluginId: 'nobody' })).rejects.toThrow('$SRV.INFO.nobody');
+    await expect(runConformance({ ...options, pluginId: 'No.Id' })).rejects.toThrow('is no plugin id');
+    await expect(run(await start(), { samples: { sing: {} } })).rejects.toThrow('it has say, wait');
+    await expect(run(await start(), { cases: ['juggling'] })).rejects.toThrow('no case "juggling"');
+  });
+
+  it('ends when it is told to', async () => {
+    const ending = new AbortController();
+    const results = run(await start(), {
+      signal: ending.signal,
+      onCase: () => ending.abort(new Error('enough')),
+    });
+    await expect(results).rejects.toThrow('enough');
+  });
+
+  it('has a managed plugin restarted by the supervisor', async () => {
+    const instance = await start();
+    const { id } = instance.plugin;
+    const orders: string[] = [];
+    const supervisor = await server.connect('supervisor');
+    supervisor.subscribe(subjects.registryGet(id), {
+      callback: (_, msg) => void supervisor.respond(msg, '{"instances":[{"managed":true}]}'),
+    });
+    supervisor.subscribe(subjects.control('restart', id), {
+      callback: (_, msg) => {
+        orders.push(msg.string());
+        supervisor.respond(msg, '{}');
+        void instance.drain();
+      },
+    });
+    const results = await run(instance, { level: 'graceful', cases: ['drain'] });
+    expect(results).toMatchObject([{ verdict: 'kept' }]);
+    expect(orders).toEqual(['{"wait":false}']);
+  });
+
+  it('reaches the highest level up to which everything is kept', () => {
+    const result = (level: CaseResult['level'], verdict: CaseResult['verdict']): CaseResult => ({
+      case: '',
+      title: '',
+      section: '',
+      expected: '',
+      got: '',
+      level,
+      verdict,
+    });
+    const kept = (['service', 'timed', 'live', 'graceful', 'full'] as const).map((level) =>
+      result(level, 'kept'),
+    );
+    expect(reachedLevel(kept)).toBe('full');
+    expect(reachedLevel([...kept, result('live', 'not tried')])).toBe('timed');
+    expect(reachedLevel([...kept, result('service', 'broken')])).toBeUndefined();
+  });
+});
+
+describe('payloads', () => {
+  const text = { type: 'string', minLength: 2 };
+  const object = (properties: Record<string, unknown>, required = Object.keys(properties)) => ({
+    type: 'object',
+    properties,
+    required,
+    additionalProperties: false,
+  });
+
+  it.each([
+    ['an example before anything else', { ...text, examples: ['Ada'] }, 'Ada'],
+    ['members that are required', object({ a: text, b: { type: 'integer', minimum: 3 } }, ['b']), { b: 3 }],
+    ['what is nested', object({ a: object({ b: { enum: ['x', 'y'] } }) }), { a: { b: 'x' } }],
+    [
+      'as many items as there must be',
+      { type: 'array', items: { type: 'boolean' }, minItems: 2 },
+      [false, false],
+    ],
+    ['the first of several', { anyOf: [{ type: 'null' }, text] }, null],
+    ['a number below zero', { type: 'number', maximum: -3 }, -3],
+    ['a multiple', { type: 'integer', minimum: 5, multipleOf: 4 }, 8],
+    ['anything', true, {}],
+  ])('that fit are made: %s', (_, schema, payload) => {
+    expect(validPayload(schema)).toEqual({ payload });
+  });
+
+  it('are not made where the schema asks for more than can be guessed', () => {
+    expect(validPayload({ type: 'string', pattern: '^[0-9]{4}$' })).toBeUndefined();
+    expect(validPayload({ type: 'string', pattern: '(' })).toBeUndefined();
+    const node = { $defs: { node: object({ next: { $ref: '#/$defs/node' } }) }, $ref: '#/$defs/node' };
+    expect(validPayload(node)).toBeUndefined();
+  });
+
+  it('that do not fit are as close as possible', () => {
+    expect(invalidPayload(object({ a: text, b: text }))).toEqual({ payload: { b: 'aa' } });
+    expect(invalidPayload({ type: 'object' })).toEqual({ payload: [] });
+    expect(invalidPayload(true)).toBeUndefined();
+  });
+});
