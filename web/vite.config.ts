@@ -31,6 +31,14 @@ export default defineConfig({
       },
     }),
   ],
+  build: {
+    rolldownOptions: {
+      treeshake: {
+        // Of the wire contract the page takes a few functions; its schemas are thousands of lines.
+        moduleSideEffects: [{ test: /[/\\]plugins[/\\]sdk[/\\]dist[/\\]/, sideEffects: false }],
+      },
+    },
+  },
   server: {
     proxy: {
       // The gateway takes no request from another origin than its own.

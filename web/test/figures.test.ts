@@ -9,8 +9,10 @@ import {
   formatUptime,
   plural,
 } from '../src/lib/format.ts';
-import { addReading, historyLength, sparklinePath, type History } from '../src/lib/history.ts';
-import { actionsOf, statusCounts } from '../src/lib/status.ts';
+import { cpuHistory, historyLength, sparklinePath } from '../src/lib/history.ts';
+import { actionsOf, statusCounts, whyNoActions } from '../src/lib/status.ts';
+import { metrics, type Reading } from '../src/lib/telemetry/rates.ts';
+import { TelemetrySeries } from '../src/lib/telemetry/series.ts';
 import { nextTheme, readTheme } from '../src/lib/theme.ts';
 
 const plugin = (status: Status, managed?: boolean): PluginInfo =>
@@ -41,11 +43,14 @@ describe('figures', () => {
 });
 
 describe('the sparkline', () => {
-  it('keeps the last readings only', () => {
-    let history: History = [];
-    for (let i = 0; i < 100; i++) history = addReading(history, i);
-    expect(history).toHaveLength(historyLength);
-    expect(history.at(-1)).toBe(99);
+  it('shows the last readings only, with one gap for a silence', () => {
+    const series = new TelemetrySeries();
+    const reading = (cpu: number) =>
+      ({ ...Object.fromEntries(metrics.map((metric) => [metric, NaN])), cpu }) as Reading;
+    for (let i = 0; i < 100; i++) series.add(i * 2_000, reading(i));
+    expect(cpuHistory({ series, silenceMs: 7_000 })).toHaveLength(historyLength);
+    series.add(300_000, reading(7));
+    expect(cpuHistory({ series, silenceMs: 7_000 }).slice(-3)).toEqual([99, undefined, 7]);
   });
 
   it('ends at the right edge, reaches the top at the ceiling and has gaps where nothing was read', () => {
@@ -64,12 +69,16 @@ describe('the actions', () => {
       ['stop'],
       ['restart', 'stop'],
       [],
-      ['start', 'stop'],
+      [],
     ]);
+    expect(actionsOf(plugin('error', true))).toEqual(['start', 'stop']);
   });
 
-  it('are none for what somebody else runs', () => {
+  it('are none for what somebody else runs, nor for a folder that is no plugin yet; the reason is said', () => {
     expect(actionsOf(plugin('running', false))).toEqual([]);
+    expect(whyNoActions(plugin('running', false))).toContain('Not managed');
+    expect(whyNoActions(plugin('error'))).toContain('cannot be started');
+    expect(whyNoActions(plugin('stopped'))).toBeUndefined();
     expect(actionsOf(plugin('running', true))).toEqual(['restart', 'stop']);
   });
 });

@@ -1,13 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
 import { Instance } from '../src/instance.ts';
-import { decodeDescriptor, subjects } from '../src/protocol/index.ts';
+import { decodeDescriptor, schemaOf, subjects } from '../src/protocol/index.ts';
 import type { EndpointStats, InfoResponse, PingResponse, StatsResponse } from '../src/protocol/index.ts';
 import { silentLogger, startNatsServer } from '../src/testing.ts';
 import type { TestServer } from '../src/testing.ts';
 import { createValidator } from '../src/validator.ts';
 import { createEcho } from './echo.ts';
-import { infoSchema, pingSchema, statsSchema } from './protocol/adr-32.ts';
 
 let server: TestServer;
 let caller: Connection;
@@ -36,13 +35,13 @@ const ask = async <T>(...subject: Parameters<typeof subjects.service>): Promise<
 
 describe('discovery as the NATS service API wants it', () => {
   it.each([
-    ['PING', pingSchema],
-    ['INFO', infoSchema],
-    ['STATS', statsSchema],
+    ['PING', 'PingResponse'],
+    ['INFO', 'InfoResponse'],
+    ['STATS', 'StatsResponse'],
   ] as const)(
     '%s: every instance answers the bare subject, its name and its id, by the schema',
-    async (verb, schema) => {
-      const valid = createValidator(schema);
+    async (verb, name) => {
+      const valid = createValidator(schemaOf(name));
       const ids = instances.map(({ id }) => id).sort();
       for (const rest of [[], ['echo']]) {
         const replies = await ask<PingResponse>(verb, ...rest);

@@ -2,22 +2,29 @@ import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '@bkg/sdk';
 import { brokerLink } from './mesh/broker-link.ts';
+import { clients } from './ws/clients.ts';
+import type { ClientsOptions } from './ws/clients.ts';
+import { configRoutes } from './config-routes.ts';
 import { controlRoutes } from './control-routes.ts';
 import { dashboard } from './dashboard.ts';
+import { docsRoutes } from './openapi/docs-routes.ts';
 import { feedRoutes } from './feed/feed-routes.ts';
-import type { FeedRoutesOptions } from './feed/feed-routes.ts';
 import { guard } from './http/guard.ts';
 import { healthRoutes } from './health-routes.ts';
 import { invokeRoutes } from './invoke/invoke-routes.ts';
 import { logRoutes } from './log-routes.ts';
 import { meshWatch } from './mesh/mesh-watch.ts';
 import { notFound } from './http/not-found.ts';
+import { openApiRoutes } from './openapi/openapi-routes.ts';
 import { pluginRoutes } from './plugin-routes.ts';
 import { problemOfHttp, problems, refuseGarbage, sendProblem } from './http/problems.ts';
 import { requestLog } from './http/request-log.ts';
 import type { Settings } from './settings.ts';
 import { shutdown } from './http/shutdown.ts';
 import { sockets } from './http/sockets.ts';
+import { sources } from './ws/sources.ts';
+import { wsRoutes } from './ws/ws-routes.ts';
+import type { WsRoutesOptions } from './ws/ws-routes.ts';
 
 export interface ServerOptions {
   settings: Settings;
@@ -28,7 +35,8 @@ export interface ServerOptions {
   settleMs?: number;
   /** What is sent to the broker in one turn of the event loop goes out in one write. @default true */
   joinWrites?: boolean;
-  feed?: FeedRoutesOptions;
+  clients?: ClientsOptions;
+  ws?: WsRoutesOptions;
 }
 
 /** For a request to arrive in, never for its answer: an invocation may take an hour. */
@@ -38,7 +46,7 @@ const connectionsMost = 10_000;
 
 /** The gateway, not listening yet. It connects to the broker in the background. */
 export async function createServer(options: ServerOptions): Promise<FastifyInstance> {
-  const { settings, log, graceMs = 5_000, settleMs, joinWrites, feed } = options;
+  const { settings, log, graceMs = 5_000, settleMs, joinWrites } = options;
   const app = fastify({
     // Request lines are ours (request-log.ts); Fastify's own logger would make a child for each request.
     logger: false,
@@ -52,7 +60,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
       requireHostHeader: false,
       // Others ask for an upgrade too, to HTTP/2 for one, and are content without it.
       shouldUpgradeCallback: ({ url, headers }) =>
-        headers.upgrade?.toLowerCase() === 'websocket' && (url?.startsWith('/ws/') ?? false),
+        headers.upgrade?.toLowerCase() === 'websocket' && /^\/ws(?:[/?]|$)/.test(url ?? ''),
     },
     // Ours says it with a problem object (shutdown.ts).
     return503OnClosing: false,
@@ -76,10 +84,16 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(dashboard, { folder: settings.dashboard });
   await app.register(notFound);
   await app.register(healthRoutes);
-  await app.register(feedRoutes, feed ?? {});
+  await app.register(sources);
+  await app.register(clients, options.clients ?? {});
+  await app.register(feedRoutes);
+  await app.register(wsRoutes, { ...options.ws, log });
   await app.register(pluginRoutes);
   await app.register(logRoutes);
   await app.register(controlRoutes, { log });
+  await app.register(configRoutes, { log });
   await app.register(invokeRoutes);
+  await app.register(openApiRoutes);
+  await app.register(docsRoutes);
   return app;
 }

@@ -108,7 +108,7 @@ describe('the dashboard', () => {
     },
   );
 
-  it.each(['/api/nothing', '/api', '/ws/nothing', '/ws'])('leaves %s to the API', async (url) => {
+  it.each(['/api/nothing', '/api', '/ws/nothing', '/ws/'])('leaves %s to the API', async (url) => {
     const { statusCode, headers } = await app.inject({ url, headers: browser });
     expect([statusCode, headers['content-type']]).toEqual([404, 'application/problem+json']);
   });

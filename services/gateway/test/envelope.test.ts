@@ -1,6 +1,7 @@
 import { BkgError } from '@bkg/sdk';
 import { describe, expect, it } from 'vitest';
-import { memberOf, readEnvelope } from '../src/invoke/envelope.ts';
+import { readEnvelope } from '../src/invoke/envelope.ts';
+import { memberOf } from '../src/invoke/raw-json.ts';
 
 function payloadOf(body: string): string {
   return readEnvelope(Buffer.from(body)).payload.toString();

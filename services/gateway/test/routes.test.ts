@@ -252,7 +252,7 @@ describe('what no route takes', () => {
     ['GET', '/api', undefined],
     ['GET', '/api/', undefined],
     ['GET', '/api/nothing', undefined],
-    ['GET', '/ws', undefined],
+    ['GET', '/ws/', undefined],
     ['GET', '/ws/nothing', undefined],
     ['DELETE', '/api/plugins', 'GET, HEAD'],
     ['GET', '/api/plugins/one/start', 'POST'],

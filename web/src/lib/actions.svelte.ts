@@ -31,8 +31,8 @@ export class Actions {
     this.#failures.delete(id);
   }
 
-  /** Resolves with the plugin in its new state; undefined when it failed or a later action took over. */
-  async run(id: string, action: Action): Promise<PluginInfo | undefined> {
+  /** Resolves when it is done, however it went. */
+  async run(id: string, action: Action): Promise<void> {
     const mine = { action };
     this.#pending.set(id, mine);
     this.#failures.delete(id);
@@ -40,12 +40,9 @@ export class Actions {
     const isLatest = () => this.#pending.get(id) === mine;
     try {
       const plugin = await actOnPlugin(id, action);
-      if (!isLatest()) return undefined;
-      this.#onPlugin(plugin);
-      return plugin;
+      if (isLatest()) this.#onPlugin(plugin);
     } catch (error) {
       if (isLatest()) this.#failures.set(id, { action, problem: problemOfError(error) });
-      return undefined;
     } finally {
       if (isLatest()) this.#pending.delete(id);
     }

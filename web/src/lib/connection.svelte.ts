@@ -1,27 +1,44 @@
-import { connectionAtStart, contacted, failed, type Connection } from './connection.ts';
-import { createAlarm } from './wait.ts';
+import type { ClientState } from '@bkg/sdk/client/ws';
+import { connectionAtStart, connectionOf, hiccupMs, type Connection } from './connection.ts';
 
-/** The one connection state of the page. Whoever talks to the gateway reports here what happened. */
+/** The part of the gateway's client that tells of its socket. */
+export interface Connected {
+  readonly state: ClientState;
+  onState: (listener: (state: ClientState) => void) => () => void;
+  retryNow: () => void;
+}
+
+/** The one connection state of the page: that of its one socket. */
 export class ConnectionState {
   current = $state.raw<Connection>(connectionAtStart);
-  /** Ends the waits between tries. */
-  readonly alarm = createAlarm();
+  #client: Connected;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(client: Connected) {
+    this.#client = client;
+  }
+
+  /** @returns ends it */
+  watch(): () => void {
+    const look = () => {
+      clearTimeout(this.#timer);
+      this.current = connectionOf(this.#client.state, this.current, Date.now());
+      if (this.current.phase === 'reconnecting') this.#timer = setTimeout(look, hiccupMs);
+    };
+    look();
+    const unwatch = this.#client.onState(look);
+    return () => {
+      unwatch();
+      clearTimeout(this.#timer);
+    };
+  }
 
   /** True when what is shown may not be so any more. */
   get stale(): boolean {
     return this.current.phase !== 'live' && this.current.lastContactAt !== undefined;
   }
 
-  contacted(): void {
-    this.current = contacted(Date.now());
-  }
-
-  /** @param answered the gateway did answer, with a failure */
-  failed(reason: string, retryInMs: number, answered = false): void {
-    this.current = failed(this.current, { reason, retryAt: Date.now() + retryInMs, answered });
-  }
-
   retry(): void {
-    this.alarm.ring();
+    this.#client.retryNow();
   }
 }

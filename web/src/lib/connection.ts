@@ -1,45 +1,33 @@
-/**
- * What is known about the way to the gateway, from requests and sockets that really happened.
- * `offline` is said after three failures in a row; before that it may be a hiccup. A gateway that answers with a
- * failure is not offline, however long it does.
- */
+import type { ClientState } from '@bkg/sdk/client/ws';
+
+/** What is known about the way to the gateway. A short absence is a hiccup; then it is said to be away. */
 export type ConnectionPhase = 'connecting' | 'live' | 'reconnecting' | 'offline';
 
 export interface Connection {
   phase: ConnectionPhase;
-  failures: number;
-  /** ms since the epoch; undefined before the first contact. */
+  /** ms since the epoch, while there is no contact and there was one before. */
   lastContactAt?: number;
   /** When the next try is due, while there is no contact. */
   retryAt?: number;
-  /** Why the last try failed, as a sentence. */
+  /** Why there is none, as a sentence. */
   reason?: string;
 }
 
-const failuresUntilOffline = 3;
+export const connectionAtStart: Connection = { phase: 'connecting' };
 
-export const connectionAtStart: Connection = { phase: 'connecting', failures: 0 };
+/** How long an absence is called reconnecting. */
+export const hiccupMs = 3_000;
 
-export function contacted(now: number): Connection {
-  return { phase: 'live', failures: 0, lastContactAt: now };
-}
-
-export interface Failure {
-  /** A sentence for people. */
-  reason: string;
-  retryAt: number;
-  /** The gateway answered, only not with what was asked for. */
-  answered: boolean;
-}
-
-export function failed(before: Connection, { reason, retryAt, answered }: Failure): Connection {
-  const failures = answered ? 1 : before.failures + 1;
+/** @param before what was shown until now */
+export function connectionOf(state: ClientState, before: Connection, now: number): Connection {
+  if (state.status === 'live') return { phase: 'live' };
+  if (state.status === 'connecting') return connectionAtStart;
+  const lastContactAt = before.phase === 'live' ? now : before.lastContactAt;
   return {
-    ...before,
-    phase: failures >= failuresUntilOffline ? 'offline' : 'reconnecting',
-    failures,
-    retryAt,
-    reason,
+    phase: now - state.since.getTime() < hiccupMs ? 'reconnecting' : 'offline',
+    ...(lastContactAt !== undefined && { lastContactAt }),
+    ...(state.retryAt && { retryAt: state.retryAt.getTime() }),
+    ...(state.reason !== undefined && { reason: state.reason }),
   };
 }
 

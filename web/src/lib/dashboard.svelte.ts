@@ -1,22 +1,36 @@
+import { connectGateway } from '@bkg/sdk/client/ws';
 import { createContext } from 'svelte';
 import { Actions } from './actions.svelte.ts';
 import { ConnectionState } from './connection.svelte.ts';
 import { PluginList } from './plugin-list.svelte.ts';
 import type { PluginView } from './plugin-view.svelte.ts';
-import { Readings } from './readings.svelte.ts';
+import { Recorder } from './telemetry/recorder.svelte.ts';
 
 /** What lives as long as the page and is shared by all routes. */
 export class Dashboard {
-  readonly connection = new ConnectionState();
-  readonly readings = new Readings();
-  readonly plugins = new PluginList(this.connection, this.readings);
+  /** The page's one socket, to the gateway that served it. */
+  readonly client = connectGateway();
+  readonly connection = new ConnectionState(this.client);
+  readonly recorder = new Recorder();
+  readonly plugins = new PluginList(this.recorder);
   readonly actions = new Actions((plugin) => this.plugins.put(plugin));
   /** ms since the epoch, ticking each second, for uptimes and countdowns. */
   now = $state(Date.now());
 
-  tick(): () => void {
+  /** True when what is shown may not be so any more. */
+  get stale(): boolean {
+    return this.connection.stale || (this.plugins.known && this.plugins.problem !== undefined);
+  }
+
+  /** @returns ends it */
+  run(): () => void {
     const timer = setInterval(() => (this.now = Date.now()), 1_000);
-    return () => clearInterval(timer);
+    const ends = [this.connection.watch(), this.plugins.follow(this.client)];
+    return () => {
+      clearInterval(timer);
+      for (const end of ends) end();
+      void this.client.close();
+    };
   }
 }
 

@@ -1,10 +1,27 @@
+import type { TelemetrySeries } from './telemetry/series.ts';
+
 /** The last readings of one figure, for a sparkline. `undefined` is a moment without a reading. */
 export type History = readonly (number | undefined)[];
 
 export const historyLength = 60;
 
-export function addReading(history: History, reading: number | undefined): History {
-  return [...history, reading].slice(-historyLength);
+/** CPU of the last readings; a silence is one missing reading, however long it was. */
+export function cpuHistory({
+  series,
+  silenceMs,
+}: {
+  series: Pick<TelemetrySeries, 'recent'>;
+  /** A longer time without a reading is a silence. */
+  silenceMs: number;
+}): History {
+  const { at, values } = series.recent;
+  const history: (number | undefined)[] = [];
+  for (let i = Math.max(0, at.length - historyLength); i < at.length; i++) {
+    if (i > 0 && history.length > 0 && (at[i] ?? 0) - (at[i - 1] ?? 0) > silenceMs) history.push(undefined);
+    const value = values.cpu[i];
+    history.push(value === undefined || Number.isNaN(value) ? undefined : value);
+  }
+  return history.slice(-historyLength);
 }
 
 /**

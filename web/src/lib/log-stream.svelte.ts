@@ -1,6 +1,7 @@
 import type { LogRecord, Problem } from '@bkg/sdk/protocol';
 import { LogBuffer } from './log-buffer.ts';
 import { getLogs } from './logs.ts';
+import type { Source } from './plugin-list.svelte.ts';
 import { problemOfError } from './request.ts';
 
 const firstLines = 200;
@@ -15,9 +16,36 @@ export class LogStream {
   problem = $state.raw<Problem>();
   #id: string;
   #frame: number | undefined;
+  #reading = false;
+  /** Asked for while it was read: what was missed since may not be in that answer. */
+  #again = false;
 
   constructor(id: string) {
     this.#id = id;
+  }
+
+  /** Stays up to date. @returns ends it */
+  follow(source: Source): () => void {
+    const controller = new AbortController();
+    const catchUp = () => void this.catchUp(controller.signal);
+    const end = source.subscribe(
+      { topic: 'logs', plugins: [this.#id] },
+      {
+        // Live from here on; what was before is in the store.
+        onSnapshot: catchUp,
+        onData: (record) => this.push(record),
+        onDropped: (count) => {
+          // Nobody counted what was lost with a connection, and the store has it.
+          if (count === null) catchUp();
+          else this.pushLoss(count);
+        },
+        onError: (error) => (this.problem = problemOfError(error)),
+      },
+    );
+    return () => {
+      controller.abort();
+      end();
+    };
   }
 
   push(record: LogRecord): void {
@@ -37,6 +65,17 @@ export class LogStream {
 
   /** Reads what is stored and not here yet; called whenever live lines may have been missed. */
   async catchUp(signal: AbortSignal): Promise<void> {
+    this.#again = true;
+    if (this.#reading) return;
+    this.#reading = true;
+    while (this.#again && !signal.aborted) {
+      this.#again = false;
+      await this.#readStored(signal);
+    }
+    this.#reading = false;
+  }
+
+  async #readStored(signal: AbortSignal): Promise<void> {
     const since = this.buffer.newestTime;
     const again = this.loaded && since !== undefined;
     const lines = again ? this.buffer.most : firstLines;

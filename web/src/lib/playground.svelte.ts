@@ -1,4 +1,6 @@
 import type { PluginCapability } from '@bkg/sdk/protocol';
+import { SvelteMap } from 'svelte/reactivity';
+import type { PartDraft } from './form/form-session.svelte.ts';
 import { formatJson } from './json-text.ts';
 import { invoke, type InvocationResult } from './invocation.ts';
 import type { Schema } from './json-schema.ts';
@@ -6,15 +8,16 @@ import { problemOfError } from './request.ts';
 import { sampleFromSchema } from './sample-from-schema.ts';
 
 export type Outcome =
-  | { kind: 'result'; result: InvocationResult }
+  | { kind: 'result'; result: InvocationResult; payload: string }
   | { kind: 'cancelled'; afterMs: number }
   | { kind: 'unanswered'; detail: string; afterMs: number };
 
 /** What the reader typed and got for each capability of one plugin; it survives a change of tab. */
 export class Playground {
   running = $state.raw<{ capability: string; startedAt: number; controller: AbortController }>();
-  #drafts = $state<Record<string, string>>({});
-  #outcomes = $state.raw<Record<string, Outcome>>({});
+  #drafts = new SvelteMap<string, string>();
+  #outcomes = new SvelteMap<string, Outcome>();
+  #parts = new SvelteMap<string, SvelteMap<string, PartDraft>>();
   #pluginId: string;
 
   constructor(pluginId: string) {
@@ -22,19 +25,27 @@ export class Playground {
   }
 
   draft(capability: PluginCapability): string {
-    return this.#drafts[capability.id] ?? samplePayload(capability);
+    return this.#drafts.get(capability.id) ?? samplePayload(capability);
   }
 
   write(capabilityId: string, text: string): void {
-    this.#drafts[capabilityId] = text;
+    this.#drafts.set(capabilityId, text);
+  }
+
+  /** What stands in JSON fields of the form and is no JSON yet. */
+  parts(capabilityId: string): SvelteMap<string, PartDraft> {
+    let parts = this.#parts.get(capabilityId);
+    if (!parts) this.#parts.set(capabilityId, (parts = new SvelteMap()));
+    return parts;
   }
 
   reset(capabilityId: string): void {
-    delete this.#drafts[capabilityId];
+    this.#drafts.delete(capabilityId);
+    this.#parts.get(capabilityId)?.clear();
   }
 
   outcome(capabilityId: string): Outcome | undefined {
-    return this.#outcomes[capabilityId];
+    return this.#outcomes.get(capabilityId);
   }
 
   cancel(): void {
@@ -53,19 +64,20 @@ export class Playground {
         timeoutSecs,
         signal: controller.signal,
       });
-      outcome = { kind: 'result', result };
+      outcome = { kind: 'result', result, payload };
     } catch (error) {
       const afterMs = performance.now() - startedAt;
       outcome = controller.signal.aborted
         ? { kind: 'cancelled', afterMs }
         : { kind: 'unanswered', detail: problemOfError(error).detail, afterMs };
     }
-    this.#outcomes = { ...this.#outcomes, [capability.id]: outcome };
+    this.#outcomes.set(capability.id, outcome);
     this.running = undefined;
   }
 }
 
-function samplePayload(capability: PluginCapability): string {
+/** What a payload of this capability may look like. */
+export function samplePayload(capability: PluginCapability): string {
   const sample = JSON.stringify(sampleFromSchema(capability.input_schema as Schema));
   return formatJson(sample) ?? sample;
 }

@@ -2,7 +2,7 @@ import type { PluginInfo } from '@bkg/sdk/protocol';
 import { requestJson, type Fetch } from './request.ts';
 import type { Action } from './status.ts';
 
-/** A little more than the poll interval: an answer that takes longer than this is no live view any more. */
+/** Of a list that is asked for when the socket does not tell it. */
 const readTimeoutMs = 5_000;
 /** The mesh itself waits up to 60 s for the state that was asked for. */
 const actionTimeoutMs = 75_000;
@@ -14,10 +14,6 @@ export interface CallOptions {
 
 export function listPlugins(options: CallOptions = {}): Promise<PluginInfo[]> {
   return requestJson('/api/plugins', { ...options, timeoutMs: readTimeoutMs });
-}
-
-export function getPlugin(id: string, options: CallOptions = {}): Promise<PluginInfo> {
-  return requestJson(`/api/plugins/${encodeURIComponent(id)}`, { ...options, timeoutMs: readTimeoutMs });
 }
 
 /** Resolves with the plugin in the state that was asked for. */

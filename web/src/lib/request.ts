@@ -1,4 +1,4 @@
-import type { Problem } from '@bkg/sdk/protocol';
+import { BkgError, type Problem } from '@bkg/sdk/protocol';
 
 export type Fetch = typeof globalThis.fetch;
 
@@ -112,9 +112,14 @@ function foreignProblem(status: number, detail: string): Problem {
   };
 }
 
+/** The gateway is not there: why, as a problem that can be shown. */
+export function unreached(detail: string): Problem {
+  return { type: 'about:blank', title: 'No answer', status: 0, detail, code: 'NO_ANSWER', retryable: true };
+}
+
 /** Any failure as a problem that can be shown. */
 export function problemOfError(error: unknown): Problem {
-  if (error instanceof ProblemError) return error.problem;
+  if (error instanceof ProblemError || error instanceof BkgError) return error.problem;
   const detail = error instanceof Error ? error.message : String(error);
   const title = error instanceof UnreachableError ? 'No answer' : 'The dashboard failed';
   return { type: 'about:blank', title, status: 0, detail, code: 'NO_ANSWER', retryable: true };

@@ -1,20 +1,29 @@
-import { dereference, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
+import { asSchema, dereference, isRecord, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
 
 /** A schema that contains itself would otherwise never end. */
 const deepest = 6;
+/** And one that branches into itself would have millions of members within that depth. */
+const valuesMost = 100;
+
+interface Walk {
+  root: Schema;
+  left: number;
+}
 
 /**
  * A payload to start from: the schema's own example, else its default, else the smallest value that shows every
  * required member.
+ * @param root where references of `schema` lead, when it is a part of a larger one
  */
-export function sampleFromSchema(schema: Schema): unknown {
-  return sample(schema, schema, 0);
+export function sampleFromSchema(schema: Schema, root: Schema = schema): unknown {
+  return sample(schema, { root, left: valuesMost }, 0);
 }
 
-function sample(schema: Schema | undefined, root: Schema, depth: number): unknown {
-  if (schema === undefined || typeof schema === 'boolean') return {};
-  const resolved = dereference(schema, root);
-  if (!resolved || depth > deepest) return null;
+function sample(part: Schema | undefined, walk: Walk, depth: number): unknown {
+  const schema = asSchema(part);
+  if (typeof schema === 'boolean') return {};
+  const resolved = dereference(schema, walk.root);
+  if (!resolved || depth > deepest || --walk.left < 0) return null;
   if (resolved.examples && resolved.examples.length > 0) return resolved.examples[0];
   if (resolved.default !== undefined) return resolved.default;
   if (resolved.const !== undefined) return resolved.const;
@@ -22,20 +31,20 @@ function sample(schema: Schema | undefined, root: Schema, depth: number): unknow
   const choice = (resolved.oneOf ?? resolved.anyOf)?.find((option) => option !== false);
   if (resolved.allOf || choice !== undefined) {
     const parts = [...(resolved.allOf ?? []), ...(choice === undefined ? [] : [choice])];
-    return sampleAll(resolved, parts, root, depth);
+    return sampleAll(resolved, parts, walk, depth);
   }
-  return sampleByType(resolved, root, depth);
+  return sampleByType(resolved, walk, depth);
 }
 
 /** Members of all parts together when they are objects; else the last part's value. */
-function sampleAll(schema: SchemaObject, parts: Schema[], root: Schema, depth: number): unknown {
-  const values = parts.map((part) => sample(part, root, depth + 1));
+function sampleAll(schema: SchemaObject, parts: Schema[], walk: Walk, depth: number): unknown {
+  const values = parts.map((part) => sample(part, walk, depth + 1));
   if (!values.every(isRecord)) return values.at(-1);
-  const own = typeOf(schema) === 'object' ? [sampleObject(schema, root, depth)] : [];
+  const own = typeOf(schema) === 'object' ? [sampleObject(schema, walk, depth)] : [];
   return Object.assign({}, ...own, ...values) as unknown;
 }
 
-function sampleByType(schema: SchemaObject, root: Schema, depth: number): unknown {
+function sampleByType(schema: SchemaObject, walk: Walk, depth: number): unknown {
   switch (typeOf(schema)) {
     case 'string':
       return sampleString(schema);
@@ -47,24 +56,25 @@ function sampleByType(schema: SchemaObject, root: Schema, depth: number): unknow
     case 'null':
       return null;
     case 'array':
-      return sampleArray(schema, root, depth);
+      return sampleArray(schema, walk, depth);
     default:
-      return sampleObject(schema, root, depth);
+      return sampleObject(schema, walk, depth);
   }
 }
 
-function sampleObject(schema: SchemaObject, root: Schema, depth: number): Record<string, unknown> {
+function sampleObject(schema: SchemaObject, walk: Walk, depth: number): Record<string, unknown> {
   const properties = Object.entries(schema.properties ?? {});
-  const required = properties.filter(([name]) => schema.required?.includes(name));
+  const names = new Set(schema.required);
+  const required = properties.filter(([name]) => names.has(name));
   // With nothing required, an empty object would teach nothing about what can be sent.
   const shown = required.length > 0 || depth > 0 ? required : properties.slice(0, 8);
-  return Object.fromEntries(shown.map(([name, property]) => [name, sample(property, root, depth + 1)]));
+  return Object.fromEntries(shown.map(([name, property]) => [name, sample(property, walk, depth + 1)]));
 }
 
-function sampleArray(schema: SchemaObject, root: Schema, depth: number): unknown[] {
-  const fixed = (schema.prefixItems ?? []).map((item) => sample(item, root, depth + 1));
+function sampleArray(schema: SchemaObject, walk: Walk, depth: number): unknown[] {
+  const fixed = (schema.prefixItems ?? []).map((item) => sample(item, walk, depth + 1));
   const wanted = Math.min(8, Math.max(schema.minItems ?? 1, schema.items ? 1 : 0));
-  while (fixed.length < wanted && schema.items) fixed.push(sample(schema.items, root, depth + 1));
+  while (fixed.length < wanted && schema.items) fixed.push(sample(schema.items, walk, depth + 1));
   return fixed;
 }
 
@@ -89,8 +99,4 @@ function sampleNumber(schema: SchemaObject): number {
   if (above !== undefined && above > 0) return Math.ceil(above / step) * step;
   if (below !== undefined && below < 0) return Math.floor(below / step) * step;
   return 0;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

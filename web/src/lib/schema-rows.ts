@@ -1,4 +1,4 @@
-import { dereference, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
+import { asSchema, dereference, isRecord, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
 
 /** One line of the readable form of a schema. */
 export interface SchemaRow {
@@ -16,6 +16,9 @@ export interface SchemaRow {
 
 /** Self-containing schemas end here; the raw form shows the rest. */
 const deepest = 8;
+/** A schema that branches into itself would have millions within that depth. */
+const rowsMost = 200;
+const longestText = 1_000;
 
 /** A schema as lines that read from top to bottom, children right after their parent. */
 export function schemaRows(schema: Schema): SchemaRow[] {
@@ -27,9 +30,16 @@ export function schemaRows(schema: Schema): SchemaRow[] {
   return bare ? rows.slice(1).map((row) => ({ ...row, depth: row.depth - 1 })) : rows;
 }
 
+const endNote = 'there is more, see the raw schema';
+
 type Place = Pick<SchemaRow, 'name' | 'depth' | 'required'>;
 
 function visit(place: Place, schema: Schema, root: Schema, rows: SchemaRow[]): void {
+  if (rows.length >= rowsMost) {
+    if (rows.length === rowsMost)
+      rows.push({ ...place, name: '…', type: '', limits: [endNote], description: '' });
+    return;
+  }
   if (typeof schema === 'boolean') {
     rows.push({ ...place, type: schema ? 'anything' : 'nothing', limits: [], description: '' });
     return;
@@ -44,8 +54,8 @@ function visit(place: Place, schema: Schema, root: Schema, rows: SchemaRow[]): v
     ...place,
     type: typeLabel(resolved, root),
     limits: [...limitsOf(resolved), ...(ends ? ['nested further, see the raw schema'] : [])],
-    description: resolved.description ?? '',
-    ...(resolved.default !== undefined && { fallback: JSON.stringify(resolved.default) }),
+    description: (resolved.description ?? '').slice(0, longestText),
+    ...(resolved.default !== undefined && { fallback: shortJson(resolved.default) }),
   });
   if (!ends)
     for (const child of childrenOf(resolved)) visit(placeBelow(place, child), child.schema, root, rows);
@@ -62,15 +72,16 @@ function placeBelow(place: Place, { name, required }: Child): Place {
 }
 
 function childrenOf(schema: SchemaObject): Child[] {
+  const required = new Set(schema.required);
   const members = Object.entries(schema.properties ?? {}).map(([name, property]) => ({
     name,
-    required: schema.required?.includes(name) ?? false,
-    schema: property,
+    required: required.has(name),
+    schema: asSchema(property),
   }));
   const patterns = Object.entries(schema.patternProperties ?? {}).map(([pattern, property]) => ({
     name: `/${pattern}/`,
     required: false,
-    schema: property,
+    schema: asSchema(property),
   }));
   const others = isSchemaObject(schema.additionalProperties)
     ? [{ name: '*', required: false, schema: schema.additionalProperties }]
@@ -78,7 +89,7 @@ function childrenOf(schema: SchemaObject): Child[] {
   const fixed = (schema.prefixItems ?? []).map((item, i) => ({
     name: `[${i}]`,
     required: true,
-    schema: item,
+    schema: asSchema(item),
   }));
   // A list of plain values is told by its type alone: "string[]".
   const items = isSchemaObject(schema.items) && hasInside(schema.items);
@@ -87,7 +98,7 @@ function childrenOf(schema: SchemaObject): Child[] {
     (option) => isSchemaObject(option) && hasInside(option),
   );
   const parts = [
-    ...(schema.allOf ?? []).map((part) => ({ name: 'and', required: true, schema: part })),
+    ...(schema.allOf ?? []).map((part) => ({ name: 'and', required: true, schema: asSchema(part) })),
     ...options.map((option, i) => ({ name: `option ${i + 1}`, required: false, schema: option })),
   ];
   return [...members, ...patterns, ...others, ...fixed, ...list, ...parts];
@@ -105,17 +116,21 @@ function hasInside(schema: SchemaObject): boolean {
   );
 }
 
-function isSchemaObject(schema: Schema | undefined): schema is SchemaObject {
-  return typeof schema === 'object' && schema !== null;
+function isSchemaObject(schema: unknown): schema is SchemaObject {
+  return isRecord(schema);
 }
 
-function typeLabel(schema: SchemaObject, root: Schema): string {
-  if (schema.const !== undefined) return JSON.stringify(schema.const);
-  const options = schema.oneOf ?? schema.anyOf;
+/** @param depth a list of lists of itself has no end either */
+export function typeLabel(schema: SchemaObject, root: Schema, depth = 0): string {
+  if (schema.const !== undefined) return shortJson(schema.const);
+  if (depth > 4) return '…';
+  const options = (schema.oneOf ?? schema.anyOf)?.slice(0, 20);
   if (options && !schema.type) {
     const labels = options.map((option) => {
       const resolved = isSchemaObject(option) ? dereference(option, root) : undefined;
-      return resolved ? typeLabel({ ...resolved, oneOf: undefined, anyOf: undefined }, root) : 'anything';
+      return resolved
+        ? typeLabel({ ...resolved, oneOf: undefined, anyOf: undefined }, root, depth + 1)
+        : 'anything';
     });
     return [...new Set(labels)].join(' or ');
   }
@@ -124,16 +139,21 @@ function typeLabel(schema: SchemaObject, root: Schema): string {
   const several = Array.isArray(schema.type) ? schema.type.filter((name) => name !== 'null') : [];
   const plain = several.length > 1 ? several.join(' or ') : type;
   const item = isSchemaObject(schema.items) ? (dereference(schema.items, root) ?? {}) : undefined;
-  const label = type === 'array' ? `${item ? typeLabel(item, root) : 'anything'}[]` : (plain ?? 'anything');
+  const label =
+    type === 'array' ? `${item ? typeLabel(item, root, depth + 1) : 'anything'}[]` : (plain ?? 'anything');
   return nullable ? `${label} or null` : label;
 }
 
-function limitsOf(schema: SchemaObject): string[] {
+/** What a value has to keep to, in words. */
+export function limitsOf(schema: SchemaObject): string[] {
   const limits: string[] = [];
   const add = (value: unknown, text: (value: string) => string) => {
-    if (value !== undefined) limits.push(text(String(value)));
+    if (value !== undefined) limits.push(text(String(value).slice(0, 200)));
   };
-  if (schema.enum) limits.push(`one of ${schema.enum.map((value) => JSON.stringify(value)).join(', ')}`);
+  if (schema.enum) {
+    const shown = schema.enum.slice(0, 40).map(shortJson).join(', ');
+    limits.push(`one of ${shown}${schema.enum.length > 40 ? ', …' : ''}`);
+  }
   add(schema.format, (value) => value);
   add(schema.minimum, (value) => `≥ ${value}`);
   add(schema.exclusiveMinimum, (value) => `> ${value}`);
@@ -152,6 +172,14 @@ function limitsOf(schema: SchemaObject): string[] {
   return limits;
 }
 
+/** JSON of a value that somebody else chose, never long. */
+export function shortJson(value: unknown): string {
+  const text = JSON.stringify(value);
+  return text.length > 120 ? `${text.slice(0, 119)}…` : text;
+}
+
+const namesMost = 12;
+
 /** A schema in a few words: `{input, model_id?}`, `string[]`. */
 export function signatureOf(schema: Schema): string {
   if (typeof schema === 'boolean') return schema ? 'anything' : 'nothing';
@@ -159,6 +187,8 @@ export function signatureOf(schema: Schema): string {
   if (!resolved) return 'anything';
   const names = Object.keys(resolved.properties ?? {});
   if (names.length === 0) return typeOf(resolved) === 'object' ? '{…}' : typeLabel(resolved, schema);
-  const members = names.map((name) => (resolved.required?.includes(name) ? name : `${name}?`));
-  return `{${members.join(', ')}}`;
+  const members = names
+    .slice(0, namesMost)
+    .map((name) => (resolved.required?.includes(name) ? name : `${name}?`));
+  return `{${[...members, ...(names.length > namesMost ? ['…'] : [])].join(', ')}}`;
 }

@@ -30,13 +30,26 @@ export const actionFaces: Record<Action, ActionFace> = {
   restart: { label: 'Restart', pending: 'Restarting…', participle: 'restarted' },
 };
 
+/** Why there is nothing to start or stop, for people; undefined when there can be. */
+export function whyNoActions(plugin: PluginInfo): string | undefined {
+  if (runsElsewhere(plugin))
+    return 'Not managed: it was started outside of bkg, and whoever runs it can stop it.';
+  if (cannotRun(plugin)) return 'It cannot be started before that is mended.';
+  return undefined;
+}
+
 /** True when somebody else runs every instance, so that the mesh can neither stop nor replace them. */
 export function runsElsewhere(plugin: PluginInfo): boolean {
   return plugin.instances.length > 0 && plugin.instances.every((instance) => !instance.managed);
 }
 
+/** True when its folder is no plugin yet: one that ran and failed shows the instance that did. */
+export function cannotRun(plugin: PluginInfo): boolean {
+  return plugin.status === 'error' && plugin.instances.length === 0;
+}
+
 export function actionsOf(plugin: PluginInfo): readonly Action[] {
-  return runsElsewhere(plugin) ? [] : statusFaces[plugin.status].actions;
+  return whyNoActions(plugin) === undefined ? statusFaces[plugin.status].actions : [];
 }
 
 /** "2 running, 1 stopped": how many plugins are in each state, states without any left out. */

@@ -1,10 +1,12 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
+/** Below the project's root, where plugins find the SDK. */
+const plugins = fileURLToPath(new URL('plugins', import.meta.url));
 
 export interface Mesh {
   url: string;
@@ -18,9 +20,18 @@ export interface Mesh {
 /** A whole mesh of its own, as a user starts it, in a temporary folder and on free ports. */
 export async function startMesh(): Promise<Mesh> {
   const home = await mkdtemp(join(tmpdir(), 'bkg-browser-'));
+  const more = join(home, 'more');
+  await mkdir(join(more, 'broken'), { recursive: true });
+  await writeFile(join(more, 'broken', 'plugin.json'), '{"id": "broken",');
   const child = spawn(process.execPath, ['services/cli/dist/main.js', 'up'], {
     cwd: root,
-    env: { ...process.env, BKG_HOME: home, BKG_PORT: '0', BKG_PLUGIN_BUS_PORT: '0' },
+    env: {
+      ...process.env,
+      BKG_HOME: home,
+      BKG_PORT: '0',
+      BKG_PLUGIN_BUS_PORT: '0',
+      BKG_PLUGINS_PATH: `${plugins}:${more}`,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let url: string;

@@ -80,7 +80,9 @@ export class BkgError extends Error {
   /** Rebuilds the error that a peer sent as a problem object; only what `isProblem` looks at is sure to be there. */
   static from({ code, status, title, detail, retryable, errors }: Problem): BkgError {
     const error = new BkgError('INTERNAL', detail);
-    const entry = { number: status, retryable: retryable === true, title };
+    // Of what is not looked at, anything may have been sent in its place.
+    const words = typeof title === 'string' ? { title } : {};
+    const entry = { number: status, retryable: retryable === true, ...words };
     Object.assign(error.problem, problemOf(code, entry, detail, errors));
     return error;
   }

@@ -26,6 +26,8 @@ export interface Heartbeat {
   /** Changes when what the instance says of itself changes. */
   descriptor: string;
   telemetry: PluginTelemetry;
+  /** `supervisor`: published in the name of an instance that publishes no events itself. */
+  by?: string;
 }
 
 /** Anybody may publish an event: it counts only when it has the shape and speaks of who its subject names. */
@@ -42,9 +44,10 @@ export function isStatusEvent(value: unknown): value is StatusEvent {
 
 export function isHeartbeat(value: unknown): value is Heartbeat {
   if (typeof value !== 'object' || value === null) return false;
-  const { seq, status, version, started_at, descriptor, telemetry } = value as Record<string, unknown>;
+  const { seq, status, version, started_at, descriptor, telemetry, by } = value as Record<string, unknown>;
   return (
     isCount(seq) &&
+    (by === undefined || isText(by)) &&
     isStatus(status) &&
     [version, started_at, descriptor].every(isText) &&
     hasPlace(value) &&
@@ -56,11 +59,13 @@ const telemetryNumbers = [
   'cpu_percent',
   'memory_mb',
   'uptime_secs',
+  'event_loop_lag_ms',
+] as const satisfies (keyof PluginTelemetry)[];
+const telemetryCounts = [
   'request_count',
   'error_count',
   'in_flight',
   'queue_depth',
-  'event_loop_lag_ms',
   'instances',
 ] as const satisfies (keyof PluginTelemetry)[];
 
@@ -70,6 +75,7 @@ function isTelemetry(value: unknown): value is PluginTelemetry {
   const { plugin_id, last_error, latency_ms, latency_buckets, ...rest } = value as Record<string, unknown>;
   return (
     telemetryNumbers.every((name) => Number.isFinite(rest[name])) &&
+    telemetryCounts.every((name) => isCount(rest[name])) &&
     [plugin_id, last_error].every(isText) &&
     isPercentiles(latency_ms) &&
     Array.isArray(latency_buckets) &&

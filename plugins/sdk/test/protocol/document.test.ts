@@ -3,14 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { declaredErrorNumbers, errorTable, isProblem, problemOf } from '../../src/protocol/errors.ts';
-import { isHeartbeat, isStatusEvent } from '../../src/protocol/event.ts';
 import { headerNames } from '../../src/protocol/headers.ts';
-import { logLevels, logLinesDefault, logLinesMost, parseSince } from '../../src/protocol/log-record.ts';
-import { configPatchSchema, isForbiddenEnv, manifestSchema } from '../../src/protocol/manifest.ts';
+import { isForbiddenEnv, manifestSchema } from '../../src/protocol/manifest.ts';
 import { decodeDescriptor, encodeDescriptor, protocolVersion } from '../../src/protocol/micro.ts';
 import type { PluginCapability } from '../../src/protocol/plugin.ts';
 import { isCapabilityId, isPluginId, isReservedPluginId, isSubjectToken } from '../../src/protocol/names.ts';
-import { buckets, configDefaults, leaseKey, leaseStaleMs } from '../../src/protocol/plugin.ts';
+import { buckets, leaseKey, leaseStaleMs } from '../../src/protocol/plugin.ts';
+import { schemaOf } from '../../src/protocol/schemas/index.ts';
 import { statuses } from '../../src/protocol/status.ts';
 import {
   eventKinds,
@@ -21,9 +20,7 @@ import {
   subjects,
 } from '../../src/protocol/subjects.ts';
 import type { EventKind, ServiceVerb } from '../../src/protocol/subjects.ts';
-import { latencyBound, latencyBucketCount, mergeTelemetry } from '../../src/protocol/telemetry.ts';
 import { createValidator } from '../../src/validator.ts';
-import { infoSchema } from './adr-32.ts';
 import { codeSpans, codesIn, document, fences, prose, section, table } from './document.ts';
 import { createRandom } from './random.ts';
 
@@ -257,7 +254,7 @@ describe('discovery in PROTOCOL.md', () => {
   it('gives an INFO reply that is valid and that the code reads', () => {
     const [text] = fences('json').filter((block) => block.includes('info_response'));
     const info: unknown = JSON.parse(text ?? 'null');
-    expect(createValidator(infoSchema)(info)).toEqual([]);
+    expect(createValidator(schemaOf('InfoResponse'))(info)).toEqual([]);
     expect(decodeDescriptor(info)?.capabilities).toMatchObject([{ id: 'text.say', idempotent: true }]);
   });
 });
@@ -266,80 +263,6 @@ describe('the states in PROTOCOL.md', () => {
   it('are the five of the code, in the order of a life', () => {
     const words = codesIn(table('Life of an instance', 'status'), 'status');
     expect(words).toEqual([...statuses]);
-  });
-});
-
-describe('the types in PROTOCOL.md', () => {
-  const members = (type: string) => codesIn(table(type, 'member'), 'member');
-  const example: Record<string, unknown> = {
-    id: 'echo',
-    instance: 'I1',
-    status: 'running',
-    version: '1.0.0',
-    started_at: '2026-11-24T08:00:00.000Z',
-    host: 'h',
-    pid: 1,
-    error: 'no',
-    seq: 0,
-    descriptor: 'x',
-    telemetry: mergeTelemetry('echo', []),
-  };
-
-  it('have the members of telemetry, one for one', () => {
-    expect(members('PluginTelemetry')).toEqual(Object.keys(mergeTelemetry('echo', [])));
-  });
-
-  it.each([
-    ['StatusEvent', isStatusEvent],
-    ['Heartbeat', isHeartbeat],
-  ] as const)('have what makes a %s, and mark what it can do without', (type, accepts) => {
-    const names = members(type);
-    const bare = names.map((name) => name.replace('?', ''));
-    const whole = Object.fromEntries(bare.map((name) => [name, example[name]]));
-    expect(accepts(whole)).toBe(true);
-    for (const [i, name] of bare.entries()) {
-      const { [name]: _, ...less } = whole;
-      expect([name, accepts(less)]).toEqual([name, names[i]!.endsWith('?')]);
-    }
-  });
-
-  it('have the defaults of a configuration, number by number', () => {
-    const told = table('PluginConfig', 'member').map((row) => [
-      codeSpans(row['member'] ?? '')[0],
-      row['default'] === '' ? undefined : (JSON.parse(codeSpans(row['default'] ?? '')[0] ?? '') as unknown),
-    ]);
-    expect(Object.fromEntries(told)).toEqual({ id: undefined, ...flat(configDefaults) });
-  });
-
-  it('have the bounds of a configuration', () => {
-    const cell = (member: string) =>
-      table('PluginConfig', 'member').find((row) => row['member'] === `\`${member}\``)?.['value'] ?? '';
-    const { replicas, resources, limits } = configPatchSchema.properties;
-    const range = (schema: object) =>
-      new RegExp(`\\b${boundsOf(schema).minimum} to ${boundsOf(schema).maximum}\\b`);
-    expect(cell('replicas')).toMatch(range(replicas));
-    expect(cell('limits.max_concurrency')).toMatch(range(limits.properties.max_concurrency));
-    expect(cell('limits.max_queue')).toMatch(range(limits.properties.max_queue));
-    const { exclusiveMinimum, maximum } = boundsOf(resources.properties.timeout_secs);
-    expect(cell('resources.timeout_secs')).toMatch(
-      new RegExp(`above ${exclusiveMinimum} and at most ${maximum}\\b`),
-    );
-  });
-
-  it('have the levels and numbers of a log query', () => {
-    const cell = (member: string) =>
-      table('LogQuery', 'member').find((row) => row['member'] === `\`${member}\``)?.['value'] ?? '';
-    expect(codeSpans(cell('level?'))).toEqual([...logLevels]);
-    expect(cell('lines?')).toMatch(new RegExp(`1 to ${logLinesMost}\\. Default ${logLinesDefault}$`));
-    const spans = codeSpans(cell('since?'));
-    expect(spans.map((span) => parseSince(span, 0))).toEqual([-90_000, -900_000, -7_200_000, -86_400_000]);
-  });
-
-  it('have the latency buckets of the code', () => {
-    const [row] = table('PluginTelemetry', 'member').filter((one) => one['member'] === '`latency_buckets`');
-    expect(row?.['value']).toContain(`at most ${latencyBound(0)} ms · 2^(i/2)`);
-    expect(row?.['value']).toContain(`i is 0 to ${latencyBucketCount - 1}`);
-    expect(latencyBound(7)).toBeCloseTo(0.1 * 2 ** 3.5);
   });
 });
 
@@ -398,18 +321,6 @@ describe('the settings in PROTOCOL.md', () => {
 /** The bounds that a schema of a number has. */
 function boundsOf(schema: object) {
   return schema as { minimum?: number; maximum?: number; exclusiveMinimum?: number };
-}
-
-/** The leaves of an object by their paths; an empty object is one. */
-function flat(value: object, before = ''): Record<string, unknown> {
-  return Object.assign(
-    {},
-    ...Object.entries(value).map(([key, one]: [string, unknown]) =>
-      typeof one === 'object' && one !== null && Object.keys(one).length > 0
-        ? flat(one, `${before}${key}.`)
-        : { [before + key]: one },
-    ),
-  ) as Record<string, unknown>;
 }
 
 /** The TypeScript below a folder; none when there is no such folder. */

@@ -36,6 +36,42 @@ export function codeSpans(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, code]) => code!);
 }
 
+export interface Members {
+  /** All names; those that may be absent with `?`, as the tables write them. */
+  names: string[];
+  /** Of those that always have the same text. */
+  values: Record<string, string>;
+}
+
+/** The objects in a text that are written as `{"a", "b"?, "c": "value"}`; `…Name` in one is a whole type. */
+export function notations(text: string): (Members & { whole: string[] })[] {
+  return [...text.matchAll(/\{(?=["…])[^{}]*\}/g)].map(([object]) => {
+    const members = [...object.matchAll(/"([\w.]+)"(\?)?(?:: (?:"(\w+)"|[^,}]+))?(?=[,}])/g)];
+    return {
+      names: members.map(([, name, mark = '']) => `${name}${mark}`),
+      values: Object.fromEntries(members.flatMap(([, name, , value]) => (value ? [[name, value]] : []))),
+      whole: [...object.matchAll(/…(\w+)/g)].map(([, name]) => name!),
+    };
+  });
+}
+
+/** The members of a schema of an object in the same writing; `deep`: those of an object in it with a dot between. */
+export function membersOf(schema: object, deep = false, before = ''): Members {
+  const { properties = {}, required = [] } = schema as { properties?: object; required?: string[] };
+  const parts = Object.entries(properties).map(
+    ([name, one]: [string, { const?: unknown; properties?: object }]) => {
+      const isOptional = !required.includes(name);
+      if (one.properties && deep) return membersOf(one, deep, `${before}${name}.`);
+      const value = typeof one.const === 'string' ? { [name]: one.const } : {};
+      return { names: [`${before}${name}${isOptional ? '?' : ''}`], values: value };
+    },
+  );
+  return {
+    names: parts.flatMap(({ names }) => names),
+    values: Object.assign({}, ...parts.map(({ values }) => values)) as Record<string, string>,
+  };
+}
+
 /** The fenced blocks of one language. */
 export function fences(language: string): string[] {
   return [...document.matchAll(/^```(\w*)\n(.*?)^```$/gms)]

@@ -4,10 +4,9 @@ import { decodeDescriptor, encodeDescriptor } from '../../src/protocol/micro.ts'
 import type { Descriptor, InfoResponse, PingResponse, StatsResponse } from '../../src/protocol/micro.ts';
 import { isCapabilityId, pluginIdProblem } from '../../src/protocol/names.ts';
 import type { PluginCapability } from '../../src/protocol/plugin.ts';
+import { schemaOf } from '../../src/protocol/schemas/index.ts';
 import { createValidator } from '../../src/validator.ts';
-import { infoSchema, pingSchema, statsSchema } from './adr-32.ts';
-import { createRandom } from './random.ts';
-import type { Random } from './random.ts';
+import { createRandom, mutate } from './random.ts';
 
 const plain: PluginCapability = {
   id: 'text.say',
@@ -74,9 +73,9 @@ describe('a descriptor', () => {
         average_processing_time: 1,
       })),
     };
-    expect(createValidator(infoSchema)(overTheWire(info))).toEqual([]);
-    expect(createValidator(pingSchema)(overTheWire(ping))).toEqual([]);
-    expect(createValidator(statsSchema)(overTheWire(stats))).toEqual([]);
+    expect(createValidator(schemaOf('InfoResponse'))(overTheWire(info))).toEqual([]);
+    expect(createValidator(schemaOf('PingResponse'))(overTheWire(ping))).toEqual([]);
+    expect(createValidator(schemaOf('StatsResponse'))(overTheWire(stats))).toEqual([]);
   });
 
   it('has one endpoint per capability: its name without dots, its subject with them, group q', () => {
@@ -129,7 +128,7 @@ describe('the schemas of ADR-32', () => {
     ],
   };
   const endpoint = reply.endpoints[0]!;
-  const validate = createValidator(statsSchema);
+  const validate = createValidator(schemaOf('StatsResponse'));
 
   it('take a right reply, with data of its own at an endpoint', () => {
     expect(validate(reply)).toEqual([]);
@@ -304,62 +303,4 @@ function assertPossible(read: Descriptor): void {
       expect([typeof error.retryable, typeof error.description]).toEqual(['boolean', 'string']);
     }
   }
-}
-
-/** The value with one to four random places of it replaced, removed, doubled or wrapped. */
-function mutate(random: Random, value: unknown): unknown {
-  let root = value;
-  for (let n = 1 + random.below(4); n > 0; n -= 1) root = mutateOnce(random, root);
-  return root;
-}
-
-function mutateOnce(random: Random, value: unknown): unknown {
-  if (typeof value !== 'object' || value === null || random.below(6) === 0) return poison(random, value);
-  const keys = Object.keys(value);
-  const key = random.pick(keys);
-  if (keys.length === 0 || key === undefined) return poison(random, value);
-  if (Array.isArray(value)) {
-    const items = [...(value as unknown[])];
-    const at = Number(key);
-    const kind = random.below(4);
-    if (kind === 0) items.splice(at, 1);
-    else if (kind === 1) items.push(items[at]);
-    else items[at] = mutateOnce(random, items[at]);
-    return items;
-  }
-  const { [key]: old, ...rest } = value as Record<string, unknown>;
-  if (random.below(8) === 0) return rest;
-  const name =
-    random.below(8) === 0 ? random.pick(['__proto__', 'constructor', '', random.text('ab.', 4)]) : key;
-  return Object.fromEntries([...Object.entries(rest), [name, mutateOnce(random, old)]]);
-}
-
-function poison(random: Random, value: unknown): unknown {
-  const constants = [
-    null,
-    true,
-    0,
-    -1,
-    1e308,
-    '',
-    ' ',
-    '*',
-    '>',
-    '\0',
-    '__proto__',
-    '{"a":',
-    'null',
-    '[]',
-    [],
-    {},
-    [[]],
-  ];
-  const kind = random.below(4);
-  if (kind === 0 && typeof value === 'string') {
-    const at = random.below(value.length + 1);
-    return value.slice(0, at) + random.text('aZ9.*> \n\0"{}[]', 3) + value.slice(at);
-  }
-  if (kind === 1) return { value };
-  if (kind === 2) return [value];
-  return random.pick<unknown>(constants);
 }

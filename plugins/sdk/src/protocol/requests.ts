@@ -1,0 +1,61 @@
+import type { LogRecord } from './log-record.ts';
+import type { ConfigPatch } from './manifest.ts';
+
+/** The body of `plugin.<id>.invoke`. An absent payload means `{}`. */
+export interface InvokeEnvelope {
+  capability: string;
+  payload?: unknown;
+}
+
+/** The body of `plugin.<id>.cancel`. */
+export interface Cancel {
+  invocation_id: string;
+}
+
+/** What `plugin.<id>.inflight` asks. */
+export interface InflightQuery {
+  invocation_ids: string[];
+}
+
+/** Those of the asked invocations that one instance holds. */
+export interface InflightReply {
+  instance: string;
+  invocation_ids: string[];
+}
+
+/** What `plugin.<id>.logs` answers, oldest first. */
+export interface LogReply {
+  lines: LogRecord[];
+  /** One message cannot hold all that was asked for. */
+  truncated?: boolean;
+}
+
+/** The body of a control request. */
+export interface ControlOptions {
+  /** False: the answer comes when the order is written, not when its state is reached. @default true */
+  wait?: boolean;
+}
+
+/** The answer to a drain and to a shutdown. */
+export interface Acknowledgement {
+  ok: true;
+}
+
+/**
+ * The body of `bkg.control.configure.<id>`: a merge patch (RFC 7396) of `PluginConfig`. `null` takes a member back to
+ * its default.
+ */
+export type ConfigChange = MergePatch<ConfigPatch> & {
+  /** Of the configuration that it changes: another one by now means `CONFLICT`. */
+  revision: number;
+  /** May be given when it is the plugin's own: a whole configuration with some of it changed is a patch too. */
+  id?: string;
+  /** Why, for people; kept with the configuration. */
+  why?: string;
+};
+
+export const configWhyMostLength = 500;
+
+type MergePatch<T> = {
+  [Member in keyof T]: (T[Member] extends object | undefined ? MergePatch<T[Member]> : T[Member]) | null;
+};

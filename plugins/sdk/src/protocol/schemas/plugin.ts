@@ -1,0 +1,80 @@
+import type {
+  JsonSchema,
+  Lease,
+  PluginCapability,
+  PluginInfo,
+  PluginInstance,
+  RegistryEntry,
+} from '../plugin.ts';
+import { status } from './events.ts';
+import { ref } from './ref.ts';
+import { count, flag, listOf, mapOf, object, text, time } from './schema.ts';
+import type { SchemaOf } from './schema.ts';
+
+const why = text('Why its status is `error`, for people.');
+
+function schemaOfSchemas(description: string): SchemaOf<JsonSchema> {
+  return { type: ['object', 'boolean'], description };
+}
+
+const entry = {
+  id: text('The plugin id.'),
+  name: text('For people.'),
+  version: text('Its version; of several instances the newest.'),
+  description: text('For people.'),
+  author: text('For people.'),
+  status,
+  capabilities: listOf(ref('PluginCapability'), 'What it can do.'),
+  config: ref('PluginConfig'),
+  instances: listOf(ref('PluginInstance'), 'Its processes.'),
+  observed_at: time('The time for which this was true.'),
+};
+
+export const pluginSchemas = {
+  PluginCapability: object<PluginCapability>(
+    {
+      id: text('The capability id.', { pattern: '^[a-z0-9_-]+(\\.[a-z0-9_-]+)*$', maxLength: 64 }),
+      name: text('For people.'),
+      description: text('For people.'),
+      input_schema: schemaOfSchemas('JSON Schema 2020-12 of the payload.'),
+      output_schema: schemaOfSchemas('JSON Schema 2020-12 of the output.'),
+      stream: flag('Without effect yet.'),
+      upload: flag('Without effect yet.'),
+      idempotent: flag('Whether running it twice does no harm.'),
+    },
+    {
+      errors: {
+        ...mapOf(ref('DeclaredError'), 'The failures of its own, by code.'),
+        propertyNames: { pattern: '^[A-Z0-9_]+$' },
+      },
+    },
+  ),
+  PluginInstance: object<PluginInstance>(
+    {
+      instance: text('The instance id.'),
+      status,
+      version: text('Its version.'),
+      host: text('The name of its machine.'),
+      managed: flag('Whether the supervisor starts and stops it.'),
+      started_at: text('The time it started, RFC 3339.'),
+    },
+    { pid: count('Its process there.'), error: why },
+  ),
+  PluginInfo: object<PluginInfo>(
+    { ...entry, telemetry: { ...ref('PluginTelemetry'), description: 'Over its instances.' } },
+    {
+      error: why,
+      unknown_since: time('From the gateway: nobody vouches for what is said here since this time.'),
+    },
+  ),
+  RegistryEntry: object<RegistryEntry>(entry, { error: why }),
+  Lease: object<Lease>({
+    host: text('The name of the machine.'),
+    pid: count('The process there.'),
+    process_started: text(
+      'When the process started, as the system tells it; with the pid it names the process.',
+    ),
+    epoch: count('Another supervisor has another one.'),
+    renewed_at: time('When it was renewed.'),
+  }),
+};

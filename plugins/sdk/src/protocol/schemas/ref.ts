@@ -1,0 +1,94 @@
+import type { DeclaredError, PayloadError, Problem } from '../errors.ts';
+import type { Heartbeat, StatusEvent } from '../event.ts';
+import type { LogQuery, LogRecord } from '../log-record.ts';
+import type { ConfigPatch } from '../manifest.ts';
+import type { InfoResponse, PingResponse, StatsResponse } from '../micro.ts';
+import type {
+  Lease,
+  PluginCapability,
+  PluginConfig,
+  PluginInfo,
+  PluginInstance,
+  RegistryEntry,
+} from '../plugin.ts';
+import type {
+  Acknowledgement,
+  Cancel,
+  ConfigChange,
+  ControlOptions,
+  InflightQuery,
+  InflightReply,
+  InvokeEnvelope,
+  LogReply,
+} from '../requests.ts';
+import type {
+  CancelFrame,
+  ClientFrame,
+  DataFrame,
+  DroppedFrame,
+  ErrorFrame,
+  FeedFrame,
+  GatewayFrame,
+  HelloFrame,
+  InvokeFrame,
+  ResultFrame,
+  SnapshotFrame,
+  SubscribeFrame,
+  UnsubscribedFrame,
+  UnsubscribeFrame,
+} from '../socket.ts';
+import type { PluginTelemetry } from '../telemetry.ts';
+import type { SchemaOf } from './schema.ts';
+
+/** Everything that has a schema, by its name there. */
+export interface Wire {
+  Problem: Problem;
+  PayloadError: PayloadError;
+  DeclaredError: DeclaredError;
+  StatusEvent: StatusEvent;
+  Heartbeat: Heartbeat;
+  PluginTelemetry: PluginTelemetry;
+  LogRecord: LogRecord;
+  LogQuery: LogQuery;
+  LogReply: LogReply;
+  PluginCapability: PluginCapability;
+  PluginConfig: PluginConfig;
+  ConfigPatch: ConfigPatch;
+  ConfigChange: ConfigChange;
+  PluginInstance: PluginInstance;
+  PluginInfo: PluginInfo;
+  RegistryEntry: RegistryEntry;
+  Lease: Lease;
+  PingResponse: PingResponse;
+  InfoResponse: InfoResponse;
+  StatsResponse: StatsResponse;
+  InvokeEnvelope: InvokeEnvelope;
+  Cancel: Cancel;
+  InflightQuery: InflightQuery;
+  InflightReply: InflightReply;
+  ControlOptions: ControlOptions;
+  Acknowledgement: Acknowledgement;
+  ClientFrame: ClientFrame;
+  SubscribeFrame: SubscribeFrame;
+  UnsubscribeFrame: UnsubscribeFrame;
+  InvokeFrame: InvokeFrame;
+  CancelFrame: CancelFrame;
+  GatewayFrame: GatewayFrame;
+  HelloFrame: HelloFrame;
+  SnapshotFrame: SnapshotFrame;
+  DataFrame: DataFrame;
+  DroppedFrame: DroppedFrame;
+  UnsubscribedFrame: UnsubscribedFrame;
+  ResultFrame: ResultFrame;
+  ErrorFrame: ErrorFrame;
+  FeedFrame: FeedFrame;
+}
+
+export type WireName = keyof Wire;
+
+export const refPrefix = '#/$defs/';
+
+/** Another schema of the wire by its name. */
+export function ref<Name extends WireName>(name: Name): SchemaOf<Wire[Name]> {
+  return { $ref: refPrefix + name };
+}

@@ -1,0 +1,28 @@
+import type {
+  Acknowledgement,
+  Cancel,
+  ControlOptions,
+  InflightQuery,
+  InflightReply,
+  InvokeEnvelope,
+} from '../requests.ts';
+import { anything, exactly, flag, listOf, object, text } from './schema.ts';
+
+const capability = text('The capability id.');
+const payload = anything("The capability's payload; absent means {}.");
+const invocationIds = listOf(text('An invocation id.'));
+
+export const requestSchemas = {
+  InvokeEnvelope: object<InvokeEnvelope>({ capability }, { payload }),
+  Cancel: object<Cancel>({ invocation_id: text('The invocation that is no longer wanted.') }),
+  InflightQuery: object<InflightQuery>({ invocation_ids: invocationIds }),
+  InflightReply: object<InflightReply>({
+    instance: text('The instance that answers.'),
+    invocation_ids: { ...invocationIds, description: 'Those that it holds.' },
+  }),
+  ControlOptions: object<ControlOptions>(
+    {},
+    { wait: { ...flag('`false`: the answer comes when the order is written.'), default: true } },
+  ),
+  Acknowledgement: object<Acknowledgement>({ ok: exactly(true) }),
+};

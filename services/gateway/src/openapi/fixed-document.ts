@@ -1,0 +1,167 @@
+import { headerNames, jsonContentType, protocolVersion, wireSchemas } from '@bkg/sdk/protocol';
+import type { JsonSchema, WireName } from '@bkg/sdk/protocol';
+import { fixedOperations } from './fixed-operations.ts';
+import type { FixedAnswer, FixedOperation } from './fixed-operations.ts';
+import type { MediaType, Operation, Parameter, PathItem, Reference, Response } from './openapi.ts';
+import { invocationCodes, problemResponses, sharedResponses } from './problem-responses.ts';
+
+/** A schema of the wire, as the document has it. */
+export function component(name: WireName): Reference {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+const token = { type: 'string', pattern: '^[A-Za-z0-9_-]{1,128}$' };
+
+const headerParameters = {
+  InvocationId: {
+    name: headerNames.invocationId,
+    in: 'header',
+    description:
+      'Best 128 random bits as 32 hexadecimal digits; whoever knows it can cancel the invocation. Made when it is missing.',
+    schema: token,
+  },
+  TimeoutMs: {
+    name: headerNames.timeoutMs,
+    in: 'header',
+    description:
+      "The time that the caller has left. At most, and by default, the plugin's `resources.timeout_secs`.",
+    schema: { type: 'integer', minimum: 1, maximum: 999_999_999 },
+  },
+  Traceparent: {
+    name: headerNames.traceparent,
+    in: 'header',
+    description: 'W3C trace context.',
+    schema: { type: 'string' },
+  },
+  Tracestate: {
+    name: headerNames.tracestate,
+    in: 'header',
+    description: 'W3C trace context, passed on as it is.',
+    schema: { type: 'string' },
+  },
+} as const satisfies Record<string, Parameter>;
+
+/** The headers that every invocation may have. */
+export const invocationParameters: Reference[] = Object.keys(headerParameters).map((name) => ({
+  $ref: `#/components/parameters/${name}`,
+}));
+
+/** The header that every answer to an invocation has. */
+export const invocationHeaders: Response['headers'] = {
+  [headerNames.invocationId]: { $ref: '#/components/headers/InvocationId' },
+};
+
+export const fixedComponents = {
+  parameters: headerParameters,
+  headers: { InvocationId: { description: 'The id of the invocation.', schema: token } },
+  responses: sharedResponses,
+  schemas: Object.fromEntries(
+    Object.entries(wireSchemas).map(([name, schema]) => [name, inDocument(schema)]),
+  ) as Record<WireName, JsonSchema>,
+};
+
+export const info = {
+  title: 'bkg',
+  version: protocolVersion,
+  summary: 'A mesh of plugins over NATS, by HTTP.',
+  description: [
+    'Every capability that a plugin of this mesh has now is an operation here, with its own schemas; the document changes with the mesh.',
+    'A failure is a problem object (RFC 9457) whose `code` says what happened; its number is the HTTP status. Repeat by yourself only what is `retryable`, and only when it has not been executed, or when the operation is marked `x-idempotent`.',
+    'Requests must carry the `Host` of the gateway, and from a browser its own `Origin`.',
+  ].join('\n\n'),
+};
+
+/** `/api/plugins/:id` as OpenAPI writes it. */
+export function pathOf(route: string): string {
+  return route.replaceAll(/:(\w+)/g, '{$1}');
+}
+
+const pathParameters: Record<string, Parameter> = {
+  id: {
+    name: 'id',
+    in: 'path',
+    required: true,
+    description: 'The plugin id.',
+    schema: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' },
+  },
+  capability: {
+    name: 'capability',
+    in: 'path',
+    required: true,
+    description: 'The capability id.',
+    schema: { type: 'string', pattern: '^[a-z0-9_-]+(\\.[a-z0-9_-]+)*$', maxLength: 64 },
+  },
+};
+
+/** The gateway's own operations by their path. */
+export const fixedPaths: Record<string, PathItem> = {};
+for (const one of fixedOperations) {
+  (fixedPaths[pathOf(one.route)] ??= {})[one.method] = operationOf(one);
+}
+
+function operationOf(one: FixedOperation): Operation {
+  const {
+    route,
+    operationId,
+    tag,
+    summary,
+    description,
+    query = [],
+    isInvocation,
+    body,
+    answers,
+    failures = [],
+    frames,
+  } = one;
+  const parameters = [
+    ...[...route.matchAll(/:(\w+)/g)].flatMap(([, name = '']) => pathParameters[name] ?? []),
+    ...query.map((parameter): Parameter => ({ ...parameter, in: 'query' })),
+    ...(isInvocation ? invocationParameters : []),
+  ];
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(body && {
+      requestBody: {
+        required: body.required,
+        ...(body.description !== undefined && { description: body.description }),
+        content: { [jsonContentType]: { schema: schemaFor(body.json) } },
+      },
+    }),
+    responses: {
+      ...Object.fromEntries(answers.map((answer) => [answer.status, responseOf(answer, isInvocation)])),
+      ...problemResponses(isInvocation ? [...invocationCodes, ...failures] : failures),
+    },
+    ...(frames && {
+      'x-frames': Object.fromEntries(Object.entries(frames).map(([by, name]) => [by, component(name)])),
+    }),
+  };
+}
+
+function responseOf({ description, json, contentType }: FixedAnswer, isInvocation = false): Response {
+  const content: Record<string, MediaType> | undefined =
+    json !== undefined
+      ? { [jsonContentType]: { schema: schemaFor(json) } }
+      : contentType !== undefined
+        ? { [contentType]: { schema: { type: 'string' } } }
+        : undefined;
+  return {
+    description,
+    ...(isInvocation && { headers: invocationHeaders }),
+    ...(content && { content }),
+  };
+}
+
+function schemaFor(json: WireName | [WireName] | JsonSchema): JsonSchema {
+  if (typeof json === 'string') return { ...component(json) };
+  if (Array.isArray(json)) return { type: 'array', items: component(json[0]) };
+  return json;
+}
+
+/** A schema of the wire with its references as they are in the document. */
+function inDocument<T>(value: T): T {
+  return JSON.parse(JSON.stringify(value).replaceAll('"#/$defs/', '"#/components/schemas/')) as T;
+}

@@ -1,0 +1,239 @@
+import { wireSchemas } from '@bkg/sdk/protocol';
+import type { ErrorCode, JsonSchema, WireName } from '@bkg/sdk/protocol';
+
+/** The groups of the gateway's own operations. Plugin ids have no capitals, so that none is called the same. */
+export const fixedTags = [
+  { name: 'Plugins', description: 'What exists, and what it measures and says.' },
+  { name: 'Control', description: 'Starting, stopping and configuring.' },
+  {
+    name: 'Invocation',
+    description: 'For any capability. Those that there are now have an operation each, under their plugin.',
+  },
+  { name: 'Live', description: 'WebSockets.' },
+  { name: 'Gateway', description: 'About the gateway itself.' },
+] as const;
+
+export interface FixedAnswer {
+  status: number;
+  description: string;
+  /** JSON of the wire, of a list of it, or anything by a schema of its own. */
+  json?: WireName | [WireName] | JsonSchema;
+  /** Of what is not JSON. */
+  contentType?: string;
+}
+
+/** One operation of the gateway's own, in short. */
+export interface FixedOperation {
+  method: 'get' | 'post';
+  /** As Fastify has it: `/api/plugins/:id`. */
+  route: string;
+  operationId: string;
+  tag: (typeof fixedTags)[number]['name'];
+  summary: string;
+  description?: string;
+  query?: { name: string; description: string; schema: JsonSchema }[];
+  /** Takes the headers of an invocation. */
+  isInvocation?: boolean;
+  body?: { json: WireName | JsonSchema; required: boolean; description?: string };
+  answers: FixedAnswer[];
+  /** Besides those that any request may have. */
+  failures?: readonly ErrorCode[];
+  /** The frames of a WebSocket. */
+  frames?: { client?: WireName; gateway: WireName };
+}
+
+/** The members of a type as parameters of an address. */
+function queryOf(name: WireName, remark = ''): FixedOperation['query'] {
+  const members = Object.entries(wireSchemas[name]['properties'] as Record<string, { description: string }>);
+  return members.map(([member, { description, ...schema }]) => ({
+    name: member,
+    description: `${description}${remark}`,
+    schema,
+  }));
+}
+
+const controlFailures = [
+  'PLUGIN_NOT_FOUND',
+  'CONFLICT',
+  'PAYLOAD_TOO_LARGE',
+  'CANCELLED',
+  'PLUGIN_CRASHED',
+  'DEADLINE_EXCEEDED',
+] as const satisfies ErrorCode[];
+
+function control(verb: string, summary: string): FixedOperation {
+  return {
+    method: 'post',
+    route: `/api/plugins/:id/${verb}`,
+    operationId: `${verb}Plugin`,
+    tag: 'Control',
+    summary,
+    query: queryOf('ControlOptions', ' It counts more than the body.'),
+    body: { json: 'ControlOptions', required: false },
+    answers: [
+      { status: 200, description: 'It is reached.', json: 'PluginInfo' },
+      { status: 202, description: 'It is accepted, and not waited for.', json: 'PluginInfo' },
+    ],
+    failures: controlFailures,
+  };
+}
+
+const switching: FixedAnswer = { status: 101, description: 'The connection is a WebSocket from here on.' };
+const page: FixedAnswer = { status: 200, description: 'A page.', contentType: 'text/html' };
+const health = (word: string): JsonSchema => ({
+  type: 'object',
+  required: ['status'],
+  properties: { status: { const: word } },
+});
+
+/** Every route of the gateway but the pages of the dashboard. */
+export const fixedOperations: readonly FixedOperation[] = [
+  {
+    method: 'get',
+    route: '/api/plugins',
+    operationId: 'listPlugins',
+    tag: 'Plugins',
+    summary: 'All plugins, by id',
+    answers: [{ status: 200, description: 'What the registry has.', json: ['PluginInfo'] }],
+  },
+  {
+    method: 'get',
+    route: '/api/plugins/:id',
+    operationId: 'getPlugin',
+    tag: 'Plugins',
+    summary: 'One plugin',
+    answers: [{ status: 200, description: 'What the registry has of it.', json: 'PluginInfo' }],
+    failures: ['PLUGIN_NOT_FOUND'],
+  },
+  {
+    method: 'get',
+    route: '/api/plugins/:id/telemetry',
+    operationId: 'getTelemetry',
+    tag: 'Plugins',
+    summary: 'What its instances measure',
+    answers: [{ status: 200, description: 'Over all its instances.', json: 'PluginTelemetry' }],
+    failures: ['PLUGIN_NOT_FOUND'],
+  },
+  {
+    method: 'get',
+    route: '/api/plugins/:id/logs',
+    operationId: 'getLogs',
+    tag: 'Plugins',
+    summary: 'What was logged',
+    description: 'Also of a plugin that is stopped or has crashed.',
+    query: queryOf('LogQuery'),
+    answers: [{ status: 200, description: 'Oldest first.', json: 'LogReply' }],
+    failures: ['PLUGIN_NOT_FOUND', 'CANCELLED', 'DEADLINE_EXCEEDED'],
+  },
+  control('start', 'Start it, and wait until it runs'),
+  control('stop', 'Drain and end it, and wait until it has'),
+  control('restart', 'Drain and end what runs, and start it'),
+  {
+    method: 'get',
+    route: '/api/plugins/:id/config',
+    operationId: 'getConfig',
+    tag: 'Control',
+    summary: 'Its configuration',
+    answers: [{ status: 200, description: 'The configuration that is written.', json: 'PluginConfig' }],
+    failures: ['PLUGIN_NOT_FOUND'],
+  },
+  {
+    method: 'post',
+    route: '/api/plugins/:id/config',
+    operationId: 'changeConfig',
+    tag: 'Control',
+    summary: 'Change its configuration',
+    description:
+      'A merge patch (RFC 7396). `replicas` and `enabled` act at once; everything else holds for instances launched from then on.',
+    body: { json: 'ConfigChange', required: true },
+    answers: [{ status: 200, description: 'The new configuration.', json: 'PluginConfig' }],
+    failures: ['PLUGIN_NOT_FOUND', 'CONFLICT', 'PAYLOAD_TOO_LARGE', 'CANCELLED', 'DEADLINE_EXCEEDED'],
+  },
+  {
+    method: 'post',
+    route: '/api/plugins/:id/invoke/:capability',
+    operationId: 'invokeCapability',
+    tag: 'Invocation',
+    summary: 'Invoke a capability',
+    description: "The body is the payload and the answer's is the output, both byte by byte.",
+    isInvocation: true,
+    body: { json: {}, required: true, description: 'What the input schema of the capability takes.' },
+    answers: [{ status: 200, description: 'The output.', json: {} }],
+  },
+  {
+    method: 'post',
+    route: '/api/plugins/:id/invoke',
+    operationId: 'invoke',
+    tag: 'Invocation',
+    summary: 'Invoke the capability that the body names',
+    isInvocation: true,
+    body: { json: 'InvokeEnvelope', required: true },
+    answers: [{ status: 200, description: 'The output.', json: {} }],
+  },
+  {
+    method: 'get',
+    route: '/ws',
+    operationId: 'connect',
+    tag: 'Live',
+    summary: 'One WebSocket for everything',
+    description: 'JSON, one frame a message. `x-frames` names the schemas of both directions.',
+    answers: [switching],
+    failures: ['BUSY'],
+    frames: { client: 'ClientFrame', gateway: 'GatewayFrame' },
+  },
+  {
+    method: 'get',
+    route: '/ws/plugins/:id',
+    operationId: 'followPlugin',
+    tag: 'Live',
+    summary: 'A WebSocket about one plugin',
+    description: 'JSON, one frame a message; it wants none. `x-frames` names their schema.',
+    answers: [switching],
+    failures: ['PLUGIN_NOT_FOUND', 'BUSY'],
+    frames: { gateway: 'FeedFrame' },
+  },
+  {
+    method: 'get',
+    route: '/api/openapi.json',
+    operationId: 'getOpenApi',
+    tag: 'Gateway',
+    summary: 'This document',
+    answers: [
+      { status: 200, description: 'OpenAPI 3.1.', json: { type: 'object' } },
+      { status: 304, description: 'It is still the one with the `ETag` in `If-None-Match`.' },
+    ],
+  },
+  {
+    method: 'get',
+    route: '/api/docs',
+    operationId: 'readDocs',
+    tag: 'Gateway',
+    summary: 'This document, for people',
+    answers: [page],
+  },
+  {
+    method: 'get',
+    route: '/api/docs/:id',
+    operationId: 'readPluginDocs',
+    tag: 'Gateway',
+    summary: 'The capabilities of one plugin, for people',
+    answers: [page],
+    failures: ['PLUGIN_NOT_FOUND'],
+  },
+  {
+    method: 'get',
+    route: '/livez',
+    operationId: 'isLive',
+    tag: 'Gateway',
+    summary: "Whether the gateway's process works",
+    answers: [{ status: 200, description: 'It works.', json: health('live') }],
+  },
+  {
+    method: 'get',
+    route: '/readyz',
+    operationId: 'isReady',
+    tag: 'Gateway',
+    summary: 'Whether it has the broker and has read the registry',
+    answers: [{ status: 200, description: 'It has.', json: health('ready') }],
+  },
+];

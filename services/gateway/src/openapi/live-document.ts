@@ -1,0 +1,144 @@
+import { createHash } from 'node:crypto';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { RegistryEntry } from '@bkg/sdk';
+import type { Catalog } from '../mesh/catalog.ts';
+import { fixedComponents, fixedPaths, info } from './fixed-document.ts';
+import { fixedTags } from './fixed-operations.ts';
+import { pluginPart } from './plugin-part.ts';
+
+export interface Rendered {
+  /** JSON in UTF-8. */
+  body: Buffer;
+  etag: string;
+}
+
+interface Written {
+  entry: RegistryEntry;
+  /** Of what of it the document depends on. */
+  sourceHash: string;
+  /** What it adds, as JSON that begins with a comma: as bytes, so that a change of one costs no more than a copy of all. */
+  tag: Buffer;
+  paths: Buffer;
+  schemas: Buffer;
+}
+
+/** Of everything that plugins add; those for which there is no place any more are left out, and it says so. */
+const mostBytes = 32 * 1024 * 1024;
+/** For so long nothing else is done by this process. */
+const turnMs = 8;
+
+const { schemas: fixedSchemas, ...components } = fixedComponents;
+/** Another gateway may be of another version. */
+const fixedHash = hashOf(JSON.stringify([info, fixedTags, fixedPaths, fixedComponents]));
+
+/**
+ * The document as text, made when somebody asks for it and kept until the catalog changes. Of a change only the plugins
+ * are written anew of which something else is told; all others are kept as they are.
+ */
+export class LiveDocument {
+  readonly #catalog: Catalog;
+  readonly #written = new Map<string, Written>();
+  #isStale = true;
+  #kept: Rendered | undefined;
+  #making: Promise<Rendered> | undefined;
+
+  constructor(catalog: Catalog) {
+    this.#catalog = catalog;
+    catalog.onChange(() => (this.#isStale = true));
+  }
+
+  async get(): Promise<Rendered> {
+    if (this.#kept && !this.#isStale) return this.#kept;
+    // Who asks while it is made gets that one: it is at most a moment old.
+    this.#making ??= this.#make()
+      .catch((error: unknown) => {
+        this.#isStale = true;
+        throw error;
+      })
+      .finally(() => (this.#making = undefined));
+    return this.#making;
+  }
+
+  async #make(): Promise<Rendered> {
+    // What changes from here on may be in it or not.
+    this.#isStale = false;
+    const ids = this.#catalog.ids();
+    const known = new Set(ids);
+    for (const id of this.#written.keys()) if (!known.has(id)) this.#written.delete(id);
+    let turnEndsAt = performance.now() + turnMs;
+    for (const id of ids) {
+      const entry = this.#catalog.get(id);
+      if (entry) this.#write(entry);
+      if (performance.now() < turnEndsAt) continue;
+      await nextTurn();
+      turnEndsAt = performance.now() + turnMs;
+    }
+    this.#kept = this.#render(ids);
+    return this.#kept;
+  }
+
+  #write(entry: RegistryEntry): void {
+    const { id, name, version, description, capabilities } = entry;
+    const before = this.#written.get(id);
+    if (before?.entry === entry) return;
+    const sourceHash = hashOf(JSON.stringify([name, version, description, capabilities]));
+    if (before?.sourceHash === sourceHash) {
+      before.entry = entry;
+      return;
+    }
+    const part = pluginPart(entry);
+    this.#written.set(id, {
+      entry,
+      sourceHash,
+      tag: Buffer.from(`,${JSON.stringify(part.tag)}`),
+      paths: moreMembers(part.paths),
+      schemas: moreMembers(part.schemas),
+    });
+  }
+
+  #render(ids: readonly string[]): Rendered {
+    let bytes = 0;
+    const parts = ids.flatMap((id) => {
+      const part = this.#written.get(id);
+      if (!part) return [];
+      const length = part.tag.length + part.paths.length + part.schemas.length;
+      if (bytes + length > mostBytes) return [];
+      bytes += length;
+      return [part];
+    });
+    const leftOut = ids.length - parts.length;
+    const note =
+      leftOut > 0 ? `\n\n${leftOut} plugins are left out, because this document would be too large.` : '';
+    // What a plugin adds is decided by its id and what the document depends on.
+    const sources = parts.map(({ entry, sourceHash }) => `${entry.id} ${sourceHash}`);
+    const body = Buffer.concat([
+      Buffer.from(
+        '{"openapi":"3.1.1","jsonSchemaDialect":"https://json-schema.org/draft/2020-12/schema","security":[],' +
+          `"info":${JSON.stringify({ ...info, description: info.description + note })},` +
+          `"servers":[{"url":"/"}],"tags":[${fixedTags.map((tag) => JSON.stringify(tag)).join()}`,
+      ),
+      ...parts.map(({ tag }) => tag),
+      Buffer.from(`],"paths":{${membersOf(fixedPaths)}`),
+      ...parts.map(({ paths }) => paths),
+      Buffer.from(`},"components":{${membersOf(components)},"schemas":{${membersOf(fixedSchemas)}`),
+      ...parts.map(({ schemas }) => schemas),
+      Buffer.from('}}}'),
+    ]);
+    return { body, etag: `"${hashOf([fixedHash, note, ...sources].join('\n'))}"` };
+  }
+}
+
+function hashOf(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}
+
+/** The members of an object as JSON, without its braces. */
+function membersOf(value: object): string {
+  return JSON.stringify(value).slice(1, -1);
+}
+
+/** The same to follow others. */
+function moreMembers(value: object): Buffer {
+  const members = membersOf(value);
+  return Buffer.from(members === '' ? '' : `,${members}`);
+}

@@ -1,0 +1,120 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BkgError, configDefaults, problemReply } from '@bkg/sdk';
+import type { PluginConfig, PluginInfo, Problem } from '@bkg/sdk';
+import { eventually } from '@bkg/sdk/testing';
+import { entryOf, startMesh } from './mesh.ts';
+import type { TestMesh } from './mesh.ts';
+
+let mesh: TestMesh;
+/** What the supervisor was asked, as it arrived. */
+let asked: { subject: string; text: string }[] = [];
+let answer: (id: string) => string | BkgError = () => '';
+
+const address = (id: string) => `${mesh.url}/api/plugins/${id}/config`;
+const post = async (id: string, body: string | undefined, contentType = 'application/json') => {
+  const response = await fetch(address(id), {
+    method: 'POST',
+    ...(body !== undefined && { body, headers: { 'content-type': contentType } }),
+  });
+  return { status: response.status, body: (await response.json()) as PluginConfig & Problem };
+};
+const get = async (id: string) => {
+  const response = await fetch(address(id));
+  return { status: response.status, body: (await response.json()) as PluginConfig & Problem };
+};
+
+beforeAll(async () => {
+  mesh = await startMesh();
+  mesh.supervisor.control('configure', (msg, id) => {
+    asked.push({ subject: msg.subject, text: msg.string() });
+    const given = answer(id);
+    if (typeof given === 'string') return { data: given };
+    const { data, headers } = problemReply(given.problem);
+    return { data: data as string, headers };
+  });
+  await mesh.supervisor.connection.nats.flush();
+  await mesh.supervisor.put(entryOf('one'));
+  await eventually(() => mesh.app.catalog.get('one') !== undefined);
+});
+afterAll(() => mesh[Symbol.asyncDispose]());
+
+describe('the configuration of a plugin', () => {
+  it('is what the registry has of it', async () => {
+    expect(await get('one')).toEqual({ status: 200, body: { id: 'one', ...configDefaults } });
+  });
+
+  it.each(['nobody', 'NO', 'bkg'])('is 404 when there is no such plugin: %s', async (id) => {
+    const { status, body } = await get(id);
+    expect([status, body.code]).toEqual([404, 'PLUGIN_NOT_FOUND']);
+  });
+});
+
+describe('a change of it', () => {
+  it('goes to the supervisor byte by byte, and is answered with what came of it', async () => {
+    asked = [];
+    const config = { id: 'one', ...configDefaults, replicas: 3, revision: 1 };
+    answer = () => JSON.stringify(config);
+    const change = '{"revision":0, "replicas":3,"settings":{"n":12345678901234567890,"gone":null}}';
+    expect(await post('one', change)).toEqual({ status: 200, body: config });
+    expect(asked).toEqual([{ subject: 'bkg.control.configure.one', text: change }]);
+  });
+
+  it('is seen by whoever asks right after it, although the registry follows later', async () => {
+    for (const revision of [2, 3, 4]) {
+      answer = () => JSON.stringify({ id: 'one', ...configDefaults, replicas: revision, revision });
+      await post('one', `{"revision":${revision - 1}}`);
+      expect((await get('one')).body.revision).toBe(revision);
+      const info = (await (await fetch(`${mesh.url}/api/plugins/one`)).json()) as PluginInfo;
+      expect(info.config.replicas).toBe(revision);
+    }
+    // And the registry has the last word.
+    const config = { id: 'one', ...configDefaults, revision: 9 };
+    const observed_at = new Date(Date.now() + 10).toISOString();
+    await mesh.supervisor.put(entryOf('one', 'running', { config, observed_at }));
+    await eventually(async () => (await get('one')).body.revision === 9);
+  });
+
+  it.each([
+    new BkgError('CONFLICT', 'The revision is 4 by now.'),
+    new BkgError('INVALID_PAYLOAD', 'It does not fit.', { errors: [{ path: '/replicas', message: 'no' }] }),
+    new BkgError('PLUGIN_NOT_FOUND', 'There is no plugin "two".'),
+  ])('that the supervisor refuses is refused in its words: %s', async (error) => {
+    answer = () => error;
+    const { status, body } = await post('two', '{"revision":1}');
+    expect([status, body]).toEqual([error.problem.status, error.problem]);
+  });
+
+  it.each([
+    undefined,
+    '{"id":"one"}',
+    '{"id":"two","revision":1,"resources":{"timeout_secs":1}}',
+    '[',
+    'null',
+  ])('is a failure of our own when the supervisor answers with %s', async (text) => {
+    answer = () => text ?? '';
+    const { status, body } = await post('one', '{"revision":1}');
+    expect([status, body.code]).toEqual([500, 'INTERNAL']);
+  });
+
+  it.each([
+    [undefined, 'application/json', 400],
+    ['', 'application/json', 400],
+    ['{"revision":1}', 'text/plain', 400],
+    ['{"revision":1}', 'application/merge-patch+json', 400],
+    [`{"why":"${'x'.repeat(256 * 1024)}"}`, 'application/json', 413],
+  ])('with the body %.20s of %s never reaches the supervisor', async (body, contentType, expected) => {
+    asked = [];
+    expect((await post('one', body, contentType)).status).toBe(expected);
+    expect(asked).toEqual([]);
+  });
+
+  it('waits for the supervisor when that is away: 503', async () => {
+    await using other = await startMesh();
+    await other.supervisor.put(entryOf('one'));
+    await eventually(() => other.app.catalog.get('one') !== undefined);
+    const init = { method: 'POST', body: '{"revision":0}', headers: { 'content-type': 'application/json' } };
+    const response = await fetch(`${other.url}/api/plugins/one/config`, init);
+    const problem = (await response.json()) as Problem;
+    expect([response.status, problem.code]).toEqual([503, 'PLUGIN_UNAVAILABLE']);
+  });
+});

@@ -1,0 +1,277 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { chromium } from 'playwright-core';
+import type { Browser, BrowserContextOptions } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { JsonSchema, Problem, RegistryEntry } from '@bkg/sdk';
+import { eventually } from '@bkg/sdk/testing';
+import { html, prose } from '../src/openapi/docs/html.ts';
+import { indexPage, pluginPage } from '../src/openapi/docs/pages.ts';
+import { sampleOf } from '../src/openapi/docs/sample.ts';
+import { entryOf, startMesh } from './mesh.ts';
+import type { TestMesh } from './mesh.ts';
+
+const options = { origin: 'http://localhost:43119' };
+
+function pluginWith(
+  input_schema: JsonSchema,
+  changes: Partial<RegistryEntry['capabilities'][number]> = {},
+): RegistryEntry {
+  const [capability] = entryOf('echo', 'running', { capabilities: ['text.say'] }).capabilities;
+  return { ...entryOf('echo'), capabilities: [{ ...capability!, input_schema, ...changes }] };
+}
+
+/** The page as text: what is between the tags, with single spaces. */
+function wordsOf(page: string): string {
+  return page
+    .replace(/<style>.*?<\/style>/s, '')
+    .replaceAll(/<[^>]*>/g, ' ')
+    .replaceAll('&quot;', '"')
+    .replaceAll('&#39;', "'")
+    .replaceAll('&lt;', '<')
+    .replaceAll(/\s+/g, ' ');
+}
+
+describe('the page of a plugin', () => {
+  it('tells of each capability what it takes, gives and how it fails, and how to call it', () => {
+    const page = wordsOf(
+      pluginPage(
+        pluginWith(
+          {
+            type: 'object',
+            required: ['text'],
+            properties: {
+              text: { type: 'string', minLength: 1, maxLength: 100, description: 'What is said.' },
+              times: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 1 },
+              tone: { enum: ['loud', 'low'] },
+              parts: { type: 'array', items: { type: 'object', properties: { of: { type: 'boolean' } } } },
+            },
+          },
+          {
+            name: 'Say',
+            description: 'Says it again.',
+            idempotent: true,
+            errors: { ECHO_TIRED: { number: 422, retryable: true, description: 'It is tired.' } },
+          },
+        ),
+        options,
+      ),
+    );
+    for (const words of [
+      'Say idempotent',
+      'POST /api/plugins/echo/invoke/text.say',
+      'text text, 1 to 100 characters required – What is said.',
+      'times whole number from 1 to 1,000,000 Default 1 .',
+      'tone one of "loud" , "low"',
+      'parts list of object each of true or false',
+      '422 ECHO_TIRED : It is tired.',
+      '429 BUSY : Busy',
+      'curl http://localhost:43119/api/plugins/echo/invoke/text.say',
+      `-d '{"text":"text"}'`,
+      'plugin.echo.invoke.text.say',
+    ]) {
+      expect(page).toContain(words);
+    }
+  });
+
+  it('expands what refers to itself once', () => {
+    const node = { type: 'object', properties: { next: { $ref: '#/$defs/node' } } };
+    const page = wordsOf(pluginPage(pluginWith({ $ref: '#/$defs/node', $defs: { node } }), options));
+    expect(page).toContain('next node , as above');
+  });
+
+  it('ends, whatever a schema multiplies', () => {
+    const $defs = Object.fromEntries(
+      Array.from({ length: 40 }, (_, i) => [
+        `d${i}`,
+        {
+          type: 'object',
+          required: ['a', 'b', 'c'],
+          properties: Object.fromEntries(
+            ['a', 'b', 'c'].map((name) => [name, i < 39 ? { $ref: `#/$defs/d${i + 1}` } : {}]),
+          ),
+        },
+      ]),
+    );
+    const schema = { $ref: '#/$defs/d0', $defs };
+    const page = pluginPage(pluginWith(schema), options);
+    expect(page.length).toBeLessThan(1_000_000);
+  });
+
+  it('shows what a plugin says as text and nothing else', () => {
+    const evil = `</style></code></pre><script>alert(1)</script><img src=x onerror=alert(1)>"'&\u202e`;
+    const schema = {
+      type: 'object',
+      required: [evil],
+      title: evil,
+      description: evil,
+      properties: { [evil]: { enum: [evil], description: evil, default: evil } },
+      patternProperties: { '<script>': { pattern: '<script>' } },
+      examples: [{ [evil]: evil }],
+    };
+    const errors = { ECHO_X: { number: 404 as const, retryable: false, description: evil } };
+    const plugin = {
+      ...pluginWith(schema, { name: evil, description: evil, errors }),
+      name: evil,
+      version: evil,
+      description: evil,
+    };
+    for (const page of [pluginPage(plugin, options), indexPage([plugin], options)]) {
+      expect(page).not.toMatch(/<script|<img/);
+      expect(page.match(/<\/style>/g)).toHaveLength(1);
+    }
+  });
+
+  it('gives lines for a shell in which nothing is more than a text', () => {
+    const page = wordsOf(pluginPage(pluginWith({ const: `it's; rm -rf $HOME` }), options));
+    expect(page).toContain(String.raw`-d '"it'\''s; rm -rf $HOME"'`);
+  });
+
+  it('says so when there is nothing to tell', () => {
+    expect(wordsOf(pluginPage({ ...entryOf('echo'), capabilities: [] }, options))).toContain(
+      'no capability that is known',
+    );
+    expect(wordsOf(indexPage([], options))).toContain('No plugin is known yet.');
+  });
+});
+
+describe('a sample', () => {
+  it.each<[JsonSchema, unknown]>([
+    [{}, {}],
+    [{ examples: [7] }, 7],
+    [
+      { type: 'object', required: ['a'], properties: { a: { type: 'string' }, b: { type: 'string' } } },
+      { a: 'text' },
+    ],
+    [{ type: 'string', format: 'uuid' }, '5b0c1f7a-9be3-4c1d-8a2e-64f0c3d7b915'],
+    [{ type: 'string', minLength: 6, maxLength: 6 }, 'text..'],
+    [{ type: 'integer', exclusiveMinimum: 3 }, 4],
+    [{ type: 'array', minItems: 2, items: { const: 1 } }, [1, 1]],
+    [{ anyOf: [{ type: 'boolean' }, { type: 'null' }] }, true],
+    [
+      {
+        allOf: [{ required: ['a'], properties: { a: { const: 1 } } }],
+        required: ['b'],
+        properties: { b: { default: 2 } },
+      },
+      { a: 1, b: 2 },
+    ],
+  ])('of %j is %j', (schema, expected) => {
+    expect(sampleOf(schema, {})).toEqual(expected);
+  });
+});
+
+describe('a piece of HTML', () => {
+  it('escapes what is put into it, unless that is one', () => {
+    expect(html`<p>${'<b>'} ${html`<i>${'&'}</i>`} ${['"', undefined, 1]}</p>`.text).toBe(
+      '<p>&lt;b&gt; <i>&amp;</i> &quot;1</p>',
+    );
+    expect(html`${prose('one `<a>`\n\ntwo')}`.text).toBe('<p>one <code>&lt;a&gt;</code></p><p>two</p>');
+  });
+});
+
+describe('GET /api/docs', () => {
+  let mesh: TestMesh;
+  let browser: Browser | undefined;
+  const executablePath = process.env['BKG_CHROMIUM'];
+
+  beforeAll(async () => {
+    mesh = await startMesh();
+    const schema = {
+      type: 'object',
+      required: ['text', 'an_uncommonly_long_name_of_a_member_that_does_not_fit'],
+      properties: {
+        text: { type: 'string', description: 'What is said.' },
+        an_uncommonly_long_name_of_a_member_that_does_not_fit: { $ref: '#/$defs/part' },
+      },
+      $defs: {
+        part: { type: 'object', properties: { of: { type: 'array', items: { $ref: '#/$defs/part' } } } },
+      },
+    };
+    await mesh.supervisor.put(
+      pluginWith(schema, { name: 'Say', description: 'Says it again.', output_schema: schema }),
+    );
+    await mesh.supervisor.put(entryOf('other'));
+    await eventually(() => mesh.app.catalog.ids().length === 2);
+    if (executablePath) {
+      browser = await chromium.launch({
+        executablePath,
+        args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+      });
+    }
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await mesh[Symbol.asyncDispose]();
+  });
+
+  it('is a page that may run nothing and load nothing from elsewhere', async () => {
+    for (const path of ['/api/docs', '/api/docs/echo']) {
+      const response = await fetch(mesh.url + path);
+      expect([response.status, response.headers.get('content-type')]).toEqual([
+        200,
+        'text/html; charset=utf-8',
+      ]);
+      const policy = response.headers.get('content-security-policy') ?? '';
+      expect(policy).toContain("default-src 'none'");
+      expect(policy).not.toMatch(/unsafe|https?:|\*|script-src/);
+      const page = await response.text();
+      expect(page).toContain(`curl ${mesh.url}/api/plugins`);
+      const addresses = [...page.matchAll(/(?:href|src|url)\s*[=(]\s*["']?([^"')\s>]+)/g)].map(
+        ([, address]) => address!,
+      );
+      expect(addresses.length).toBeGreaterThan(2);
+      for (const address of addresses) expect(address).toMatch(/^[/#](?!\/)/);
+    }
+  });
+
+  it('has a problem for a plugin that does not exist', async () => {
+    for (const id of ['nobody', 'NO']) {
+      const response = await fetch(`${mesh.url}/api/docs/${id}`);
+      const problem = (await response.json()) as Problem;
+      expect([response.status, problem.code]).toEqual([404, 'PLUGIN_NOT_FOUND']);
+    }
+  });
+
+  const desk: BrowserContextOptions = { viewport: { width: 1_280, height: 800 }, colorScheme: 'light' };
+  const phone: BrowserContextOptions = { viewport: { width: 390, height: 844 }, colorScheme: 'dark' };
+  // Without a browser there is nothing to test; .ci/run says so when it skips this.
+  describe.skipIf(!executablePath)('in a browser', { timeout: 60_000 }, () => {
+    it.each([
+      ['/api/docs', desk],
+      ['/api/docs', phone],
+      ['/api/docs/echo', phone],
+    ])('fits and breaks no policy: %s %j', async (path, look) => {
+      const context = await browser!.newContext(look);
+      const page = await context.newPage();
+      const complaints: string[] = [];
+      page.on('console', (message) => void (message.type() === 'error' && complaints.push(message.text())));
+      page.on('request', (request) => {
+        if (!request.url().startsWith(mesh.url)) complaints.push(request.url());
+      });
+      await page.goto(mesh.url + path);
+      expect(await page.evaluate('getComputedStyle(document.body).margin')).toBe('0px');
+      for (const summary of (await page.locator('summary').all()).slice(0, 6)) await summary.click();
+      const [wide, width] = await page.evaluate<[number, number]>(
+        '[document.documentElement.scrollWidth, document.documentElement.clientWidth]',
+      );
+      expect(wide).toBeLessThanOrEqual(width);
+      // Only the icon may be missing: it is the dashboard's, which is not built here.
+      expect(complaints.filter((text) => !/status of (404|503)/.test(text))).toEqual([]);
+      await context.close();
+    });
+
+    it.each([
+      ['/api/docs', desk],
+      ['/api/docs/echo', phone],
+    ])('has no barrier: %s %j', async (path, look) => {
+      // The checker is a script, which the page's own policy would refuse.
+      const context = await browser!.newContext({ ...look, bypassCSP: true });
+      const page = await context.newPage();
+      await page.goto(mesh.url + path);
+      const { violations } = await new AxeBuilder({ page }).analyze();
+      const found = violations.map(({ id, nodes }) => [id, nodes.slice(0, 3).map((node) => node.html)]);
+      expect(found).toEqual([]);
+      await context.close();
+    });
+  });
+});
