@@ -37,6 +37,8 @@ export interface RequestOptions {
   timeoutMs: number;
   headers?: Record<string, string | undefined>;
   signal?: AbortSignal;
+  /** Replies for which it is false are passed over, where others than the one that is meant may answer. @default any will do */
+  accept?: (reply: Msg) => boolean;
 }
 
 export interface RequestManyOptions {
@@ -191,10 +193,11 @@ export class Connection {
    *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE
    */
   request(subject: string, data: Payload, options: RequestOptions): Promise<Msg> {
+    const { accept } = options;
     return this.#ask(subject, data, options, {
       onReply: (msg, { resolve, reject }) => {
         if (isNoResponders(msg)) reject(new NoRespondersError(subject));
-        else resolve(msg);
+        else if (!accept || accept(msg)) resolve(msg);
       },
       onLate: ({ reject }) => {
         reject(new BkgError('DEADLINE_EXCEEDED', `No answer on ${subject} within ${options.timeoutMs} ms.`));

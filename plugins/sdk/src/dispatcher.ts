@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { Connection } from './connection.ts';
 import type { Capability, PluginDefinition } from './define-plugin.ts';
-import { Invocation } from './invocation.ts';
+import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { decodeJson, respondProblem } from './problem.ts';
 import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
@@ -251,10 +251,10 @@ export class Dispatcher {
 
 /**
  * A failure of another invocation that the handler let through keeps its code, which may say that nothing was executed:
- * of this handler that is not true, and nobody may repeat it by themselves.
+ * of this handler that is not true, and nobody may repeat it by themselves. What the handler says of itself stands.
  */
 function rethrowAsRun(error: unknown): never {
-  if (error instanceof BkgError && error.problem.retryable) {
+  if (error instanceof BkgError && isNested(error)) {
     throw BkgError.from({ ...error.problem, retryable: false });
   }
   throw error;

@@ -30,6 +30,14 @@ export interface InvocationContext {
   readonly invoke: (pluginId: string, capability: string, payload: unknown) => Promise<unknown>;
 }
 
+/** Errors of the invocations that handlers have made themselves. */
+const nested = new WeakSet<object>();
+
+/** Whether it is the failure of an invocation by `context.invoke`. */
+export function isNested(error: object): boolean {
+  return nested.has(error);
+}
+
 export interface InvocationOptions {
   msg: Msg;
   capability: string;
@@ -121,6 +129,9 @@ export class Invocation implements InvocationContext {
       const problem = problemOfMsg(reply);
       if (problem) throw BkgError.from(problem);
       return decodeJson(reply.data);
+    } catch (error) {
+      nested.add(error as Error);
+      throw error;
     } finally {
       this.signal.removeEventListener('abort', cancel);
     }

@@ -53,6 +53,22 @@ describe('a request', () => {
     );
   });
 
+  it('passes over replies that are not accepted', async () => {
+    const other = await server.connect('other');
+    for (const [one, text] of [
+      [other, 'no'],
+      [answering!, 'yes'],
+    ] as const)
+      one.subscribe('who', {
+        callback: (_, msg) => void setTimeout(() => one.respond(msg, text), text === 'yes' ? 50 : 0),
+      });
+    await Promise.all([other.flush(), answering!.flush()]);
+    const accept = (msg: { string: () => string }): boolean => msg.string() === 'yes';
+    expect((await asking!.request('who', '', { timeoutMs: 2_000, accept })).string()).toBe('yes');
+    const never = asking!.request('who', '', { timeoutMs: 200, accept: () => false });
+    expect(await code(never)).toBe('DEADLINE_EXCEEDED');
+  });
+
   it('names the limit when it is too large', async () => {
     const reply = asking!.request('any', new Uint8Array(1_048_577), { timeoutMs: 1_000 });
     await expect(reply).rejects.toThrow(/1048577 bytes.*1048576/);

@@ -148,7 +148,7 @@ describe('an invocation', () => {
       'declared',
       { code: 'ECHO_TIRED', status: 422, retryable: true, detail: 'so tired', title: 'Echo tired' },
     ],
-    ['table', { code: 'PLUGIN_UNAVAILABLE', status: 503, retryable: false }],
+    ['table', { code: 'PLUGIN_UNAVAILABLE', status: 503, retryable: true }],
     ['undeclared', { code: 'INTERNAL', status: 500, retryable: false }],
     ['thrown', { code: 'INTERNAL', status: 500, retryable: false }],
   ])('fails with what the handler throws: %s', async (how, expected) => {
@@ -314,9 +314,10 @@ describe('a nested invocation', () => {
     const failed = problem(
       invoke('text.pass_on', { to: 'other', capability: 'text.fail', payload: { how: 'declared' } }),
     );
-    expect(await failed).toMatchObject({ code: 'OTHER_TIRED', status: 422 });
+    // Of their own retryable; but this handler has run, and would run again.
+    expect(await failed).toMatchObject({ code: 'OTHER_TIRED', status: 422, retryable: false });
     const nobody = problem(invoke('text.pass_on', { to: 'nobody', capability: 'x', payload: {} }));
-    expect(await nobody).toMatchObject({ code: 'PLUGIN_UNAVAILABLE' });
+    expect(await nobody).toMatchObject({ code: 'PLUGIN_UNAVAILABLE', retryable: false });
   });
 
   it('is cancelled with the invocation around it', async () => {

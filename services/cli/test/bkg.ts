@@ -31,7 +31,7 @@ export function startBkg(args: readonly string[], options: BkgOptions = {}): Run
   const { env = {}, input = '', cwd, command = [process.execPath, program] } = options;
   const [file = '', ...rest] = [...command, ...args];
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(BKG_|npm_|NO_COLOR|FORCE_COLOR)/.test(name),
+    ([name]) => !/^(BKG_|npm_|NO_COLOR|FORCE_COLOR|CI$)/.test(name),
   );
   const child = spawn(file, rest, {
     env: { ...Object.fromEntries(inherited), TZ: 'UTC', ...env },

@@ -135,7 +135,7 @@ describe.concurrent('a plugin of the guide', () => {
       const reply = await eventually(
         async () => {
           const response = await greet(id);
-          return response.ok && ((await response.json()) as unknown);
+          return response.ok && (await response.json());
         },
         { withinMs: 60_000, everyMs: 100 },
       );
@@ -157,7 +157,7 @@ describe('a client of the guide', () => {
   beforeAll(async () => {
     folder = mkdtempSync(path.join(workshop, 'clients-'));
     cpSync(path.join(sdk, 'examples/python/nats.py'), path.join(folder, 'nats.py'));
-    drop(id, recipes['typescript']!);
+    drop(id, recipes['typescript'] as Recipe);
     await eventually(async () => (await greet(id)).ok, { withinMs: 30_000, everyMs: 100 });
   }, 60_000);
 

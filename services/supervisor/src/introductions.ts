@@ -51,9 +51,8 @@ export class Introductions {
     const info = await questions.askOrMiss('INFO', id, instance);
     const descriptor = typeof info === 'object' ? sightings.read(id, instance, info) : undefined;
     if (descriptor) return this.#welcome(id, instance, descriptor);
-    // One that answers and is no plugin will not become one.
-    const isNone = typeof info === 'object' || info === 'nonsense';
-    this.#leaveAlone(keyOf(id, instance), isNone ? mostMs : undefined);
+    // One that answers and is no plugin will not become one; somebody else's answer says nothing of it.
+    this.#leaveAlone(keyOf(id, instance), typeof info === 'object' ? mostMs : undefined);
   }
 
   #welcome(id: string, instance: string, descriptor: Descriptor): void {

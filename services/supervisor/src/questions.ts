@@ -1,9 +1,12 @@
 import { NoRespondersError, subjects } from '@bkg/sdk';
 import type { Connection, ServiceVerb } from '@bkg/sdk';
+import type { Msg } from '@nats-io/nats-core';
 import { bodyOf } from './event-body.ts';
 
 /** At the same time; as many again may be asked of managed instances, whom the others must not keep waiting. */
 const questionsMost = 32;
+/** How long the one that is meant may be behind somebody else's answer. */
+const afterNonsenseMs = 200;
 
 /** Direct questions to instances, over discovery. */
 export class Questions {
@@ -41,14 +44,25 @@ export class Questions {
   ): Promise<Record<string, unknown> | 'nobody' | 'nonsense' | undefined> {
     const question = `${verb} ${id} ${instance}`;
     this.#asked.add(question);
+    // Anybody may answer in its place, and sooner: that must not make it unheard.
+    const impatient = new AbortController();
+    let isNonsense = false;
+    const isMeant = (reply: Msg): boolean => {
+      const answer = bodyOf(reply) as Record<string, unknown> | undefined;
+      if (answer?.['name'] === id && answer['id'] === instance) return true;
+      if (!isNonsense) setTimeout(() => impatient.abort(), afterNonsenseMs).unref();
+      isNonsense = true;
+      return false;
+    };
     try {
-      const msg = await this.#connection.request(subjects.service(verb, id, instance), '', {
+      const reply = await this.#connection.request(subjects.service(verb, id, instance), '', {
         timeoutMs: this.#answerMs,
-        signal: this.#signal,
+        signal: AbortSignal.any([this.#signal, impatient.signal]),
+        accept: isMeant,
       });
-      const answer = bodyOf(msg) as Record<string, unknown> | undefined;
-      return answer?.['name'] === id && answer['id'] === instance ? answer : 'nonsense';
+      return bodyOf(reply) as Record<string, unknown>;
     } catch (error) {
+      if (isNonsense) return 'nonsense';
       // Nobody, or too late: that is an answer too.
       return error instanceof NoRespondersError ? 'nobody' : undefined;
     } finally {

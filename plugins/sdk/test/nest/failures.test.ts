@@ -288,7 +288,7 @@ const problemOf = async (capability: string, payload?: unknown) =>
 describe('an error that is meant for the caller', () => {
   const cases: [how: string, problem: Record<string, unknown>][] = [
     ['rpcText', { code: 'INTERNAL', status: 500, detail: 'the shop is closed' }],
-    ['rpcOfTable', { code: 'BUSY', status: 429, retryable: false, detail: 'come back later' }],
+    ['rpcOfTable', { code: 'BUSY', status: 429, retryable: true, detail: 'come back later' }],
     ['rpcDeclared', { code: 'NEST_CLOSED', status: 422, retryable: true, detail: 'closed on Sundays' }],
     ['rpcWithoutPrefix', { code: 'NEST_CLOSED', status: 422, detail: 'closed on Sundays' }],
     ['rpcStatus', { code: 'CONFLICT', status: 409, detail: 'sold already' }],
@@ -301,7 +301,7 @@ describe('an error that is meant for the caller', () => {
     ['teapot', { code: 'INVALID_PAYLOAD', status: 400, detail: 'a teapot' }],
     ['forbidden', { code: 'FORBIDDEN', status: 403, detail: 'members only' }],
     ['conflict', { code: 'CONFLICT', status: 409, detail: 'Conflict' }],
-    ['unavailable', { code: 'PLUGIN_UNAVAILABLE', retryable: false, detail: 'the oven is cold' }],
+    ['unavailable', { code: 'PLUGIN_UNAVAILABLE', retryable: true, detail: 'the oven is cold' }],
     ['table', { code: 'RATE_LIMITED', status: 429, detail: 'slower, please' }],
     ['declared', { code: 'NEST_CLOSED', status: 422, errors: [{ path: '/day', message: 'is Sunday' }] }],
     [
