@@ -202,10 +202,12 @@ describe('a client of the guide', () => {
     expect(run('call.mjs', client('**JavaScript**', 'js'), [process.execPath])).toBe('Hello, Ada!\n');
   });
 
-  it.each(['**Python**, over HTTP', '**Python**, over NATS'])('in %s', (heading) => {
-    if (missing['python']) return;
-    expect(run('call.py', client(heading, 'python'), ['python3', '-B'])).toBe('Hello, Ada!\n');
-  });
+  it.skipIf(missing['python']).each(['**Python**, over HTTP', '**Python**, over NATS'])(
+    'in %s',
+    (heading) => {
+      expect(run('call.py', client(heading, 'python'), ['python3', '-B'])).toBe('Hello, Ada!\n');
+    },
+  );
 
   it('in Go', (context) => {
     if (missing['go']) return context.skip(missing['go']);
