@@ -239,7 +239,13 @@ export class Connection {
   respond(msg: Msg, data: Payload, headers?: HeaderValues): boolean {
     const subject = msg.reply;
     if (!subject || this.nats.isClosed()) return false;
-    if (!this.connected) return this.#keep(subject, data, headers);
+    if (!this.connected) {
+      // The answerer is told now, while it can still say something shorter.
+      if (byteLength(data) > this.maxPayloadBytes) {
+        throw this.#tooLarge(data);
+      }
+      return this.#keep(subject, data, headers);
+    }
     const onLost = (): void => void this.#keep(subject, data, headers);
     this.#send({ subject, data, reply: undefined, headers, onLost });
     return true;
@@ -357,17 +363,28 @@ export class Connection {
       });
     } catch (error) {
       if (!(error instanceof InvalidArgumentError) || !error.message.includes('max_payload')) throw error;
-      throw new BkgError(
-        'PAYLOAD_TOO_LARGE',
-        `${byteLength(data)} bytes were given, the broker takes ${this.maxPayloadBytes} with headers: send less, or raise max_payload of nats-server.`,
-        { cause: error },
-      );
+      throw this.#tooLarge(data, error);
     }
+  }
+
+  #tooLarge(data: Payload, cause?: unknown): BkgError {
+    return new BkgError(
+      'PAYLOAD_TOO_LARGE',
+      `${byteLength(data)} bytes were given, the broker takes ${this.maxPayloadBytes} with headers: send less, or raise max_payload of nats-server.`,
+      { cause },
+    );
   }
 
   #sendKept(): void {
     if (!this.connected) return;
-    for (const kept of this.#kept.take()) this.#publish({ ...kept, reply: undefined });
+    for (const kept of this.#kept.take()) {
+      try {
+        this.#publish({ ...kept, reply: undefined });
+      } catch (error) {
+        // The broker may take less than before; the others must not be lost with it.
+        this.#log.error({ error, subject: kept.subject }, 'a kept reply could not be sent');
+      }
+    }
   }
 
   async #watch(): Promise<void> {
@@ -383,7 +400,14 @@ export class Connection {
     this.#connected = connected;
     if (connected) setTimeout(() => this.#sendKept(), keptRepliesDelayMs);
     this.#log.warn({ server }, connected ? 'the broker is back' : 'the broker is away');
-    for (const listener of this.#listeners) listener(connected);
+    for (const listener of this.#listeners) {
+      try {
+        listener(connected);
+      } catch (error) {
+        // The next change must be noticed all the same, and by the others this one.
+        this.#log.error({ error }, 'a listener to the state of the connection failed');
+      }
+    }
   }
 }
 

@@ -182,6 +182,46 @@ describe('while the broker is away', () => {
     expect(asking!.publish('event', 'x')).toBe(true);
   });
 
+  it('refuses at once to keep a reply that no broker would take, and sends the others', async () => {
+    const outcomes: string[] = [];
+    let arrived = 0;
+    answering!.subscribe('ask', {
+      callback: (_, msg) => {
+        arrived += 1;
+        const text = msg.string() === 'much' ? 'x'.repeat(1_048_577) : 'little';
+        setTimeout(() => {
+          try {
+            outcomes.push(String(answering!.respond(msg, text)));
+          } catch (error) {
+            outcomes.push((error as BkgError).code);
+          }
+        }, 400);
+      },
+    });
+    await answering!.flush();
+    const much = code(asking!.request('ask', 'much', { timeoutMs: 4_000 }));
+    const little = code(asking!.request('ask', 'little', { timeoutMs: 6_000 }));
+    await eventually(() => arrived === 2);
+    await server.kill();
+    await eventually(() => outcomes.length === 2);
+    expect(outcomes).toEqual(['PAYLOAD_TOO_LARGE', 'true']);
+    await server.restart();
+    expect(await Promise.all([much, little])).toEqual(['DEADLINE_EXCEEDED', 'answered']);
+  });
+
+  it('tells every listener, also when one fails', async () => {
+    const heard: boolean[] = [];
+    asking!.onStatus(() => {
+      throw new Error('this one fails');
+    });
+    asking!.onStatus((connected) => heard.push(connected));
+    await server.kill();
+    await eventually(() => heard.length === 1);
+    await server.restart();
+    await eventually(() => heard.length === 2);
+    expect(heard).toEqual([false, true]);
+  });
+
   it('keeps replies for its return, but only so many', async () => {
     const answers: string[] = [];
     let arrived = 0;
