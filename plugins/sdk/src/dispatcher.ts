@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
+import { InvocationError } from './client/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Capability, PluginDefinition } from './define-plugin.ts';
 import { Invocation, isNested } from './invocation.ts';
@@ -251,10 +252,11 @@ export class Dispatcher {
 
 /**
  * A failure of another invocation that the handler let through keeps its code, which may say that nothing was executed:
- * of this handler that is not true, and nobody may repeat it by themselves. What the handler says of itself stands.
+ * of this handler that is not true, and nobody may repeat it by themselves, whether it was made by `context.invoke` or
+ * by a client. What the handler says of itself stands.
  */
 function rethrowAsRun(error: unknown): never {
-  if (error instanceof BkgError && isNested(error)) {
+  if (error instanceof InvocationError || (error instanceof BkgError && isNested(error))) {
     throw BkgError.from({ ...error.problem, retryable: false });
   }
   throw error;

@@ -1,3 +1,4 @@
+import { timeoutMostMs } from '@bkg/sdk/protocol';
 import { UsageError } from './command.ts';
 
 const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -6,6 +7,6 @@ const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_00
 export function parseSpan(option: string, given: string): number {
   const [, digits, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(given) ?? [];
   const ms = Math.round(Number(digits) * (unitMs[unit] ?? NaN));
-  if (ms >= 1 && ms <= 999_999_999) return ms;
+  if (ms >= 1 && ms <= timeoutMostMs) return ms;
   throw new UsageError(`--${option} is "${given}"; it takes a span such as 500ms, 10s, 2m or 1h`);
 }

@@ -37,9 +37,8 @@ export const configRoutes = fp<{ log: Logger }>(
       assertJson(body, request.headers['content-type']);
       log.info({ plugin: id }, `another configuration of ${id} was asked for`);
       const config = await supervisor.configure(id, body);
-      const entry = catalog.get(id);
       // Whoever asks right after this must not be told of the time before.
-      if (entry) catalog.note({ ...entry, config, observed_at: new Date().toISOString() });
+      catalog.noteConfig(id, config);
       return config;
     });
   },

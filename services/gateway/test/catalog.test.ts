@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { configDefaults } from '@bkg/sdk';
 import { Catalog } from '../src/mesh/catalog.ts';
 import { entryOf, telemetryOf } from './mesh.ts';
 
@@ -155,6 +156,29 @@ describe('the catalog', () => {
     // A clock that was set back must not freeze the catalog.
     catalog.put(entryOf('a', 'running', { observed_at: at(900) }));
     expect(catalog.get('a')?.status).toBe('running');
+  });
+
+  it('believes the supervisor of a configuration, and the bucket of all the rest', () => {
+    const configOf = (revision: number) => ({ id: 'a', ...configDefaults, revision });
+    read('a');
+    catalog.noteConfig('a', configOf(2));
+    expect(catalog.get('a')).toMatchObject({ config: { revision: 2 }, observed_at: at(1_000) });
+    // Written before the change, by a clock that is behind ours, and the last for long.
+    now += 100;
+    catalog.put(entryOf('a', 'stopped', { observed_at: at(1_001), config: configOf(1) }));
+    expect(catalog.get('a')).toMatchObject({ status: 'stopped', instances: [], config: { revision: 2 } });
+    catalog.note(entryOf('a', 'starting', { observed_at: at(1_002), config: configOf(1) }));
+    expect(catalog.get('a')).toMatchObject({ status: 'starting', config: { revision: 2 } });
+    // The other way round: of this entry only the configuration is new.
+    catalog.put(entryOf('a', 'stopped', { observed_at: at(1_001), config: configOf(3) }));
+    expect(catalog.get('a')).toMatchObject({ status: 'starting', config: { revision: 3 } });
+    catalog.noteConfig('a', configOf(2));
+    expect(catalog.get('a')?.config.revision).toBe(3);
+    now += 2_001;
+    catalog.put(entryOf('a', 'running', { observed_at: at(1_003), config: configOf(0) }));
+    expect(catalog.get('a')).toMatchObject({ status: 'running', config: { revision: 0 } });
+    catalog.noteConfig('unknown', configOf(1));
+    expect(catalog.get('unknown')).toBeUndefined();
   });
 
   it('ignores an answer that is older than what it knows', () => {

@@ -74,6 +74,18 @@ describe('a change of it', () => {
     await eventually(async () => (await get('one')).body.revision === 9);
   });
 
+  it('hides nothing else that the registry says meanwhile, by whatever clock', async () => {
+    const { config, observed_at } = mesh.app.catalog.get('one')!;
+    const changed = { ...config, revision: config.revision + 1 };
+    answer = () => JSON.stringify(changed);
+    await post('one', `{"revision":${config.revision}}`);
+    expect(mesh.app.catalog.get('one')).toMatchObject({ config: changed, observed_at });
+    const later = new Date(Date.parse(observed_at) + 1).toISOString();
+    await mesh.supervisor.put(entryOf('one', 'stopped', { config, observed_at: later }));
+    await eventually(() => mesh.app.catalog.get('one')?.status === 'stopped');
+    expect(mesh.app.catalog.get('one')?.config).toEqual(changed);
+  });
+
   it.each([
     new BkgError('CONFLICT', 'The revision is 4 by now.'),
     new BkgError('INVALID_PAYLOAD', 'It does not fit.', { errors: [{ path: '/replicas', message: 'no' }] }),

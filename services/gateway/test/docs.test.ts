@@ -126,6 +126,26 @@ describe('the page of a plugin', () => {
     expect(page).toContain(String.raw`-d '"it'\''s; rm -rf $HOME"'`);
   });
 
+  it('is rendered once for an entry and an address, and so is its place among all', () => {
+    const plugin = pluginWith({});
+    let reads = 0;
+    const { capabilities } = plugin;
+    Object.defineProperty(plugin, 'capabilities', { get: () => ((reads += 1), capabilities) });
+    const pages = [pluginPage(plugin, options), indexPage([plugin], options)];
+    expect(reads).toBeGreaterThan(0);
+    reads = 0;
+    expect([pluginPage(plugin, options), indexPage([plugin], options)]).toEqual(pages);
+    expect(reads).toBe(0);
+    const elsewhere = { origin: 'http://127.0.0.1:8080' };
+    for (const page of [pluginPage(plugin, elsewhere), indexPage([plugin], elsewhere)]) {
+      expect(page).toContain('curl http://127.0.0.1:8080/api/plugins');
+      expect(page).not.toContain(options.origin);
+    }
+    const next = { ...plugin, name: 'Another', capabilities };
+    expect(pluginPage(next, options)).toContain('Another');
+    expect(indexPage([next], options)).toContain('Another');
+  });
+
   it('says so when there is nothing to tell', () => {
     expect(wordsOf(pluginPage({ ...entryOf('echo'), capabilities: [] }, options))).toContain(
       'no capability that is known',
@@ -221,6 +241,16 @@ describe('GET /api/docs', () => {
       );
       expect(addresses.length).toBeGreaterThan(2);
       for (const address of addresses) expect(address).toMatch(/^[/#](?!\/)/);
+    }
+  });
+
+  it('names the address of the gateway itself, in one form, and says so', async () => {
+    const { port } = mesh;
+    for (const url of ['/api/docs', '/api/docs/echo']) {
+      const headers = { host: `LocalHost:${port}`, 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil' };
+      const { body } = await mesh.app.inject({ url, headers });
+      expect(body).toContain(`curl http://localhost:${port}/api/plugins`);
+      expect(wordsOf(body)).toContain(`the gateway itself, at http://localhost:${port} ; behind a proxy`);
     }
   });
 

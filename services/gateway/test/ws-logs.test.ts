@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { NoRespondersError, subjects } from '@bkg/sdk';
 import type { LogRecord } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
@@ -33,6 +33,24 @@ function isHeard(id: string, on: TestMesh): Promise<boolean> {
   return on.peer
     .request(subjects.event(id, `${id}-1`, 'log'), '{}', { timeoutMs: 50 })
     .catch((error: unknown) => !(error instanceof NoRespondersError)) as Promise<boolean>;
+}
+
+/** How many subscriptions to log lines are open on the broker at once, from now on. */
+function countSubscriptions(on: TestMesh): { now: () => number; most: () => number } {
+  const { broker } = on.app;
+  const subscribe = broker.subscribe.bind(broker);
+  const open = new Set<string>();
+  let most = 0;
+  vi.spyOn(broker, 'subscribe').mockImplementation((subject, take) => {
+    const subscription = subscribe(subject, take);
+    if (subscription && subject.endsWith('.log')) {
+      open.add(subject);
+      most = Math.max(most, open.size);
+      void subscription.closed.then(() => open.delete(subject));
+    }
+    return subscription;
+  });
+  return { now: () => open.size, most: () => most };
 }
 
 describe('the topic logs', () => {
@@ -137,6 +155,62 @@ describe('the topic logs', () => {
     }
     await eventually(() => messages(peer, 'one').at(-1) === `${said - 1}`);
     expect(messages(peer, 'one')).toEqual(Array.from({ length: said }, (_, i) => `${i}`));
+  });
+});
+
+describe('a client that names many plugins, of which none has to exist', () => {
+  it('takes a bounded number of subscriptions and costs others no line, as it comes and goes', async () => {
+    await using other = await startMesh();
+    const subscriptions = countSubscriptions(other);
+    await using onlooker = await connectWs(other);
+    await onlooker.ask({ op: 'subscribe', id: 's', topic: 'logs', plugins: ['one'] }, 'snapshot');
+    await using peer = await connectWs(other);
+    let said = 0;
+    const talking = setInterval(() => say(other, 'one', `${said++}`), 1);
+    const pairs = 300;
+    for (let pair = 0; pair < pairs; pair += 1) {
+      const plugins = Array.from({ length: 32 }, (_, i) => `no-${pair}-${i}`);
+      peer.send({ op: 'subscribe', id: `${pair}`, topic: 'logs', plugins });
+      peer.send({ op: 'unsubscribe', id: `${pair}` });
+    }
+    await eventually(() => peer.of('unsubscribed').length === pairs);
+    clearInterval(talking);
+    expect(subscriptions.most()).toBeLessThanOrEqual(258);
+    await eventually(() => subscriptions.now() === 1);
+    say(other, 'one', 'last');
+    await eventually(() => messages(onlooker).at(-1) === 'last');
+    expect(messages(onlooker)).toEqual([...Array.from({ length: said }, (_, i) => `${i}`), 'last']);
+  });
+
+  it('hears each of them by one subscription to all, and by one to each when they are few again', async () => {
+    await using other = await startMesh({ ws: { keptMs: 50 } });
+    const subscriptions = countSubscriptions(other);
+    await using peer = await connectWs(other);
+    const nameOf = (i: number) => `p-${Math.floor(i / 32)}-${i % 32}`;
+    for (let at = 0; at < 64; at += 1) {
+      const plugins = Array.from({ length: 32 }, (_, i) => nameOf(32 * at + i));
+      await peer.ask({ op: 'subscribe', id: `${at}`, topic: 'logs', plugins }, 'snapshot');
+    }
+    await eventually(() => subscriptions.now() === 1);
+    for (const i of [0, 300, 2_047]) say(other, nameOf(i), `${i}`);
+    await eventually(() => messages(peer).length === 3);
+    for (let at = 1; at < 64; at += 1) peer.send({ op: 'unsubscribe', id: `${at}` });
+    await eventually(() => subscriptions.now() === 32);
+    say(other, nameOf(5), 'few');
+    await eventually(() => messages(peer).length === 4);
+    expect(messages(peer)).toEqual(['0', '300', '2047', 'few']);
+  });
+
+  it('is waited for with those that it left last', async () => {
+    await using other = await startMesh({ ws: { idleMost: 2 } });
+    await using peer = await connectWs(other);
+    for (const id of ['a', 'b', 'a', 'c', 'd']) {
+      await peer.ask({ op: 'subscribe', id, topic: 'logs', plugins: [id] }, 'snapshot');
+      await peer.ask({ op: 'unsubscribe', id }, 'unsubscribed');
+    }
+    await eventually(async () => !(await isHeard('a', other)));
+    const heard = await Promise.all(['a', 'b', 'c', 'd'].map((id) => isHeard(id, other)));
+    expect(heard).toEqual([false, false, true, true]);
   });
 });
 

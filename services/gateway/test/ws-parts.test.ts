@@ -140,6 +140,22 @@ describe('while one subscription takes over from another', () => {
     const taken = arrivals.filter(([from, message]) => !overlap.isSecond(from, message));
     expect(taken.map(([, message]) => message)).toEqual(['x', 'y', 'y', 'z']);
   });
+
+  it('a bounded number of messages is remembered, and of bytes, the latest', () => {
+    const overlap = new Overlap({ most: 100, mostBytes: 10_000 });
+    const [a, b] = [{}, {}];
+    for (let i = 0; i < 1_000; i += 1) overlap.isSecond(a, `${i}`);
+    expect(overlap.size).toBe(100);
+    expect([overlap.isSecond(b, '999'), overlap.isSecond(b, '0')]).toEqual([true, false]);
+    // The same one by ever other subscriptions.
+    for (let i = 0; i < 1_000; i += 1) overlap.isSecond({}, 'again');
+    expect(overlap.size).toBeLessThanOrEqual(100);
+    for (let i = 0; i < 100; i += 1) overlap.isSecond(a, `${i}`.padEnd(1_000));
+    expect(overlap.bytes).toBe(10_000);
+    expect(overlap.isSecond(b, '99'.padEnd(1_000))).toBe(true);
+    overlap.isSecond(a, 'x'.repeat(10_001));
+    expect([overlap.size, overlap.bytes]).toEqual([0, 0]);
+  });
 });
 
 describe('what is sent of a plugin', () => {

@@ -1,9 +1,12 @@
+import { runInNewContext } from 'node:vm';
 import { BkgError, createValidator, isDeeper, isForbiddenEnv, schemaOf } from '@bkg/sdk';
 import type { ConfigChange, JsonSchema, PayloadError, PluginConfig } from '@bkg/sdk';
 
 /** Beside it an entry of the registry has room for all else. */
 const configMostBytes = 128 * 1024;
 const depthMost = 32;
+/** For one look at settings with a schema that a plugin has written; compiling it is part of it. */
+const checkMostMs = 250;
 
 const validate = createValidator(schemaOf('ConfigChange'));
 
@@ -27,7 +30,7 @@ export function readConfigChange(id: string, body: unknown): ConfigChange {
 /**
  * The configuration after a change (RFC 7396): what is taken away is as in `defaults` again.
  * @param settingsSchema what the plugin says of its settings; looked at when the change has some
- * @throws BkgError INVALID_PAYLOAD; CONFLICT when the schema itself cannot be used
+ * @throws BkgError INVALID_PAYLOAD; CONFLICT when the schema itself cannot be used, or takes too long to check with
  */
 export function changedConfig(
   current: PluginConfig,
@@ -56,14 +59,28 @@ export function changedConfig(
 function assertSettings({ id, settings }: PluginConfig, schema: JsonSchema): void {
   let errors: PayloadError[];
   try {
-    errors = createValidator(schema)(settings);
+    errors = withinTime(() => createValidator(schema)(settings));
   } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    const reason =
+      code === 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+        ? `takes too long to check, more than ${checkMostMs} ms`
+        : `is wrong (${message})`;
     throw new BkgError(
       'CONFLICT',
-      `The settings of ${id} cannot be checked: its own settings schema is wrong (${(error as Error).message}).`,
+      `The settings of ${id} cannot be checked: its own settings schema ${reason}.`,
     );
   }
   if (errors.length > 0) throw unfit(errors.map((one) => ({ ...one, path: `/settings${one.path}` })));
+}
+
+/**
+ * Ends what takes too long, a regular expression that backtracks included. Not a worker, which would cost more than
+ * nearly every check: the other context is not there to confine anything, only a script of node:vm has a time limit.
+ * @throws whatever `check` throws; Error ERR_SCRIPT_EXECUTION_TIMEOUT
+ */
+function withinTime<T>(check: () => T): T {
+  return runInNewContext('check()', { check }, { timeout: checkMostMs }) as T;
 }
 
 /** RFC 7396. By entries, because a member may be called `__proto__`. */

@@ -3,7 +3,7 @@ import { BkgError, configDefaults } from '@bkg/sdk';
 import type { PluginConfig } from '@bkg/sdk';
 import { changedConfig, readConfigChange } from './config-change.ts';
 import { configOf } from './desired-state.ts';
-import type { DesiredState } from './desired-state.ts';
+import type { DesiredPlugin, DesiredState, Kept, StoredConfig } from './desired-state.ts';
 import { knownPlugin, notManaged, notRead, refuseUnlessHeld, whenRead } from './known-plugin.ts';
 import type { Lease } from './lease.ts';
 import { firstConfig } from './manifest.ts';
@@ -48,25 +48,28 @@ export async function configure(
       );
     }
     const next = changedConfig(current, change, defaultsOf(plugin), settingsSchemaOf(plugin));
-    if (!isDeepStrictEqual(next, current)) await write(options, plugin, next, change.why ?? '');
+    if (isDeepStrictEqual(next, current)) return current;
+    return configOf(await write(options, plugin, desired, next, change.why ?? ''));
   });
-  plugin.writing = turn.catch(() => undefined);
-  await turn;
-  if (!plugin.desired) throw notRead(plugin);
-  return configOf(plugin.desired.config);
+  plugin.writing = turn.then(
+    () => undefined,
+    () => undefined,
+  );
+  // Not read from the plugin again, which somebody may have cleared by then.
+  return turn;
 }
 
 async function write(
   { plugins, desiredState }: ConfigureOptions,
   plugin: Plugin,
+  desired: DesiredPlugin,
   config: PluginConfig,
   why: string,
-): Promise<void> {
-  const { desired } = plugin;
-  if (!desired) return;
+): Promise<Kept<StoredConfig>> {
   try {
     const kept = await desiredState.configure(desired.config, config, { by: 'control', why });
     plugin.desired = { ...desired, config: kept };
+    return kept;
   } catch (error) {
     // Whoever wrote it: it is read again.
     plugin.desired = undefined;

@@ -29,8 +29,9 @@ export class DescriptorKeeper {
     try {
       await desiredState.describe(plugin.id, descriptor);
     } catch (error) {
-      // The next instance says the same.
+      // The next instance says the same, and it is tried again: only what is kept counts as known.
       log.warn({ error, plugin_id: plugin.id }, 'what it says of itself could not be kept');
+      return;
     }
     if (plugin.desired) plugin.desired = { ...plugin.desired, descriptor };
     onChange(plugin);

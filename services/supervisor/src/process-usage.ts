@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { readProcessStat } from '@bkg/sdk/host';
 
 export interface ProcessUsage {
@@ -13,6 +13,8 @@ const pageBytes = 4096;
 const megabyte = 1024 * 1024;
 /** A plugin may start as many processes as it likes. */
 const processesMost = 256;
+/** And threads, of all its processes; the first of each is always read. */
+const threadsMost = 1024;
 
 /** What a process and those that it has started take, for a plugin that does not measure itself. */
 export class UsageOfProcess {
@@ -51,6 +53,9 @@ interface Row {
 function readTree(root: number): Row[] {
   const rows: Row[] = [];
   const pids = [root];
+  // One whose parent thread ends while this is read is handed to another, and may be listed by both.
+  const seen = new Set(pids);
+  let threadsLeft = threadsMost;
   for (let pid = pids.shift(); pid !== undefined && rows.length < processesMost; pid = pids.shift()) {
     const fields = readProcessStat(pid)?.map(Number);
     // It ended after it was listed, or this is another system.
@@ -58,17 +63,34 @@ function readTree(root: number): Row[] {
     // proc(5): utime is field 14, stime 15, rss 24; the first two are cut off here.
     const [userTicks = 0, systemTicks = 0, pages = 0] = [fields[11], fields[12], fields[21]];
     rows.push({ pid, cpuMs: (userTicks + systemTicks) * msPerTick, memoryBytes: pages * pageBytes });
-    pids.push(...childrenOf(pid));
+    const threads = threadsOf(pid).slice(0, Math.max(1, threadsLeft));
+    threadsLeft -= threads.length;
+    for (const child of threads.flatMap((thread) => childrenOf(pid, thread))) {
+      if (seen.has(child)) continue;
+      seen.add(child);
+      pids.push(child);
+    }
   }
   return rows;
 }
 
-function childrenOf(pid: number): number[] {
+/** The first one first. */
+function threadsOf(pid: number): string[] {
   try {
-    const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    // It has ended.
+    return [];
+  }
+}
+
+/** Of one thread: the kernel keeps them by thread, and Go, Python or Node's workers start processes from any. */
+function childrenOf(pid: number, thread: string): number[] {
+  try {
+    const text = readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').trim();
     return text === '' ? [] : text.split(' ').map(Number);
   } catch {
-    // A kernel without CONFIG_PROC_CHILDREN.
+    // The thread has ended, or this is a kernel without CONFIG_PROC_CHILDREN.
     return [];
   }
 }

@@ -29,7 +29,7 @@ export interface StatsPollOptions {
 const perServiceMs = 250;
 /** At the same time. */
 const questionsMost = 64;
-/** To one question; an instance more than once is a mistake of its own. */
+/** To one question; of an instance only the first counts. */
 const answersMost = 512;
 
 /** What the body of a heartbeat says when the supervisor has published it for an instance that does not. */
@@ -85,7 +85,8 @@ export class StatsPoll {
     try {
       const options = { forMs: timings.answerMs, most: answersMost, signal };
       const replies = await connection.requestMany(subjects.service('STATS', id), '', options);
-      for (const reply of replies) this.#take(id, bodyOf(reply));
+      const taken = new Set<string>();
+      for (const reply of replies) this.#take(id, bodyOf(reply), taken);
     } catch (error) {
       if (!signal.aborted && connection.connected)
         log.warn({ error, plugin_id: id }, 'its statistics cannot be read');
@@ -94,11 +95,14 @@ export class StatsPoll {
     }
   }
 
-  #take(id: string, body: unknown): void {
+  /** @param taken instances that have answered this question already */
+  #take(id: string, body: unknown, taken: Set<string>): void {
     const { plugins, sightings, onStranger, usageOf } = this.#options;
     const reply = Object(body) as Record<string, unknown>;
     const { name, id: instance, version } = reply;
     if (name !== id || typeof instance !== 'string' || !isSubjectToken(instance)) return;
+    if (taken.has(instance)) return;
+    taken.add(instance);
     const plugin = plugins.get(id);
     const sighting = plugin?.sightings.get(instance);
     if (!plugin) return;

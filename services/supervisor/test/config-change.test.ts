@@ -109,6 +109,30 @@ describe('a change of a configuration', () => {
     expect(wrong).toMatchObject({ code: 'CONFLICT', detail: expect.stringContaining('settings schema') });
   });
 
+  // Each definition asks twice for the next.
+  const doubling = Array.from({ length: 28 }, (_, i) => {
+    const next = { $ref: `#/$defs/d${i + 1}` };
+    return [`d${i}`, { allOf: [next, next] }];
+  });
+  it.each([
+    ['backtracks', { properties: { depth: { pattern: '^(a+)+$' } } }],
+    ['doubles', { $defs: { ...Object.fromEntries(doubling), d28: { type: 'object' } }, $ref: '#/$defs/d0' }],
+  ])('is not checked for long, when the plugin’s own schema %s', (_, schema) => {
+    const wrong = problem(() => change({ settings: { depth: `${'a'.repeat(27)}!` } }, schema));
+    expect(wrong).toMatchObject({
+      code: 'CONFLICT',
+      detail: expect.stringContaining('its own settings schema takes too long to check'),
+    });
+  });
+
+  it('is refused as well when it takes long to understand the plugin’s schema', () => {
+    const properties = Object.fromEntries(
+      Array.from({ length: 40_000 }, (_, i) => [`p${i}`, { type: 'object', required: ['a', 'b'] }]),
+    );
+    const wrong = problem(() => change({ settings: { depth: 1 } }, { properties }));
+    expect(wrong).toMatchObject({ code: 'CONFLICT', detail: expect.stringContaining('takes too long') });
+  });
+
   it('cannot do harm by its names, its depth or its size', () => {
     const patch = JSON.parse(
       '{"settings": {"__proto__": {"polluted": true}, "constructor": {"a": 1}}}',

@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { buckets, subjects } from '@bkg/sdk';
+import { buckets, configDefaults, subjects } from '@bkg/sdk';
 import type { PluginConfig } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { Kvm } from '@nats-io/kv';
 import type { KV } from '@nats-io/kv';
+import { configure as configureDirectly } from '../src/configure.ts';
+import { Plugins } from '../src/plugins.ts';
 import { manifest, Mesh, problemOf } from './mesh.ts';
 
 const settingsSchema = {
@@ -172,4 +174,32 @@ describe('a change is refused', () => {
     expect(settings.errors?.map(({ path }) => path).toSorted()).toEqual(['/settings', '/settings/depth']);
     expect((await configOf('echo')).revision).toBe(revision);
   });
+});
+
+it('a change that was written is answered with what was written, whatever is not known any more by then', async () => {
+  const plugins = new Plugins();
+  const plugin = plugins.ensure('echo');
+  plugin.source = { id: 'echo', folder: '/none' };
+  const config = { id: 'echo', ...configDefaults, revision: 1, by: 'manifest', at: '', why: '' };
+  const run = { want: 'stopped' as const, version: '1.0.0', by: 'manifest', at: '' };
+  plugin.desired = { config: { value: config, revision: 7 }, run: { value: run, revision: 8 } };
+  plugins.onChange(() => (plugin.desired = undefined));
+  const written = await configureDirectly(
+    {
+      plugins,
+      desiredState: {
+        configure: async (before, next, { by, why }) => ({
+          value: { ...next, by, why, at: '', revision: before.value.revision + 1 },
+          revision: 9,
+        }),
+      },
+      lease: { isHeld: true },
+      timings: { scanEveryMs: 50 },
+    },
+    'echo',
+    { revision: 1, replicas: 5 },
+    new AbortController().signal,
+  );
+  expect(written).toEqual({ id: 'echo', ...configDefaults, replicas: 5, revision: 2 });
+  expect(plugin.desired).toBeUndefined();
 });

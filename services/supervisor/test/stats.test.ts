@@ -18,8 +18,8 @@ const shows = (id: string, check: (info: PluginInfo) => boolean) =>
     return check(info) && info;
   });
 
-/** Answers as a service that nobody manages; `stats` is what it counts. */
-async function byHand(id: string, stats: () => object): Promise<Connection> {
+/** Answers as a service that nobody manages; `stats` is what it counts. @param times how often it answers each question */
+async function byHand(id: string, stats: () => object, times = 1): Promise<Connection> {
   const connection = await mesh.server.connect(id);
   const identity = { name: id, id: 'hand', version: '1.0.0', metadata: {} };
   const endpoint = { name: 'do', subject: `plugin.${id}.invoke.do`, queue_group: 'q', metadata: {} };
@@ -30,8 +30,9 @@ async function byHand(id: string, stats: () => object): Promise<Connection> {
   };
   for (const [verb, answer] of Object.entries(answers)) {
     for (const rest of ['', `.${id}`, `.${id}.hand`]) {
-      const callback = (_: unknown, msg: { respond: (data: string) => unknown }): void =>
-        void msg.respond(JSON.stringify(answer()));
+      const callback = (_: unknown, msg: { respond: (data: string) => unknown }): void => {
+        for (let i = 0; i < times; i += 1) msg.respond(JSON.stringify(answer()));
+      };
       connection.subscribe(`$SRV.${verb}${rest}`, { callback });
     }
   }
@@ -98,6 +99,20 @@ describe('a service that was started by hand', () => {
     await connection.close();
     const gone = await shows('byhand', (info) => info.status === 'error');
     expect(gone.error).toMatch(/^no heartbeat since/);
+  });
+
+  it('and answers one question several times is measured once', async () => {
+    const { beats, stop } = hear('repeats');
+    let answers = 0;
+    const connection = await byHand(
+      'repeats',
+      () => ({ endpoints: [{ subject: 'plugin.repeats.invoke.do', num_requests: answers++ % 3 }] }),
+      3,
+    );
+    await eventually(() => beats.length > 2);
+    stop();
+    await connection.close();
+    expect(new Set(beats.map(({ telemetry }) => telemetry.request_count))).toEqual(new Set([0]));
   });
 
   it('and answers nonsense when it is asked for statistics runs all the same', async () => {

@@ -1,4 +1,5 @@
 import { BkgError } from '../protocol/errors.ts';
+import { timeoutMostMs } from '../protocol/headers.ts';
 import type { InvokeOptions } from './client.ts';
 import { errorOf, InvocationError } from './errors.ts';
 import { failure } from './failure.ts';
@@ -31,8 +32,6 @@ export interface Attempt {
 export type Send<Reply> = (call: Call, attempt: Attempt) => Promise<Reply>;
 
 const timeoutMsDefault = 30_000;
-/** Nine digits on the wire. */
-const timeoutMsMost = 999_999_999;
 
 /** Tries a call until it succeeds, fails for good, or its time is over. @throws InvocationError */
 export async function invokeWithRetries<Reply>(
@@ -86,9 +85,9 @@ function explain(error: unknown, invocationId: string): InvocationError {
 }
 
 function timeoutMsOf({ timeoutMs = timeoutMsDefault }: InvokeOptions): number {
-  if (timeoutMs > 0 && timeoutMs <= timeoutMsMost) return Math.ceil(timeoutMs);
+  if (timeoutMs > 0 && timeoutMs <= timeoutMostMs) return Math.ceil(timeoutMs);
   throw failure(
     'INVALID_PAYLOAD',
-    `timeoutMs is ${timeoutMs}; it takes a number of milliseconds above 0 and at most ${timeoutMsMost}.`,
+    `timeoutMs is ${timeoutMs}; it takes a number of milliseconds above 0 and at most ${timeoutMostMs}.`,
   );
 }

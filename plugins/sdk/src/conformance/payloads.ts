@@ -4,9 +4,17 @@ import { createValidator } from '../validator.ts';
 /** Schemas deeper than this are not filled: a recursive one would have no end. */
 const mostDepth = 8;
 
+/** What may still be made: a plugin may ask for a billion characters, and one message would not hold them. */
+interface Left {
+  characters: number;
+  items: number;
+}
+
+const most: Readonly<Left> = { characters: 100_000, items: 1_000 };
+
 /** A payload that fits the schema: its own example, else one made from it; undefined when none is found. */
 export function validPayload(schema: JsonSchema): { payload: unknown } | undefined {
-  const payload = made(schema, 0);
+  const payload = made(schema, 0, { ...most });
   return payload !== undefined && fits(schema, payload) ? { payload } : undefined;
 }
 
@@ -41,7 +49,7 @@ function fits(schema: JsonSchema, payload: unknown): boolean {
   }
 }
 
-function made(schema: unknown, depth: number): unknown {
+function made(schema: unknown, depth: number, left: Left): unknown {
   if (schema === true) return {};
   if (typeof schema !== 'object' || schema === null || depth > mostDepth) return undefined;
   const given = schema as Record<string, unknown>;
@@ -49,21 +57,17 @@ function made(schema: unknown, depth: number): unknown {
   if (Array.isArray(examples) && examples.length > 0) return examples[0];
   for (const name of ['default', 'const']) if (name in given) return given[name];
   if (Array.isArray(choices)) return choices[0];
-  for (const some of [anyOf, oneOf]) if (Array.isArray(some)) return made(some[0], depth + 1);
+  for (const some of [anyOf, oneOf]) if (Array.isArray(some)) return made(some[0], depth + 1, left);
   const kind: unknown = Array.isArray(type)
     ? type[0]
     : (type ?? ('properties' in given ? 'object' : undefined));
   switch (kind) {
     case 'object':
-      return madeObject(given, depth);
-    case 'array': {
-      const items = Array.from({ length: Number(given['minItems'] ?? 0) }, () =>
-        made(given['items'], depth + 1),
-      );
-      return items.includes(undefined) ? undefined : items;
-    }
+      return madeObject(given, depth, left);
+    case 'array':
+      return madeArray(given, depth, left);
     case 'string':
-      return madeText(given);
+      return madeText(given, left);
     case 'integer':
     case 'number':
       return madeNumber(given);
@@ -76,11 +80,27 @@ function made(schema: unknown, depth: number): unknown {
   }
 }
 
-function madeObject({ properties, required }: Record<string, unknown>, depth: number): unknown {
+function madeObject({ properties, required }: Record<string, unknown>, depth: number, left: Left): unknown {
   const schemas = Object(properties) as Record<string, unknown>;
   const names = Array.isArray(required) ? (required as string[]) : [];
-  const members = names.map((name): [string, unknown] => [name, made(schemas[name] ?? true, depth + 1)]);
+  const members = names.map((name): [string, unknown] => [
+    name,
+    made(schemas[name] ?? true, depth + 1, left),
+  ]);
   return members.some(([, value]) => value === undefined) ? undefined : Object.fromEntries(members);
+}
+
+function madeArray({ items, minItems }: Record<string, unknown>, depth: number, left: Left): unknown {
+  const count = countIn(minItems);
+  // Counted over all of the payload: a thousand lists of a thousand are a million.
+  if ((left.items -= count) < 0) return undefined;
+  const all: unknown[] = [];
+  while (all.length < count) {
+    const item = made(items, depth + 1, left);
+    if (item === undefined) return undefined;
+    all.push(item);
+  }
+  return all;
 }
 
 const textOfFormat: Record<string, string> = {
@@ -92,8 +112,16 @@ const textOfFormat: Record<string, string> = {
   uuid: '00000000-0000-4000-8000-000000000000',
 };
 
-function madeText({ format, minLength }: Record<string, unknown>): string {
-  return textOfFormat[String(format)] ?? 'a'.repeat(Math.max(1, Number(minLength ?? 0)));
+function madeText({ format, minLength }: Record<string, unknown>, left: Left): string | undefined {
+  const length = Math.max(1, countIn(minLength));
+  if ((left.characters -= length) < 0) return undefined;
+  return textOfFormat[String(format)] ?? 'a'.repeat(length);
+}
+
+/** Zero for what is no count: its schema does not compile anyway. */
+function countIn(given: unknown): number {
+  const count = Number(given);
+  return count > 0 ? count : 0;
 }
 
 function madeNumber({ minimum, exclusiveMinimum, maximum, multipleOf }: Record<string, unknown>): number {

@@ -11,6 +11,9 @@ export const headerNames = {
   errorCode: 'Nats-Service-Error-Code',
 } as const;
 
+/** The most of `Bkg-Timeout-Ms`: it has nine digits. */
+export const timeoutMostMs = 999_999_999;
+
 export const jsonContentType = 'application/json';
 export const problemContentType = 'application/problem+json';
 

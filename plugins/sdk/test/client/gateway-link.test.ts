@@ -151,6 +151,52 @@ describe('a subscription', () => {
   });
 });
 
+describe('a subscription that a stopping gateway refuses', () => {
+  it('goes with its socket, and the next connection brings it along', async () => {
+    const errors: unknown[] = [];
+    const client = connect();
+    const snapshots: unknown[] = [];
+    client.subscribe(
+      { topic: 'plugins' },
+      {
+        onSnapshot: (snapshot) => snapshots.push(snapshot),
+        onData: () => undefined,
+        onError: (error) => errors.push(error),
+      },
+    );
+    const { id } = await eventually(() => gateway.peer.frames[0]);
+    const problem = problemOf(
+      'PLUGIN_UNAVAILABLE',
+      errorTable.PLUGIN_UNAVAILABLE,
+      'The gateway is stopping.',
+    );
+    gateway.peer.send({ type: 'error', id, problem });
+    gateway.peer.socket.close(1001);
+    await eventually(() => gateway.peers.length === 2 && gateway.peer.frames.length === 1);
+    expect(gateway.peer.frames).toEqual([{ op: 'subscribe', id, topic: 'plugins' }]);
+    gateway.peer.send({ type: 'snapshot', id, topic: 'plugins', seq: 1, snapshot: [] });
+    await eventually(() => snapshots.length === 1);
+    expect(errors).toEqual([]);
+  });
+
+  it('can be ended before the next connection', async () => {
+    const client = connect();
+    const { end } = follow(client);
+    const { id } = await eventually(() => gateway.peer.frames[0]);
+    const problem = problemOf(
+      'PLUGIN_UNAVAILABLE',
+      errorTable.PLUGIN_UNAVAILABLE,
+      'The gateway is stopping.',
+    );
+    gateway.peer.send({ type: 'error', id, problem });
+    end();
+    gateway.peer.socket.close(1001);
+    await eventually(() => gateway.peers.length === 2);
+    await live(client);
+    expect(gateway.peer.frames).toEqual([]);
+  });
+});
+
 describe('the connection', () => {
   it('says its states, and since when', async () => {
     const client = connect();

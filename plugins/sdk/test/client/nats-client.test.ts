@@ -198,8 +198,12 @@ describe('giving up', () => {
     );
     await eventually(() => started.length === 2);
     await caller.close();
-    for (const failure of await Promise.all(failures)) expect(failure).toBeInstanceOf(CancelledError);
+    const errors = await Promise.all(failures);
+    for (const error of errors) expect(error).toBeInstanceOf(CancelledError);
     await eventually(() => aborted.length === 2);
+    // Each says which invocation it is about.
+    const ids = errors.map((error) => (error as CancelledError).invocationId);
+    expect(ids.sort()).toEqual([...started].sort());
     await expect(caller.invoke('echo', 'text.say', { text: '' })).rejects.toThrow('The client was closed.');
   });
 });

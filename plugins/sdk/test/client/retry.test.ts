@@ -8,6 +8,7 @@ import { fullJitterMs, mayRepeat, RetryPolicy } from '../../src/client/retry.ts'
 import type { Retry, RetryOptions } from '../../src/client/retry.ts';
 import { errorTable, problemOf } from '../../src/protocol/errors.ts';
 import type { ErrorCode } from '../../src/protocol/errors.ts';
+import { timeoutMostMs } from '../../src/protocol/headers.ts';
 
 const codes = Object.keys(errorTable) as ErrorCode[];
 const call: Call = { plugin: 'echo', capability: 'text.say', json: '{}', options: {} };
@@ -186,6 +187,9 @@ describe('a call that is tried', () => {
       expect(outcome).toBeInstanceOf(errorClasses.INVALID_PAYLOAD);
       expect(attempts).toEqual([]);
     }
+    expect((await run([], { timeoutMs: timeoutMostMs })).attempts).toMatchObject([
+      { timeoutMs: timeoutMostMs },
+    ]);
     const { outcome, attempts } = await run([], { signal: AbortSignal.abort() });
     expect(outcome).toBeInstanceOf(errorClasses.CANCELLED);
     expect(attempts).toEqual([]);

@@ -87,6 +87,17 @@ describe('a case is not tried, with the reason,', () => {
     expect(results[0]?.got).toContain('idempotent');
   });
 
+  it('when a valid payload would be larger than anybody sends', async () => {
+    for (const input of [
+      Type.Object({ text: Type.String({ minLength: 1e9 }) }),
+      Type.Object({ all: Type.Array(Type.Null(), { minItems: 3e7 }) }),
+    ]) {
+      const [result] = await run(await start({ input }), { cases: ['valid-payload'] });
+      expect(result?.verdict).toBe('not tried');
+      expect(result?.got).toContain('no payload is known to be valid');
+    }
+  });
+
   it('when there is no slow work, or it is quick', async () => {
     expect(await run(await start(), { cases: ['deadline'] })).toMatchObject([{ verdict: 'not tried' }]);
     const [quick] = await run(await start(), { cases: ['deadline'], slow: { wait: { ms: 10 } } });
@@ -243,6 +254,33 @@ describe('payloads', () => {
     expect(validPayload({ type: 'string', pattern: '(' })).toBeUndefined();
     const node = { $defs: { node: object({ next: { $ref: '#/$defs/node' } }) }, $ref: '#/$defs/node' };
     expect(validPayload(node)).toBeUndefined();
+  });
+
+  it('are not made where the schema asks for more than a message holds', () => {
+    const list = (minItems: number, items: object = { type: 'boolean' }) => ({
+      type: 'array',
+      minItems,
+      items,
+    });
+    const characters = (minLength: number) => ({ type: 'string', minLength });
+    expect(validPayload(characters(100_000))).toEqual({ payload: 'a'.repeat(100_000) });
+    expect(validPayload(list(1_000))).toMatchObject({ payload: { length: 1_000 } });
+    const before = performance.now();
+    for (const schema of [
+      characters(100_001),
+      characters(1e9),
+      object({ a: characters(60_000), b: characters(60_000) }),
+      list(1_001),
+      list(3e7),
+      list(1_000, list(1_000, list(1_000))),
+      list(900, characters(1_000)),
+      list(Infinity),
+    ])
+      expect(validPayload(schema)).toBeUndefined();
+    // No schema either, and no way around the limit.
+    const noCount = { type: 'array', minItems: 'x', items: true };
+    expect(validPayload(object({ a: noCount, b: list(3e7) }))).toBeUndefined();
+    expect(performance.now() - before).toBeLessThan(1_000);
   });
 
   it('that do not fit are as close as possible', () => {

@@ -25,9 +25,9 @@ export class Broker {
   #connection: Connection | undefined;
 
   /** Connects in the background, for as long as it takes. */
-  constructor({ servers, credentials, log }: BrokerOptions) {
-    this.address = describeServers(servers);
-    this.#opened = this.#open({ servers, credentials, log });
+  constructor(options: BrokerOptions) {
+    this.address = describeServers(options.servers);
+    this.#opened = this.#open(options);
   }
 
   get connected(): boolean {
@@ -84,21 +84,24 @@ export class Broker {
     await this.#connection?.close();
   }
 
-  async #open(options: BrokerOptions): Promise<void> {
+  async #open({ servers, credentials, log, joinWrites = true }: BrokerOptions): Promise<void> {
     const { signal } = this.#closing;
     try {
       this.#connection = await connect({
-        ...options,
+        servers,
+        credentials,
+        log,
+        joinWrites,
         name: 'bkg gateway',
         // Of its own for each replica, so that none gets another's replies.
         identity: ['gateway', createToken()],
         signal,
       });
     } catch (error) {
-      if (!signal.aborted) options.log.fatal({ error }, 'the connection to the broker cannot be made');
+      if (!signal.aborted) log.fatal({ error }, 'the connection to the broker cannot be made');
       return;
     }
-    options.log.info({ broker: this.address }, 'connected to the broker');
+    log.info({ broker: this.address }, 'connected to the broker');
     this.#connection.onStatus((connected) => this.#tell(connected));
     this.#tell(true);
   }

@@ -1,5 +1,5 @@
 import { leaseStaleMs } from '@bkg/sdk';
-import type { PluginInfo, RegistryEntry } from '@bkg/sdk';
+import type { PluginConfig, PluginInfo, RegistryEntry } from '@bkg/sdk';
 import { TelemetryBoard } from './telemetry-board.ts';
 
 interface Known {
@@ -113,9 +113,11 @@ export class Catalog {
   put(entry: RegistryEntry): void {
     const { id } = entry;
     const known = this.#known.get(id);
-    const isBehind = known && known.aheadUntil > this.#now() && entry.observed_at < known.entry.observed_at;
     this.#seen.add(id);
-    this.#known.set(id, { entry: isBehind ? known.entry : entry, aheadUntil: known?.aheadUntil ?? 0 });
+    this.#known.set(id, {
+      entry: known ? this.#latest(known, entry) : entry,
+      aheadUntil: known?.aheadUntil ?? 0,
+    });
     this.#tell(id);
   }
 
@@ -123,8 +125,17 @@ export class Catalog {
   note(entry: RegistryEntry): void {
     const known = this.#known.get(entry.id);
     if (!known || entry.observed_at < known.entry.observed_at) return;
-    this.#known.set(entry.id, { ...known, entry, aheadUntil: this.#now() + aheadMs });
+    const latest = this.#latest(known, entry);
+    this.#known.set(entry.id, { ...known, entry: latest, aheadUntil: this.#now() + aheadMs });
     this.#tell(entry.id);
+  }
+
+  /** The same of its configuration alone: of the rest the bucket goes on telling. */
+  noteConfig(id: string, config: PluginConfig): void {
+    const known = this.#known.get(id);
+    if (!known || config.revision < known.entry.config.revision) return;
+    this.#known.set(id, { ...known, entry: { ...known.entry, config }, aheadUntil: this.#now() + aheadMs });
+    this.#tell(id);
   }
 
   remove(id: string): void {
@@ -157,6 +168,14 @@ export class Catalog {
   /** To be called when time alone may have made the lease stale. */
   leaseOverdue(): void {
     if (this.leaseIsStale) this.#tellAll();
+  }
+
+  /** While the bucket may be behind: of the configuration its revision says what is newer, of the rest the time. */
+  #latest({ entry: known, aheadUntil }: Known, entry: RegistryEntry): RegistryEntry {
+    if (aheadUntil <= this.#now()) return entry;
+    const latest = entry.observed_at < known.observed_at ? known : entry;
+    const config = entry.config.revision < known.config.revision ? known.config : entry.config;
+    return latest.config === config ? latest : { ...latest, config };
   }
 
   /** A supervisor that was never heard has at least written the entry. */

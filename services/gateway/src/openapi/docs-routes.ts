@@ -27,9 +27,12 @@ export const docsRoutes = fp(
   { name: 'docs-routes', dependencies: ['mesh-watch'] },
 );
 
-/** As the reader has it; the guard has let pass only what is ours. */
+/**
+ * The address at which the gateway itself listens, without TLS: the guard lets pass no Host but its own ones, in
+ * whatever case, of which pages are kept in one.
+ */
 function originOf({ headers }: FastifyRequest): string {
-  return `http://${headers.host}`;
+  return `http://${headers.host?.toLowerCase()}`;
 }
 
 function sendPage(reply: FastifyReply, page: string): FastifyReply {

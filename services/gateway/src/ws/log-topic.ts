@@ -10,6 +10,8 @@ import type { Sequence } from './sequence.ts';
 export interface LogTopicOptions extends LogRingOptions {
   /** How long lines go on being heard for a client that may come back. @default 60000 */
   keptMs?: number;
+  /** For so many plugins at the same time; beyond, the one that was left first is forgotten at once. @default 256 */
+  idleMost?: number;
 }
 
 /** A subscription to log lines. */
@@ -39,8 +41,13 @@ export class LogTopic {
   readonly #source: LogSource;
   readonly #sequence: Sequence;
   readonly #keptMs: number;
+  readonly #idleMost: number;
   readonly #ring: LogRing;
   readonly #kept = new Map<string, Kept>();
+  /** Without followers, in the order in which these left. */
+  readonly #idle = new Set<string>();
+  /** Of which the broker does not know for sure yet. */
+  readonly #unheard = new Set<Kept>();
   readonly #audience = new Audience<LogFollower>();
   /** Of whose subscription the broker does not know for sure yet. */
   readonly #waiting = new Set<LogFollower>();
@@ -51,6 +58,7 @@ export class LogTopic {
     this.#source = source;
     this.#sequence = sequence;
     this.#keptMs = options.keptMs ?? 60_000;
+    this.#idleMost = options.idleMost ?? 256;
     this.#ring = new LogRing(options);
     source.onLine(({ pluginId, body }) => {
       if (!this.#kept.has(everyPlugin) && !this.#kept.has(pluginId)) return;
@@ -101,10 +109,13 @@ export class LogTopic {
     const kept = this.#kept.get(key);
     if (!kept) {
       const leave = this.#source.want(key);
-      this.#kept.set(key, { followers: 1, since: Infinity, leave, late: undefined });
+      const begun = { followers: 1, since: Infinity, leave, late: undefined };
+      this.#kept.set(key, begun);
+      this.#unheard.add(begun);
       return;
     }
     clearTimeout(kept.late);
+    this.#idle.delete(key);
     kept.followers += 1;
   }
 
@@ -113,11 +124,24 @@ export class LogTopic {
     if (!kept) return;
     kept.followers -= 1;
     if (kept.followers > 0) return;
-    kept.late = setTimeout(() => {
-      this.#kept.delete(key);
-      kept.leave();
-      if (this.#kept.size === 0) this.#ring.clear(this.#sequence.last);
-    }, this.#keptMs).unref();
+    kept.late = setTimeout(() => this.#forget(key), this.#keptMs).unref();
+    this.#idle.add(key);
+    // A client may name any number of plugins one after the other, also such as do not exist.
+    for (const oldest of this.#idle) {
+      if (this.#idle.size <= this.#idleMost) return;
+      this.#forget(oldest);
+    }
+  }
+
+  #forget(key: string): void {
+    const kept = this.#kept.get(key);
+    if (!kept) return;
+    clearTimeout(kept.late);
+    this.#idle.delete(key);
+    this.#unheard.delete(kept);
+    this.#kept.delete(key);
+    kept.leave();
+    if (this.#kept.size === 0) this.#ring.clear(this.#sequence.last);
   }
 
   /** For all who come in one turn: many do when a gateway starts. */
@@ -135,7 +159,7 @@ export class LogTopic {
     const { nats } = this.#broker;
     if (!this.#broker.connected || !nats) return;
     const beginning = [...this.#waiting];
-    const keys = [...this.#kept].filter(([, { since }]) => since === Infinity);
+    const unheard = [...this.#unheard];
     try {
       await nats.flush();
     } catch {
@@ -143,7 +167,7 @@ export class LogTopic {
       return;
     }
     const seq = this.#sequence.last;
-    for (const [, kept] of keys) kept.since = Math.min(kept.since, seq);
+    for (const kept of unheard) if (this.#unheard.delete(kept)) kept.since = seq;
     for (const follower of beginning) if (this.#waiting.delete(follower)) follower.begin(seq);
   }
 

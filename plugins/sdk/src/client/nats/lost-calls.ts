@@ -62,10 +62,10 @@ export class LostCalls {
     }
   }
 
-  /** Ends everything that runs. */
-  endAll(error: Error): void {
+  /** Ends everything that runs, each with an error of its own: it will carry the id of its invocation. */
+  endAll(error: () => Error): void {
     this.#search.abort();
-    for (const call of this.#running) call.end(error);
+    for (const call of this.#running) call.end(error());
   }
 
   async #find(signal: AbortSignal): Promise<void> {

@@ -91,7 +91,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
 
   async #close(): Promise<void> {
     this.#unwatch();
-    this.#lost.endAll(closed());
+    this.#lost.endAll(closed);
     this.#state.set({ status: 'offline', reason: 'The client was closed.' });
     await this.#end();
   }

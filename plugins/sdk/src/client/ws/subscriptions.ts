@@ -26,7 +26,7 @@ export interface SubscriptionHandlers<T extends Topic> {
   onDropped?: (count: number | null) => void;
   /** Of the connection, at each change: what was said last may be old while it is not `live`. */
   onState?: StateListener;
-  /** The gateway refuses it; it has ended. @default it goes to the console */
+  /** The gateway refuses it for good; it has ended. @default it goes to the console */
   onError?: (error: InvocationError) => void;
 }
 
@@ -83,6 +83,8 @@ export class Subscriptions {
   refuse({ id = '', problem }: ErrorFrame): boolean {
     const subscription = this.#open.get(id);
     if (!subscription) return false;
+    // A gateway that stops refuses whatever is new. Its socket ends too, and the next connection brings this one along.
+    if (problem.code === 'PLUGIN_UNAVAILABLE') return true;
     this.#open.delete(id);
     const { onError = (error) => console.error(error) } = subscription.handlers;
     onError(errorOf(problem));

@@ -1,3 +1,4 @@
+import { timeoutMostMs } from '../headers.ts';
 import { frameIdMostLength, topics } from '../socket.ts';
 import type {
   CancelFrame,
@@ -50,7 +51,7 @@ const clientFrames = {
     {
       payload: anything("The capability's payload; absent means {}."),
       invocation_id: invocationId,
-      timeout_ms: count('The time that the caller has left.', 1, 999_999_999),
+      timeout_ms: count('The time that the caller has left.', 1, timeoutMostMs),
       traceparent: text('W3C trace context.'),
       tracestate: text('W3C trace context.'),
     },

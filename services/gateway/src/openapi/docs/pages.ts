@@ -6,20 +6,25 @@ import type { Method, PathItem } from '../openapi.ts';
 import { pluginPart, titleOf } from '../plugin-part.ts';
 import { Html, html, prose } from './html.ts';
 import type { Content } from './html.ts';
+import { Once } from './once.ts';
 import { idOf, operationView } from './operation-view.ts';
 import type { OperationPlace } from './operation-view.ts';
 import { schemaView } from './schema-view.ts';
 import { style } from './style.ts';
 
 export interface PageOptions {
-  /** Of the gateway, as the reader has it: `http://localhost:43119`. */
+  /** Of the gateway itself, for the lines to try: `http://localhost:43119`. */
   origin: string;
 }
 
+/** An entry never changes: what is new of a plugin is another one. */
+const cards = new Once<RegistryEntry, Html>(new WeakMap());
+const pluginPages = new Once<RegistryEntry, Once<string, string>>(new WeakMap());
+/** By origin, of which the guard lets pass a handful. */
+const fixedSections = new Once<string, Html>(new Map());
+
 /** What there is, the gateway's own operations, the error codes and the types. */
 export function indexPage(plugins: readonly RegistryEntry[], { origin }: PageOptions): string {
-  const operations = placesIn(fixedPaths);
-  const wireNames = Object.keys(fixedComponents.schemas) as (keyof typeof fixedComponents.schemas)[];
   const sections = [...fixedTags.map(({ name }) => name), 'Errors', 'Types'];
   const nav = html`<ul>
     <li><a class="title" href="#top">bkg API</a></li>
@@ -31,18 +36,27 @@ export function indexPage(plugins: readonly RegistryEntry[], { origin }: PageOpt
       <h1>bkg API</h1>
       <div class="lead">${prose(info.description)}</div>
       <p class="lead">For programs: <a href="/api/openapi.json">openapi.json</a> (OpenAPI 3.1).</p>
+      ${addressNote(origin)}
     </header>
     <section id="plugins" aria-labelledby="plugins-title">
       <h2 id="plugins-title">Capabilities</h2>
       ${
         plugins.length > 0
           ? html`<ul class="cards">
-              ${plugins.map(card)}
+              ${plugins.map((entry) => cards.of(entry, () => card(entry)))}
             </ul>`
           : html`<p class="lead">No plugin is known yet.</p>`
       }
     </section>
-    ${fixedTags.map(
+    ${fixedSections.of(origin, () => fixedPart(origin))}`;
+  return layout('bkg API', nav, main);
+}
+
+/** Of the page of all plugins what no plugin changes. */
+function fixedPart(origin: string): Html {
+  const operations = placesIn(fixedPaths);
+  const wireNames = Object.keys(fixedComponents.schemas) as (keyof typeof fixedComponents.schemas)[];
+  return html`${fixedTags.map(
       ({ name, description }) =>
         html`<section id="${anchorOf(name)}" aria-labelledby="${anchorOf(name)}-title">
           <h2 id="${anchorOf(name)}-title">${name}</h2>
@@ -66,11 +80,16 @@ export function indexPage(plugins: readonly RegistryEntry[], { origin }: PageOpt
           </article>`,
       )}
     </section>`;
-  return layout('bkg API', nav, main);
 }
 
 /** The capabilities of one plugin. */
 export function pluginPage(entry: RegistryEntry, { origin }: PageOptions): string {
+  return pluginPages
+    .of(entry, () => new Once<string, string>(new Map()))
+    .of(origin, () => renderPlugin(entry, origin));
+}
+
+function renderPlugin(entry: RegistryEntry, origin: string): string {
   const { title, tag, paths, schemas } = pluginPart(entry);
   const components = { ...fixedComponents.schemas, ...schemas };
   const places = placesIn(paths);
@@ -88,12 +107,21 @@ export function pluginPage(entry: RegistryEntry, { origin }: PageOptions): strin
   const main = html`<header>
       <h1>${title.name} <span class="mark">${title.version}</span></h1>
       <div class="lead">${prose(tag.description.split('\n\n').slice(1).join('\n\n'))}</div>
+      ${addressNote(origin)}
     </header>
     <section aria-labelledby="capabilities">
       <h2 id="capabilities">Capabilities</h2>
       ${places.length > 0 ? places.map((place) => operationView(place, components, origin)) : html`<p class="lead">It has no capability that is known: start it once.</p>`}
     </section>`;
   return layout(`${title.name} – bkg API`, nav, main);
+}
+
+/** Not the reader's own address: whatever stands in between, such as one for TLS, does not tell it. */
+function addressNote(origin: string): Html {
+  return html`<p class="lead">
+    The lines to try go to the gateway itself, at <code>${origin}</code>; behind a proxy put the address of
+    that in its place.
+  </p>`;
 }
 
 function card(entry: RegistryEntry): Html {
