@@ -35,7 +35,6 @@ describe('the body of an invocation', () => {
     ['a number', '-0.0e-10'],
     ['an integer beyond 2^53', '12345678901234567890123'],
     ['true', 'true'],
-    ['null', 'null'],
     ['an empty object', '{}'],
     ['an empty array', '[]'],
     ['nested structures', '[{"payload":[1,{"a":"}]"}]},[[[]]],{"payload":2}]'],
@@ -97,8 +96,9 @@ describe('the body of an invocation', () => {
     }
   });
 
-  it('takes {} for a payload that is missing', () => {
+  it('takes {} for a payload that is missing, or null', () => {
     expect(payloadOf('{"capability":"model.list"}')).toBe('{}');
+    expect(payloadOf('{"capability":"model.list","payload": null}')).toBe('{}');
   });
 
   it.each([

@@ -6,7 +6,7 @@ import type { ConfigChange, JsonSchema, PayloadError, PluginConfig } from '@bkg/
 const configMostBytes = 128 * 1024;
 const depthMost = 32;
 /** For one look at settings with a schema that a plugin has written; compiling it is part of it. */
-const checkMostMs = 250;
+const checkMostMs = 1_000;
 
 const validate = createValidator(schemaOf('ConfigChange'));
 

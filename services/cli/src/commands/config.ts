@@ -22,7 +22,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     config = await gateway.get(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ ...patch, revision, ...(why !== undefined && { why }) }),
+      body: JSON.stringify({ revision, ...patch, ...(why !== undefined && { why }) }),
       concern,
     });
   }

@@ -10,7 +10,7 @@ export interface Envelope {
 
 const emptyPayload = Buffer.from('{}');
 
-/** Reads `{capability, payload}`; a payload that is missing is `{}`. @throws BkgError INVALID_PAYLOAD */
+/** Reads `{capability, payload}`; a payload that is missing or null is `{}`. @throws BkgError INVALID_PAYLOAD */
 export function readEnvelope(body: Buffer): Envelope {
   const value = parseBody(body);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
@@ -25,7 +25,9 @@ export function readEnvelope(body: Buffer): Envelope {
         : 'must be the id of a capability, as a string',
     );
   }
-  return { capability, payload: memberOf(body, 'payload') ?? emptyPayload };
+  const { payload } = value as { payload?: unknown };
+  // Not assigned to a default: what is there goes on as the bytes it came as.
+  return { capability, payload: (payload !== null && memberOf(body, 'payload')) || emptyPayload };
 }
 
 function parseBody(body: Buffer): unknown {
