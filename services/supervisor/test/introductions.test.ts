@@ -32,7 +32,9 @@ it('a service that is no plugin is asked what it is once, and one that does not 
   await mesh.supervise({ pingLeastMs: 30, pingEveryMs: 30, answerMs: 40 });
   await eventually(() => rounds >= 30);
   expect(asked.weather).toBe(1);
-  expect(asked.liar).toBe(1);
-  expect(asked.mute).toBeGreaterThan(1);
-  expect(asked.mute).toBeLessThan(12);
+  // Of one in whose place somebody else answers nothing is known either.
+  for (const name of ['liar', 'mute'] as const) {
+    expect(asked[name]).toBeGreaterThan(1);
+    expect(asked[name]).toBeLessThan(12);
+  }
 });
