@@ -72,9 +72,9 @@ async function measure(situation: Situation, side: Side): Promise<Figures> {
   // Compilers and validators have their turn before it counts.
   await load({ ...target, durationMs: 1_000 });
   const pids = [gateway.pid, echo.pid, nats.pid];
-  const before = await Promise.all(pids.map(cpuMs));
+  const before = pids.map(cpuMs);
   const { answered, failed, latencies, durationMs: tookMs } = await load({ ...target, durationMs });
-  const after = await Promise.all(pids.map(cpuMs));
+  const after = pids.map(cpuMs);
   if (failed > 0) throw new Error(`${failed} of ${answered + failed} invocations failed`);
   const [gatewayCpu = 0, pluginCpu = 0, brokerCpu = 0] = after.map(
     (ms, i) => ((ms - (before[i] ?? 0)) * 1_000) / answered,

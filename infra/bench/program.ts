@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { readProcessStat } from '@bkg/sdk/host';
 
 const startMostMs = 20_000;
 /** USER_HZ: on Linux 100 wherever Node runs. */
@@ -43,9 +43,9 @@ export class Program implements AsyncDisposable {
 }
 
 /** CPU that a process has used so far, in ms. Its resolution is 10 ms: measure over seconds. */
-export async function cpuMs(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
-  // The name in parentheses may hold spaces; user and system time are fields 14 and 15.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  return ((Number(fields[11]) + Number(fields[12])) * 1_000) / ticksPerSecond;
+export function cpuMs(pid: number): number {
+  const stat = readProcessStat(pid);
+  if (!stat) throw new Error(`process ${pid} has ended, or this is not Linux`);
+  // User and system time are fields 14 and 15 of proc(5), counted here from the third.
+  return ((Number(stat[11]) + Number(stat[12])) * 1_000) / ticksPerSecond;
 }

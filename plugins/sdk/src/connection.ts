@@ -124,7 +124,11 @@ export async function connect(options: ConnectOptions): Promise<Connection> {
 
 /** The servers as they may be shown: a user and password in a URL are nobody's business. */
 export function describeServers(servers: readonly string[]): string {
-  return servers.map((server) => server.replace(/\/\/[^/]*@/, '//')).join(', ');
+  return servers.map(withoutCredentials).join(', ');
+}
+
+export function withoutCredentials(server: string): string {
+  return server.replace(/\/\/[^/]*@/, '//');
 }
 
 /** A connection to the broker with what bkg promises of it: no wait without an end, nothing buffered without a bound. */

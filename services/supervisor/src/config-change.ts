@@ -1,5 +1,5 @@
 import { runInNewContext } from 'node:vm';
-import { BkgError, createValidator, isDeeper, isForbiddenEnv, schemaOf } from '@bkg/sdk';
+import { BkgError, createValidator, isDeeper, isForbiddenEnv, pointerToken, schemaOf } from '@bkg/sdk';
 import type { ConfigChange, JsonSchema, PayloadError, PluginConfig } from '@bkg/sdk';
 
 /** Beside it an entry of the registry has room for all else. */
@@ -20,7 +20,7 @@ export function readConfigChange(id: string, body: unknown): ConfigChange {
   const env = Object.keys(Object(change['env']) as object).filter(isForbiddenEnv);
   // Said better below.
   const others = errors.filter(({ path }) => env.length === 0 || path !== '/env');
-  for (const name of env) others.push({ path: `/env/${pointer(name)}`, message: 'may not be set' });
+  for (const name of env) others.push({ path: `/env/${pointerToken(name)}`, message: 'may not be set' });
   if (given !== undefined && given !== id)
     others.push({ path: '/id', message: `is that of another plugin; this is ${id}` });
   if (others.length > 0) throw unfit(others);
@@ -96,11 +96,6 @@ function mergePatch(target: unknown, patch: unknown): unknown {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A token of a JSON pointer (RFC 6901). */
-function pointer(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 function unfit(errors: PayloadError[]): BkgError {

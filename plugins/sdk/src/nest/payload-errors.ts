@@ -1,3 +1,4 @@
+import { pointerToken } from '../protocol/errors.ts';
 import type { PayloadError } from '../protocol/errors.ts';
 
 /**
@@ -44,5 +45,5 @@ function errorsOfMap(map: object): PayloadError[] {
 /** RFC 6901. A segment of a Standard Schema's path is a key, or an object with one. */
 function pointer(segments: readonly unknown[]): string {
   const keys = segments.map((segment) => String((Object(segment) as { key?: unknown }).key ?? segment));
-  return keys.map((key) => `/${key.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  return keys.map((key) => `/${pointerToken(key)}`).join('');
 }

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { BkgError, headerNames, isSubjectToken, randomHex } from '@bkg/sdk';
+import { BkgError, headerNames, isSubjectToken, randomHex, timeoutMostMs } from '@bkg/sdk';
 
 /** What a caller says about an invocation in its headers, completed by what it leaves out. */
 export interface CallHeaders {
@@ -25,7 +25,11 @@ export function readCallHeaders(headers: IncomingHttpHeaders): CallHeaders {
   }
   const timeout = one(headers, 'bkg-timeout-ms');
   if (timeout !== undefined && !/^0{0,8}[1-9]\d{0,8}$/.test(timeout)) {
-    throw invalid(headerNames.timeoutMs, timeout, 'a whole number of milliseconds from 1 to 999999999');
+    throw invalid(
+      headerNames.timeoutMs,
+      timeout,
+      `a whole number of milliseconds from 1 to ${timeoutMostMs}`,
+    );
   }
   return completeCall({
     invocationId,

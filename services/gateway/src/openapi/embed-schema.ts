@@ -1,3 +1,4 @@
+import { pointerToken } from '@bkg/sdk/protocol';
 import type { JsonSchema } from '@bkg/sdk/protocol';
 import {
   annotations,
@@ -9,7 +10,7 @@ import {
   schemaListKeywords,
   schemaMapKeywords,
 } from './schema-keywords.ts';
-import { escapeToken, NoSchema, SchemaPlaces } from './schema-places.ts';
+import { NoSchema, SchemaPlaces } from './schema-places.ts';
 
 export interface Embedded {
   /** What stands where the schema is used. */
@@ -137,7 +138,7 @@ class Rewriter {
     if (keyword === '$defs' || keyword === 'definitions') return [];
     if (schemaMapKeywords.has(keyword)) {
       const names = Object.keys(value as object);
-      const parts = names.map((name) => [name, this.#part(`${below}/${escapeToken(name)}`)]);
+      const parts = names.map((name) => [name, this.#part(`${below}/${pointerToken(name)}`)]);
       return [[keyword, Object.fromEntries(parts) as unknown]];
     }
     if (!plainKeywords.has(keyword)) return [];

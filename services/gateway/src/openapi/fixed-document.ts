@@ -1,4 +1,4 @@
-import { headerNames, jsonContentType, protocolVersion, wireSchemas } from '@bkg/sdk/protocol';
+import { headerNames, jsonContentType, protocolVersion, timeoutMostMs, wireSchemas } from '@bkg/sdk/protocol';
 import type { JsonSchema, WireName } from '@bkg/sdk/protocol';
 import { fixedOperations } from './fixed-operations.ts';
 import type { FixedAnswer, FixedOperation } from './fixed-operations.ts';
@@ -25,7 +25,7 @@ const headerParameters = {
     in: 'header',
     description:
       "The time that the caller has left. At most, and by default, the plugin's `resources.timeout_secs`.",
-    schema: { type: 'integer', minimum: 1, maximum: 999_999_999 },
+    schema: { type: 'integer', minimum: 1, maximum: timeoutMostMs },
   },
   Traceparent: {
     name: headerNames.traceparent,

@@ -1,3 +1,4 @@
+import { pointerToken } from '@bkg/sdk/protocol';
 import type { JsonSchema } from '@bkg/sdk/protocol';
 import {
   isPattern,
@@ -143,13 +144,8 @@ function partsOf(keyword: string, value: unknown, pointer: string): [path: strin
       throw new NoSchema(`it has a member ${quote(name)}, which programs take for their own`);
     if (keyword === 'patternProperties' && !isPattern(name))
       throw new NoSchema(`${quote(name)} is no pattern`);
-    return [`/${keyword}/${escapeToken(name)}`, one];
+    return [`/${keyword}/${pointerToken(name)}`, one];
   });
-}
-
-/** A name as a token of a JSON pointer. */
-export function escapeToken(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
 
 function absolute(ref: unknown, base: string): string {

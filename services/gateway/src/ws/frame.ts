@@ -1,4 +1,12 @@
-import { BkgError, frameIdMostLength, isPluginId, isSubjectToken, isTopic, topics } from '@bkg/sdk';
+import {
+  BkgError,
+  frameIdMostLength,
+  isPluginId,
+  isSubjectToken,
+  isTopic,
+  timeoutMostMs,
+  topics,
+} from '@bkg/sdk';
 import type { Topic } from '@bkg/sdk';
 import { completeCall, invocationIdForm } from '../invoke/call-headers.ts';
 import type { CallHeaders } from '../invoke/call-headers.ts';
@@ -36,7 +44,6 @@ export type Members = Record<string, unknown>;
 const ops = ['subscribe', 'unsubscribe', 'invoke', 'cancel'] as const;
 /** More are everything, for which the filter is left out. */
 const pluginsMost = 1_000;
-const timeoutMostMs = 999_999_999;
 const emptyPayload = Buffer.from('{}');
 
 /** @throws BkgError INVALID_PAYLOAD for what is no JSON object */

@@ -1,3 +1,4 @@
+import { pointerToken } from '@bkg/sdk/protocol';
 import { formatJson } from '../json-text.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
 
@@ -8,7 +9,7 @@ import { parseTree, type JsonNode } from '../json-tree.ts';
 
 /** A step down, as a piece of a JSON pointer (RFC 6901). */
 export function pointerTo(parent: string, key: string | number): string {
-  return `${parent}/${String(key).replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  return `${parent}/${pointerToken(String(key))}`;
 }
 
 export function stepsOf(pointer: string): string[] {

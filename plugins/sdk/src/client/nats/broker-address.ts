@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { withoutCredentials } from '../../connection.ts';
 import { readCredentials } from '../../credentials.ts';
 import type { Credentials } from '../../credentials.ts';
 import { homePaths } from '../../host/home.ts';
@@ -48,8 +49,4 @@ function credentialsOf(servers: readonly string[]): Credentials | undefined {
     if (user && password) return { user, password };
   }
   return undefined;
-}
-
-function withoutCredentials(server: string): string {
-  return server.replace(/\/\/[^/]*@/, '//');
 }
