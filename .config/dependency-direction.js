@@ -15,9 +15,9 @@ const zones = [
   {
     files: /^plugins\/sdk\/src\/protocol\//,
     bkg: /^$/,
-    only: (specifier) => !isBuiltin(specifier) && !/^(@nats-io|@nestjs|pino|ws)(\/|-|$)/.test(specifier),
+    only: () => false,
     within: /^plugins\/sdk\/src\/protocol\//,
-    why: 'sdk/protocol runs in a browser: no Node built-ins, no I/O, nothing from outside its folder.',
+    why: 'sdk/protocol runs in a browser and is loaded by every command: no Node built-ins, no packages, nothing from outside its folder.',
   },
   {
     files: /^plugins\/sdk\/src\/client\/(?!nats\/)/,

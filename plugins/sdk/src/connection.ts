@@ -1,135 +1,31 @@
-import type {
-  Msg,
-  MsgHdrs,
-  NatsConnection,
-  Payload,
-  Subscription,
-  SubscriptionOptions,
-} from '@nats-io/nats-core';
-import { headers as createHeaders, InvalidArgumentError } from '@nats-io/nats-core';
-import { connect as dial } from '@nats-io/transport-node';
-import type { Credentials } from './credentials.ts';
-import { delay, settlesWithin } from './host/delay.ts';
+import type { Msg, NatsConnection, Payload, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
+import { InvalidArgumentError } from '@nats-io/nats-core';
+import { settlesWithin } from './host/delay.ts';
 import { Inbox } from './inbox.ts';
 import { byteLength, KeptReplies } from './kept-replies.ts';
-import { createToken } from './token.ts';
 import type { Logger } from './logger.ts';
+import { encodeHeaders, mostBytes } from './outgoing.ts';
+import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
 import { subjects } from './protocol/subjects.ts';
+import { brokerAway, Requests } from './requests.ts';
+import type { RequestManyOptions, RequestOptions } from './requests.ts';
+import { createToken } from './token.ts';
 import { Turn } from './turn.ts';
 
-export interface ConnectOptions {
-  /** `nats://127.0.0.1:43121`, one or the nodes of a cluster. */
-  servers: string[];
-  credentials: Credentials;
-  /** Shown in the server's list of connections. */
-  name: string;
+export interface ConnectionOptions {
   /** The tokens after `_INBOX.`: replies to this connection arrive below them. */
   identity: string[];
   log: Logger;
-  /** Ends the wait for the first connection. */
-  signal?: AbortSignal;
   /** Whether what is sent in one turn of the event loop goes out in one write. @default true */
   joinWrites?: boolean;
 }
 
-export interface RequestOptions {
-  timeoutMs: number;
-  headers?: Record<string, string | undefined>;
-  signal?: AbortSignal;
-  /** Replies for which it is false are passed over, where others than the one that is meant may answer. @default any will do */
-  accept?: (reply: Msg) => boolean;
-}
-
-export interface RequestManyOptions {
-  /** How long answers are collected. */
-  forMs: number;
-  /** Ends the collection early. */
-  most?: number;
-  signal?: AbortSignal;
-}
-
-/** Nobody listens to the subject of a request. */
-export class NoRespondersError extends BkgError {
-  override name = 'NoRespondersError';
-
-  constructor(subject: string) {
-    super('PLUGIN_UNAVAILABLE', `Nobody answers ${subject}.`);
-  }
-}
-
-interface Outcome<T> {
-  resolve: (value: T) => void;
-  reject: (error: Error) => void;
-}
-
-interface Exchange<T> {
-  onReply: (msg: Msg, outcome: Outcome<T>) => void;
-  onLate: (outcome: Outcome<T>) => void;
-}
-
-type HeaderValues = Record<string, string | undefined>;
-
-/** A message on its way to the broker. */
-interface Outgoing {
-  subject: string;
-  data: Payload;
-  reply: string | undefined;
-  headers: HeaderValues | undefined;
-  /** The broker went away, or refused it, before it was sent. */
-  onLost: (why: Error) => void;
-}
-
-const dialTimeoutMs = 2_000;
-const firstDialEveryMs = 500;
 const flushTimeoutMs = 2_000;
 /** Who waits for a kept reply reconnects at the same time as we do, and must be there first. */
 const keptRepliesDelayMs = 1_000;
 /** Larger messages fill a write by themselves. */
 const joinMostBytes = 48 * 1024;
-
-/**
- * Connects, and goes on trying until it succeeds or `signal` aborts; afterwards reconnects for ever.
- * @throws the reason of `signal`
- */
-export async function connect(options: ConnectOptions): Promise<Connection> {
-  const { servers, credentials, name, log, signal } = options;
-  for (let attempt = 0; ; attempt += 1) {
-    signal?.throwIfAborted();
-    try {
-      const nats = await dial({
-        servers,
-        user: credentials.user,
-        pass: credentials.password,
-        name,
-        inboxPrefix: subjects.inbox(...options.identity),
-        timeout: dialTimeoutMs,
-        maxReconnectAttempts: -1,
-        reconnectTimeWait: 100,
-        reconnectJitter: 400,
-        pingInterval: 10_000,
-        maxPingOut: 2,
-        // Otherwise nats.js gives up for ever after two refusals, one restart of an authentication service.
-        ignoreAuthErrorAbort: true,
-      });
-      return new Connection(nats, options);
-    } catch (error) {
-      // Once is a broker that is just starting; from then on somebody wants to know.
-      if (attempt % 10 === 4)
-        log.warn({ servers: describeServers(servers), error }, 'the broker cannot be reached; trying again');
-      await delay(firstDialEveryMs, signal);
-    }
-  }
-}
-
-/** The servers as they may be shown: a user and password in a URL are nobody's business. */
-export function describeServers(servers: readonly string[]): string {
-  return servers.map(withoutCredentials).join(', ');
-}
-
-export function withoutCredentials(server: string): string {
-  return server.replace(/\/\/[^/]*@/, '//');
-}
 
 /** A connection to the broker with what bkg promises of it: no wait without an end, nothing buffered without a bound. */
 export class Connection {
@@ -137,20 +33,22 @@ export class Connection {
   readonly nats: NatsConnection;
   readonly #log: Logger;
   readonly #inbox: Inbox;
+  readonly #requests: Requests;
   readonly #kept = new KeptReplies();
   readonly #turn: Turn<Outgoing> | undefined;
   readonly #listeners = new Set<(connected: boolean) => void>();
   #connected = true;
   #droppedEvents = 0;
 
-  constructor(
-    nats: NatsConnection,
-    { identity, log, joinWrites = true }: Pick<ConnectOptions, 'identity' | 'log' | 'joinWrites'>,
-  ) {
+  constructor(nats: NatsConnection, { identity, log, joinWrites = true }: ConnectionOptions) {
     this.nats = nats;
     this.#log = log;
     this.#turn = joinWrites ? new Turn((message) => this.#sendJoined(message)) : undefined;
     this.#inbox = new Inbox(nats, subjects.inbox(...identity, createToken()));
+    this.#requests = new Requests(this.#inbox, {
+      isConnected: () => this.connected,
+      send: (message) => this.#send(message),
+    });
     void this.#watch();
   }
 
@@ -197,34 +95,12 @@ export class Connection {
    *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE
    */
   request(subject: string, data: Payload, options: RequestOptions): Promise<Msg> {
-    const { accept } = options;
-    return this.#ask(subject, data, options, {
-      onReply: (msg, { resolve, reject }) => {
-        if (isNoResponders(msg)) reject(new NoRespondersError(subject));
-        else if (!accept || accept(msg)) resolve(msg);
-      },
-      onLate: ({ reject }) => {
-        reject(new BkgError('DEADLINE_EXCEEDED', `No answer on ${subject} within ${options.timeoutMs} ms.`));
-      },
-    });
+    return this.#requests.one(subject, data, options);
   }
 
   /** Collects the replies of everybody who listens; none when nobody does. @throws what `request` throws, but for a missing reply */
   requestMany(subject: string, data: Payload, options: RequestManyOptions): Promise<Msg[]> {
-    const { forMs, most = Infinity, signal } = options;
-    const replies: Msg[] = [];
-    return this.#ask<Msg[]>(
-      subject,
-      data,
-      { timeoutMs: forMs, ...(signal && { signal }) },
-      {
-        onReply: (msg, { resolve }) => {
-          if (!isNoResponders(msg)) replies.push(msg);
-          if (isNoResponders(msg) || replies.length >= most) resolve(replies);
-        },
-        onLate: ({ resolve }) => resolve(replies),
-      },
-    );
+    return this.#requests.many(subject, data, options);
   }
 
   /** Publishes what nobody waits for. @returns false when the broker is away: then it is dropped and counted */
@@ -290,46 +166,6 @@ export class Connection {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
-  }
-
-  /** Publishes with a reply subject of its own, until the exchange is settled, late or cancelled. */
-  #ask<T>(
-    subject: string,
-    data: Payload,
-    { timeoutMs, headers, signal }: RequestOptions,
-    { onReply, onLate }: Exchange<T>,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (!this.connected) {
-        throw brokerAway();
-      }
-      if (signal?.aborted) throw cancelled(subject);
-      const close = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        leave();
-      };
-      const outcome: Outcome<T> = {
-        resolve: (value) => {
-          close();
-          resolve(value);
-        },
-        reject: (error) => {
-          close();
-          reject(error);
-        },
-      };
-      const abort = (): void => outcome.reject(cancelled(subject));
-      const timer = setTimeout(onLate, timeoutMs, outcome);
-      const { reply, leave } = this.#inbox.open((msg) => onReply(msg, outcome));
-      signal?.addEventListener('abort', abort, { once: true });
-      try {
-        this.#send({ subject, data, reply, headers, onLost: outcome.reject });
-      } catch (error) {
-        close();
-        throw error;
-      }
-    });
   }
 
   /** @throws BkgError PAYLOAD_TOO_LARGE */
@@ -413,34 +249,4 @@ export class Connection {
       }
     }
   }
-}
-
-function encodeHeaders(values: HeaderValues): MsgHdrs {
-  const encoded = createHeaders();
-  for (const name in values) {
-    const value = values[name];
-    if (value !== undefined) encoded.set(name, value);
-  }
-  return encoded;
-}
-
-/** No message is larger than this on the wire: counting its bytes exactly would cost as much as encoding it. */
-function mostBytes({ data, headers }: Outgoing): number {
-  let length = data.length;
-  for (const name in headers) length += name.length + (headers[name]?.length ?? 0) + 4;
-  // UTF-8 takes at most three bytes for a UTF-16 unit; the first line of the headers and their end take 14.
-  return 3 * length + 14;
-}
-
-/** The server's own word that no subscription takes the subject. */
-function isNoResponders(msg: Msg): boolean {
-  return msg.data.length === 0 && msg.headers?.code === 503;
-}
-
-function brokerAway(): BkgError {
-  return new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
-}
-
-function cancelled(subject: string): BkgError {
-  return new BkgError('CANCELLED', `The request to ${subject} was cancelled.`);
 }

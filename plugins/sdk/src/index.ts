@@ -1,13 +1,18 @@
 /** For authors of plugins and of programs that call them. */
 export * from './protocol/index.ts';
+export * from './connect.ts';
 export * from './connection.ts';
 export * from './credentials.ts';
 export * from './define-plugin.ts';
 export * from './instance.ts';
 export type { InvocationContext } from './invocation.ts';
+export * from './json.ts';
 export * from './launch.ts';
 export * from './logger.ts';
+export * from './lost-calls.ts';
 export * from './problem.ts';
+export { NoRespondersError } from './requests.ts';
+export type { RequestManyOptions, RequestOptions } from './requests.ts';
 export * from './run-plugin.ts';
 export * from './token.ts';
 export * from './validator.ts';

@@ -1,7 +1,8 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { Connection } from './connection.ts';
+import { parseJson } from './json.ts';
 import type { Logger } from './logger.ts';
-import { decodeJson, problemOfMsg } from './problem.ts';
+import { problemOfMsg } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import { subjects } from './protocol/subjects.ts';
@@ -128,7 +129,7 @@ export class Invocation implements InvocationContext {
       );
       const problem = problemOfMsg(reply);
       if (problem) throw BkgError.from(problem);
-      return decodeJson(reply.data);
+      return outputOf(pluginId, capability, reply);
     } catch (error) {
       nested.add(error as Error);
       throw error;
@@ -146,5 +147,18 @@ export class Invocation implements InvocationContext {
   /** To be called when the answer is on its way: there is nothing to wait for any more. */
   close(): void {
     clearTimeout(this.#timer);
+  }
+}
+
+/** @throws BkgError INVALID_OUTPUT for what is no JSON */
+function outputOf(pluginId: string, capability: string, { data }: Msg): unknown {
+  try {
+    return parseJson(data);
+  } catch (cause) {
+    throw new BkgError(
+      'INVALID_OUTPUT',
+      `What ${capability} of ${pluginId} gave is not JSON (${(cause as Error).message}).`,
+      { cause },
+    );
   }
 }

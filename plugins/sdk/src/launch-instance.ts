@@ -1,5 +1,5 @@
 import { mkdirSync } from 'node:fs';
-import { connect } from './connection.ts';
+import { connect } from './connect.ts';
 import type { Connection } from './connection.ts';
 import type { PluginDefinition } from './define-plugin.ts';
 import { Instance } from './instance.ts';

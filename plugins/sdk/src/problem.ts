@@ -1,5 +1,6 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
 import type { Connection } from './connection.ts';
+import { parseJson } from './json.ts';
 import { BkgError, errorTable, isProblem, problemOf } from './protocol/errors.ts';
 import type { ErrorCode, Problem } from './protocol/errors.ts';
 import { headerNames, problemContentType } from './protocol/headers.ts';
@@ -53,11 +54,10 @@ export function problemOfError(error: unknown, detail = 'It failed; the log says
   return error instanceof BkgError ? error.problem : problemOf('INTERNAL', errorTable.INTERNAL, detail);
 }
 
-/** @throws BkgError INVALID_PAYLOAD for what is not JSON */
+/** @throws BkgError INVALID_PAYLOAD for what is not JSON, or not UTF-8 */
 export function decodeJson(data: Uint8Array): unknown {
-  const text = new TextDecoder().decode(data);
   try {
-    return JSON.parse(text);
+    return parseJson(data);
   } catch (error) {
     const given =
       data.length === 0 ? 'The payload is empty' : `The payload is not JSON (${(error as Error).message})`;

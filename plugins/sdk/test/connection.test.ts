@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { connect, NoRespondersError } from '../src/connection.ts';
+import { connect } from '../src/connect.ts';
 import type { Connection } from '../src/connection.ts';
 import { delay } from '../src/host/delay.ts';
 import { BkgError } from '../src/protocol/errors.ts';
 import { problemOfMsg } from '../src/problem.ts';
+import { NoRespondersError } from '../src/requests.ts';
 import { eventually, silentLogger, startNatsServer } from '../src/testing.ts';
 import type { TestServer } from '../src/testing.ts';
 

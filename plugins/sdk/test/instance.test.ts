@@ -40,8 +40,9 @@ const limits = (changes: Partial<PluginConfig['limits']>, timeoutSecs = 30): Plu
 });
 
 function invoke(capability: string, payload: unknown, headers: Record<string, string> = {}): Promise<Msg> {
-  const text = typeof payload === 'string' ? payload : JSON.stringify(payload);
-  return caller.request(subjects.invokeCapability('echo', capability), text, { timeoutMs: 5_000, headers });
+  const isRaw = typeof payload === 'string' || payload instanceof Uint8Array;
+  const body = isRaw ? payload : JSON.stringify(payload);
+  return caller.request(subjects.invokeCapability('echo', capability), body, { timeoutMs: 5_000, headers });
 }
 
 async function problem(reply: Promise<Msg>): Promise<Problem> {
@@ -103,6 +104,8 @@ describe('an invocation', () => {
   it.each([
     ['no JSON', '{', 'INVALID_PAYLOAD', /not JSON/],
     ['an empty payload', '', 'INVALID_PAYLOAD', /empty/],
+    ['Latin-1', Buffer.from('{"text":"ä"}', 'latin1'), 'INVALID_PAYLOAD', /not JSON \(it is not UTF-8\)/],
+    ['a byte order mark', '\uFEFF{"text":"a"}', 'INVALID_PAYLOAD', /begins with a byte order mark/],
     ['a payload of another shape', { text: 7, more: 1 }, 'INVALID_PAYLOAD', /\/text must be string/],
   ])('refuses %s without running anything', async (_, payload, code, words) => {
     const { started } = await start();
@@ -316,6 +319,15 @@ describe('a nested invocation', () => {
     );
     // Of their own retryable; but this handler has run, and would run again.
     expect(await failed).toMatchObject({ code: 'OTHER_TIRED', status: 422, retryable: false });
+    caller.subscribe(subjects.invokeCapability('latin', 'x'), {
+      callback: (_, msg) => void caller.respond(msg, Uint8Array.of(0x22, 0xe4, 0x22)),
+    });
+    await caller.nats.flush();
+    const latin = problem(invoke('text.pass_on', { to: 'latin', capability: 'x', payload: {} }));
+    expect(await latin).toMatchObject({
+      code: 'INVALID_OUTPUT',
+      detail: expect.stringContaining('not UTF-8'),
+    });
     const nobody = problem(invoke('text.pass_on', { to: 'nobody', capability: 'x', payload: {} }));
     expect(await nobody).toMatchObject({ code: 'PLUGIN_UNAVAILABLE', retryable: false });
   });

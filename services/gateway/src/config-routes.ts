@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin';
 import { BkgError, isJsonContentType } from '@bkg/sdk';
 import type { Logger, PluginConfig } from '@bkg/sdk';
+import { parseBody } from './invoke/raw-json.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { readBody } from './http/read-body.ts';
 import { assertRead } from './mesh/readiness.ts';
@@ -47,7 +48,8 @@ export const configRoutes = fp<{ log: Logger }>(
 
 /** What is in it the supervisor says. */
 function assertJson(body: Buffer, contentType: string | undefined): void {
-  if (body.length > 0 && contentType !== undefined && isJsonContentType(contentType)) return;
+  if (body.length > 0 && contentType !== undefined && isJsonContentType(contentType))
+    return void parseBody(body);
   const detail =
     body.length === 0
       ? `There is no body. ${limit.remedy}`

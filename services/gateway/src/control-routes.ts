@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { BkgError, isJsonContentType } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
+import { parseBody } from './invoke/raw-json.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { readBody } from './http/read-body.ts';
 import { SupervisorClient } from './mesh/supervisor-client.ts';
@@ -46,12 +47,7 @@ function parseOptions(body: Buffer, contentType: string | undefined): ControlOpt
   if (contentType === undefined || !isJsonContentType(contentType)) {
     throw invalid('', 'A body needs "Content-Type: application/json"; or send none.');
   }
-  let value: unknown;
-  try {
-    value = JSON.parse(body.toString());
-  } catch (error) {
-    throw invalid('', `The body is not JSON: ${(error as Error).message}.`);
-  }
+  const value = parseBody(body);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw invalid('', `The body must be an object. ${limit.remedy}`);
   }

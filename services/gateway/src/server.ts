@@ -11,6 +11,7 @@ import { docsRoutes } from './openapi/docs-routes.ts';
 import { feedRoutes } from './feed/feed-routes.ts';
 import { guard } from './http/guard.ts';
 import { healthRoutes } from './health-routes.ts';
+import { invocations } from './invoke/invocations.ts';
 import { invokeRoutes } from './invoke/invoke-routes.ts';
 import { logRoutes } from './log-routes.ts';
 import { meshWatch } from './mesh/mesh-watch.ts';
@@ -81,6 +82,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(requestLog, { log });
   await app.register(brokerLink, { ...settings, log, ...(joinWrites !== undefined && { joinWrites }) });
   await app.register(meshWatch, { log, ...(settleMs !== undefined && { settleMs }) });
+  await app.register(invocations);
   await app.register(dashboard, { folder: settings.dashboard });
   await app.register(notFound);
   await app.register(healthRoutes);

@@ -11,7 +11,11 @@ let asked: { subject: string; text: string }[] = [];
 let answer: (id: string) => string | BkgError = () => '';
 
 const address = (id: string) => `${mesh.url}/api/plugins/${id}/config`;
-const post = async (id: string, body: string | undefined, contentType = 'application/json') => {
+const post = async (
+  id: string,
+  body: string | Uint8Array<ArrayBuffer> | undefined,
+  contentType = 'application/json',
+) => {
   const response = await fetch(address(id), {
     method: 'POST',
     ...(body !== undefined && { body, headers: { 'content-type': contentType } }),
@@ -111,6 +115,8 @@ describe('a change of it', () => {
   it.each([
     [undefined, 'application/json', 400],
     ['', 'application/json', 400],
+    ['{"revision":1', 'application/json', 400],
+    [Uint8Array.from(Buffer.from('{"revision":1,"why":"für mich"}', 'latin1')), 'application/json', 400],
     ['{"revision":1}', 'text/plain', 400],
     ['{"revision":1}', 'application/merge-patch+json', 400],
     [`{"why":"${'x'.repeat(256 * 1024)}"}`, 'application/json', 413],

@@ -143,6 +143,7 @@ describe('control', () => {
     ['', '{"version":"2"}', json],
     ['', '[]', json],
     ['', '{', json],
+    ['', Buffer.from('{"ä":1}', 'latin1'), json],
     ['', '{}', { 'content-type': 'text/plain' }],
   ])('with %s and the body %s is refused', async (query, body, headers) => {
     asked = [];

@@ -1,12 +1,12 @@
 import { configDefaults, createValidator, isForbiddenEnv, manifestSchema, pluginIdProblem } from '@bkg/sdk';
-import type { JsonSchema, Manifest, PluginConfig } from '@bkg/sdk';
+import type { Manifest, PluginConfig } from '@bkg/sdk';
 
 export type { Manifest };
 
 /** A manifest, or what is wrong with it, and with whose when that can be told. */
 export type ManifestReading = { manifest: Manifest } | { problem: string; id?: string };
 
-const validate = createValidator(manifestSchema as unknown as JsonSchema);
+const validate = createValidator(manifestSchema);
 
 /** Reads the text of a `plugin.json`. */
 export function readManifest(text: string): ManifestReading {

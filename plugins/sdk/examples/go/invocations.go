@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // Capability has a Run that takes a payload, and returns what becomes JSON. Its context ends when the answer is due. A
@@ -151,8 +152,9 @@ func (v *Invocations) run(message Message, id string, early <-chan *Failure) ([]
 	if err != nil {
 		return nil, err
 	}
-	if !json.Valid(message.Body) {
-		return nil, invalid("The payload is not JSON.")
+	// Valid alone takes wrong bytes in texts, which become replacement characters when they are read.
+	if !utf8.Valid(message.Body) || !json.Valid(message.Body) {
+		return nil, invalid("The payload is not JSON in UTF-8.")
 	}
 	ctx, stop := context.WithTimeout(context.Background(), timeout)
 	defer stop()

@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure, headersOf, problemOf } from './failure.mjs';
 
+/** Strict: by default a wrong byte becomes a replacement character, and passes as what was sent. */
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
 export class Invocations {
   #plugin;
   #nats;
@@ -142,7 +145,7 @@ function timeoutOf(message) {
 function payloadOf(message, { check }) {
   let payload;
   try {
-    payload = JSON.parse(message.body.toString());
+    payload = JSON.parse(utf8.decode(message.body));
   } catch (error) {
     throw invalid(`The payload is not JSON: ${error.message}.`);
   }

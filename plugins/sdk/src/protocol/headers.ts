@@ -14,6 +14,12 @@ export const headerNames = {
 /** The most of `Bkg-Timeout-Ms`: it has nine digits. */
 export const timeoutMostMs = 999_999_999;
 
+/**
+ * How much longer than `Bkg-Timeout-Ms` a caller waits. The plugin keeps the deadline itself and has the better answer:
+ * it knows whether the handler has begun, and says so with a problem of its own.
+ */
+export const answerGraceMs = 500;
+
 export const jsonContentType = 'application/json';
 export const problemContentType = 'application/problem+json';
 

@@ -7,6 +7,7 @@ import {
 import { createClient } from '../../src/client/nats/index.ts';
 import type { NatsClient, Retry } from '../../src/client/nats/index.ts';
 import type { Connection } from '../../src/connection.ts';
+import { delay } from '../../src/host/delay.ts';
 import { eventually, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { startEcho } from './echo-mesh.ts';
@@ -72,6 +73,21 @@ describe('when the broker goes away in the middle of an invocation', () => {
     // It may have run, so it was not sent again.
     expect(other.started).toEqual([]);
     expect(retries).toEqual([]);
+  });
+
+  it('and nobody holds it any more, the caller learns it also when the plugin comes back later than the broker', async () => {
+    const mortal = await startMortal();
+    const answer = caller.invoke('echo', 'text.wait', { ms: 500 }, { timeoutMs: 60_000 });
+    const failure = expect(answer).rejects.toThrow(ConnectionLostError);
+    await eventually(() => mortal.started.length === 1);
+    await server.kill();
+    await mortal.die();
+    await server.restart();
+    await eventually(() => connection.connected);
+    // Beyond the first question, to which nobody answers.
+    await delay(2_500);
+    await startEcho(server);
+    await failure;
   });
 
   it('and nobody holds it any more, it is sent again when that does no harm', async () => {

@@ -274,6 +274,24 @@ describe('the connection', () => {
     await live(client);
   });
 
+  it(
+    'to a gateway that hangs is given up after about ten seconds, by default',
+    { timeout: 20_000 },
+    async () => {
+      const client = connect();
+      follow(client);
+      await live(client);
+      const liveAt = performance.now();
+      await eventually(() => client.state.status === 'offline', { withinMs: 15_000 });
+      expect(client.state.reason).toBe('The gateway has gone silent.');
+      const tookMs = performance.now() - liveAt;
+      // Not for a hiccup, and long before a page has stood still for half a minute.
+      expect(tookMs).toBeGreaterThan(8_000);
+      expect(tookMs).toBeLessThan(12_500);
+      expect(gateway.peers[0]?.frames.filter(({ op }) => op === 'unsubscribe')).toHaveLength(1);
+    },
+  );
+
   it('is not asked for a sign while it says something', async () => {
     const client = connect({ silenceMs: 1_200 });
     const { said } = follow(client);

@@ -47,7 +47,7 @@ async function client(options?: NatsClientOptions): Promise<NatsClient<EchoMesh>
 /** A plugin without the SDK that answers every invocation with what `answer` makes of it, or not at all. */
 async function startPlain(
   id: string,
-  answer: (body: string, header: (name: string) => string) => string | undefined,
+  answer: (body: string, header: (name: string) => string) => string | Uint8Array | undefined,
 ) {
   const connection = await server.connect(id);
   ends.push(() => connection.close());
@@ -119,10 +119,17 @@ describe('an invocation', () => {
   });
 
   it('fails when what comes is not JSON', async () => {
-    await startPlain('plain', () => 'Hello!');
+    const bodies = ['Hello!', Buffer.from('"Grüß Gott"', 'latin1')];
+    let body: string | Uint8Array = '';
+    await startPlain('plain', () => body);
     const caller = createClient(await server.connect('other'));
-    await expect(caller.invoke('plain', 'a', {})).rejects.toThrow(InvalidOutputError);
-    await expect(caller.invokeRaw('plain', 'a', '{}')).rejects.toThrow(InvalidOutputError);
+    for (body of bodies) {
+      await expect(caller.invoke('plain', 'a', {})).rejects.toThrow(InvalidOutputError);
+      await expect(caller.invokeRaw('plain', 'a', '{}')).rejects.toThrow(InvalidOutputError);
+    }
+    await expect(caller.invoke('plain', 'a', {})).rejects.toThrow(
+      'a of plain gave is not JSON (it is not UTF-8)',
+    );
   });
 
   it('is not sent when its names or its payload cannot be', async () => {

@@ -10,7 +10,7 @@ import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/micros
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection.ts';
-import { NoRespondersError } from '../../src/connection.ts';
+import { NoRespondersError } from '../../src/requests.ts';
 import { BkgPlugin, Capability } from '../../src/nest/index.ts';
 import { subjects } from '../../src/protocol/index.ts';
 import type { StatusEvent } from '../../src/protocol/index.ts';

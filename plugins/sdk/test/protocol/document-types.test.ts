@@ -1,7 +1,6 @@
 /** The types and frames of PROTOCOL.md are those of the schemas, which are those of the code (schemas.test.ts). */
 import { describe, expect, it } from 'vitest';
 import { logLevels, logLinesDefault, logLinesMost, parseSince } from '../../src/protocol/log-record.ts';
-import { configPatchSchema } from '../../src/protocol/manifest.ts';
 import { configDefaults } from '../../src/protocol/plugin.ts';
 import { configWhyMostLength } from '../../src/protocol/requests.ts';
 import { wireSchemas } from '../../src/protocol/schemas/index.ts';
@@ -141,13 +140,14 @@ describe('the types in PROTOCOL.md', () => {
   it('have the bounds of a configuration', () => {
     const cell = (member: string) =>
       table('PluginConfig', 'member').find((row) => row['member'] === `\`${member}\``)?.['value'] ?? '';
-    const { replicas, resources, limits } = configPatchSchema.properties;
+    const patch = wireSchemas.ConfigPatch as unknown as Properties;
+    const { replicas, resources, limits } = patch.properties;
     const range = (schema: object) =>
       new RegExp(`\\b${boundsOf(schema).minimum} to ${boundsOf(schema).maximum}\\b`);
-    expect(cell('replicas')).toMatch(range(replicas));
-    expect(cell('limits.max_concurrency')).toMatch(range(limits.properties.max_concurrency));
-    expect(cell('limits.max_queue')).toMatch(range(limits.properties.max_queue));
-    const { exclusiveMinimum, maximum } = boundsOf(resources.properties.timeout_secs);
+    expect(cell('replicas')).toMatch(range(replicas!));
+    expect(cell('limits.max_concurrency')).toMatch(range(limits!.properties['max_concurrency']!));
+    expect(cell('limits.max_queue')).toMatch(range(limits!.properties['max_queue']!));
+    const { exclusiveMinimum, maximum } = boundsOf(resources!.properties['timeout_secs']!);
     expect(cell('resources.timeout_secs')).toMatch(
       new RegExp(`above ${exclusiveMinimum} and at most ${maximum}\\b`),
     );
@@ -180,6 +180,10 @@ describe('the types in PROTOCOL.md', () => {
     expect(latencyBound(7)).toBeCloseTo(0.1 * 2 ** 3.5);
   });
 });
+
+interface Properties {
+  properties: Record<string, Properties>;
+}
 
 /** The bounds that a schema of a number has. */
 function boundsOf(schema: object) {

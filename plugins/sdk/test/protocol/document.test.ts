@@ -3,13 +3,13 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { declaredErrorNumbers, errorTable, isProblem, problemOf } from '../../src/protocol/errors.ts';
-import { headerNames } from '../../src/protocol/headers.ts';
-import { isForbiddenEnv, manifestSchema } from '../../src/protocol/manifest.ts';
+import { answerGraceMs, headerNames } from '../../src/protocol/headers.ts';
+import { isForbiddenEnv } from '../../src/protocol/manifest.ts';
 import { decodeDescriptor, encodeDescriptor, protocolVersion } from '../../src/protocol/micro.ts';
 import type { PluginCapability } from '../../src/protocol/plugin.ts';
 import { isCapabilityId, isPluginId, isReservedPluginId, isSubjectToken } from '../../src/protocol/names.ts';
 import { buckets, leaseKey, leaseStaleMs } from '../../src/protocol/plugin.ts';
-import { schemaOf } from '../../src/protocol/schemas/index.ts';
+import { manifestSchema, schemaOf } from '../../src/protocol/schemas/index.ts';
 import { statuses } from '../../src/protocol/status.ts';
 import {
   eventKinds,
@@ -259,6 +259,12 @@ describe('discovery in PROTOCOL.md', () => {
   });
 });
 
+describe('the deadline in PROTOCOL.md', () => {
+  it('has the time that callers wait longer', () => {
+    expect(section('Invocation')).toContain(`the SDK's client: ${answerGraceMs} ms`);
+  });
+});
+
 describe('the states in PROTOCOL.md', () => {
   it('are the five of the code, in the order of a life', () => {
     const words = codesIn(table('Life of an instance', 'status'), 'status');
@@ -269,11 +275,15 @@ describe('the states in PROTOCOL.md', () => {
 describe('the launch in PROTOCOL.md', () => {
   it('has the members of plugin.json, and says which are required', () => {
     const rows = table('Launch', 'member');
-    expect(sorted(codesIn(rows, 'member'))).toEqual(sorted(Object.keys(manifestSchema.properties)));
+    const { properties, required: names } = manifestSchema as unknown as {
+      properties: Record<string, object>;
+      required: string[];
+    };
+    expect(sorted(codesIn(rows, 'member'))).toEqual(sorted(Object.keys(properties)));
     const required = rows.filter((row) => row['value']?.startsWith('required'));
-    expect(sorted(codesIn(required, 'member'))).toEqual(sorted(manifestSchema.required));
+    expect(sorted(codesIn(required, 'member'))).toEqual(sorted(names));
     const timeout = rows.find((row) => row['member'] === '`start_timeout_secs`')?.['value'];
-    expect(timeout).toContain(`at most ${boundsOf(manifestSchema.properties.start_timeout_secs).maximum}.`);
+    expect(timeout).toContain(`at most ${boundsOf(properties['start_timeout_secs']!).maximum}.`);
   });
 
   it('names the variables that no configuration may set', () => {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { configPatchSchema, isForbiddenEnv, manifestSchema } from '../../src/protocol/manifest.ts';
+import { isForbiddenEnv } from '../../src/protocol/manifest.ts';
 import { configDefaults } from '../../src/protocol/plugin.ts';
+import { manifestSchema, schemaOf } from '../../src/protocol/schemas/index.ts';
 import { createValidator } from '../../src/validator.ts';
 
-const validate = createValidator(manifestSchema as unknown as Record<string, unknown>);
-const validatePatch = createValidator(configPatchSchema as unknown as Record<string, unknown>);
+const validate = createValidator(manifestSchema);
+const validatePatch = createValidator(schemaOf('ConfigPatch'));
 const least = { id: 'echo', version: '1.0.0', command: ['node', 'dist/main.js'] };
 
 describe('plugin.json', () => {

@@ -7,7 +7,7 @@ import { BkgError, errorTable, isProblem, problemOf } from '../../src/protocol/e
 import type { ErrorCode } from '../../src/protocol/errors.ts';
 import { isHeartbeat, isStatusEvent } from '../../src/protocol/event.ts';
 import { parseSince } from '../../src/protocol/log-record.ts';
-import { configPatchSchema, isForbiddenEnv } from '../../src/protocol/manifest.ts';
+import { isForbiddenEnv } from '../../src/protocol/manifest.ts';
 import { configDefaults } from '../../src/protocol/plugin.ts';
 import { schemaOf, wireSchemas } from '../../src/protocol/schemas/index.ts';
 import type { WireName } from '../../src/protocol/schemas/index.ts';
@@ -149,7 +149,6 @@ describe('a configuration', () => {
   });
 
   it('is changed by what may stand in plugin.json, or null, and a revision', () => {
-    const byHand = createValidator(JSON.parse(JSON.stringify(configPatchSchema)) as object as never);
     const whole = {
       ...configDefaults,
       env: { A: 'b' },
@@ -160,8 +159,7 @@ describe('a configuration', () => {
     const seen = { true: 0, false: 0 };
     for (let seed = 0; seed < 4_000; seed += 1) {
       const value = mutate(createRandom(seed), structuredClone(patch)) as object;
-      const isPatch = byHand(value).length === 0;
-      expect([value, fits('ConfigPatch', value)]).toEqual([value, isPatch]);
+      const isPatch = fits('ConfigPatch', value);
       if (isPatch)
         expect([value, complaints('ConfigChange', { ...value, revision: 0 })]).toEqual([value, []]);
       seen[`${isPatch}`] += 1;

@@ -1,5 +1,5 @@
 import { BkgError } from '@bkg/sdk';
-import { memberOf, parseJson } from './raw-json.ts';
+import { memberOf, parseBody } from './raw-json.ts';
 
 /** The body of `POST /api/plugins/:id/invoke`. */
 export interface Envelope {
@@ -28,17 +28,6 @@ export function readEnvelope(body: Buffer): Envelope {
   const { payload } = value as { payload?: unknown };
   // Not assigned to a default: what is there goes on as the bytes it came as.
   return { capability, payload: (payload !== null && memberOf(body, 'payload')) || emptyPayload };
-}
-
-function parseBody(body: Buffer): unknown {
-  try {
-    return parseJson(body);
-  } catch (error) {
-    throw new BkgError('INVALID_PAYLOAD', `The body is not JSON: ${(error as Error).message}.`, {
-      cause: error,
-      errors: [{ path: '', message: 'is not JSON' }],
-    });
-  }
 }
 
 function invalid(path: string, message: string): BkgError {

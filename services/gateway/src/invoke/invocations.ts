@@ -1,17 +1,27 @@
 import type { Msg } from '@nats-io/nats-core';
+import fp from 'fastify-plugin';
 import {
+  answerGraceMs,
   BkgError,
   configDefaults,
   headerNames,
   jsonContentType,
+  LostCalls,
   NoRespondersError,
   subjects,
 } from '@bkg/sdk';
+import type { RunningCall } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { CallHeaders } from './call-headers.ts';
 import type { Catalog } from '../mesh/catalog.ts';
 import { missing } from '../mesh/readiness.ts';
 import { unanswered } from '../mesh/unanswered.ts';
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    invocations: Invocations;
+  }
+}
 
 export interface Call extends CallHeaders {
   pluginId: string;
@@ -20,8 +30,6 @@ export interface Call extends CallHeaders {
   contentType: string | undefined;
 }
 
-/** The plugin keeps the deadline itself and has the better answer: it gets this much longer to send it. */
-const graceMs = 500;
 /** The reason of an abort by the gateway itself. */
 const stopping = new Error('the gateway is stopping');
 
@@ -29,20 +37,23 @@ const stopping = new Error('the gateway is stopping');
 export class Invocations {
   readonly #broker: Broker;
   readonly #catalog: Catalog;
-  readonly #running = new Set<AbortController>();
+  readonly #running: LostCalls;
 
-  /** @param cutOff ends all that is running */
-  constructor(broker: Broker, catalog: Catalog, cutOff: AbortSignal) {
+  constructor(broker: Broker, catalog: Catalog) {
     this.#broker = broker;
     this.#catalog = catalog;
-    cutOff.addEventListener('abort', () => {
-      for (const controller of this.#running) controller.abort(stopping);
-    });
+    this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
+    broker.onStatus((connected) => this.#running.connectionChanged(connected));
+  }
+
+  /** Ends all that is running. */
+  cutOff(): void {
+    this.#running.endAll(() => stopping);
   }
 
   /**
-   * @param controller aborted by the caller who has lost interest, and by this when the gateway stops: one for both,
-   *   because joining signals costs more than the rest of this
+   * @param controller aborted by the caller who has lost interest, and by this when the gateway stops or the broker has
+   *   lost the invocation: one for all, because joining signals costs more than the rest of this
    * @returns the reply, which may be a failure
    * @throws BkgError when there is no reply
    */
@@ -52,10 +63,16 @@ export class Invocations {
       throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
     }
     const timeoutMs = this.#timeoutMs(call);
-    this.#running.add(controller);
+    const running: RunningCall = {
+      plugin: pluginId,
+      invocationId: call.invocationId,
+      isIdempotent: () => this.#isIdempotent(call),
+      end: (error) => controller.abort(error),
+    };
+    this.#running.add(running);
     try {
       return await this.#broker.request(subjects.invokeCapability(pluginId, capability), call.body, {
-        timeoutMs: timeoutMs + graceMs,
+        timeoutMs: timeoutMs + answerGraceMs,
         signal: controller.signal,
         headers: {
           [headerNames.invocationId]: call.invocationId,
@@ -66,9 +83,9 @@ export class Invocations {
         },
       });
     } catch (error) {
-      throw this.#explain(call, timeoutMs, controller.signal.reason === stopping, error);
+      throw this.#explain(call, timeoutMs, controller.signal.reason, error);
     } finally {
-      this.#running.delete(controller);
+      this.#running.delete(running);
     }
   }
 
@@ -78,7 +95,13 @@ export class Invocations {
     return timeoutMs === undefined ? mostMs : Math.min(timeoutMs, mostMs);
   }
 
-  #explain(call: Call, timeoutMs: number, isStopping: boolean, error: unknown): unknown {
+  #isIdempotent({ pluginId, capability }: Call): boolean {
+    const { capabilities = [] } = this.#catalog.get(pluginId) ?? {};
+    return capabilities.some(({ id, idempotent }) => id === capability && idempotent);
+  }
+
+  /** @param reason of the abort, if it was aborted */
+  #explain(call: Call, timeoutMs: number, reason: unknown, error: unknown): unknown {
     const { pluginId, capability } = call;
     if (error instanceof NoRespondersError) return this.#unanswered(pluginId, capability);
     if (!(error instanceof BkgError)) return error;
@@ -91,7 +114,9 @@ export class Invocations {
     }
     if (error.code === 'CANCELLED') {
       this.#cancel(call);
-      const why = isStopping ? 'was cut off: the gateway is stopping' : 'was cancelled by its caller';
+      if (reason instanceof BkgError) return reason;
+      const why =
+        reason === stopping ? 'was cut off: the gateway is stopping' : 'was cancelled by its caller';
       return new BkgError('CANCELLED', `The invocation of ${capability} ${why}.`);
     }
     return error;
@@ -108,3 +133,13 @@ export class Invocations {
     this.#broker.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
   }
 }
+
+/** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */
+export const invocations = fp(
+  async (app) => {
+    app.decorate('invocations', new Invocations(app.broker, app.catalog));
+    app.cutOff.addEventListener('abort', () => app.invocations.cutOff());
+    app.addHook('onClose', async () => app.invocations.cutOff());
+  },
+  { name: 'invocations', dependencies: ['mesh-watch', 'shutdown'] },
+);

@@ -13,7 +13,6 @@ import {
 import { readCallHeaders } from './call-headers.ts';
 import { readEnvelope } from './envelope.ts';
 import { httpStatus } from '../http/http-status.ts';
-import { Invocations } from './invocations.ts';
 import { payloadMostBytes, payloadRemedy } from './payload-limit.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
 import { sendProblem } from '../http/problems.ts';
@@ -26,8 +25,7 @@ import type { BodyLimit } from '../http/read-body.ts';
  */
 export const invokeRoutes = fp(
   async (app) => {
-    const { broker, catalog, cutOff } = app;
-    const invocations = new Invocations(broker, catalog, cutOff);
+    const { broker, invocations } = app;
     const options = { config: { isQuiet: true } };
 
     const bodyLimit = (): BodyLimit => ({
@@ -66,7 +64,7 @@ export const invokeRoutes = fp(
       return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
     });
   },
-  { name: 'invoke-routes', dependencies: ['mesh-watch', 'shutdown'] },
+  { name: 'invoke-routes', dependencies: ['broker-link', 'invocations'] },
 );
 
 const left = new Error('the client has left');

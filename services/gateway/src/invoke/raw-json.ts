@@ -1,16 +1,15 @@
-/**
- * JSON whose parts are passed on as the bytes that they are: parsing and writing them again would change numbers beyond
- * 2^53. Hence neither may invalid UTF-8 pass as replacement characters, nor a byte order mark vanish.
- * @throws Error that says why, for people
- */
-export function parseJson(bytes: Uint8Array): unknown {
-  let text: string;
+import { BkgError, parseJson } from '@bkg/sdk';
+
+/** The value of a request's body. @throws BkgError INVALID_PAYLOAD for what is not JSON, or not UTF-8 */
+export function parseBody(body: Uint8Array): unknown {
   try {
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
+    return parseJson(body);
   } catch (error) {
-    throw new Error('it is not UTF-8', { cause: error });
+    throw new BkgError('INVALID_PAYLOAD', `The body is not JSON: ${(error as Error).message}.`, {
+      cause: error,
+      errors: [{ path: '', message: 'is not JSON' }],
+    });
   }
-  return JSON.parse(text);
 }
 
 const quote = 0x22;
@@ -22,8 +21,9 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 
 /**
- * The bytes of a member's value in a JSON object that is known to be valid; of several members with the same name the
- * last one's, as JSON.parse has it. All that matters here is ASCII, which never occurs inside a character of UTF-8.
+ * The bytes of a member's value in a JSON object that is known to be valid: parsed and written again, numbers beyond 2^53
+ * would be others. Of several members with the same name the last one's, as JSON.parse has it. All that matters here is
+ * ASCII, which never occurs inside a character of UTF-8.
  */
 export function memberOf(json: Buffer, name: string): Buffer | undefined {
   let found: Buffer | undefined;

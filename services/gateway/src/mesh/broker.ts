@@ -1,6 +1,6 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { BkgError, connect, createToken, describeServers } from '@bkg/sdk';
-import type { Connection, Credentials, Logger, RequestOptions } from '@bkg/sdk';
+import type { Connection, Credentials, Logger, RequestManyOptions, RequestOptions } from '@bkg/sdk';
 
 export interface BrokerOptions {
   servers: string[];
@@ -52,15 +52,12 @@ export class Broker {
 
   /** @throws what `Connection.request` throws; PLUGIN_UNAVAILABLE at once while the broker is away */
   async request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Msg> {
-    const connection = this.#connection;
-    // The connection says the same for itself, in words that do not name the way out.
-    if (!connection?.connected) {
-      throw new BkgError(
-        'PLUGIN_UNAVAILABLE',
-        `The broker at ${this.address} is away; the gateway keeps trying to reach it.`,
-      );
-    }
-    return connection.request(subject, data, options);
+    return this.#live().request(subject, data, options);
+  }
+
+  /** @throws what `Connection.requestMany` throws; PLUGIN_UNAVAILABLE at once while the broker is away */
+  async requestMany(subject: string, data: string, options: RequestManyOptions): Promise<Msg[]> {
+    return this.#live().requestMany(subject, data, options);
   }
 
   /** @returns false when the broker is away */
@@ -82,6 +79,15 @@ export class Broker {
     this.#closing.abort(new Error('the gateway is closing'));
     await this.#opened;
     await this.#connection?.close();
+  }
+
+  #live(): Connection {
+    // The connection says the same for itself, in words that do not name the way out.
+    if (this.#connection?.connected) return this.#connection;
+    throw new BkgError(
+      'PLUGIN_UNAVAILABLE',
+      `The broker at ${this.address} is away; the gateway keeps trying to reach it.`,
+    );
   }
 
   async #open({ servers, credentials, log, joinWrites = true }: BrokerOptions): Promise<void> {

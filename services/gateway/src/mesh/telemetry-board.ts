@@ -1,4 +1,4 @@
-import { isHeartbeat, mergeTelemetry } from '@bkg/sdk';
+import { isHeartbeat, mergeTelemetry, parseJson } from '@bkg/sdk';
 import type { PluginTelemetry } from '@bkg/sdk';
 
 interface Heard {
@@ -80,7 +80,7 @@ function parsed(heard: Heard): PluginTelemetry | undefined {
 
 function telemetryOf(data: Uint8Array): PluginTelemetry | undefined {
   try {
-    const value: unknown = JSON.parse(new TextDecoder().decode(data));
+    const value: unknown = parseJson(data);
     return isHeartbeat(value) ? value.telemetry : undefined;
   } catch {
     // Not a heartbeat, whoever sent it: it counts for nothing.

@@ -1,9 +1,8 @@
 import type { Msg } from '@nats-io/nats-core';
-import { BkgError, headerNames, isJsonContentType, problemOfError, problemOfMsg } from '@bkg/sdk';
+import { BkgError, headerNames, isJsonContentType, parseJson, problemOfError, problemOfMsg } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { httpStatus } from '../http/http-status.ts';
 import type { Invocations } from '../invoke/invocations.ts';
-import { parseJson } from '../invoke/raw-json.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
 import type { FrameCall } from './frame.ts';
 import { plainFrame, resultFrame } from './out-frame.ts';

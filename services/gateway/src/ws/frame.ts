@@ -4,13 +4,14 @@ import {
   isPluginId,
   isSubjectToken,
   isTopic,
+  parseJson,
   timeoutMostMs,
   topics,
 } from '@bkg/sdk';
 import type { Topic } from '@bkg/sdk';
 import { completeCall, invocationIdForm } from '../invoke/call-headers.ts';
 import type { CallHeaders } from '../invoke/call-headers.ts';
-import { memberOf, parseJson } from '../invoke/raw-json.ts';
+import { memberOf } from '../invoke/raw-json.ts';
 
 /** A frame of a client, checked. */
 export type Order =

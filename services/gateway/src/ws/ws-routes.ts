@@ -1,7 +1,6 @@
 import fp from 'fastify-plugin';
 import { randomHex } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
-import { Invocations } from '../invoke/invocations.ts';
 import { payloadMostBytes, payloadRemedy } from '../invoke/payload-limit.ts';
 import { createTopics } from './mesh-topics.ts';
 import type { MeshTopicsOptions } from './mesh-topics.ts';
@@ -16,14 +15,14 @@ const aroundBytes = 4 * 1024;
 /** `GET /ws`: one socket for everything that the gateway knows and can do. */
 export const wsRoutes = fp<WsRoutesOptions & { log: Logger }>(
   async (app, options) => {
-    const { broker, catalog, clients, cutOff, bodies, lines, websocketServer } = app;
+    const { broker, catalog, clients, invocations, bodies, lines, websocketServer } = app;
     const { log } = options;
     const topics = createTopics({ broker, catalog, bodies, lines }, options);
     const parts = {
       gateway: randomHex(16),
       clients,
       topics,
-      invocations: new Invocations(broker, catalog, cutOff),
+      invocations,
       payloadLimit: () => ({ mostBytes: payloadMostBytes(broker), remedy: payloadRemedy }),
       log,
     };
@@ -45,5 +44,5 @@ export const wsRoutes = fp<WsRoutesOptions & { log: Logger }>(
       wsHandler: (socket, request) => void new WsClient(parts, socket, request.raw.socket, options),
     });
   },
-  { name: 'ws-routes', dependencies: ['mesh-watch', 'shutdown', 'clients', 'sources'] },
+  { name: 'ws-routes', dependencies: ['mesh-watch', 'invocations', 'clients', 'sources'] },
 );

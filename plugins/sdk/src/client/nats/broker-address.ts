@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { withoutCredentials } from '../../connection.ts';
+import { withoutCredentials } from '../../connect.ts';
 import { readCredentials } from '../../credentials.ts';
 import type { Credentials } from '../../credentials.ts';
 import { homePaths } from '../../host/home.ts';

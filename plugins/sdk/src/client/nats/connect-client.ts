@@ -1,4 +1,4 @@
-import { connect, describeServers } from '../../connection.ts';
+import { connect, describeServers } from '../../connect.ts';
 import type { Connection } from '../../connection.ts';
 import type { Credentials } from '../../credentials.ts';
 import { createLogger } from '../../logger.ts';

@@ -2,7 +2,7 @@
 export { connectClient, createClient } from './connect-client.ts';
 export type { ConnectClientOptions } from './connect-client.ts';
 export type { NatsClient, NatsClientOptions } from './nats-client.ts';
-export type { LostCallsOptions } from './lost-calls.ts';
+export type { LostCallsOptions } from '../../lost-calls.ts';
 export * from '../client.ts';
 export * from '../errors.ts';
 export type * from '../mesh.ts';

@@ -1,13 +1,16 @@
 import type { Msg } from '@nats-io/nats-core';
-import { NoRespondersError } from '../../connection.ts';
 import type { Connection } from '../../connection.ts';
+import { readJson } from '../../json.ts';
+import { LostCalls } from '../../lost-calls.ts';
+import type { LostCallsOptions, RunningCall } from '../../lost-calls.ts';
 import { problemOfMsg } from '../../problem.ts';
 import { BkgError } from '../../protocol/errors.ts';
-import { headerNames } from '../../protocol/headers.ts';
+import { answerGraceMs, headerNames } from '../../protocol/headers.ts';
 import { isCapabilityId, isSubjectToken, pluginIdProblem } from '../../protocol/names.ts';
 import { subjects } from '../../protocol/subjects.ts';
+import { NoRespondersError } from '../../requests.ts';
 import type { Client, ClientState, InvokeOptions, RawOutput, StateListener } from '../client.ts';
-import { errorOf } from '../errors.ts';
+import { ConnectionLostError, errorOf } from '../errors.ts';
 import { failure } from '../failure.ts';
 import { cancelled, closed, invokeWithRetries, late } from '../invoke.ts';
 import type { Attempt, Call } from '../invoke.ts';
@@ -16,8 +19,6 @@ import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
 import type { RetryOptions } from '../retry.ts';
 import { State } from '../state.ts';
-import { LostCalls } from './lost-calls.ts';
-import type { LostCallsOptions, RunningCall } from './lost-calls.ts';
 
 export interface NatsClientOptions {
   /** False never repeats. */
@@ -25,9 +26,6 @@ export interface NatsClientOptions {
   /** What is done about invocations that were under way when the broker went away. */
   lost?: LostCallsOptions;
 }
-
-/** The plugin keeps the deadline itself and has the better answer: it gets this much longer to send it. */
-const graceMs = 500;
 
 /** A client over a connection to the broker. */
 export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
@@ -43,7 +41,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
   constructor(connection: Connection, { retry = {}, lost }: NatsClientOptions, end: () => Promise<void>) {
     this.#connection = connection;
     this.#policy = new RetryPolicy(retry || { maxAttempts: 1 });
-    this.#lost = new LostCalls(connection, lost);
+    this.#lost = new LostCalls(connection, (detail) => new ConnectionLostError(detail), lost);
     this.#state = new State(connection.connected ? 'live' : 'offline');
     this.#end = end;
     this.#unwatch = connection.onStatus((connected) => {
@@ -111,7 +109,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
     const running: RunningCall = {
       plugin,
       invocationId,
-      idempotent: options.idempotent ?? false,
+      isIdempotent: () => options.idempotent ?? false,
       end: (error) => controller.abort(error),
     };
     const abort = (): void => controller.abort(cancelled(call));
@@ -119,7 +117,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
     this.#lost.add(running);
     try {
       return await this.#connection.request(subjects.invokeCapability(plugin, capability), call.json, {
-        timeoutMs: timeoutMs + graceMs,
+        timeoutMs: timeoutMs + answerGraceMs,
         signal: controller.signal,
         headers: {
           [headerNames.invocationId]: invocationId,
@@ -158,11 +156,11 @@ interface Output {
 function readOutput({ plugin, capability }: Call, msg: Msg): Output {
   const problem = problemOfMsg(msg);
   if (problem) throw errorOf(problem);
-  const text = msg.string();
   try {
-    return { text, value: JSON.parse(text) };
+    return readJson(msg.data);
   } catch (cause) {
-    throw failure('INVALID_OUTPUT', `What ${capability} of ${plugin} gave is not JSON.`, { cause });
+    const why = (cause as Error).message;
+    throw failure('INVALID_OUTPUT', `What ${capability} of ${plugin} gave is not JSON (${why}).`, { cause });
   }
 }
 

@@ -18,9 +18,14 @@ export interface ConnectGatewayOptions {
   firstDelayMs?: number;
   /** @default 15000 */
   mostDelayMs?: number;
-  /** When nothing was heard for so long, the gateway is asked for a sign. @default 20000 */
+  /**
+   * When nothing was heard for so long, the gateway is asked for a sign: one small frame, as is its answer. @default 4500
+   */
   silenceMs?: number;
-  /** Without a sign for so long the connection is given up. @default 5000 */
+  /**
+   * Without a sign for so long, and half a second more, the connection is given up: with the silence before it ten
+   * seconds. A frame counts when all of it has arrived. @default 5000
+   */
   signTimeoutMs?: number;
   /** @default the global WebSocket */
   WebSocket?: SocketConstructor;
@@ -41,7 +46,7 @@ export function connectGateway<M extends MeshShape<M> = AnyMesh>({
   dialTimeoutMs = 10_000,
   firstDelayMs = 500,
   mostDelayMs = 15_000,
-  silenceMs = 20_000,
+  silenceMs = 4_500,
   signTimeoutMs = 5_000,
   WebSocket = globalThis.WebSocket,
 }: ConnectGatewayOptions = {}): GatewayClient<M> {

@@ -1,3 +1,4 @@
+import { answerGraceMs } from '../../protocol/headers.ts';
 import type { CancelFrame, ErrorFrame, InvokeFrame, ResultFrame } from '../../protocol/socket.ts';
 import { ConnectionLostError, errorOf, OfflineError } from '../errors.ts';
 import { failure } from '../failure.ts';
@@ -31,8 +32,8 @@ interface Pending {
   reject: (error: Error) => void;
 }
 
-/** The gateway gives the plugin 500 ms for the better answer; this is for its way to us. */
-const graceMs = 1_000;
+/** The gateway waits longer for the plugin's better answer; as much again is for its way to us. */
+const graceMs = 2 * answerGraceMs;
 /** What the gateway carries out for one client at the same time. */
 const runningMost = 64;
 /** Of what waits to be sent: more would only be late. */

@@ -1,34 +1,62 @@
-import { configPatchSchema } from '../manifest.ts';
+import type { ConfigPatch } from '../manifest.ts';
 import { configDefaults } from '../plugin.ts';
 import type { PluginConfig } from '../plugin.ts';
 import { configWhyMostLength } from '../requests.ts';
 import type { ConfigChange } from '../requests.ts';
-import { count, flag, object, text, typed } from './schema.ts';
+import { closed, count, flag, number, object, text } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
-const { replicas, env, settings, resources, limits } = configPatchSchema.properties;
-const { timeout_secs } = resources.properties;
-const { max_concurrency, max_queue } = limits.properties;
+const enabled = flag('`false`: stopped, whatever else is wanted.');
+const autostart = flag('Whether it starts with the mesh when nobody has ever started or stopped it.');
+const replicas = count('Instances on this machine.', 0, 64);
+const env: SchemaOf<Record<string, string>> = {
+  type: 'object',
+  // No operating system can pass on a value with U+0000 in it.
+  patternProperties: { '^[A-Za-z_][A-Za-z0-9_]*$': { type: 'string', pattern: '^[^\\0]*$' } },
+  // Without it other names would pass, with any value.
+  additionalProperties: false,
+  description: 'Added to the environment of its processes.',
+};
+const settings: SchemaOf<Record<string, unknown>> = {
+  type: 'object',
+  description: "The plugin's own, by its settings schema.",
+};
+const timeout_secs = number("Default and ceiling of an invocation's time.", {
+  exclusiveMinimum: 0,
+  maximum: 3_600,
+});
+const max_concurrency = count('Handlers at the same time in one instance.', 1, 100_000);
+const max_queue = count('Invocations that wait in one instance.', 0, 1_000_000);
 
 const config = object<PluginConfig>({
   id: text('The plugin id.'),
-  enabled: flag('`false`: stopped, whatever else is wanted.'),
-  autostart: flag('Whether it starts with the mesh when nobody has ever started or stopped it.'),
-  replicas: typed(replicas, 'Instances on this machine.'),
-  env: typed(env, 'Added to the environment of its processes.'),
-  settings: typed(settings, "The plugin's own, by its settings schema."),
-  resources: object<PluginConfig['resources']>({
-    timeout_secs: typed(timeout_secs, "Default and ceiling of an invocation's time."),
-  }),
-  limits: object<PluginConfig['limits']>({
-    max_concurrency: typed(max_concurrency, 'Handlers at the same time in one instance.'),
-    max_queue: typed(max_queue, 'Invocations that wait in one instance.'),
-  }),
+  enabled,
+  autostart,
+  replicas,
+  env,
+  settings,
+  resources: object<PluginConfig['resources']>({ timeout_secs }),
+  limits: object<PluginConfig['limits']>({ max_concurrency, max_queue }),
   revision: count('Of this configuration; 0 before the first is written.'),
 });
 
+const patch = closed(
+  object<ConfigPatch>(
+    {},
+    {
+      enabled,
+      autostart,
+      replicas,
+      env,
+      settings,
+      resources: closed(object<NonNullable<ConfigPatch['resources']>>({}, { timeout_secs })),
+      limits: closed(object<NonNullable<ConfigPatch['limits']>>({}, { max_concurrency, max_queue })),
+    },
+  ),
+);
+
 const change: SchemaOf<ConfigChange> = {
-  ...mergePatchOf(typed(configPatchSchema)),
+  ...mergePatchOf(patch),
   required: ['revision'],
   description: 'A merge patch (RFC 7396) of PluginConfig: `null` takes a member back to its default.',
 };
@@ -44,7 +72,7 @@ Object.assign(change['properties'] as object, {
 
 export const configSchemas = {
   PluginConfig: withDefaults(config, configDefaults) as SchemaOf<PluginConfig>,
-  ConfigPatch: typed(configPatchSchema),
+  ConfigPatch: patch,
   ConfigChange: change,
 };
 

@@ -15,6 +15,7 @@ import type { SchemaOf } from './schema.ts';
 import { serviceSchemas } from './service.ts';
 import { socketSchemas } from './socket.ts';
 
+export { manifestSchema } from './manifest.ts';
 export type { Wire, WireName } from './ref.ts';
 
 /** By name. They refer to one another as `#/$defs/<name>`: `schemaOf` yields one that stands alone. */

@@ -2,8 +2,6 @@
  * Building blocks for the schemas of the wire. Each knows the TypeScript type that it describes, so that a member which
  * a type gains or loses, or which changes its kind, does not compile before its schema says the same.
  */
-import type { Static, TSchema } from 'typebox';
-
 /** A JSON Schema 2020-12 of T. The mark exists for the compiler only. */
 export type SchemaOf<T> = Record<string, unknown> & { readonly '~of'?: (value: T) => T };
 
@@ -29,6 +27,11 @@ export function object<T>(
   };
 }
 
+/** The same object where a member that it does not name is an error. */
+export function closed<T>(schema: SchemaOf<T>): SchemaOf<T> {
+  return { ...schema, additionalProperties: false };
+}
+
 export function text(
   description: string,
   more: { pattern?: string; minLength?: number; maxLength?: number } = {},
@@ -50,8 +53,11 @@ export function count(description: string, minimum = 0, maximum = Number.MAX_SAF
   return { type: 'integer', minimum, maximum, description };
 }
 
-export function number(description: string): SchemaOf<number> {
-  return { type: 'number', description };
+export function number(
+  description: string,
+  more: { exclusiveMinimum?: number; maximum?: number } = {},
+): SchemaOf<number> {
+  return { type: 'number', ...more, description };
 }
 
 export function oneOf<const T>(values: readonly T[], description: string): SchemaOf<T> {
@@ -76,12 +82,4 @@ export function mapOf<T>(values: SchemaOf<T>, description?: string): SchemaOf<Re
 
 export function anything(description: string): SchemaOf<unknown> {
   return { description };
-}
-
-/** Of a schema that is written with TypeBox, without TypeBox's own marks. */
-export function typed<S extends TSchema>(schema: S, description?: string): SchemaOf<Static<S>> {
-  return {
-    ...(JSON.parse(JSON.stringify(schema)) as Record<string, unknown>),
-    ...(description !== undefined && { description }),
-  };
 }

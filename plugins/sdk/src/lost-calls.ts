@@ -1,0 +1,142 @@
+import type { Msg } from '@nats-io/nats-core';
+import { wait } from './client/wait.ts';
+import type { Connection } from './connection.ts';
+import type { InflightQuery, InflightReply } from './protocol/requests.ts';
+import { subjects } from './protocol/subjects.ts';
+
+/** One invocation that waits for its answer. */
+export interface RunningCall {
+  readonly plugin: string;
+  readonly invocationId: string;
+  /** Whether it may be given up, and then be sent again, when nobody says anything about it. */
+  isIdempotent(): boolean;
+  /** Gives up waiting, with this error. */
+  end(error: Error): void;
+}
+
+export interface LostCallsOptions {
+  /**
+   * After the broker's return, until instances are back too and have sent the answers they kept; and again while none of
+   * a plugin answers. @default 2000
+   */
+  settleMs?: number;
+  /** How long answers of instances are collected. @default 250 */
+  askMs?: number;
+}
+
+/** So that a question fits into a message by far. */
+const idsMost = 500;
+
+/**
+ * What was under way when the broker went away may have lost its request or its answer on the way, or may be running.
+ * When the broker is back and kept answers have had their time, the instances are asked what they hold, and who waits for
+ * something that none of them knows of need not wait for the deadline.
+ */
+export class LostCalls {
+  readonly #connection: Pick<Connection, 'requestMany'>;
+  readonly #lost: (detail: string) => Error;
+  readonly #settleMs: number;
+  readonly #askMs: number;
+  readonly #running = new Set<RunningCall>();
+  readonly #suspects = new Set<RunningCall>();
+  #search = new AbortController();
+
+  /**
+   * @param connection the one that carries the invocations: the broker keeps the order of what comes on it
+   * @param lost the error of a call that no instance holds; it may have run
+   */
+  constructor(
+    connection: Pick<Connection, 'requestMany'>,
+    lost: (detail: string) => Error,
+    { settleMs = 2_000, askMs = 250 }: LostCallsOptions = {},
+  ) {
+    this.#connection = connection;
+    this.#lost = lost;
+    this.#settleMs = settleMs;
+    this.#askMs = askMs;
+  }
+
+  add(call: RunningCall): void {
+    this.#running.add(call);
+  }
+
+  delete(call: RunningCall): void {
+    this.#running.delete(call);
+    this.#suspects.delete(call);
+  }
+
+  /** To be told when the broker goes and comes. */
+  connectionChanged(connected: boolean): void {
+    this.#search.abort();
+    if (!connected) this.#suspect([...this.#running]);
+    else if (this.#suspects.size > 0) {
+      this.#search = new AbortController();
+      void this.#find(this.#search.signal);
+    }
+  }
+
+  /** Ends everything that runs, each with an error of its own: it will carry the id of its invocation. */
+  endAll(error: () => Error): void {
+    this.#search.abort();
+    for (const call of this.#running) call.end(error());
+  }
+
+  async #find(signal: AbortSignal): Promise<void> {
+    // Again while nobody answers: a plugin may come back later than the broker, and each call has its deadline.
+    while (this.#suspects.size > 0 && (await wait(this.#settleMs, signal))) {
+      const byPlugin = Map.groupBy(this.#suspects, ({ plugin }) => plugin);
+      this.#suspects.clear();
+      await Promise.all(
+        [...byPlugin].flatMap(([plugin, calls]) =>
+          Array.from({ length: Math.ceil(calls.length / idsMost) }, (_, i) =>
+            this.#ask(plugin, calls.slice(i * idsMost, (i + 1) * idsMost), signal),
+          ),
+        ),
+      );
+    }
+  }
+
+  async #ask(plugin: string, calls: RunningCall[], signal: AbortSignal): Promise<void> {
+    const query: InflightQuery = { invocation_ids: calls.map(({ invocationId }) => invocationId) };
+    let answers: string[][];
+    try {
+      const replies = await this.#connection.requestMany(subjects.inflight(plugin), JSON.stringify(query), {
+        forMs: this.#askMs,
+        signal,
+      });
+      answers = replies.map(heldIn).filter((ids) => ids !== undefined);
+    } catch {
+      // The broker is gone again: these are suspects until its next return.
+      return this.#suspect(calls);
+    }
+    // Without an answer nothing is known: the plugin is not back yet, or has no SDK and may be at work.
+    const isAnswered = answers.length > 0;
+    const held = new Set(answers.flat());
+    const isLost = (call: RunningCall): boolean =>
+      isAnswered ? !held.has(call.invocationId) : call.isIdempotent();
+    if (!isAnswered) this.#suspect(calls.filter((call) => !isLost(call)));
+    for (const call of calls)
+      if (this.#running.has(call) && isLost(call)) call.end(this.#lost(lostDetail(call, isAnswered)));
+  }
+
+  #suspect(calls: RunningCall[]): void {
+    for (const call of calls) if (this.#running.has(call)) this.#suspects.add(call);
+  }
+}
+
+/** Undefined for what is no answer to the question. */
+function heldIn(msg: Msg): string[] | undefined {
+  try {
+    const { invocation_ids } = msg.json<Partial<InflightReply>>();
+    return Array.isArray(invocation_ids) ? invocation_ids : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function lostDetail({ plugin }: RunningCall, isAnswered: boolean): string {
+  const found = isAnswered
+    ? 'no instance holds the invocation: it was lost before it could run, or its answer was'
+    : 'nobody answers what has become of the invocation: it may be lost, and is given up because it may be sent again';
+  return `The broker went away while an invocation of ${plugin} was under way. It is back, and ${found}.`;
+}

@@ -1,0 +1,31 @@
+import type { MsgHdrs, Payload } from '@nats-io/nats-core';
+import { headers as createHeaders } from '@nats-io/nats-core';
+
+export type HeaderValues = Record<string, string | undefined>;
+
+/** A message on its way to the broker. */
+export interface Outgoing {
+  subject: string;
+  data: Payload;
+  reply: string | undefined;
+  headers: HeaderValues | undefined;
+  /** The broker went away, or refused it, before it was sent. */
+  onLost: (why: Error) => void;
+}
+
+export function encodeHeaders(values: HeaderValues): MsgHdrs {
+  const encoded = createHeaders();
+  for (const name in values) {
+    const value = values[name];
+    if (value !== undefined) encoded.set(name, value);
+  }
+  return encoded;
+}
+
+/** No message is larger than this on the wire: counting its bytes exactly would cost as much as encoding it. */
+export function mostBytes({ data, headers }: Outgoing): number {
+  let length = data.length;
+  for (const name in headers) length += name.length + (headers[name]?.length ?? 0) + 4;
+  // UTF-8 takes at most three bytes for a UTF-16 unit; the first line of the headers and their end take 14.
+  return 3 * length + 14;
+}
