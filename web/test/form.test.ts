@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { buildForm } from '../src/lib/form/build-form.ts';
+import { buildForm, offersForm } from '../src/lib/form/build-form.ts';
 import type { Field, Shape } from '../src/lib/form/field.ts';
 import {
   addItem,
@@ -9,7 +9,8 @@ import {
   setMember,
   textAt,
 } from '../src/lib/form/json-edit.ts';
-import { placeMistakes, stillTrue } from '../src/lib/form/place-mistakes.ts';
+import { placeMistakes, stillTrue, toldMistakes, unsaid } from '../src/lib/form/place-mistakes.ts';
+import { parsePayload } from '../src/lib/form/parsed-payload.ts';
 import { numberMistake, numberToJson } from '../src/lib/form/scalar.ts';
 import { parseTree } from '../src/lib/json-tree.ts';
 
@@ -289,6 +290,51 @@ describe('mistakes', () => {
     ];
     expect(stillTrue(told, '{"a": 1}', '{ "a": 1, "c": 2 }')).toEqual(told);
     expect(stillTrue(told, '{"a": 1}', '{"a": 1.0, "b": 2}')).toEqual([]);
+  });
+});
+
+describe('what an answer tells', () => {
+  it('stands at the member that is missing, and only while the place is what was sent', () => {
+    const errors = [
+      { path: '', message: "must have required property 'a/b'" },
+      { path: '/c', message: 'must be string' },
+    ];
+    expect(toldMistakes(errors, '{"c": 1}', '{"c": "x"}')).toEqual([
+      { path: '/a~1b', message: "must have required property 'a/b'", stands: true },
+      { path: '/c', message: 'must be string', stands: false },
+    ]);
+  });
+
+  it('is said again only where this page says nothing', () => {
+    const at = (path: string) => ({ path, message: path });
+    const own = ['/a', '/union', ''].map(at);
+    const told = ['/a', '/ab', '/union/by', '/other'].map(at);
+    expect(unsaid(told, own).map(({ path }) => path)).toEqual(['/ab', '/other']);
+    expect(unsaid([at('')], [at('/a')])).toEqual([]);
+  });
+});
+
+describe('a form', () => {
+  it('is offered where it shows more than JSON', () => {
+    expect(offersForm({ type: 'object', properties: { a: {} } }, '{}')).toBe(true);
+    expect(offersForm({ type: 'string' }, '"x"')).toBe(true);
+    expect(offersForm({ type: 'object' }, '{}')).toBe(false);
+    expect(offersForm({}, '{"a": 1}')).toBe(false);
+  });
+
+  it('says why there is none', () => {
+    const why = (text: string) => parsePayload({ type: 'object' }, text);
+    expect(why('{"a": 1, "b": 2, "b": 3}')).toMatchObject({
+      isCheckable: true,
+      whyNoForm: expect.stringContaining('"b" stands here twice'),
+    });
+    expect(why('{"a": ')).toMatchObject({ whyNoForm: expect.stringContaining('line 1, column 7') });
+    expect(why(`{"a": "${'x'.repeat(200_000)}"}`)).toMatchObject({
+      isCheckable: false,
+      whyNoForm: expect.stringContaining('too long'),
+    });
+    expect(why('[]').form).toBeUndefined();
+    expect(why('{}').form).toBeDefined();
   });
 });
 

@@ -1,9 +1,10 @@
 import type { PluginCapability } from '@bkg/sdk/protocol';
 import { SvelteMap } from 'svelte/reactivity';
-import type { PartDraft } from './form/form-session.svelte.ts';
+import { DraftStore } from './draft-store.ts';
 import { formatJson } from './json-text.ts';
 import { invoke, type InvocationResult } from './invocation.ts';
 import type { Schema } from './json-schema.ts';
+import { Payload } from './payload.svelte.ts';
 import { problemOfError } from './request.ts';
 import { sampleFromSchema } from './sample-from-schema.ts';
 
@@ -15,33 +16,23 @@ export type Outcome =
 /** What the reader typed and got for each capability of one plugin; it survives a change of tab. */
 export class Playground {
   running = $state.raw<{ capability: string; startedAt: number; controller: AbortController }>();
-  #drafts = new SvelteMap<string, string>();
+  #payloads = new SvelteMap<string, Payload>();
   #outcomes = new SvelteMap<string, Outcome>();
-  #parts = new SvelteMap<string, SvelteMap<string, PartDraft>>();
   #pluginId: string;
+  #store = new DraftStore();
 
   constructor(pluginId: string) {
     this.#pluginId = pluginId;
   }
 
-  draft(capability: PluginCapability): string {
-    return this.#drafts.get(capability.id) ?? samplePayload(capability);
-  }
-
-  write(capabilityId: string, text: string): void {
-    this.#drafts.set(capabilityId, text);
-  }
-
-  /** What stands in JSON fields of the form and is no JSON yet. */
-  parts(capabilityId: string): SvelteMap<string, PartDraft> {
-    let parts = this.#parts.get(capabilityId);
-    if (!parts) this.#parts.set(capabilityId, (parts = new SvelteMap()));
-    return parts;
-  }
-
-  reset(capabilityId: string): void {
-    this.#drafts.delete(capabilityId);
-    this.#parts.get(capabilityId)?.clear();
+  /** What was typed here, or in this tab before it was loaded anew. */
+  payload(capabilityId: string): Payload {
+    let payload = this.#payloads.get(capabilityId);
+    if (!payload) {
+      payload = new Payload(this.#pluginId, capabilityId, this.#store);
+      this.#payloads.set(capabilityId, payload);
+    }
+    return payload;
   }
 
   outcome(capabilityId: string): Outcome | undefined {
@@ -52,15 +43,15 @@ export class Playground {
     this.running?.controller.abort();
   }
 
-  async run(capability: PluginCapability, timeoutSecs: number): Promise<void> {
+  async run(capabilityId: string, timeoutSecs: number): Promise<void> {
     if (this.running) return;
     const controller = new AbortController();
     const startedAt = performance.now();
-    this.running = { capability: capability.id, startedAt, controller };
-    const payload = this.draft(capability);
+    this.running = { capability: capabilityId, startedAt, controller };
+    const payload = this.payload(capabilityId).text;
     let outcome: Outcome;
     try {
-      const result = await invoke(this.#pluginId, capability.id, payload, {
+      const result = await invoke(this.#pluginId, capabilityId, payload, {
         timeoutSecs,
         signal: controller.signal,
       });
@@ -71,7 +62,7 @@ export class Playground {
         ? { kind: 'cancelled', afterMs }
         : { kind: 'unanswered', detail: problemOfError(error).detail, afterMs };
     }
-    this.#outcomes.set(capability.id, outcome);
+    this.#outcomes.set(capabilityId, outcome);
     this.running = undefined;
   }
 }

@@ -15,9 +15,7 @@ export function objectShape(context: FormContext, schema: SchemaObject, node: Js
     return { kind: 'json', why: `More than ${propertiesMost} members are shown as JSON.` };
   }
   const present = new Map(node.children.map(({ key, value }) => [key, value]));
-  if (present.size < node.children.length) {
-    return { kind: 'json', why: 'The same name stands here twice; which one counts is up to the plugin.' };
-  }
+  if (present.size < node.children.length) return { kind: 'json', why: whyTwice(node) };
   const required = new Set(schema.required);
   const known = new Set(properties.map(([name]) => name));
   const member = (name: string, part: Schema, value: JsonNode): Field =>
@@ -56,6 +54,13 @@ export function objectShape(context: FormContext, schema: SchemaObject, node: Js
         otherSchema === true ? '""' : JSON.stringify(sampleFromSchema(otherSchema, context.root)),
     }),
   };
+}
+
+function whyTwice({ children }: JsonNode): string {
+  const seen = new Set<string>();
+  const twice = children.find(({ key }) => seen.size === seen.add(key).size)?.key ?? '';
+  const name = JSON.stringify(twice.slice(0, 80));
+  return `The name ${name} stands here twice, and which one counts is up to the plugin. With one of them gone, the fields come back.`;
 }
 
 function absentMember(

@@ -1,5 +1,5 @@
 import { asSchema, isRecord, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
-import type { JsonNode } from '../json-tree.ts';
+import { parseTree, type JsonNode } from '../json-tree.ts';
 import { sampleFromSchema } from '../sample-from-schema.ts';
 import { limitsOf, shortJson } from '../schema-rows.ts';
 import { arrayShape, objectShape } from './build-container.ts';
@@ -36,6 +36,14 @@ export function buildForm(schema: unknown, text: string, root: JsonNode): Field 
   const whole = asSchema(schema);
   const context = { text, root: whole, left: fieldsMost };
   return buildField(context, whole, root, { pointer: '', name: '', required: true, depth: 0 });
+}
+
+/** Whether a form shows more of such payloads than their JSON. `sample` is one of them. */
+export function offersForm(schema: unknown, sample: string): boolean {
+  const { root } = parseTree(sample);
+  const shape = root && buildForm(schema, sample, root).shape;
+  if (!shape || shape.kind === 'json') return false;
+  return shape.kind !== 'object' || shape.members.length + shape.absent.length > 0;
 }
 
 export function buildField(context: FormContext, schema: Schema, node: JsonNode, place: Place): Field {
@@ -97,7 +105,7 @@ function variantField(
   const chosen = variants[at];
   const shape: Shape = chosen
     ? shapeOf(context, chosen.schema, node, place)
-    : { kind: 'json', why: 'It fits none of the choices.' };
+    : { kind: 'json', why: 'It fits none of the choices.', isMistake: true };
   const outer = field({ kind: 'json', why: '' });
   const variant: Field = {
     ...outer,
@@ -152,7 +160,11 @@ const kindWords: Record<JsonKind, string> = {
 };
 
 function otherKind(wanted: string, found: JsonKind): Shape {
-  return { kind: 'json', why: `The schema wants ${wanted} here; this is ${kindWords[found]}.` };
+  return {
+    kind: 'json',
+    why: `The schema wants ${wanted} here; this is ${kindWords[found]}.`,
+    isMistake: true,
+  };
 }
 
 /** What `type` names, an integer being a number too. */

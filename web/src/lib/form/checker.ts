@@ -101,6 +101,10 @@ export class Checker {
   }
 }
 
+export function startCheckWorker(): CheckWorker {
+  return new Worker(new URL('./check.worker.ts', import.meta.url), { type: 'module' });
+}
+
 /** Undefined when it takes longer or fails. */
 async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
   const ended = new AbortController();

@@ -43,8 +43,8 @@ export type Shape =
   | { kind: 'number'; value: string }
   | { kind: 'string'; value: string; lines: boolean }
   | { kind: 'null' }
-  /** This part is shown as JSON. */
-  | { kind: 'json'; why: string };
+  /** This part is shown as JSON. `isMistake`: because it does not fit, which a check of the payload says too. */
+  | { kind: 'json'; why: string; isMistake?: true };
 
 export interface Choice {
   label: string;

@@ -1,20 +1,13 @@
 import { createContext, tick } from 'svelte';
-import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+import { SvelteSet } from 'svelte/reactivity';
+import { draftsWithout, withDraft, type Edit, type PartDraft, type Selection } from '../edit-history.ts';
+import type { Payload } from '../payload.svelte.ts';
 import type { Choice } from './field.ts';
 import { noMistakes, type Placed } from './place-mistakes.ts';
 import { addItem, moveItem, pointerTo, removeChild, replaceValue, setMember, textAt } from './json-edit.ts';
 
-/** What somebody typed into a JSON field while it is no JSON. */
-export interface PartDraft {
-  text: string;
-  /** The value it stands in for; when that changes elsewhere, the draft is over. */
-  base: string;
-}
-
 export interface FormSessionOptions {
-  read: () => string;
-  write: (text: string) => void;
-  drafts: SvelteMap<string, PartDraft>;
+  payload: Payload;
   onrun: () => void;
 }
 
@@ -28,16 +21,14 @@ export class FormSession {
   said = $state('');
   element: HTMLElement | undefined;
   readonly run: () => void;
-  readonly drafts: SvelteMap<string, PartDraft>;
-  #read: () => string;
-  #write: (text: string) => void;
+  readonly #payload: Payload;
+  #isPressed = false;
+  #left: string[] = [];
   /** What was there before null or another variant was chosen. */
   #remembered: Record<string, string> = {};
 
-  constructor({ read, write, drafts, onrun }: FormSessionOptions) {
-    this.#read = read;
-    this.#write = write;
-    this.drafts = drafts;
+  constructor({ payload, onrun }: FormSessionOptions) {
+    this.#payload = payload;
     this.run = onrun;
   }
 
@@ -45,14 +36,54 @@ export class FormSession {
     return this.tried || this.touched.has(pointer) ? (this.mistakes.get(pointer) ?? []) : [];
   }
 
-  set(pointer: string, value: string): void {
-    this.#write(replaceValue(this.#read(), pointer, value));
+  /**
+   * From now on it is said what is wrong with the field. While a button is pressed the words wait: they would move what
+   * is pressed away from below the pointer, and the click would be lost.
+   */
+  leave(pointer: string): void {
+    if (this.#isPressed) this.#left.push(pointer);
+    else this.touched.add(pointer);
+  }
+
+  press(): void {
+    this.#isPressed = true;
+  }
+
+  release(): void {
+    // The click comes right after this.
+    setTimeout(() => {
+      this.#isPressed = false;
+      for (const pointer of this.#left.splice(0)) this.touched.add(pointer);
+    });
+  }
+
+  set(pointer: string, value: string, edit: Edit = { kind: 'other', place: pointer }): void {
+    this.#payload.change({ text: replaceValue(this.#payload.text, pointer, value) }, edit);
+  }
+
+  /** What stands in a JSON field instead of the value `base`. */
+  draftOf(pointer: string, base: string): string | undefined {
+    const draft = this.#payload.drafts.get(pointer);
+    return draft?.base === base ? draft.text : undefined;
+  }
+
+  keepDraft(pointer: string, draft: PartDraft, edit: Edit): void {
+    this.#payload.changeDraft(pointer, draft, edit);
+  }
+
+  /** The draft ends, and `value` stands in the payload when it is another. */
+  endDraft(pointer: string, value: string | undefined): void {
+    const drafts = withDraft(this.#payload.drafts, pointer, undefined);
+    const { text } = this.#payload;
+    this.#payload.change(
+      { drafts, text: value === undefined ? text : replaceValue(text, pointer, value) },
+      { kind: 'commit', place: pointer },
+    );
   }
 
   /** Another value instead; what was there comes back with `recall`. */
   exchange(pointer: string, was: string, value: string): void {
-    const text = this.#read();
-    this.#remembered[`${pointer}\n${was}`] = textAt(text, pointer) ?? '';
+    this.#remembered[`${pointer}\n${was}`] = textAt(this.#payload.text, pointer) ?? '';
     this.set(pointer, value);
   }
 
@@ -66,28 +97,37 @@ export class FormSession {
   }
 
   async addMember(objectPointer: string, name: string, value: string): Promise<void> {
-    this.#write(setMember(this.#read(), objectPointer, name, value));
-    await this.focus(pointerTo(objectPointer, name));
+    const place = pointerTo(objectPointer, name);
+    const text = setMember(this.#payload.text, objectPointer, name, value);
+    this.#payload.change({ text }, { kind: 'other', place });
+    await this.focus(place);
   }
 
   async leaveOut(objectPointer: string, name: string): Promise<void> {
-    this.#moved(removeChild(this.#read(), objectPointer, name));
-    await this.focus(`+${pointerTo(objectPointer, name)}`, objectPointer);
+    const place = pointerTo(objectPointer, name);
+    this.#moved(removeChild(this.#payload.text, objectPointer, name), place, place);
+    await this.focus(`+${place}`, objectPointer);
   }
 
   async addItem(arrayPointer: string, index: number, value: string): Promise<void> {
-    this.#write(addItem(this.#read(), arrayPointer, value));
-    await this.focus(pointerTo(arrayPointer, index));
+    const place = pointerTo(arrayPointer, index);
+    this.#payload.change(
+      { text: addItem(this.#payload.text, arrayPointer, value) },
+      { kind: 'other', place },
+    );
+    await this.focus(place);
   }
 
   async removeItem(arrayPointer: string, index: number): Promise<void> {
-    this.#moved(removeChild(this.#read(), arrayPointer, index));
+    const place = pointerTo(arrayPointer, index);
+    this.#moved(removeChild(this.#payload.text, arrayPointer, index), place, arrayPointer);
     this.said = `Item ${index + 1} removed.`;
-    await this.focus(pointerTo(arrayPointer, index), `+${arrayPointer}`);
+    await this.focus(place, `+${arrayPointer}`);
   }
 
   async moveItem(arrayPointer: string, index: number, by: 1 | -1): Promise<void> {
-    this.#moved(moveItem(this.#read(), arrayPointer, index, by));
+    const place = pointerTo(arrayPointer, index);
+    this.#moved(moveItem(this.#payload.text, arrayPointer, index, by), place, arrayPointer);
     this.said = `Item ${index + 1} is now item ${index + by + 1}.`;
     const moved = pointerTo(arrayPointer, index + by);
     const [same, other] = by === 1 ? ['down', 'up'] : ['up', 'down'];
@@ -96,26 +136,60 @@ export class FormSession {
 
   /** Puts the keyboard where the first of the places is that can take it. */
   async focus(...places: string[]): Promise<boolean> {
+    const target = await this.#show(places);
+    target?.focus();
+    return target !== undefined;
+  }
+
+  /** Shows where a step was undone or done again, or what is around it; there the keyboard goes, if it is to follow. */
+  async restore(
+    place: string | undefined,
+    selection: Selection | undefined,
+    follows: boolean,
+  ): Promise<void> {
+    this.#remembered = {};
+    const target = await this.#show(place === undefined ? [] : placesAround(place));
+    if (!follows) return;
+    target?.focus();
+    const isText =
+      target instanceof HTMLTextAreaElement || (target instanceof HTMLInputElement && target.type === 'text');
+    if (isText && selection && target.dataset['pointer'] === place)
+      target.setSelectionRange(selection.start, selection.end);
+    // What had the keyboard may be gone with the step.
+    if (!this.element?.contains(document.activeElement)) await this.focus('');
+  }
+
+  async #show(places: readonly string[]): Promise<HTMLElement | undefined> {
     await tick();
     for (const place of places) {
       const target = this.element?.querySelector<HTMLElement>(
         `[data-pointer="${CSS.escape(place)}"]:not(:disabled)`,
       );
       if (!target) continue;
-      target.focus();
       target.scrollIntoView({ block: 'nearest' });
-      return true;
+      return target;
     }
-    return false;
+    return undefined;
   }
 
-  /** After this, places may be others': what was said of them is over. */
-  #moved(text: string): void {
-    this.touched.clear();
-    this.drafts.clear();
+  /** After this, places within may be others': what was said of them is over. */
+  #moved(text: string, place: string, within: string): void {
+    const isOver = (pointer: string) => pointer === within || pointer.startsWith(`${within}/`);
+    for (const pointer of this.touched) if (isOver(pointer)) this.touched.delete(pointer);
     this.#remembered = {};
-    this.#write(text);
+    const drafts = draftsWithout(this.#payload.drafts, isOver);
+    this.#payload.change({ text, drafts }, { kind: 'other', place });
   }
+}
+
+/** The place, the button that adds it, and so on outwards. */
+function placesAround(place: string): string[] {
+  const places = [place, `+${place}`];
+  for (let at = place.lastIndexOf('/'); at >= 0; at = place.lastIndexOf('/', at - 1)) {
+    places.push(place.slice(0, at), `+${place.slice(0, at)}`);
+    if (at === 0) break;
+  }
+  return places;
 }
 
 export const [getFormSession, setFormSession] = createContext<FormSession>();

@@ -1,5 +1,6 @@
 import type { Field } from './field.ts';
-import { textAt } from './json-edit.ts';
+import type { PayloadError } from '@bkg/sdk/protocol';
+import { pointerTo, textAt } from './json-edit.ts';
 import type { Mistake } from './schema-check.ts';
 
 /** What is said at each place, by JSON pointer. */
@@ -41,6 +42,38 @@ export function pointersOf(field: Field): string[] {
     default:
       return [field.pointer];
   }
+}
+
+/** What an answer found wrong with the payload that was sent. */
+export interface ToldMistake extends Mistake {
+  /** The place still holds what was sent. */
+  stands: boolean;
+}
+
+/** The errors of an answer, at the places where this page would say them. */
+export function toldMistakes(errors: readonly PayloadError[], sent: string, now: string): ToldMistake[] {
+  const mistakes = errors.map(({ path, message }): Mistake => {
+    // Said of the object; a form says it where the member would be.
+    const missing = /^must have required property '(.*)'$/s.exec(message)?.[1];
+    return { path: missing === undefined ? path : pointerTo(path, missing), message };
+  });
+  const standing = new Set(stillTrue(mistakes, sent, now));
+  return mistakes.map((mistake) => ({ ...mistake, stands: standing.has(mistake) }));
+}
+
+export function messagesByPlace(mistakes: readonly Mistake[]): ReadonlyMap<string, string[]> {
+  const messages = new Map<string, string[]>();
+  for (const { path, message } of mistakes) messages.set(path, [...(messages.get(path) ?? []), message]);
+  return messages;
+}
+
+/** Those of an answer that this page does not say already, at the place itself, within it or around it. */
+export function unsaid(told: readonly Mistake[], own: readonly Mistake[]): Mistake[] {
+  const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}/`);
+  return told.filter(
+    ({ path }) =>
+      !own.some((mistake) => isWithin(mistake.path, path) || (mistake.path && isWithin(path, mistake.path))),
+  );
 }
 
 /** Of what was said about a payload that was sent, what still holds: the value at the place is the same. */

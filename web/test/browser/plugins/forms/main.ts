@@ -53,6 +53,47 @@ const order = Type.Unsafe<object>({
   ],
 });
 
+/** What is hard to lay out: long names, constants that may be left out, many optional members, numbers with limits. */
+const report = Type.Unsafe<object>({
+  type: 'object',
+  required: ['version', 'kind', 'period'],
+  properties: {
+    version: { const: '2026-11', title: 'Version of this format', description: 'Changes once a year.' },
+    kind: { enum: ['summary', 'full'], default: 'summary' },
+    period: {
+      type: 'object',
+      required: ['from', 'to'],
+      properties: {
+        from: { type: 'string', format: 'date', examples: ['2026-01-01'] },
+        to: { type: 'string', format: 'date', examples: ['2026-12-31'] },
+        calendar: { const: 'gregorian' },
+      },
+    },
+    limit: { type: 'integer', minimum: 1, maximum: 1000, default: 100, title: 'How many lines at most' },
+    include_lines_of_suppliers_that_delivered_nothing_in_the_whole_period: { type: 'boolean' },
+    columns: { type: 'array', items: { enum: ['name', 'amount', 'vat', 'country'] }, uniqueItems: true },
+    recipient: { type: ['string', 'null'], format: 'email' },
+    a_very_long_name_without_any_place_to_break_it_because_it_was_generated_by_a_machine: { type: 'string' },
+    filters: { type: 'object', additionalProperties: { type: 'string' } },
+    raw: {},
+    comment: { type: 'string', description: 'Shown on the first page. '.repeat(8).trim() },
+    watermark: { const: true },
+  },
+  examples: [
+    {
+      version: '2026-11',
+      kind: 'full',
+      period: { from: '2026-01-01', to: '2026-12-31', calendar: 'gregorian' },
+      include_lines_of_suppliers_that_delivered_nothing_in_the_whole_period: true,
+      columns: ['name', 'amount'],
+      recipient: null,
+      filters: { country: 'DE' },
+      raw: { any: [1.5, true] },
+      watermark: true,
+    },
+  ],
+});
+
 const anything = Type.Unsafe<unknown>({});
 
 await runPlugin(
@@ -68,6 +109,21 @@ await runPlugin(
         output: anything,
         idempotent: true,
         handler: (input) => input,
+      }),
+      report: capability({
+        description: 'Takes what is hard to lay out.',
+        input: report,
+        output: anything,
+        idempotent: true,
+        handler: (input) => input,
+      }),
+      fail: capability({
+        description: 'Fails, and logs why.',
+        input: Type.Unsafe<object>({ type: 'object' }),
+        output: anything,
+        handler: () => {
+          throw new Error('It was made to fail.');
+        },
       }),
       endless: capability({
         description: 'Has a pattern that no page may try for long.',
