@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import type { Schema } from '../src/lib/json-schema.ts';
-import { sampleFromSchema } from '../src/lib/sample-from-schema.ts';
 import { schemaRows, signatureOf } from '../src/lib/schema-rows.ts';
 
 const tensor: Schema = {
@@ -13,70 +12,6 @@ const tensor: Schema = {
   },
   required: ['name', 'shape', 'datatype'],
 };
-
-describe('sampleFromSchema', () => {
-  it('prefers an example, then the default, then a value made from the type', () => {
-    expect(sampleFromSchema({ type: 'object', examples: [{ input: 'Guten Morgen' }], default: {} })).toEqual({
-      input: 'Guten Morgen',
-    });
-    expect(sampleFromSchema({ type: 'object', default: { a: 1 } })).toEqual({ a: 1 });
-    expect(
-      sampleFromSchema({
-        type: 'object',
-        properties: { id: { type: 'string', examples: ['x'] } },
-        required: ['id'],
-      }),
-    ).toEqual({ id: 'x' });
-  });
-
-  it('shows every required member and no other', () => {
-    expect(sampleFromSchema(tensor)).toEqual({ name: 'x', shape: [0], datatype: 'FP32' });
-  });
-
-  it('shows what can be sent when nothing is required', () => {
-    expect(sampleFromSchema({ type: 'object', properties: { a: { type: 'boolean' } } })).toEqual({
-      a: false,
-    });
-  });
-
-  it('follows references, also in a schema that contains itself', () => {
-    const tree: Schema = {
-      $ref: '#/$defs/node',
-      $defs: {
-        node: {
-          type: 'object',
-          properties: { next: { $ref: '#/$defs/node' }, v: { const: 7 } },
-          required: ['next', 'v'],
-        },
-      },
-    };
-    expect(sampleFromSchema(tree)).toMatchObject({ v: 7, next: { v: 7 } });
-  });
-
-  it('takes the first choice and joins all parts', () => {
-    const joined: Schema = {
-      allOf: [{ properties: { a: { const: 1 } }, required: ['a'] }],
-      oneOf: [{ properties: { b: { const: 2 } }, required: ['b'] }, { type: 'null' }],
-    };
-    expect(sampleFromSchema(joined)).toEqual({ a: 1, b: 2 });
-    expect(sampleFromSchema({ anyOf: [{ type: 'integer', minimum: 3 }, { type: 'string' }] })).toBe(3);
-  });
-
-  it('stays inside the limits of numbers and lists', () => {
-    expect(sampleFromSchema({ type: 'number', exclusiveMinimum: 10, multipleOf: 5 })).toBe(15);
-    expect(sampleFromSchema({ type: 'integer', maximum: -4 })).toBe(-4);
-    expect(sampleFromSchema({ type: 'array', items: { type: 'null' }, minItems: 3 })).toEqual([
-      null,
-      null,
-      null,
-    ]);
-  });
-
-  it('gives an empty object where anything goes', () => {
-    expect(sampleFromSchema(true)).toEqual({});
-    expect(sampleFromSchema({})).toEqual({});
-  });
-});
 
 describe('schemaRows', () => {
   it('tells name, type, limits and need of every member', () => {

@@ -1,7 +1,7 @@
+import { sampleOf } from '@bkg/sdk/protocol';
 import type { PluginCapability, PluginInfo } from '@bkg/sdk/protocol';
 import { age, amount, count, milliseconds } from './figures.ts';
 import { paintStatus } from './plugin-table.ts';
-import { sampleOf } from './sample.ts';
 import { schemaText } from './schema-text.ts';
 import { paint, printable } from './terminal.ts';
 
@@ -75,8 +75,7 @@ function configLines({ config, instances }: PluginInfo): string[] {
 
 function capabilityLines(plugin: string, capability: PluginCapability): string[] {
   const { id, description, idempotent, input_schema: input, output_schema: output, errors = {} } = capability;
-  const sample = sampleOf(input);
-  const payload = sample === undefined ? "'{…}'" : quoted(JSON.stringify(sample));
+  const payload = quoted(JSON.stringify(sampleOf(input)));
   return [
     `  ${paint('bold', printable(id))}${idempotent ? '  (idempotent)' : ''}`,
     ...texts(description).map((line) => `  ${line}`),

@@ -1,5 +1,4 @@
 import { expect, it } from 'vitest';
-import { sampleOf } from '../src/sample.ts';
 import { schemaText } from '../src/schema-text.ts';
 
 it.each([
@@ -35,27 +34,4 @@ it('ends, also for a schema without an end', () => {
   expect(schemaText(endless)).toBe('{a: {a: {a: {…}}}}');
   const deep = JSON.parse(`${'{"type":"array","items":'.repeat(5_000)}true${'}'.repeat(5_000)}`) as unknown;
   expect(schemaText(deep)).toBe(`…${'[]'.repeat(13)}`);
-  expect(JSON.stringify(sampleOf(endless))).toMatch(/^(\{"a":){6,}/);
-});
-
-it.each([
-  [{ type: 'object', examples: [{ name: 'Ada' }] }, { name: 'Ada' }],
-  [
-    { required: ['name'], properties: { name: { examples: ['Ada'] }, loud: { type: 'boolean' } } },
-    { name: 'Ada' },
-  ],
-  [{ type: 'object', properties: { name: { type: 'string', examples: ['Ada'] } } }, { name: 'Ada' }],
-  [
-    {
-      type: 'object',
-      required: ['n', 'list', 'ok'],
-      properties: { n: { type: 'integer', minimum: 3 }, list: { type: 'array' }, ok: { type: 'boolean' } },
-    },
-    { n: 3, list: [], ok: false },
-  ],
-  [{ required: ['x'], properties: { x: true } }, { x: null }],
-  [{ properties: { x: null } }, {}],
-  [true, undefined],
-])('of %j a first payload is %j', (schema, sample) => {
-  expect(sampleOf(schema as Record<string, unknown>)).toEqual(sample);
 });

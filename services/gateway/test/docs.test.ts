@@ -6,7 +6,6 @@ import type { JsonSchema, Problem, RegistryEntry } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { html, prose } from '../src/openapi/docs/html.ts';
 import { indexPage, pluginPage } from '../src/openapi/docs/pages.ts';
-import { sampleOf } from '../src/openapi/docs/sample.ts';
 import { entryOf, startMesh } from './mesh.ts';
 import type { TestMesh } from './mesh.ts';
 
@@ -43,6 +42,7 @@ describe('the page of a plugin', () => {
               text: { type: 'string', minLength: 1, maxLength: 100, description: 'What is said.' },
               times: { type: 'integer', minimum: 1, maximum: 1_000_000, default: 1 },
               tone: { enum: ['loud', 'low'] },
+              since: { anyOf: [{ format: 'date-time' }, { pattern: '^[0-9]+s$' }] },
               parts: { type: 'array', items: { type: 'object', properties: { of: { type: 'boolean' } } } },
             },
           },
@@ -62,6 +62,7 @@ describe('the page of a plugin', () => {
       'text text, 1 to 100 characters required – What is said.',
       'times whole number from 1 to 1,000,000 Default 1 .',
       'tone one of "loud" , "low"',
+      'either text, date-time or text, ^[0-9]+s$',
       'parts list of object each of true or false',
       '422 ECHO_TIRED : It is tired.',
       '429 BUSY : Busy',
@@ -146,37 +147,26 @@ describe('the page of a plugin', () => {
     expect(indexPage([next], options)).toContain('Another');
   });
 
-  it('says so when there is nothing to tell', () => {
-    expect(wordsOf(pluginPage({ ...entryOf('echo'), capabilities: [] }, options))).toContain(
-      'no capability that is known',
-    );
-    expect(wordsOf(indexPage([], options))).toContain('No plugin is known yet.');
+  it.each<[Partial<RegistryEntry>, string, string]>([
+    [{ status: 'stopped' }, 'capabilities not known yet', 'known once it has run.'],
+    [{ status: 'starting' }, 'capabilities not known yet', 'It is starting.'],
+    [{ status: 'running' }, 'capabilities not known yet', 'It runs, but it has told of no capability yet.'],
+    [
+      { status: 'error', error: 'plugin.json is "no" JSON.' },
+      'does not run',
+      'It does not run: plugin.json is "no" JSON. Its capabilities are known once it has run.',
+    ],
+    [{ status: 'error', error: 'x'.repeat(5_000) }, 'does not run', `${'x'.repeat(1_000)}…. Its`],
+  ])('says what is known of one without a capability: %j', (changes, count, why) => {
+    const plugin: RegistryEntry = { ...entryOf('echo'), capabilities: [], ...changes };
+    expect(wordsOf(indexPage([plugin], options))).toContain(`echo , ${count}`);
+    const page = wordsOf(pluginPage(plugin, options));
+    expect(page).toContain(why);
+    expect(page).not.toContain('The lines to try');
   });
-});
 
-describe('a sample', () => {
-  it.each<[JsonSchema, unknown]>([
-    [{}, {}],
-    [{ examples: [7] }, 7],
-    [
-      { type: 'object', required: ['a'], properties: { a: { type: 'string' }, b: { type: 'string' } } },
-      { a: 'text' },
-    ],
-    [{ type: 'string', format: 'uuid' }, '5b0c1f7a-9be3-4c1d-8a2e-64f0c3d7b915'],
-    [{ type: 'string', minLength: 6, maxLength: 6 }, 'text..'],
-    [{ type: 'integer', exclusiveMinimum: 3 }, 4],
-    [{ type: 'array', minItems: 2, items: { const: 1 } }, [1, 1]],
-    [{ anyOf: [{ type: 'boolean' }, { type: 'null' }] }, true],
-    [
-      {
-        allOf: [{ required: ['a'], properties: { a: { const: 1 } } }],
-        required: ['b'],
-        properties: { b: { default: 2 } },
-      },
-      { a: 1, b: 2 },
-    ],
-  ])('of %j is %j', (schema, expected) => {
-    expect(sampleOf(schema, {})).toEqual(expected);
+  it('says so when there is nothing to tell', () => {
+    expect(wordsOf(indexPage([], options))).toContain('No plugin is known yet.');
   });
 });
 

@@ -3,10 +3,10 @@ import { SvelteMap } from 'svelte/reactivity';
 import { DraftStore } from './draft-store.ts';
 import { formatJson } from './json-text.ts';
 import { invoke, type InvocationResult } from './invocation.ts';
-import type { Schema } from './json-schema.ts';
 import { Payload } from './payload.svelte.ts';
+import type { Schema } from './json-schema.ts';
 import { problemOfError } from './request.ts';
-import { sampleFromSchema } from './sample-from-schema.ts';
+import { sampleJson } from './sample-json.ts';
 
 export type Outcome =
   | { kind: 'result'; result: InvocationResult; payload: string }
@@ -69,6 +69,6 @@ export class Playground {
 
 /** What a payload of this capability may look like. */
 export function samplePayload(capability: PluginCapability): string {
-  const sample = JSON.stringify(sampleFromSchema(capability.input_schema as Schema));
+  const sample = sampleJson(capability.input_schema as Schema);
   return formatJson(sample) ?? sample;
 }

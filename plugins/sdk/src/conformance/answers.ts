@@ -1,4 +1,4 @@
-import type { Msg, Subscription } from '@nats-io/nats-core';
+import type { Msg, Payload, Subscription } from '@nats-io/nats-core';
 import { headers as natsHeaders } from '@nats-io/nats-core';
 import type { Connection } from '../connection.ts';
 import { delay, settlesWithin } from '../host/delay.ts';
@@ -20,7 +20,7 @@ export interface Answer {
 
 export interface Request {
   subject: string;
-  body: string;
+  body: Payload;
   headers: Record<string, string>;
   /** @default a subject of an inbox */
   reply?: string;

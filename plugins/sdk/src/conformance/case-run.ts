@@ -3,13 +3,14 @@ import { delay } from '../host/delay.ts';
 import { subjects } from '../protocol/subjects.ts';
 import { Exchange, Listener, parsedJson } from './answers.ts';
 import type { Answer, Request } from './answers.ts';
+import { bodyOf } from './bodies.ts';
 import { check } from './checks.ts';
 import type { CheckContext } from './checks.ts';
 import { Load } from './load.ts';
 import { valuesAt } from './places.ts';
 import { assertMoved, assertQuiet, readTally } from './statistics.ts';
 import type { Tally } from './statistics.ts';
-import type { AskStep, Check, Message, Step } from './suite.ts';
+import type { AskStep, Check, Step } from './suite.ts';
 import type { Target } from './target.ts';
 import { filled, variablesOf } from './variables.ts';
 import type { Binding, Variables } from './variables.ts';
@@ -179,10 +180,6 @@ function assertSlow([first]: readonly Answer[]): void {
   throw new NotTried(
     `the work that should be slow was done after ${ms} ms: give some that takes 3 to 8 seconds`,
   );
-}
-
-function bodyOf({ body, text }: Message): string {
-  return text ?? (body === undefined ? '' : JSON.stringify(body));
 }
 
 function named<T>(map: ReadonlyMap<string, T>, name: string): T {

@@ -31,6 +31,8 @@ export type Need = 'payload' | 'invalid' | 'slow' | 'one_instance';
 export interface Message {
   /** JSON, or `text` as it is. Neither: an empty body. */
   body?: unknown;
+  /** With the byte FF, of which no UTF-8 is made, before the first text among the values of `body`. */
+  wrong_byte?: true;
   text?: string;
   headers?: Record<string, string>;
 }

@@ -11,6 +11,7 @@ export * from './micro.ts';
 export * from './names.ts';
 export * from './plugin.ts';
 export * from './requests.ts';
+export * from './sample.ts';
 export * from './schemas/index.ts';
 export * from './socket.ts';
 export * from './status.ts';

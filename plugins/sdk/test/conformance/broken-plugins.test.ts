@@ -181,6 +181,11 @@ const flaws: [string, string, Sabotage][] = [
   ],
   ['takes any payload', 'invalid-payload', seenAs(/invoke\.text/, '{"text":"x"}')],
   ['takes what is no JSON', 'not-json', seenAs(/invoke\.text/, '{"text":"x"}')],
+  [
+    'takes what is no UTF-8',
+    'wrong-encoding',
+    { request: (msg) => altered(msg, { data: Buffer.from(msg.string()) }) },
+  ],
   ['leaves Nats-Service-Error out', 'invalid-payload', withoutHeader(headerNames.error)],
   ['leaves Nats-Service-Error-Code out', 'invalid-payload', withoutHeader(headerNames.errorCode)],
   ['leaves both error headers out', 'invalid-payload', onFailure(({ headers: _, ...reply }) => reply)],
@@ -328,6 +333,18 @@ describe('a plugin that', { concurrent: true, timeout: 60_000 }, () => {
     const results = await verdictsOn({});
     expect(results.filter(({ verdict }) => verdict !== 'kept')).toEqual([]);
     expect(results).toHaveLength(suite.cases.length);
+  });
+
+  it('says more of itself than ADR-32 asks for is found to keep to it', async () => {
+    const more = { metadata: null, data: { depth: 1 }, more: [7] };
+    const talkative = onReply(/^\$SRV\./, (reply) => {
+      const { endpoints, ...json } = JSON.parse(reply.body) as Json;
+      const said = (endpoints as Json[] | undefined)?.map((one) => ({ ...more, ...one }));
+      return [{ ...reply, body: JSON.stringify({ ...json, more: [7], ...(said && { endpoints: said }) }) }];
+    });
+    const cases = ['ping', 'info', 'stats', 'endpoints', 'statistics'];
+    const results = await verdictsOn(talkative, ...cases);
+    expect(results).toMatchObject(cases.map((one) => ({ case: one, verdict: 'kept' })));
   });
 
   it('breaks a rule is there for each case of the suite', () => {

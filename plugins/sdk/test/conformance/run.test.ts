@@ -241,7 +241,8 @@ describe('payloads', () => {
       { type: 'array', items: { type: 'boolean' }, minItems: 2 },
       [false, false],
     ],
-    ['the first of several', { anyOf: [{ type: 'null' }, text] }, null],
+    ['one of several', { anyOf: [{ type: 'null' }, text] }, 'text'],
+    ['no more than is asked for', { properties: { a: text } }, {}],
     ['a number below zero', { type: 'number', maximum: -3 }, -3],
     ['a multiple', { type: 'integer', minimum: 5, multipleOf: 4 }, 8],
     ['anything', true, {}],
@@ -263,14 +264,14 @@ describe('payloads', () => {
       items,
     });
     const characters = (minLength: number) => ({ type: 'string', minLength });
-    expect(validPayload(characters(100_000))).toEqual({ payload: 'a'.repeat(100_000) });
-    expect(validPayload(list(1_000))).toMatchObject({ payload: { length: 1_000 } });
+    expect(validPayload(characters(20_000))).toEqual({ payload: 'text'.padEnd(20_000, '.') });
+    expect(validPayload(list(1_500))).toMatchObject({ payload: { length: 1_500 } });
     const before = performance.now();
     for (const schema of [
-      characters(100_001),
+      characters(20_001),
       characters(1e9),
-      object({ a: characters(60_000), b: characters(60_000) }),
-      list(1_001),
+      object({ a: characters(12_000), b: characters(12_000) }),
+      list(4_001),
       list(3e7),
       list(1_000, list(1_000, list(1_000))),
       list(900, characters(1_000)),
@@ -284,7 +285,7 @@ describe('payloads', () => {
   });
 
   it('that do not fit are as close as possible', () => {
-    expect(invalidPayload(object({ a: text, b: text }))).toEqual({ payload: { b: 'aa' } });
+    expect(invalidPayload(object({ a: text, b: text }))).toEqual({ payload: { b: 'text' } });
     expect(invalidPayload({ type: 'object' })).toEqual({ payload: [] });
     expect(invalidPayload(true)).toBeUndefined();
   });

@@ -1,6 +1,6 @@
 import { asSchema, isRecord, type Schema, type SchemaObject } from '../json-schema.ts';
 import type { JsonNode } from '../json-tree.ts';
-import { sampleFromSchema } from '../sample-from-schema.ts';
+import { sampleJson } from '../sample-json.ts';
 import { buildField, type FormContext, type Place } from './build-form.ts';
 import type { Absent, Field, Shape } from './field.ts';
 import { flatten } from './flat-schema.ts';
@@ -50,8 +50,7 @@ export function objectShape(context: FormContext, schema: SchemaObject, node: Js
     members,
     absent,
     ...(isOpen && {
-      other: () =>
-        otherSchema === true ? '""' : JSON.stringify(sampleFromSchema(otherSchema, context.root)),
+      other: () => (otherSchema === true ? '""' : sampleJson(otherSchema, context.root)),
     }),
   };
 }
@@ -78,7 +77,8 @@ function absentMember(
     required,
     ...(title && { title }),
     description: flat.description?.slice(0, 300) ?? '',
-    sample: () => JSON.stringify(flat.default ?? sampleFromSchema(part, context.root)),
+    sample: () =>
+      flat.default === undefined ? sampleJson(part, context.root) : JSON.stringify(flat.default),
   };
 }
 
@@ -101,7 +101,7 @@ export function arrayShape(context: FormContext, schema: SchemaObject, node: Jso
         depth: place.depth + 1,
       }),
     ),
-    newItem: () => JSON.stringify(sampleFromSchema(items, context.root)),
+    newItem: () => sampleJson(items, context.root),
     canAdd: node.children.length < Math.min(maxItems, itemsMost),
     canRemove: node.children.length > minItems,
   };

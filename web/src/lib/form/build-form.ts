@@ -1,6 +1,6 @@
 import { asSchema, isRecord, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
-import { sampleFromSchema } from '../sample-from-schema.ts';
+import { sampleJson } from '../sample-json.ts';
 import { limitsOf, shortJson } from '../schema-rows.ts';
 import { arrayShape, objectShape } from './build-container.ts';
 import type { Choice, Field, Shape } from './field.ts';
@@ -57,7 +57,7 @@ export function buildField(context: FormContext, schema: Schema, node: JsonNode,
     nullable,
     ...wordsOf(about),
     hints: hintsOf(about, shape),
-    sample: () => JSON.stringify(sampleFromSchema(nullable ? rest : schema, context.root)),
+    sample: () => sampleJson(nullable ? rest : schema, context.root),
     text: context.text.slice(node.start, node.end),
     shape,
   });
@@ -99,7 +99,7 @@ function variantField(
   const options = variants.map(({ label, schema }): Choice => ({
     label,
     description: schema.description?.slice(0, longestText) ?? '',
-    value: () => JSON.stringify(sampleFromSchema(schema, context.root)),
+    value: () => sampleJson(schema, context.root),
   }));
   const at = variants.findIndex((variant) => variant.fits(context.text, node));
   const chosen = variants[at];

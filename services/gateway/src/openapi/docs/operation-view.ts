@@ -1,10 +1,9 @@
-import { jsonContentType, problemContentType } from '@bkg/sdk/protocol';
+import { jsonContentType, problemContentType, sampleOf } from '@bkg/sdk/protocol';
 import { fixedComponents } from '../fixed-document.ts';
 import type { MediaType, Method, Operation, Parameter, Response } from '../openapi.ts';
 import { html, inline, prose } from './html.ts';
 import type { Content, Html } from './html.ts';
-import { sampleOf } from './sample.ts';
-import type { Components } from './sample.ts';
+import type { Components } from './components.ts';
 import { memberList, schemaView } from './schema-view.ts';
 
 export interface OperationPlace {
@@ -131,7 +130,9 @@ function curlLine(
   const media = operation.requestBody?.content[jsonContentType];
   if (!media || !operation.requestBody?.required) return ['curl -X POST', ...words.slice(1)].join(' ');
   const [example] = Object.values(media.examples ?? {});
-  const body = example ? example.value : sampleOf(media.schema, components);
+  // Nothing that is not asked for: whoever tries a line as it is should change as little as possible.
+  const options = { root: { components: { schemas: components } }, isMinimal: true };
+  const body = example ? example.value : sampleOf(media.schema, options);
   return `${words.join(' ')} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`;
 }
 

@@ -6,6 +6,7 @@ import type { Method, PathItem } from '../openapi.ts';
 import { pluginPart, titleOf } from '../plugin-part.ts';
 import { Html, html, prose } from './html.ts';
 import type { Content } from './html.ts';
+import { whyNoCapabilities } from './no-capabilities.ts';
 import { Once } from './once.ts';
 import { idOf, operationView } from './operation-view.ts';
 import type { OperationPlace } from './operation-view.ts';
@@ -107,11 +108,15 @@ function renderPlugin(entry: RegistryEntry, origin: string): string {
   const main = html`<header>
       <h1>${title.name} <span class="mark">${title.version}</span></h1>
       <div class="lead">${prose(tag.description.split('\n\n').slice(1).join('\n\n'))}</div>
-      ${addressNote(origin)}
+      ${places.length > 0 ? addressNote(origin) : undefined}
     </header>
     <section aria-labelledby="capabilities">
       <h2 id="capabilities">Capabilities</h2>
-      ${places.length > 0 ? places.map((place) => operationView(place, components, origin)) : html`<p class="lead">It has no capability that is known: start it once.</p>`}
+      ${
+        places.length > 0
+          ? places.map((place) => operationView(place, components, origin))
+          : html`<p class="lead">${whyNoCapabilities(entry)}</p>`
+      }
     </section>`;
   return layout(`${title.name} – bkg API`, nav, main);
 }
@@ -126,12 +131,17 @@ function addressNote(origin: string): Html {
 
 function card(entry: RegistryEntry): Html {
   const { name, version, description } = titleOf(entry);
-  const count = entry.capabilities.length;
   return html`<li class="card">
     <h3><a href="/api/docs/${entry.id}">${name}</a> <span class="mark">${version}</span></h3>
     <p>${description.length > 200 ? `${description.slice(0, 199)}…` : description}</p>
-    <p><code>${entry.id}</code>, ${count === 1 ? '1 capability' : `${count} capabilities`}</p>
+    <p><code>${entry.id}</code>, ${countOf(entry)}</p>
   </li>`;
+}
+
+/** The reason stands on the page of the plugin. */
+function countOf({ capabilities, status }: RegistryEntry): string {
+  if (capabilities.length === 0) return status === 'error' ? 'does not run' : 'capabilities not known yet';
+  return capabilities.length === 1 ? '1 capability' : `${capabilities.length} capabilities`;
 }
 
 function errorList(): Content {

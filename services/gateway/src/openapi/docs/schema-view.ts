@@ -2,8 +2,8 @@ import type { JsonSchema } from '@bkg/sdk/protocol';
 import { isRecord } from '../schema-keywords.ts';
 import { html, inline } from './html.ts';
 import type { Content, Html } from './html.ts';
-import { componentOf } from './sample.ts';
-import type { Components } from './sample.ts';
+import { componentOf } from './components.ts';
+import type { Components } from './components.ts';
 
 /** More members than this of one schema help nobody; the whole of it is below in any case. */
 const membersMost = 400;
@@ -176,6 +176,7 @@ function kindWithoutType(schema: Record<string, unknown>): Content {
   if ('oneOf' in schema) return 'one of these';
   if ('anyOf' in schema) return 'any of these';
   if ('allOf' in schema) return 'all of these';
+  if ('format' in schema || 'pattern' in schema) return textKind(schema);
   return 'anything';
 }
 

@@ -56,8 +56,9 @@ main > * { min-width: 0; }
 .address b { font: 650 0.75rem var(--mono); white-space: nowrap; }
 .get b { color: var(--get); }
 .post b { color: var(--post); }
-.mark { font-size: 0.75rem; font-weight: 500; color: var(--soft); border: 1px solid var(--line); border-radius: 999px; padding: 0.0625rem 0.5rem; white-space: nowrap; }
-h3 .mark { margin-left: 0.5rem; vertical-align: 0.0625rem; }
+.mark { font-size: 0.75rem; font-weight: 500; color: var(--soft); border: 1px solid var(--line); border-radius: 0.625rem; padding: 0.0625rem 0.5rem; display: inline-block; max-width: 100%; line-height: 1.4; }
+h1 .mark { vertical-align: 0.25rem; }
+h3 .mark { margin-left: 0.25rem; vertical-align: 0.0625rem; }
 pre { background: var(--well); border: 1px solid var(--line); border-radius: 4px; padding: 0.625rem 0.75rem; overflow: auto; max-height: 30rem; line-height: 1.5; overflow-wrap: normal; }
 details { margin-top: 0.625rem; }
 summary { cursor: pointer; color: var(--soft); font-size: 0.8125rem; padding: 0.125rem 0; width: fit-content; }
@@ -65,10 +66,12 @@ details pre { margin-top: 0.375rem; }
 .kind, .about { color: var(--soft); }
 .about p { display: inline; }
 .members { border-left: 2px solid var(--line); padding-left: 0.875rem; display: grid; gap: 0.375rem; }
+p + .members { margin-top: 0.25rem; }
 .members .members { margin-top: 0.375rem; }
 .members > li > code:first-child { font-weight: 600; }
 .must { font-size: 0.75rem; font-weight: 600; }
 .wide { overflow-x: auto; }
+.lead + .wide { margin-top: 0.75rem; }
 table { border-collapse: collapse; width: 100%; font-size: 0.875rem; }
 th { text-align: left; font-size: 0.75rem; color: var(--soft); font-weight: 600; }
 th, td { padding: 0.3125rem 1rem 0.3125rem 0; border-bottom: 1px solid var(--line); vertical-align: top; overflow-wrap: normal; }
