@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Arguments } from './command.ts';
 import { Failure } from './failure.ts';
 import { gatewayUrl } from './mesh-address.ts';
@@ -28,14 +29,19 @@ export interface Answer {
 const answerMostBytes = 256 * 1024 * 1024;
 const connectWithinMs = 5_000;
 const answerWithinMs = 15_000;
+/** `bkg up` starts a gateway again that has ended, at first within a quarter of a second. */
+const backWithinMs = 3_000;
+const lookEveryMs = 100;
 
 /** The mesh as everybody sees it: over HTTP. */
 export class Gateway {
   readonly url: URL;
+  readonly #env: NodeJS.ProcessEnv;
   readonly #apiKey: string | undefined;
 
   constructor(args: Arguments, env: NodeJS.ProcessEnv) {
     this.url = gatewayUrl(env, args.text('url'));
+    this.#env = env;
     this.#apiKey = env['BKG_API_KEY'] || undefined;
   }
 
@@ -76,7 +82,7 @@ export class Gateway {
     const late = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([late, ...(request.signal ? [request.signal] : [])]);
     try {
-      return await this.#exchange(path, request, signal);
+      return await this.#exchangeWhenThere(path, request, signal);
     } catch (error) {
       request.signal?.throwIfAborted();
       if (error instanceof Failure) throw error;
@@ -84,6 +90,26 @@ export class Gateway {
       // Without a code it is no failure of the network but a fault of ours.
       if ((error as NodeJS.ErrnoException).code === undefined) throw error;
       throw this.#unreachable(error as NodeJS.ErrnoException);
+    }
+  }
+
+  /** A gateway of a mesh on this machine that takes no connection may just be started again: it gets a moment. */
+  async #exchangeWhenThere(path: string, request: GatewayRequest, signal: AbortSignal): Promise<Answer> {
+    let waitUntil: number | undefined;
+    for (;;) {
+      try {
+        return await this.#exchange(path, request, signal);
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
+        // Only now, because it takes longer to load than most answers take.
+        const { describeHeldMesh, heldMesh, sayWaiting } = await import('./held-mesh.ts');
+        const mesh = heldMesh(this.#env, this.url);
+        if (!mesh) throw error;
+        if (waitUntil === undefined && mesh.state !== 'stopping') sayWaiting(mesh);
+        waitUntil ??= performance.now() + (mesh.state === 'stopping' ? 0 : backWithinMs);
+        if (performance.now() >= waitUntil) throw describeHeldMesh(mesh, this.name, error);
+        await delay(lookEveryMs, undefined, { signal });
+      }
     }
   }
 

@@ -41,6 +41,7 @@ export async function followLogs(options: FollowOptions): Promise<never> {
   });
   const { plugins, level = 'trace' } = query;
   let wasLive = true;
+  let hasEnded = false;
   client.subscribe(
     { topic: 'logs', ...(plugins.length > 0 && { plugins: [...plugins] }) },
     {
@@ -55,7 +56,7 @@ export async function followLogs(options: FollowOptions): Promise<never> {
       },
       onState: ({ status, reason = '' }) => {
         const isLive = status === 'live';
-        if (isLive === wasLive) return;
+        if (isLive === wasLive || hasEnded) return;
         wasLive = isLive;
         if (!isLive) lines.noteLoss();
         warn(isLive ? 'connected again' : `no connection: ${reason} Trying again.`);
@@ -66,6 +67,7 @@ export async function followLogs(options: FollowOptions): Promise<never> {
   try {
     return await failed;
   } finally {
+    hasEnded = true;
     await client.close();
   }
 }

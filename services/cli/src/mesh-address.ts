@@ -33,9 +33,13 @@ export function ownBroker(env: NodeJS.ProcessEnv): string {
 }
 
 function parseUrl(given: string): URL {
-  const url = URL.parse(/^https?:\/\//.test(given) ? given : `http://${given}`);
+  const example = `such as http://localhost:${defaultPort}`;
+  const [, scheme] = /^([a-z][a-z\d+.-]*):\/\//i.exec(given) ?? [];
+  if (scheme !== undefined && !/^https?$/i.test(scheme))
+    throw new UsageError(`--url is "${given}"; it takes http:// or https://, not ${scheme}://, ${example}`);
+  const url = URL.parse(scheme === undefined ? `http://${given}` : given);
   if (!url || given.includes('://', 8))
-    throw new UsageError(`--url is "${given}"; it takes an address such as http://localhost:${defaultPort}`);
+    throw new UsageError(`--url is "${given}"; it takes an address ${example}`);
   return url;
 }
 

@@ -10,7 +10,8 @@ import {
   writeFileSync,
 } from 'node:fs';
 import path from 'node:path';
-import { explainFile, Failure } from './failure.ts';
+import { Failure } from './failure.ts';
+import { explainPlace, needPlace } from './plugin-place.ts';
 import { projectFolder } from './project.ts';
 import { copyTemplate, examplesFolder, linkPackages } from './template.ts';
 
@@ -51,6 +52,7 @@ export async function makePlugin({ template, id, parent, signal }: NewPlugin): P
     );
   let aside: string | undefined;
   try {
+    needPlace(parent);
     if (lstatSync(folder, { throwIfNoEntry: false })) throw alreadyThere(folder);
     mkdirSync(parent, { recursive: true });
     aside = mkdtempSync(path.join(parent, '.bkg-new-'));
@@ -65,7 +67,7 @@ export async function makePlugin({ template, id, parent, signal }: NewPlugin): P
     putIntoPlace(made, folder);
     return { folder, files: ['README.md', ...files], isCompiled };
   } catch (error) {
-    throw explainFile(error, `Making ${folder}`);
+    throw explainPlace(error, `Making ${folder}`);
   } finally {
     if (aside) rmSync(aside, { recursive: true, force: true });
   }

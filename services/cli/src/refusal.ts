@@ -6,6 +6,8 @@ import { printable } from './terminal.ts';
 /** Whom a problem is about, for advice. */
 export interface Concern {
   plugin?: string;
+  /** A change of its configuration, not an invocation. */
+  isConfig?: boolean;
 }
 
 /** What the gateway or a plugin says no with. */
@@ -33,14 +35,14 @@ export function readProblem(body: Buffer, headers: IncomingHttpHeaders): Problem
 }
 
 /** A problem for people: code, number and detail, then each place that is wrong, then what to do. */
-export function refusal(problem: Problem, { plugin }: Concern = {}, exitCode = 1): Refusal {
+export function refusal(problem: Problem, concern: Concern = {}, exitCode = 1): Refusal {
   const { code, status, detail, errors } = problem;
   const places = Array.isArray(errors)
     ? errors.map(({ path, message }) => `    ${path || '(the whole payload)'}  ${message}`)
     : [];
   // A detail may have lines of its own, such as the last ones that a plugin has printed.
   const text = [`${code} (${status}): ${detail}`, ...places].join('\n').split('\n').map(printable);
-  return new Refusal(code, text.join('\n'), remedyOf(problem, plugin ?? '<plugin>'), { exitCode });
+  return new Refusal(code, text.join('\n'), remedyOf(problem, concern), { exitCode });
 }
 
 /** By code, so that a new one of the table must say here what to do. */
@@ -65,7 +67,17 @@ const remedies: Record<ErrorCode, (plugin: string) => string> = {
   PLUGIN_OUT_OF_MEMORY: (plugin) => `\`bkg logs ${plugin}\` says more.`,
 };
 
-function remedyOf({ code, retryable }: Problem, plugin: string): string {
+/** Where a change of a configuration asks for something else than an invocation. */
+const configRemedies: Partial<Record<ErrorCode, (plugin: string) => string>> = {
+  INVALID_PAYLOAD: (plugin) =>
+    `correct it; \`bkg config ${plugin}\` shows what is set, and "PluginConfig" in plugins/sdk/PROTOCOL.md what each member takes.`,
+  CONFLICT: (plugin) =>
+    `see with \`bkg config ${plugin}\` what it is now, as somebody else has changed it meanwhile, then try again.`,
+};
+
+function remedyOf({ code, retryable }: Problem, { plugin = '<plugin>', isConfig = false }: Concern): string {
+  const ofConfig = isConfig && configRemedies[code as ErrorCode];
+  if (ofConfig) return ofConfig(plugin);
   const remedy = Object.hasOwn(remedies, code) ? remedies[code as ErrorCode](plugin) : undefined;
   if (remedy) return remedy;
   const again = retryable === true ? 'try again in a moment; ' : '';

@@ -3,10 +3,15 @@ import { UsageError } from './command.ts';
 
 const unitMs: Record<string, number> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
 
+const mostHours = Math.floor(timeoutMostMs / 3_600_000);
+
 /** Milliseconds of a span such as `500ms`, `10s`, `2m`, `1h`. @throws UsageError */
 export function parseSpan(option: string, given: string): number {
   const [, digits, unit = ''] = /^(\d{1,9}(?:\.\d{1,3})?)(ms|s|m|h)$/.exec(given) ?? [];
   const ms = Math.round(Number(digits) * (unitMs[unit] ?? NaN));
   if (ms >= 1 && ms <= timeoutMostMs) return ms;
-  throw new UsageError(`--${option} is "${given}"; it takes a span such as 500ms, 10s, 2m or 1h`);
+  const allowed = Number.isNaN(ms)
+    ? 'a span such as 500ms, 10s, 2m or 1h'
+    : `at least 1ms and at most ${mostHours}h`;
+  throw new UsageError(`--${option} is "${given}"; it takes ${allowed}`);
 }

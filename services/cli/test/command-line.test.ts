@@ -82,6 +82,16 @@ it.each([
     'invoke: --timeout is "5"; it takes a span such as 500ms, 10s',
     'Usage: bkg invoke',
   ],
+  [
+    ['invoke', 'a', 'b', '{', '--timeout', '999h'],
+    'invoke: --timeout is "999h"; it takes at least 1ms and at most 277h\n',
+    'Usage: bkg invoke',
+  ],
+  [
+    ['plugins', '--url', 'ftp://here'],
+    'plugins: --url is "ftp://here"; it takes http:// or https://, not ftp://, such as http://localhost:43119',
+    'Usage: bkg plugins',
+  ],
   [['invoke', 'a', 'b', '{'], 'invoke: the payload is not JSON', 'Usage: bkg invoke'],
   [['invoke', 'a', 'b', '{}', '--file', 'x'], 'invoke: the payload is given twice', 'Usage: bkg invoke'],
   [

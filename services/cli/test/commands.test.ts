@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connect, readCredentials } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo } from '@bkg/sdk';
+import { processStart } from '@bkg/sdk/host';
 import { eventually, silentLogger } from '@bkg/sdk/testing';
 import { bkg, startBkg } from './bkg.ts';
 import type { BkgOptions, Outcome } from './bkg.ts';
@@ -47,6 +48,26 @@ describe('without a mesh', () => {
       );
     },
   );
+
+  it('says that one is up whose gateway does not answer, after it was waited for', async () => {
+    await using elsewhere = await testHome();
+    mkdirSync(elsewhere.file('run'));
+    const { pid } = process;
+    const record = { pid, start: processStart(pid), state: 'up', port: elsewhere.port, parts: {} };
+    writeFileSync(elsewhere.file('run', 'up.json'), JSON.stringify(record));
+    const startedAt = performance.now();
+    const { code, stderr } = await bkg(['plugins'], { env: { BKG_HOME: elsewhere.dir } });
+    expect(performance.now() - startedAt).toBeLessThan(8_000);
+    expect([code, stderr.split('\n')]).toEqual([
+      1,
+      [
+        `bkg: the mesh of ${elsewhere.dir} is up, its gateway does not answer yet; waiting for it`,
+        `bkg: The mesh of ${elsewhere.dir} is up (process ${pid}), but its gateway does not answer at http://127.0.0.1:${elsewhere.port}.`,
+        `  To do: try again in a moment: \`bkg up\` starts its gateway again when that ends. ${elsewhere.file('logs', 'gateway.log')} says what became of it.`,
+        '',
+      ],
+    ]);
+  });
 
   it('tells another program from a gateway', async () => {
     await using server = await listening((_, response) => response.end('<p>Hello</p>'));
@@ -125,6 +146,18 @@ describe('bkg plugins', () => {
     child.kill('SIGINT');
     await ended;
     expect(child.signalCode).toBe('SIGINT');
+  });
+});
+
+describe('while the gateway is started again', () => {
+  it('a command waits for it, and says so', async () => {
+    process.kill(home.pid('gateway'), 'SIGKILL');
+    const { code, stdout, stderr } = await run(['plugins']);
+    expect([code, stderr]).toEqual([
+      0,
+      `bkg: the mesh of ${home.dir} is up, its gateway does not answer yet; waiting for it\n`,
+    ]);
+    expect(stdout).toMatch(/^talker /m);
   });
 });
 
@@ -256,7 +289,7 @@ describe('bkg logs', () => {
   it('says that a plugin is not there', async () => {
     for (const follow of [[], ['-f']]) {
       const { code, stderr } = await run(['logs', 'nobody', ...follow]);
-      expect([code, stderr]).toEqual([1, expect.stringContaining('PLUGIN_NOT_FOUND (404)')]);
+      expect([code, stderr]).toEqual([1, expect.stringMatching(/^bkg: PLUGIN_NOT_FOUND \(404\)/)]);
     }
   });
 
@@ -310,7 +343,7 @@ describe('bkg config', () => {
     const wrong = await run(['config', 'talker', '--set', 'limits.max_queue=many', '--set', 'colour=red']);
     expect([wrong.code, wrong.stdout]).toEqual([1, '']);
     expect(wrong.stderr).toMatch(
-      /^bkg: INVALID_PAYLOAD \(400\): [^]*\n {4}\/limits\/max_queue {2}[^]*\n {2}To do: /,
+      /^bkg: INVALID_PAYLOAD \(400\): [^]*\n {4}\/limits\/max_queue {2}[^]*\n {2}To do: correct it; `bkg config talker` shows what is set/,
     );
     for (const [set, why] of [
       ['limits', 'it takes a member and a value, such as limits.max_queue=100'],

@@ -99,7 +99,10 @@ describe('bkg new', () => {
     });
     expect(byNpx.stdout).toContain(`\n  npx --prefix ${projectFolder} bkg start npx\n`);
     const elsewhere = await bkg(['new', 'told', '--in', 'a folder'], { cwd: outside });
-    expect(elsewhere.stdout).toContain(`\n  BKG_PLUGINS_PATH='a folder' npm start\n  bkg start told\n`);
+    // It can be pasted anywhere.
+    expect(elsewhere.stdout).toContain(
+      `\n  BKG_PLUGINS_PATH='${path.join(outside, 'a folder')}' npm --prefix ${projectFolder} start\n  bkg start told\n`,
+    );
   });
 
   it('is called after its plugin throughout', async () => {
@@ -139,11 +142,23 @@ describe('bkg new', () => {
   });
 
   it('leaves nothing when it cannot be done, or is stopped', async () => {
-    const { code, stderr } = await run('new', 'x', '--in', path.join(outside, 'file'));
-    expect([code, stderr]).toEqual([
-      1,
-      expect.stringMatching(/^bkg: Making \S.*file\/x failed: [^]*To do: /),
-    ]);
+    const file = path.join(outside, 'file');
+    const cases = [
+      [file, `${file} is no folder but a file.`],
+      [`${file}/in`, `${file}/in cannot be made: ${file} is no folder but a file.`],
+      ...(process.platform === 'linux'
+        ? [
+            ['/sys', 'Nothing can be made in /sys, where the system shows its devices and drivers.'],
+            ['/proc/in', 'Nothing can be made in /proc, where the system shows its processes.'],
+          ]
+        : []),
+    ];
+    for (const [place = '', why] of cases)
+      expect(await run('new', 'x', '--in', place)).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `bkg: ${why}\n  To do: choose another folder with --in.\n`,
+      });
 
     const parent = path.join(outside, 'stopped');
     const { child, ended } = startBkg(['new', 'x', '--template', 'nest', '--in', parent], { cwd: outside });

@@ -85,6 +85,8 @@ export class Launcher {
       // `env` may hold what nobody else should read.
       writeWhole(files.config, JSON.stringify(config), 0o600);
       capture = this.#capture(plugin, instance, files);
+      // Before there is a process, whose first line could come before this one.
+      capture.note('info', `${plugin.id} ${manifest.version}: ${manifest.command.join(' ')}`);
       const launched = launchProcess({
         instance,
         command,
@@ -94,9 +96,7 @@ export class Launcher {
         output: capture.output,
       });
       const known = launched.identity ? { ...record, process: launched.identity } : record;
-      this.#hold(plugin, known, launched, capture).start(
-        `${plugin.id} ${manifest.version}: ${manifest.command.join(' ')}`,
-      );
+      this.#hold(plugin, known, launched, capture).start();
     } catch (error) {
       capture?.close();
       removeFiles(files);
@@ -117,7 +117,9 @@ export class Launcher {
       const files = instanceFiles(home.run, instance);
       const capture = this.#capture(plugin, instance, files);
       const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
-      this.#hold(plugin, record, adopted, capture).start('adopted by a new supervisor');
+      const held = this.#hold(plugin, record, adopted, capture);
+      held.note('info', 'adopted by a new supervisor');
+      held.start();
       log.info({ plugin_id: plugin.id, instance, pid: record.process.pid }, 'an instance is adopted');
     }
     for (const record of ended) await this.#bury(ensure(record.plugin_id), record);

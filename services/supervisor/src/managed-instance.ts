@@ -41,6 +41,7 @@ export class ManagedInstance {
   #killed: KillReason | undefined;
   #said: string | undefined;
   #silentSince: number | undefined;
+  #obsolete: string | undefined;
   #letGo = false;
   #usage: UsageOfProcess | undefined;
 
@@ -87,6 +88,11 @@ export class ManagedInstance {
     return this.#askedToStop;
   }
 
+  /** Why another shall run instead of it, as in "stopping: …". */
+  get obsolete(): string | undefined {
+    return this.#obsolete;
+  }
+
   /** What its processes take; zeros when that cannot be told. */
   sampleUsage(): ProcessUsage {
     const { pid } = this;
@@ -109,16 +115,15 @@ export class ManagedInstance {
       launchedAt: this.launchedAt,
       since: Date.parse(since),
       startTimeoutMs: start_timeout_ms,
-      outdated: nats_url !== natsUrl,
+      outdated: this.#obsolete !== undefined || nats_url !== natsUrl,
       killed: this.#killed !== undefined,
       ...(this.#silentSince !== undefined && { silentSince: this.#silentSince }),
     };
   }
 
-  /** Notes that it is there. @param how as a line in its log */
-  start(how: string): void {
+  /** Notes that it is there. */
+  start(): void {
     this.#save();
-    this.note('info', how);
     this.#options.onChange();
   }
 
@@ -148,6 +153,11 @@ export class ManagedInstance {
     this.#become('stopping');
     this.note('info', `stopping: ${why}`);
     this.#noteUnlessSignalled(this.#options.process.terminate());
+  }
+
+  /** Another shall run instead of it, as soon as one can be started. @param why as in "stopping: …" */
+  supersede(why: string): void {
+    this.#obsolete = why;
   }
 
   kill(why: KillReason): void {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { pluginIdProblem } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
@@ -32,6 +33,8 @@ export interface PluginFoldersOptions {
 
 export interface Scan {
   sources: Map<string, PluginSource>;
+  /** Other folders with the id of a plugin that counts, by that id. */
+  leftOut: Map<string, string[]>;
   /** Plugins that have a folder which does not count yet: they have not gone. */
   coming: Set<string>;
   /** Something could not be read: what was not found may be there all the same. */
@@ -67,7 +70,14 @@ export class PluginFolders {
 
   /** One look: cheap while nothing changes, two `stat` for each folder. */
   async scan(): Promise<Scan> {
-    const scan: Scan = { sources: new Map(), coming: new Set(), isBlind: false, unsettled: false };
+    const scan: Scan = {
+      sources: new Map(),
+      leftOut: new Map(),
+      coming: new Set(),
+      isBlind: false,
+      unsettled: false,
+    };
+    const nameless: [folder: string, problem: string][] = [];
     const present = new Set<string>();
     for (const { folder, isBlind } of await this.#places.folders([...this.#read.keys()])) {
       scan.isBlind ||= isBlind;
@@ -76,8 +86,12 @@ export class PluginFolders {
       if (signature === undefined) continue;
       present.add(folder);
       const reading = await this.#look(folder, signature, scan);
-      if (reading) this.#add(scan.sources, folder, reading);
+      if (!reading) continue;
+      const id = idOf(reading);
+      if (id) this.#add(scan, { ...reading, id, folder });
+      else if ('problem' in reading) nameless.push([folder, reading.problem ?? '']);
     }
+    for (const [folder, problem] of nameless) this.#addNameless(scan, folder, problem);
     for (const folders of [this.#read, this.#restless]) {
       for (const folder of folders.keys()) if (!present.has(folder)) folders.delete(folder);
     }
@@ -151,21 +165,27 @@ export class PluginFolders {
     }
   }
 
-  #add(sources: Map<string, PluginSource>, folder: string, reading: Reading): void {
-    const id = idOf(reading);
-    if (!id) {
-      this.#said.say(`${folder} is no plugin: ${reading.problem}`);
-      return;
-    }
-    const source: PluginSource = { ...reading, id, folder };
+  #add({ sources, leftOut }: Scan, source: PluginSource): void {
+    const { id, folder } = source;
     const other = sources.get(id);
     const isMeant =
       !other || (path.dirname(other.folder) === path.dirname(folder) && rank(source) > rank(other));
-    if (other) {
-      const [kept, left] = isMeant ? [source, other] : [other, source];
-      this.#said.say(`${left.folder} is left out: ${kept.folder} has the same plugin id "${id}"`);
-    }
     if (isMeant) sources.set(id, source);
+    if (!other) return;
+    const [kept, left] = isMeant ? [source, other] : [other, source];
+    this.#said.say(`${left.folder} is left out: ${kept.folder} has the same plugin id "${id}"`);
+    leftOut.set(id, [...(leftOut.get(id) ?? []), left.folder]);
+  }
+
+  /** Shown like every other broken one, but never in the place of a plugin. */
+  #addNameless({ sources, coming }: Scan, folder: string, problem: string): void {
+    const id = idOfNameless(folder);
+    if (sources.has(id) || coming.has(id)) {
+      this.#said.say(`${folder} is no plugin: ${problem}`);
+      return;
+    }
+    const where = `its folder is ${folder}, of whose name no plugin id can be made`;
+    sources.set(id, { id, folder, problem: `${problem}; ${where}` });
   }
 }
 
@@ -181,6 +201,20 @@ function idOf(reading: ManifestReading): string | undefined {
 function idOfFolder(folder: string): string | undefined {
   const name = path.basename(folder);
   return pluginIdProblem(name) ? undefined : name;
+}
+
+/** For a folder whose own name is no id: like that name, and with a mark that no other folder has. */
+function idOfNameless(folder: string): string {
+  const words = path
+    .basename(folder)
+    .normalize('NFKD')
+    .replaceAll(/\p{M}/gu, '')
+    .toLowerCase()
+    .replaceAll(/[^a-z0-9_]+/g, '-')
+    .slice(0, 40)
+    .replaceAll(/^-+|-+$/g, '');
+  const mark = createHash('sha256').update(folder).digest('hex').slice(0, 8);
+  return ['broken', ...(words ? [words] : []), mark].join('-');
 }
 
 async function signatureOfProgram(folder: string, { manifest }: Reading): Promise<string> {

@@ -7,8 +7,10 @@ import { configOf, ofManifest } from './desired-state.ts';
 import type { DesiredState } from './desired-state.ts';
 import { firstConfig } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
+import { MendingWatch } from './mending-watch.ts';
+import { noSetback } from './plugin.ts';
 import type { Plugin } from './plugin.ts';
-import type { PluginFolders, Scan } from './plugin-folders.ts';
+import type { PluginFolders, PluginSource, Scan } from './plugin-folders.ts';
 import type { Plugins } from './plugins.ts';
 import type { Timings } from './timings.ts';
 
@@ -23,11 +25,13 @@ export interface PluginInventoryOptions {
 /** Keeps the known plugins equal to the folders that are there, and reads what is wanted of each. */
 export class PluginInventory {
   readonly #options: PluginInventoryOptions;
+  readonly #mending: MendingWatch;
   #unsettled = false;
   #saidFailure = false;
 
   constructor(options: PluginInventoryOptions) {
     this.#options = options;
+    this.#mending = new MendingWatch(options.timings.settleMs);
   }
 
   /** Looks until nothing is being written any more, within reason: who asks us first shall find what is there. */
@@ -41,23 +45,56 @@ export class PluginInventory {
   }
 
   async look(): Promise<void> {
-    const { folders, plugins, log } = this.#options;
+    const { folders, plugins } = this.#options;
+    const lookedAt = Date.now();
     const scan = await folders.scan();
     this.#unsettled = scan.unsettled;
-    for (const source of scan.sources.values()) {
-      const plugin = plugins.ensure(source.id);
-      plugin.missingSince = undefined;
-      if (!plugin.isRemoved && isDeepStrictEqual(plugin.source, source)) continue;
-      if (source.problem) log.warn({ plugin_id: source.id, folder: source.folder }, source.problem);
-      plugin.source = source;
-      plugin.isRemoved = false;
-      plugins.changed(source.id);
-    }
+    for (const source of scan.sources.values()) this.#find(source, scan);
     for (const plugin of plugins.all()) {
       if (!scan.sources.has(plugin.id)) this.#miss(plugin, scan);
       if (!plugin.desired) await this.#load(plugin);
       else this.#follow(plugin);
+      await this.#forgive(plugin, lookedAt);
     }
+  }
+
+  #find(source: PluginSource, scan: Scan): void {
+    const { plugins, log } = this.#options;
+    const plugin = plugins.ensure(source.id);
+    const before = plugin.source?.folder;
+    const isHeir =
+      plugin.heirs.includes(source.folder) && !scan.leftOut.get(source.id)?.includes(before ?? '');
+    if (isHeir && !this.#hasGone(plugin, scan)) return;
+    plugin.missingSince = undefined;
+    plugin.heirs = scan.leftOut.get(source.id) ?? [];
+    if (!plugin.isRemoved && isDeepStrictEqual(plugin.source, source)) return;
+    if (source.problem) log.warn({ plugin_id: source.id, folder: source.folder }, source.problem);
+    plugin.source = source;
+    plugin.isRemoved = false;
+    // What failed was another.
+    plugin.setback = noSetback;
+    if (isHeir && before) this.#succeed(plugin, before, source.folder);
+    plugins.changed(source.id);
+  }
+
+  /** What runs was launched from a folder that has gone, and could miss any file of it from now on. */
+  #succeed(plugin: Plugin, before: string, after: string): void {
+    const why = `its folder ${before} has gone, and ${after}, which has the same id, takes its place`;
+    this.#options.log.info({ plugin_id: plugin.id, folder: after }, `${plugin.id}: ${why}`);
+    for (const instance of plugin.managed.values()) {
+      instance.supersede(why);
+      // Otherwise it is said when it is told to stop.
+      if (plugin.problem) instance.note('warn', `${why}; it runs on, because that cannot be started`);
+    }
+  }
+
+  /** Who has mended a plugin does not wait until it would be tried again. */
+  async #forgive(plugin: Plugin, lookedAt: number): Promise<void> {
+    const { plugins, log } = this.#options;
+    if (!(await this.#mending.isMended(plugin, lookedAt))) return;
+    plugin.setback = noSetback;
+    log.info({ plugin_id: plugin.id }, `the folder of ${plugin.id} has changed since it failed`);
+    plugins.changed(plugin.id);
   }
 
   /** Of a removed plugin nothing is left when its last instance has ended. */
@@ -66,29 +103,34 @@ export class PluginInventory {
       this.#options.plugins.forget(plugin.id);
   }
 
-  /**
-   * Its folder was not found. It has gone when that stays so for a while: who replaces a folder takes the old one away
-   * before the new one is there.
-   */
-  #miss(plugin: Plugin, { coming, isBlind }: Scan): void {
-    const { plugins, timings, log } = this.#options;
+  /** Its folder was not found. */
+  #miss(plugin: Plugin, scan: Scan): void {
+    const { plugins, log } = this.#options;
     if (plugin.isRemoved) return this.forgetRemoved(plugin);
     if (!plugin.source && plugin.managed.size === 0) return;
-    if (isBlind || coming.has(plugin.id)) {
-      plugin.missingSince = undefined;
-      return;
-    }
-    plugin.missingSince ??= now();
-    if (now() - plugin.missingSince < timings.settleMs) {
-      this.#unsettled = true;
-      return;
-    }
+    if (!this.#hasGone(plugin, scan)) return;
     const folder = plugin.source?.folder;
     log.info({ plugin_id: plugin.id, folder }, `the folder of ${plugin.id} was removed`);
     plugin.source = undefined;
+    plugin.heirs = [];
     plugin.isRemoved = true;
     plugins.changed(plugin.id);
     this.forgetRemoved(plugin);
+  }
+
+  /**
+   * A folder that is not found has gone when that stays so for a while: who replaces one takes the old one away before
+   * the new one is there.
+   */
+  #hasGone(plugin: Plugin, { coming, isBlind }: Scan): boolean {
+    if (isBlind || coming.has(plugin.id)) {
+      plugin.missingSince = undefined;
+      return false;
+    }
+    plugin.missingSince ??= now();
+    if (now() - plugin.missingSince >= this.#options.timings.settleMs) return true;
+    this.#unsettled = true;
+    return false;
   }
 
   async run(signal: AbortSignal): Promise<void> {

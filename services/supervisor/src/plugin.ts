@@ -21,11 +21,13 @@ export interface FailedInstance {
 /** What failed in a row, and what follows from it. */
 export interface Setback {
   failures: number;
-  /** Nothing is launched before this; Infinity: not until somebody orders it. */
+  /** Nothing is launched before this; Infinity: not until somebody orders it, or changes its folder. */
   launchFrom: number;
+  /** When the last of them was, ms since the epoch by the system's clock, as times of files are. */
+  failedAt: number;
 }
 
-export const noSetback: Setback = { failures: 0, launchFrom: 0 };
+export const noSetback: Setback = { failures: 0, launchFrom: 0, failedAt: 0 };
 
 /** The last order that was given for a plugin. */
 export interface Order {
@@ -37,6 +39,8 @@ export class Plugin {
   readonly id: string;
   /** Where its code lies; undefined when nobody here can start it. */
   source: PluginSource | undefined;
+  /** Other folders with its id, which do not count as long as that of `source` is there. */
+  heirs: readonly string[] = [];
   /** Its folder has gone: nobody could start it again, so what still runs of it is ended. */
   isRemoved = false;
   /** Since when its folder is not found any more, ms as `now()` gives them. */
@@ -106,8 +110,11 @@ export class Plugin {
     );
   }
 
+  /** What it said of itself last: as it was kept, or else by an instance that is silent or has failed. */
   get lastDescriptor(): Descriptor | undefined {
-    return this.desired?.descriptor;
+    if (this.desired?.descriptor) return this.desired.descriptor;
+    const described = [...this.sightings.values()].filter(({ descriptor }) => descriptor !== undefined);
+    return described.toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))[0]?.descriptor;
   }
 
   /** @param mayRun false while the mesh shuts down */

@@ -120,9 +120,11 @@ export class ReconcileLoop {
       case 'launch':
         this.#launch(plugin);
         return;
-      case 'drain':
-        plugin.managed.get(action.instance)?.drain(this.#reasonToDrain(plugin, action.why));
+      case 'drain': {
+        const instance = plugin.managed.get(action.instance);
+        instance?.drain(instance.obsolete ?? this.#reasonToDrain(plugin, action.why));
         return;
+      }
       case 'kill':
         plugin.managed.get(action.instance)?.kill(action.why);
         return;
@@ -151,11 +153,11 @@ export class ReconcileLoop {
   #setBack(plugin: Plugin, ranMs: number): string {
     const { restartFirstMs: firstMs, restartMostMs: mostMs, steadyMs } = this.#options.timings;
     const { failures, waitMs } = planRestart(plugin.setback.failures, ranMs, { firstMs, mostMs, steadyMs });
-    plugin.setback = { failures, launchFrom: now() + waitMs };
+    plugin.setback = { failures, launchFrom: now() + waitMs, failedAt: Date.now() };
     plugin.failureCount += 1;
     if (!this.#mayRun || !plugin.isWanted) return '';
     if (waitMs < Infinity) return `starting it again in ${seconds(waitMs)}`;
-    return `it failed ${failures} times in a row and stays down until it is started again`;
+    return `it failed ${failures} times in a row and stays down until it is started again or its folder changes`;
   }
 
   #reasonToDrain(plugin: Plugin, why: 'not wanted' | 'outdated'): string {

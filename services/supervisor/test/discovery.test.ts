@@ -96,10 +96,15 @@ describe('an instance that nobody here has started', () => {
 
   it('that falls silent is in error, and forgotten after a while', async () => {
     const { connection } = await byHand('silent', '1.0.0', ['a']);
-    await shows('silent', (info) => info.status === 'running');
+    const { name, description, version, capabilities } = await shows(
+      'silent',
+      (info) => info.status === 'running' && info.capabilities.length > 0,
+    );
     await connection.nats.close();
     const info = await shows('silent', (one) => one.status === 'error');
     expect(info.error).toMatch(/^no heartbeat since/);
+    // What it said of itself is still known.
+    expect(info).toMatchObject({ name, description, version, capabilities });
     await eventually(async () => (await problemOf(mesh.get('silent'))).code === 'PLUGIN_NOT_FOUND');
   });
 

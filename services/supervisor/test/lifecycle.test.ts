@@ -121,7 +121,7 @@ describe('a plugin that crashes', () => {
     const { status, error, instances } = await mesh.get('leaves');
     expect(status).toBe('error');
     expect(error).toBe(
-      'ended with code 0 although nobody had asked it to; it failed 6 times in a row and stays down until it is started again',
+      'ended with code 0 although nobody had asked it to; it failed 6 times in a row and stays down until it is started again or its folder changes',
     );
     expect(instances).toMatchObject([{ status: 'error', error, managed: true }]);
     const count = async () =>

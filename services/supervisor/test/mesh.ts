@@ -123,6 +123,10 @@ export class Mesh implements AsyncDisposable {
     return this.ask(subjects.control(verb, id), body);
   }
 
+  list(): Promise<PluginInfo[]> {
+    return this.ask(subjects.registryList);
+  }
+
   get(id: string): Promise<PluginInfo> {
     return this.ask(subjects.registryGet(id));
   }

@@ -110,6 +110,67 @@ it('a folder that is replaced within a moment does not stop its plugin', async (
   expect((await mesh.messages('eager')).join()).not.toContain('its folder was removed');
 });
 
+it('a plugin goes on from a folder that was left out when the one it ran from is removed, and its log says so', async () => {
+  cpSync(make('twin', { autostart: true }), at('twin'), { recursive: true });
+  const before = await running('twin');
+  make('twin', { version: '2.0.0', autostart: true });
+  cpSync(path.join(made, 'twin'), at('a-copy-of-twin'), { recursive: true });
+  await wait(400);
+  expect(await mesh.get('twin')).toMatchObject({ version: '1.0.0', instances: before.instances });
+  // Replaced within a moment, it is still the one that counts.
+  renameSync(at('twin'), path.join(made, 'away'));
+  await wait(20);
+  renameSync(path.join(made, 'away'), at('twin'));
+  await wait(400);
+  expect((await mesh.get('twin')).instances).toEqual(before.instances);
+
+  rmSync(at('twin'), { recursive: true });
+  const after = await shows('twin', ({ status, version }) => status === 'running' && version === '2.0.0');
+  expect(after).not.toHaveProperty('error');
+  expect(after.instances).toHaveLength(1);
+  expect(await mesh.invoke('twin', 'environment')).toMatchObject({ cwd: at('a-copy-of-twin') });
+  expect(await mesh.messages('twin')).toContain(
+    `stopping: its folder ${at('twin')} has gone, and ${at('a-copy-of-twin')}, which has the same id, takes its place`,
+  );
+});
+
+it('a plugin runs on when what would take the place of its folder cannot be started', async () => {
+  cpSync(make('lonely', { autostart: true }), at('lonely'), { recursive: true });
+  const { instances } = await running('lonely');
+  cpSync(at('lonely'), at('lonely-copy'), { recursive: true });
+  rmSync(path.join(at('lonely-copy'), 'main.mjs'));
+  await wait(400);
+  rmSync(at('lonely'), { recursive: true });
+  await eventually(async () =>
+    (await mesh.messages('lonely')).some((line) =>
+      line.endsWith('it runs on, because that cannot be started'),
+    ),
+  );
+  expect((await running('lonely')).instances).toEqual(instances);
+  cpSync(path.join(made, 'lonely', 'main.mjs'), path.join(at('lonely-copy'), 'main.mjs'));
+  await shows('lonely', (info) => info.status === 'running' && info.instances[0]?.pid !== instances[0]?.pid);
+});
+
+it('a folder of whose name no id can be made is shown with what is wrong, and with its real name', async () => {
+  mkdirSync(at('My Plugin!'));
+  writeFileSync(path.join(at('My Plugin!'), 'plugin.json'), '{');
+  const broken = await eventually(async () =>
+    (await mesh.list()).find(({ id }) => id.startsWith('broken-my')),
+  );
+  expect(broken).toMatchObject({
+    id: expect.stringMatching(/^broken-my-plugin-[0-9a-f]{8}$/),
+    status: 'error',
+  });
+  expect(broken.error).toMatch(/^plugin\.json is not JSON .*; its folder is .*My Plugin!, of whose name/);
+  expect(await problemOf(mesh.order('start', broken.id))).toMatchObject({
+    code: 'CONFLICT',
+    detail: expect.stringContaining('My Plugin!'),
+  });
+  cpSync(make('mine'), at('My Plugin!'), { recursive: true });
+  await shows('mine', ({ status }) => status === 'stopped');
+  await isGone(broken.id);
+});
+
 it('a folder that is removed takes its plugin with it, which is drained, and whose log says why', async () => {
   await running('patient');
   rmSync(at('patient'), { recursive: true });

@@ -67,14 +67,30 @@ describe('a folder', () => {
     expect(said).toEqual([]);
   });
 
-  it('is said once to be broken when nobody knows whose it is', async () => {
-    write('A', '{');
+  it('is shown under a name of its own when neither its plugin.json nor its name says whose it is', async () => {
+    write('Äh', '{');
     write('B', text('bkg-b'));
-    expect((await settled()).size).toBe(0);
-    await folders.scan();
+    write('b', text('real'));
+    write('bkg', '{}');
+    write('你好', '{}');
+    const found = await settled();
+    const ids = [...found.keys()];
+    expect(ids.map((id) => id.replace(/[0-9a-f]{8}$/, '#')).sort()).toEqual([
+      'broken-#',
+      'broken-ah-#',
+      'broken-b-#',
+      'broken-bkg-#',
+      'real',
+    ]);
+    for (const [id, { folder, problem }] of found)
+      if (id !== 'real') expect(problem).toContain(`; its folder is ${folder}, of whose name`);
+    expect(said).toEqual([]);
+    // A plugin of that name comes first, as little as one is likely to have it.
+    const [taken = ''] = ids.filter((id) => id.startsWith('broken-bkg-'));
+    write('other', text(taken));
+    expect((await settled()).get(taken)).toMatchObject({ folder: path.join(parent, 'other') });
     expect(said).toEqual([
-      expect.stringContaining('is not JSON'),
-      expect.stringContaining('"bkg-b" is reserved'),
+      `${path.join(parent, 'bkg')} is no plugin: plugin.json has no "id", which must be a text`,
     ]);
   });
 

@@ -14,7 +14,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   if (settings.length === 0 && why !== undefined) throw new UsageError('--why goes with --set');
   const patch = configPatch(settings);
   const path = `/api/plugins/${encodeURIComponent(id)}/config`;
-  const concern = { plugin: id };
+  const concern = { plugin: id, isConfig: true };
   let config = await gateway.get(path, { concern });
   if (settings.length > 0) {
     // Who has changed it since then is not overruled: the gateway refuses.

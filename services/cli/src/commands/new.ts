@@ -10,6 +10,7 @@ import type { MadePlugin, Template } from '../new-plugin.ts';
 import { pluginParents } from '../plugin-parents.ts';
 import { program, projectFolder } from '../project.ts';
 import { Refusal } from '../refusal.ts';
+import { readPluginFolders } from '../up/settings.ts';
 
 /** The supervisor looks around every second, and a folder must have settled. */
 const foundWithinMs = 4_000;
@@ -28,7 +29,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     const made = await makePlugin({ template, id, parent, signal });
     const isWatched = watched.includes(parent);
     const isFound = isWatched && (await isFoundByMesh(new Gateway(args, env), id, signal));
-    process.stdout.write(report(id, template, made, { isWatched, isFound }));
+    process.stdout.write(report(id, template, made, { isWatched, isFound }, env));
     return 0;
   });
 }
@@ -71,11 +72,12 @@ function report(
   template: Template,
   made: MadePlugin,
   { isWatched, isFound }: Whereabouts,
+  env: NodeJS.ProcessEnv,
 ): string {
   const { folder, files, isCompiled } = made;
   const npx = isOutside(process.cwd()) ? `npx --prefix ${shellWord(projectFolder)}` : 'npx';
   const commands = [
-    ...(isWatched ? [] : [`BKG_PLUGINS_PATH=${shown(path.dirname(folder))} npm start`]),
+    ...(isWatched ? [] : [startWith([...readPluginFolders(env), path.dirname(folder)])]),
     `${program} start ${id}`,
     `${program} invoke ${id} greet '{"name": "Ada"}'`,
     `${program} conformance ${id}`,
@@ -90,11 +92,17 @@ function report(
       ? 'The mesh has found it. Next:'
       : isWatched
         ? 'A mesh finds it by itself. Next:'
-        : 'The mesh has to be told of its folder. Next:',
+        : 'The mesh has to be told of its folder when it is started. Next:',
     '',
     ...commands.map((command) => `  ${command}`),
     '',
   ].join('\n');
+}
+
+/** How a mesh is started that looks into these folders, from wherever the reader is. */
+function startWith(folders: readonly string[]): string {
+  const npm = isOutside(process.cwd()) ? `npm --prefix ${shellWord(projectFolder)}` : 'npm';
+  return `BKG_PLUGINS_PATH=${shellWord(folders.join(path.delimiter))} ${npm} start`;
 }
 
 /** A folder as it can be pasted into a shell, from where the reader is. */

@@ -32,6 +32,8 @@ const order: readonly PartName[] = ['gateway', 'supervisor', 'nats-server'];
 const connectWithinMs = 2_000;
 /** What is left to each step when the time is over: enough to see the end of a process that was killed. */
 const leastMs = 300;
+/** What is kept for each part that follows: they end at once unless something is wrong. */
+const reserveMs = 500;
 
 /** Plugins, gateway, supervisor, nats-server: drained, stopped or else killed. @returns whether all ended as they should */
 export async function stopMesh(options: StopOptions): Promise<boolean> {
@@ -57,13 +59,18 @@ export async function stopMesh(options: StopOptions): Promise<boolean> {
       parts.filter((part) => part.name === name && part.ended !== undefined),
     );
     for (const [i, part] of started.entries()) {
-      const withinMs = Math.max(leastMs, Math.min(timings.partMs, leftMs() / (started.length - i)));
+      const withinMs = partTimeMs(leftMs(), started.length - 1 - i, timings.partMs);
       await step(part.name, 'stopping', async () => describeStop(await part.stop(withinMs)));
     }
   } finally {
     kill.removeEventListener('abort', onKill);
   }
   return isClean && !kill.aborted;
+}
+
+/** How long a part may take to end: as long as it wants, as far as something is left to those after it. */
+export function partTimeMs(leftMs: number, partsAfter: number, mostMs: number): number {
+  return Math.max(leastMs, Math.min(mostMs, leftMs - partsAfter * reserveMs));
 }
 
 /** By the supervisor, which drains them; without it when it does not answer. */

@@ -35,16 +35,19 @@ export interface UpOptions {
   timings?: UpTimings;
 }
 
+/** Longer than any part takes by itself: the gateway gives running requests 5 s, and half a second to end what it cuts off. */
+const partEndsWithinMs = 6_500;
+
 export const defaultTimings: UpTimings = {
   part: {
     readyWithinMs: 30_000,
     adoptWithinMs: 5_000,
     adoptedPollMs: 500,
-    stopWithinMs: 5_000,
+    stopWithinMs: partEndsWithinMs,
     restart: defaultRestartPolicy,
   },
   plugins: { withinMs: 15_000, settleMs: 2_000 },
-  stop: { totalMs: 14_500, pluginsMs: 12_500, partMs: 3_000 },
+  stop: { totalMs: 14_500, pluginsMs: 12_500, partMs: partEndsWithinMs },
   logs: { mostBytes: 8 * 1024 * 1024, everyMs: 2_000 },
   ports: { forMs: 2_000, everyMs: 100 },
 };
