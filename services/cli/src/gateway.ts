@@ -98,7 +98,11 @@ export class Gateway {
     let waitUntil: number | undefined;
     for (;;) {
       try {
-        return await this.#exchange(path, request, signal);
+        const answer = await this.#exchange(path, request, signal);
+        // It listens before it has read what plugins there are.
+        const isComing = answer.status === 503 && waitUntil !== undefined && performance.now() < waitUntil;
+        if (!isComing) return answer;
+        await delay(lookEveryMs, undefined, { signal });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
         // Only now, because it takes longer to load than most answers take.

@@ -75,7 +75,10 @@ const configRemedies: Partial<Record<ErrorCode, (plugin: string) => string>> = {
     `see with \`bkg config ${plugin}\` what it is now, as somebody else has changed it meanwhile, then try again.`,
 };
 
-function remedyOf({ code, retryable }: Problem, { plugin = '<plugin>', isConfig = false }: Concern): string {
+function remedyOf({ code, retryable }: Problem, { plugin: named, isConfig = false }: Concern): string {
+  // The gateway itself has nothing to say yet.
+  if (code === 'PLUGIN_UNAVAILABLE' && named === undefined) return 'try again in a moment.';
+  const plugin = named ?? '<plugin>';
   const ofConfig = isConfig && configRemedies[code as ErrorCode];
   if (ofConfig) return ofConfig(plugin);
   const remedy = Object.hasOwn(remedies, code) ? remedies[code as ErrorCode](plugin) : undefined;
