@@ -43,6 +43,7 @@ export default defineConfig({
     proxy: {
       // The gateway takes no request from another origin than its own.
       '/api': { target: gateway, changeOrigin: true, headers: { origin: gateway } },
+      '/readyz': { target: gateway, changeOrigin: true, headers: { origin: gateway } },
       '/ws': { target: gateway, changeOrigin: true, headers: { origin: gateway }, ws: true },
     },
   },

@@ -10,13 +10,17 @@ import {
   plural,
 } from '../src/lib/format.ts';
 import { cpuHistory, historyLength, sparklinePath } from '../src/lib/history.ts';
-import { actionsOf, statusCounts, whyNoActions } from '../src/lib/status.ts';
+import { actionsOf, errorText, statusCounts, whyNoActions } from '../src/lib/status.ts';
 import { metrics, type Reading } from '../src/lib/telemetry/rates.ts';
 import { TelemetrySeries } from '../src/lib/telemetry/series.ts';
 import { nextTheme, readTheme } from '../src/lib/theme.ts';
 
 const plugin = (status: Status, managed?: boolean): PluginInfo =>
-  ({ status, instances: managed === undefined ? [] : [{ managed, status }] }) as unknown as PluginInfo;
+  ({
+    status,
+    instances: managed === undefined ? [] : [{ managed, status }],
+    config: { revision: 1 },
+  }) as unknown as PluginInfo;
 
 describe('figures', () => {
   it('are as long as they are useful', () => {
@@ -81,6 +85,21 @@ describe('the actions', () => {
     expect(whyNoActions(plugin('stopped'))).toBeUndefined();
     expect(actionsOf(plugin('running', true))).toEqual(['restart', 'stop']);
   });
+
+  it('of what somebody else runs are told as they can be done in its state', () => {
+    expect(whyNoActions(plugin('running', false))).toMatch(/can stop it\.$/);
+    expect(whyNoActions(plugin('stopping', false))).toMatch(/can start it again\.$/);
+    expect(whyNoActions(plugin('error', false))).toMatch(/what is wrong and start it again\.$/);
+    const ended = { ...plugin('stopped'), config: { revision: 0 } } as PluginInfo;
+    expect(whyNoActions(ended)).toMatch(/whoever ran it can start it\.$/);
+    expect(actionsOf(ended)).toEqual([]);
+  });
+});
+
+it('tells since when an error is there by the clock of the reader, and leaves the rest as it is', () => {
+  const at = new Date(2026, 10, 28, 18, 5, 20, 733).toISOString();
+  expect(errorText(`no heartbeat since ${at}`)).toBe('no heartbeat since 18:05:20');
+  expect(errorText(`${at} since when\u0007`)).toBe(`${at} since when\\u0007`);
 });
 
 it('counts the states that there are', () => {

@@ -1,6 +1,13 @@
 import type { PluginTelemetry } from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
-import { drawLine, gapsOf, nearest, roundTop, timeTicks } from '../src/lib/telemetry/chart-scale.ts';
+import {
+  drawLine,
+  gapsOf,
+  nearest,
+  roundTop,
+  tickLabels,
+  timeTicks,
+} from '../src/lib/telemetry/chart-scale.ts';
 import { counted, metrics, readingOf, type Heard, type Reading } from '../src/lib/telemetry/rates.ts';
 import { TelemetrySeries } from '../src/lib/telemetry/series.ts';
 
@@ -150,6 +157,20 @@ describe('the drawing of a chart', () => {
     const ticks = timeTicks(10 * minute + 7, 20 * minute, 5);
     expect(ticks.length).toBeLessThanOrEqual(5);
     expect(ticks.every((tick) => tick % (2 * minute) === 0)).toBe(true);
+  });
+
+  it('has room for its times however long the page is open', () => {
+    const day = 86_400_000;
+    const to = Date.UTC(2026, 10, 28, 13);
+    for (const days of [0.01, 1, 4, 9, 30, 400]) {
+      const labels = tickLabels(timeTicks(to - days * day, to, 4));
+      expect(labels.length, `${days} days`).toBeGreaterThan(0);
+      expect(labels.length, `${days} days`).toBeLessThanOrEqual(5);
+      expect(new Set(labels).size, `${days} days: ${labels.join()}`).toBeGreaterThan(labels.length / 2);
+    }
+    const midnight = new Date(2026, 10, 28).getTime();
+    expect(tickLabels([midnight - day, midnight])).toEqual(['27 Nov', '28 Nov']);
+    expect(tickLabels([midnight, midnight + 30_000])).toEqual(['00:00:00', '00:00:30']);
   });
 
   it('finds the reading of a moment, and none in a silence', () => {

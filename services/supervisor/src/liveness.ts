@@ -133,7 +133,7 @@ export class Liveness {
   }
 
   #forget(plugin: Plugin, instance: string): void {
-    plugin.sightings.delete(instance);
+    plugin.forget(instance);
     this.#options.recentLogs.forget(plugin.id, instance);
     this.#options.plugins.changed(plugin.id);
   }

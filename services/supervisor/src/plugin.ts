@@ -62,6 +62,7 @@ export class Plugin {
   observedAt = new Date().toISOString();
   /** Since when nothing speaks for it any more, ms as `now()` gives them. */
   goneSince: number | undefined;
+  #saidBefore: Descriptor | undefined;
 
   constructor(id: string) {
     this.id = id;
@@ -110,11 +111,18 @@ export class Plugin {
     );
   }
 
-  /** What it said of itself last: as it was kept, or else by an instance that is silent or has failed. */
+  /** What it said of itself last: as it was kept, or else by an instance that is silent, has failed or has gone. */
   get lastDescriptor(): Descriptor | undefined {
     if (this.desired?.descriptor) return this.desired.descriptor;
     const described = [...this.sightings.values()].filter(({ descriptor }) => descriptor !== undefined);
-    return described.toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))[0]?.descriptor;
+    const newest = described.toSorted((a, b) => (a.startedAt < b.startedAt ? 1 : -1))[0];
+    return newest?.descriptor ?? this.#saidBefore;
+  }
+
+  /** An instance has gone: its plugin is shown for a while more, with what it said of itself. */
+  forget(instance: string): void {
+    this.#saidBefore = this.sightings.get(instance)?.descriptor ?? this.#saidBefore;
+    this.sightings.delete(instance);
   }
 
   /** @param mayRun false while the mesh shuts down */

@@ -63,7 +63,10 @@ describe('an instance that nobody here has started', () => {
       });
     }
     await instance.drain();
-    await shows('hand', (one) => one.status === 'stopped' && one.instances.length === 0);
+    const gone = await shows('hand', (one) => one.status === 'stopped' && one.instances.length === 0);
+    // What it said of itself is still known.
+    const { name, description, version, capabilities } = info;
+    expect(gone).toMatchObject({ name, description, version, capabilities });
   });
 
   it('of another version leaves what both can do, while both run', async () => {

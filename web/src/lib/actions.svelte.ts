@@ -13,6 +13,7 @@ export interface ActionFailure {
 export class Actions {
   #pending = new SvelteMap<string, { action: Action }>();
   #failures = new SvelteMap<string, ActionFailure>();
+  #done = new SvelteMap<string, Action>();
   #onPlugin: (plugin: PluginInfo) => void;
 
   constructor(onPlugin: (plugin: PluginInfo) => void) {
@@ -27,6 +28,11 @@ export class Actions {
     return this.#failures.get(id);
   }
 
+  /** What was done last, until the next begins. */
+  done(id: string): Action | undefined {
+    return this.#done.get(id);
+  }
+
   dismiss(id: string): void {
     this.#failures.delete(id);
   }
@@ -36,11 +42,14 @@ export class Actions {
     const mine = { action };
     this.#pending.set(id, mine);
     this.#failures.delete(id);
+    this.#done.delete(id);
     // A later click makes the mesh answer the earlier one with CONFLICT: that is what the reader wanted, no failure.
     const isLatest = () => this.#pending.get(id) === mine;
     try {
       const plugin = await actOnPlugin(id, action);
-      if (isLatest()) this.#onPlugin(plugin);
+      if (!isLatest()) return;
+      this.#onPlugin(plugin);
+      this.#done.set(id, action);
     } catch (error) {
       if (isLatest()) this.#failures.set(id, { action, problem: problemOfError(error) });
     } finally {

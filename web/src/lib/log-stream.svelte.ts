@@ -3,8 +3,10 @@ import { LogBuffer } from './log-buffer.ts';
 import { getLogs } from './logs.ts';
 import type { Source } from './plugin-list.svelte.ts';
 import { problemOfError } from './request.ts';
+import { wait } from './wait.ts';
 
 const firstLines = 200;
+const askAgainMs = 5_000;
 
 /** The log of one plugin: what is stored, then what arrives. */
 export class LogStream {
@@ -16,7 +18,9 @@ export class LogStream {
   problem = $state.raw<Problem>();
   #id: string;
   #frame: number | undefined;
-  #reading = false;
+  /** Of the reader at work. */
+  #reading: AbortSignal | undefined;
+  #retry: AbortController | undefined;
   /** Asked for while it was read: what was missed since may not be in that answer. */
   #again = false;
 
@@ -66,16 +70,28 @@ export class LogStream {
   /** Reads what is stored and not here yet; called whenever live lines may have been missed. */
   async catchUp(signal: AbortSignal): Promise<void> {
     this.#again = true;
-    if (this.#reading) return;
-    this.#reading = true;
+    this.#retry?.abort();
+    if (this.#reading === signal) return;
+    this.#reading = signal;
     while (this.#again && !signal.aborted) {
       this.#again = false;
-      await this.#readStored(signal);
+      const failure = await this.#readStored(signal);
+      if (failure?.retryable) await this.#waitForRetry(signal);
     }
-    this.#reading = false;
+    if (this.#reading === signal) this.#reading = undefined;
   }
 
-  async #readStored(signal: AbortSignal): Promise<void> {
+  /** The gateway tells nobody that its broker is back, so it is asked again; sooner when something arrives. */
+  async #waitForRetry(signal: AbortSignal): Promise<void> {
+    if (this.#again) return;
+    this.#again = true;
+    this.#retry = new AbortController();
+    await wait(askAgainMs, AbortSignal.any([signal, this.#retry.signal]));
+    this.#retry = undefined;
+  }
+
+  /** @returns why it could not be read; undefined when it was, or when the page has left */
+  async #readStored(signal: AbortSignal): Promise<Problem | undefined> {
     const since = this.buffer.newestTime;
     const again = this.loaded && since !== undefined;
     const lines = again ? this.buffer.most : firstLines;
@@ -87,8 +103,11 @@ export class LogStream {
       this.loaded = true;
       this.#changed();
     } catch (error) {
-      if (!signal.aborted) this.problem = problemOfError(error);
+      if (signal.aborted) return undefined;
+      this.problem = problemOfError(error);
+      return this.problem;
     }
+    return undefined;
   }
 
   #changed(): void {

@@ -59,8 +59,8 @@ export class PluginList {
       for (const [id, telemetry] of latest) this.#cells.get(id)?.hear(telemetry);
     });
     let asking: AbortController | undefined;
-    const hear = (telemetry: PluginTelemetry) => {
-      this.#recorder.of(telemetry.plugin_id).add(telemetry, Date.now());
+    const hear = (telemetry: PluginTelemetry, isOld = false) => {
+      this.#recorder.of(telemetry.plugin_id).add(telemetry, Date.now(), isOld);
       readings.put(telemetry.plugin_id, telemetry);
     };
     const ends = [
@@ -84,7 +84,16 @@ export class PluginList {
           onError: (error) => (this.problem = problemOfError(error)),
         },
       ),
-      source.subscribe({ topic: 'telemetry' }, { onSnapshot: (all) => all.forEach(hear), onData: hear }),
+      source.subscribe(
+        { topic: 'telemetry' },
+        {
+          onSnapshot: (all) => all.forEach((telemetry) => hear(telemetry, true)),
+          onData: (telemetry) => hear(telemetry),
+          onState: ({ status }) => {
+            if (status !== 'live') this.#recorder.interrupt();
+          },
+        },
+      ),
     ];
     return () => {
       asking?.abort();
@@ -100,8 +109,9 @@ export class PluginList {
 
   #take(plugins: readonly PluginInfo[]): void {
     this.#hear();
-    const ids = plugins.map(({ id }) => id);
-    for (const id of [...this.#cells.keys()]) if (!ids.includes(id)) this.#cells.delete(id);
+    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- it never changes
+    const ids = new Set(plugins.map(({ id }) => id));
+    for (const id of [...this.#cells.keys()]) if (!ids.has(id)) this.#cells.delete(id);
     for (const plugin of plugins) {
       // Of another gateway, whose clock and knowledge count from now on.
       const cell = this.#cells.get(plugin.id);

@@ -28,10 +28,6 @@ export class PluginView {
 
   /** Follows the log. @returns ends it */
   follow(source: Source): () => void {
-    const endLogs = this.logs.follow(source);
-    return () => {
-      endLogs();
-      this.playground.cancel();
-    };
+    return this.logs.follow(source);
   }
 }

@@ -1,5 +1,5 @@
 import type { PluginInfo } from '@bkg/sdk/protocol';
-import { requestJson, type Fetch } from './request.ts';
+import { problemOfReply, request, requestJson, type Fetch } from './request.ts';
 import type { Action } from './status.ts';
 
 /** Of a list that is asked for when the socket does not tell it. */
@@ -14,6 +14,15 @@ export interface CallOptions {
 
 export function listPlugins(options: CallOptions = {}): Promise<PluginInfo[]> {
   return requestJson('/api/plugins', { ...options, timeoutMs: readTimeoutMs });
+}
+
+/**
+ * What keeps the gateway from its work, as sentences; undefined when nothing does.
+ * @throws UnreachableError when it does not answer
+ */
+export async function whatIsMissing(options: CallOptions = {}): Promise<string | undefined> {
+  const reply = await request('/readyz', { ...options, timeoutMs: readTimeoutMs });
+  return reply.ok ? undefined : problemOfReply(reply).detail.replace(/^Not ready: /, '');
 }
 
 /** Resolves with the plugin in the state that was asked for. */

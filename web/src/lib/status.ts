@@ -1,4 +1,6 @@
 import type { PluginInfo, Status } from '@bkg/sdk/protocol';
+import { escapeControl } from './control-characters.ts';
+import { formatClock } from './format.ts';
 
 export type Action = 'start' | 'stop' | 'restart';
 
@@ -30,22 +32,40 @@ export const actionFaces: Record<Action, ActionFace> = {
   restart: { label: 'Restart', pending: 'Restarting…', participle: 'restarted' },
 };
 
+const whoElse: Record<Status, string> = {
+  stopped: 'whoever ran it can start it',
+  starting: 'whoever runs it can stop it',
+  running: 'whoever runs it can stop it',
+  stopping: 'whoever runs it can start it again',
+  error: 'whoever runs it can see what is wrong and start it again',
+};
+
 /** Why there is nothing to start or stop, for people; undefined when there can be. */
 export function whyNoActions(plugin: PluginInfo): string | undefined {
   if (runsElsewhere(plugin))
-    return 'Not managed: it was started outside of bkg, and whoever runs it can stop it.';
-  if (cannotRun(plugin)) return 'It cannot be started before that is mended.';
+    return `Not managed: it was started outside of bkg, and ${whoElse[plugin.status]}.`;
+  if (cannotRun(plugin)) return 'It cannot be started before its error is mended.';
   return undefined;
 }
 
-/** True when somebody else runs every instance, so that the mesh can neither stop nor replace them. */
-export function runsElsewhere(plugin: PluginInfo): boolean {
-  return plugin.instances.length > 0 && plugin.instances.every((instance) => !instance.managed);
+/** True when somebody else runs every instance, or ran the last one: the mesh can neither stop nor start it. */
+export function runsElsewhere({ status, config, instances }: PluginInfo): boolean {
+  // Of a plugin that has a folder the first configuration is written before anything runs.
+  if (instances.length === 0) return status === 'stopped' && config.revision === 0;
+  return instances.every((instance) => !instance.managed);
 }
 
 /** True when its folder is no plugin yet: one that ran and failed shows the instance that did. */
 export function cannotRun(plugin: PluginInfo): boolean {
   return plugin.status === 'error' && plugin.instances.length === 0;
+}
+
+/** The error of a plugin or an instance, with the time since when it is so by the reader's clock. */
+export function errorText(error: string): string {
+  return escapeControl(error).replace(
+    /\bsince (\d{4}-\d\d-\d\dT[\d:.]+Z)/g,
+    (_, time: string) => `since ${formatClock(time)}`,
+  );
 }
 
 export function actionsOf(plugin: PluginInfo): readonly Action[] {

@@ -234,7 +234,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     const page = await open('/plugins');
     const card = page.getByRole('article', { name: 'broken' });
     await card.getByText(/plugin\.json is not JSON/).waitFor();
-    await card.getByText('It cannot be started before that is mended.').waitFor();
+    await card.getByText('It cannot be started before its error is mended.').waitFor();
     expect(await card.getByRole('button').count()).toBe(0);
     await page.close();
     expect(complaints).toEqual([]);

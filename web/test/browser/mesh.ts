@@ -8,12 +8,18 @@ const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Below the project's root, where plugins find the SDK. */
 const plugins = fileURLToPath(new URL('plugins', import.meta.url));
 
+type Part = 'nats-server' | 'supervisor' | 'gateway';
+
 export interface Mesh {
   url: string;
   /** Starts, stops or restarts a plugin without a browser, and waits until it is so. */
   act: (pluginId: string, action: 'start' | 'stop' | 'restart') => Promise<void>;
   /** Ends the gateway's process the hard way; `bkg up` starts the next one. */
   killGateway: () => Promise<void>;
+  /** Ends a part the hard way, and keeps `bkg up` from starting the next one until `act` is done. */
+  without: (part: Part, act: () => Promise<void>) => Promise<void>;
+  /** Runs the plugin of a file beside the mesh, as somebody does by hand. */
+  runByHand: (file: string) => Promise<ChildProcess>;
   stop: () => Promise<void>;
 }
 
@@ -52,7 +58,31 @@ export async function startMesh(): Promise<Mesh> {
         throw new Error(`${action} of ${pluginId}: ${response.status} ${await response.text()}`);
     },
     killGateway: async () => {
-      process.kill(await gatewayPid(home), 'SIGKILL');
+      process.kill((await recordOf(home)).parts.gateway.pid, 'SIGKILL');
+    },
+    without: async (part, act) => {
+      const { pid } = (await recordOf(home)).parts[part];
+      child.kill('SIGSTOP');
+      try {
+        process.kill(pid, 'SIGKILL');
+        await act();
+      } finally {
+        child.kill('SIGCONT');
+      }
+    },
+    runByHand: async (file) => {
+      const { bus_port: port } = await recordOf(home);
+      const program = spawn(process.execPath, [file], {
+        env: {
+          ...process.env,
+          BKG_NATS_URL: `nats://127.0.0.1:${port}`,
+          BKG_CREDENTIALS_FILE: join(home, 'run', 'credentials.json'),
+          BKG_DATA_DIR: join(home, 'by-hand'),
+        },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      });
+      await printed(program, /(is running)/, 20_000);
+      return program;
     },
     stop: async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -75,9 +105,13 @@ function printed(child: ChildProcess, words: RegExp, timeoutMs: number): Promise
     child.stdout?.on('data', look);
     child.stderr?.on('data', look);
     child.once('error', reject);
-    child.once('exit', (code) => reject(new Error(`bkg up ended with ${code}:\n${output}`)));
+    child.once('exit', (code) => reject(new Error(`the process ended with ${code}:\n${output}`)));
   });
-  return within(found, timeoutMs, () => `bkg up did not print its address in ${timeoutMs} ms:\n${output}`);
+  return within(
+    found,
+    timeoutMs,
+    () => `nothing that matches ${String(words)} was printed in ${timeoutMs} ms:\n${output}`,
+  );
 }
 
 async function within<T>(
@@ -97,10 +131,9 @@ async function within<T>(
   }
 }
 
-/** As `bkg up` wrote it down. */
-async function gatewayPid(home: string): Promise<number> {
-  const record = JSON.parse(await readFile(join(home, 'run', 'up.json'), 'utf8')) as {
-    parts: { gateway: { pid: number } };
-  };
-  return record.parts.gateway.pid;
+/** What `bkg up` wrote down of itself. */
+async function recordOf(home: string): Promise<{ parts: Record<Part, { pid: number }>; bus_port: number }> {
+  return JSON.parse(await readFile(join(home, 'run', 'up.json'), 'utf8')) as Awaited<
+    ReturnType<typeof recordOf>
+  >;
 }

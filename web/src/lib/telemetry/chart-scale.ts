@@ -1,3 +1,5 @@
+import { formatClock } from '../format.ts';
+
 /** Where the drawing of a chart puts things; times in ms since the epoch, places in pixels. */
 export interface Frame {
   from: number;
@@ -81,18 +83,32 @@ export function gapsOf(
   return gaps;
 }
 
-const steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, 86_400];
+const daySecs = 86_400;
+const steps = [5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, daySecs];
 
-/** Round times for the axis, at most `most` of them. */
+/** Round times for the axis, about `most` of them and no more than one further. */
 export function timeTicks(from: number, to: number, most: number): number[] {
   const spanSecs = (to - from) / 1_000;
-  const stepMs = (steps.find((step) => spanSecs / step <= most) ?? 86_400) * 1_000;
+  const wholeDays = Math.ceil(spanSecs / daySecs / most) * daySecs;
+  const stepMs = (steps.find((step) => spanSecs / step <= most) ?? wholeDays) * 1_000;
   // Round in the reader's zone, not in UTC.
   const offsetMs = new Date(to).getTimezoneOffset() * 60_000;
   const first = Math.ceil((from - offsetMs) / stepMs) * stepMs + offsetMs;
   const ticks: number[] = [];
   for (let tick = first; tick <= to; tick += stepMs) ticks.push(tick);
   return ticks;
+}
+
+/** What stands below each of the ticks: as much of the time as tells them apart. */
+export function tickLabels(ticks: readonly number[]): string[] {
+  const [first = 0, second = 0] = ticks;
+  if (second - first >= daySecs * 1_000) return ticks.map(formatDay);
+  const withSeconds = ticks.some((tick) => tick % 60_000 !== 0);
+  return ticks.map((tick) => formatClock(tick).slice(0, withSeconds ? 8 : 5));
+}
+
+function formatDay(tick: number): string {
+  return new Date(tick).toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
 }
 
 /** The row whose time is nearest; undefined when none is within `withinMs`. */

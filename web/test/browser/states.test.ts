@@ -1,0 +1,145 @@
+import { AxeBuilder } from '@axe-core/playwright';
+import { fileURLToPath } from 'node:url';
+import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startMesh, type Mesh } from './mesh.ts';
+
+const executablePath = process.env.BKG_CHROMIUM;
+const byHand = fileURLToPath(new URL('by-hand.ts', import.meta.url));
+
+let mesh: Mesh;
+let browser: Browser;
+
+describe.skipIf(!executablePath)('what a browser shows of the states', { timeout: 120_000 }, () => {
+  beforeAll(async () => {
+    mesh = await startMesh();
+    browser = await chromium.launch({
+      executablePath,
+      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
+    });
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await mesh?.stop();
+  }, 60_000);
+
+  it.each(['/plugins', '/plugins/forms'])(
+    'keeps the keyboard in its place when a plugin stops and starts, and says the outcome once: %s',
+    async (path) => {
+      await mesh.act('forms', 'start');
+      const page = await open(path);
+      const stop = page.getByRole('button', { name: 'Stop Forms' });
+      const start = page.getByRole('button', { name: 'Start Forms' });
+      await stop.focus();
+      const heard = await listen(page);
+      await page.keyboard.press('Enter');
+      await expect.poll(() => hasFocus(start), { timeout: 20_000 }).toBe(true);
+      await page.keyboard.press('Enter');
+      // A start under way can be stopped: the button comes first, and the keyboard follows when it runs.
+      await expect.poll(() => hasFocus(stop), { timeout: 20_000 }).toBe(true);
+      const outcomes = async () =>
+        (await heard()).filter((text) => /started|running|stopped/.test(text)).join();
+      await expect
+        .poll(outcomes)
+        .toBe(path === '/plugins' ? 'Forms was stopped.,Forms was started.' : 'stopped,running');
+      await page.context().close();
+    },
+  );
+
+  it('offers no start of what somebody else ran and has ended', async () => {
+    const program = await mesh.runByHand(byHand);
+    const page = await open('/plugins/by-hand');
+    await page.getByRole('status').getByText('running', { exact: true }).waitFor();
+    program.kill('SIGTERM');
+    await page.getByRole('heading', { level: 1, name: 'By hand' }).waitFor();
+    await page.getByText('whoever ran it can start it.').waitFor({ timeout: 30_000 });
+    await page.locator('summary', { hasText: 'say' }).waitFor();
+    expect(await page.getByRole('button', { name: /^Start/ }).count()).toBe(0);
+    await clean(page);
+    await page.context().close();
+  });
+
+  it('knows what a plugin that was run by hand and killed said of itself, and whose it is', async () => {
+    const program = await mesh.runByHand(byHand);
+    const page = await open('/plugins/by-hand');
+    await page.getByRole('status').getByText('running', { exact: true }).waitFor();
+    program.kill('SIGKILL');
+    await page.getByRole('status').getByText('error', { exact: true }).waitFor({ timeout: 30_000 });
+    await page.getByRole('heading', { level: 1, name: 'By hand' }).waitFor();
+    await page.getByText('Somebody runs it beside the mesh.').waitFor();
+    await page.getByText('whoever runs it can see what is wrong and start it again').waitFor();
+    await page.locator('summary', { hasText: 'say' }).waitFor();
+    const text = await page.getByRole('main').innerText();
+    expect(text).toMatch(/no heartbeat since \d\d:\d\d:\d\d/);
+    expect(text).toMatch(/error · started at \d\d:\d\d:\d\d/);
+    expect(text).not.toMatch(/\d{4}-\d\d-\d\dT|Start it/);
+    await clean(page);
+    await page.goto(`${mesh.url}/plugins`);
+    await page
+      .getByRole('article', { name: 'By hand' })
+      .getByText(/^no heartbeat since/)
+      .waitFor();
+    await clean(page);
+    await page.context().close();
+  });
+
+  it('says that the broker is away, and not that the supervisor is', async () => {
+    const page = await open('/plugins');
+    await page.getByRole('article', { name: 'Forms' }).waitFor();
+    await mesh.without('nats-server', async () => {
+      await page.getByText(/The broker at nats:\S+ is away/).waitFor();
+      expect(await page.getByText('The supervisor has been silent').count()).toBe(0);
+      await clean(page);
+    });
+    await page.getByText(/The broker at/).waitFor({ state: 'detached', timeout: 30_000 });
+    await page.context().close();
+  });
+
+  it('says that the supervisor is silent when only that is missing', async () => {
+    const page = await open('/plugins');
+    await page.getByRole('article', { name: 'Forms' }).waitFor();
+    await mesh.without('supervisor', async () => {
+      await page.getByText('The supervisor has been silent since').waitFor({ timeout: 60_000 });
+      await clean(page);
+    });
+    await page.getByText('The supervisor has been silent').waitFor({ state: 'detached', timeout: 30_000 });
+    await page.context().close();
+  });
+});
+
+/** False while there is no such button. */
+async function hasFocus(button: Locator): Promise<boolean> {
+  return (await button.count()) === 1 && button.evaluate((one) => one === document.activeElement);
+}
+
+async function open(path: string): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const page = await context.newPage();
+  await page.goto(mesh.url + path);
+  return page;
+}
+
+/** @returns what live regions have said since, as a screen reader hears it */
+async function listen(page: Page): Promise<() => Promise<string[]>> {
+  const heard = await page.evaluateHandle(() => {
+    const texts: string[] = [];
+    for (const region of document.querySelectorAll('[role=status], [role=alert]')) {
+      let last = region.textContent;
+      new MutationObserver(() => {
+        const text = region.textContent.trim();
+        if (text && text !== last) texts.push(text);
+        last = text;
+      }).observe(region, { childList: true, characterData: true, subtree: true });
+    }
+    return texts;
+  });
+  return () => heard.jsonValue();
+}
+
+async function clean(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page })
+    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
+    .analyze();
+  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+}
