@@ -11,6 +11,7 @@ fail() {
 
 start() { # <name>
   log=$HOME/start-$1.log
+  : > "$log"
   before=$(now)
   npm start > "$log" 2>&1 &
   npm_pid=$!
