@@ -30,11 +30,11 @@ function writeManifest(id: string, more: object = {}): void {
   writeFileSync(at(id, 'plugin.json'), JSON.stringify(manifest));
 }
 
-const hasFailed = (id: string) =>
-  eventually(async () => {
-    const info = await mesh.get(id);
-    return info.error?.includes('starting it again in') && info;
-  });
+/** And so long ago that a file which is written now is newer: the times of files lag behind by a tick of the kernel. */
+async function hasFailed(id: string): Promise<void> {
+  await eventually(async () => (await mesh.get(id)).error?.includes('starting it again in'));
+  await new Promise((resolve) => setTimeout(resolve, 25));
+}
 const runs = (id: string) => eventually(async () => (await mesh.get(id)).status === 'running');
 const launches = async (id: string): Promise<number> =>
   (await mesh.messages(id)).filter((line) => line.startsWith(`${id} 1.0.0: `)).length;
