@@ -46,6 +46,8 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
 
   it('starts candle, invokes it, shows its log and stops it', async () => {
     const page = await open('/');
+    // Its socket is open by then, and the one of the page that is loaded next is counted alone.
+    await pill(page, /^Live$/);
     const sockets: string[] = [];
     page.on('websocket', (socket) => sockets.push(new URL(socket.url()).pathname));
     await page.reload();
