@@ -1,13 +1,11 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
 import { startMesh, type Mesh } from './mesh.ts';
-
-const executablePath = process.env.BKG_CHROMIUM;
 
 let mesh: Mesh;
 let browser: Browser;
@@ -20,18 +18,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
   beforeAll(async () => {
     mesh = await startMesh();
     pictures = await mkdtemp(join(tmpdir(), 'bkg-pictures-'));
-    browser = await chromium.launch({
-      executablePath,
-      args: [
-        '--no-sandbox',
-        '--disable-gpu',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
-    });
+    browser = await launchBrowser();
     console.log(`pictures: ${pictures}`);
   }, 120_000);
 
@@ -303,12 +290,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
         path: join(pictures, `${path.replaceAll(/\W+/g, '-')}-${theme}-${width}.png`),
         fullPage: true,
       });
-      const { violations } = await new AxeBuilder({ page })
-        .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-        .analyze();
-      expect(
-        violations.map(({ id, nodes }) => `${path} ${id}: ${nodes.map(({ html }) => html).join(' ')}`),
-      ).toEqual([]);
+      expect(await violations(page), path).toEqual([]);
       await page.close();
     }
     expect(complaints).toEqual([]);
@@ -349,13 +331,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
 });
 
 async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  const page = await context.newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error.stack)));
-  page.on('close', () => void context.close());
+  const page = await openPage(browser, options, complaints);
   await page.goto(mesh.url + path);
   return page;
 }

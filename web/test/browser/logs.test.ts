@@ -1,9 +1,8 @@
-import { AxeBuilder } from '@axe-core/playwright';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
 import { startMesh, type Mesh } from './mesh.ts';
 
-const executablePath = process.env.BKG_CHROMIUM;
 const logsOfCandle = '**/api/plugins/candle/logs?*';
 
 let mesh: Mesh;
@@ -13,7 +12,7 @@ let browser: Browser;
 describe.skipIf(!executablePath)('logs and what is not there, in a browser', { timeout: 60_000 }, () => {
   beforeAll(async () => {
     mesh = await startMesh();
-    browser = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu'] });
+    browser = await launchBrowser();
   }, 120_000);
 
   afterAll(async () => {
@@ -29,7 +28,7 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   ] as const)(
     'shows a chosen line in full within the window: $theme, $width px',
     async ({ theme, width }) => {
-      const page = await open({ colorScheme: theme, viewport: { width, height: 800 } });
+      const page = await openPage(browser, { colorScheme: theme, viewport: { width, height: 800 } });
       await page.route(logsOfCandle, (route) => route.fulfill({ json: { lines: linesOfEachLevel() } }));
       await page.goto(`${mesh.url}/plugins/candle/logs`);
       const list = page.getByRole('listbox');
@@ -49,7 +48,7 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   );
 
   it('opens a line with Enter and closes it with Escape, back at the line', async () => {
-    const page = await open();
+    const page = await openPage(browser);
     await page.route(logsOfCandle, (route) => route.fulfill({ json: { lines: linesOfEachLevel() } }));
     await page.goto(`${mesh.url}/plugins/candle/logs`);
     const list = page.getByRole('listbox');
@@ -71,7 +70,7 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
 
   it('keeps an open line in view while others come, and follows again when it is closed', async () => {
     await mesh.act('candle', 'stop');
-    const page = await open();
+    const page = await openPage(browser);
     await page.route(logsOfCandle, (route) => route.fulfill({ json: { lines: linesOfEachLevel() } }));
     await page.goto(`${mesh.url}/plugins/candle/logs`);
     const list = page.getByRole('listbox');
@@ -97,7 +96,7 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   });
 
   it('reads the stored lines again by itself after the broker was away', async () => {
-    const page = await open();
+    const page = await openPage(browser);
     let away = true;
     await page.route(logsOfCandle, (route) =>
       away
@@ -114,13 +113,10 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   });
 
   it('asks nothing of a plugin that does not exist, and leads back', async () => {
-    const page = await open();
     const asked: string[] = [];
     const complaints: string[] = [];
+    const page = await openPage(browser, {}, complaints);
     page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-    page.on('console', (message) => {
-      if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-    });
     await page.goto(`${mesh.url}/plugins/nope/logs`);
     await page.getByRole('heading', { name: 'There is no plugin nope' }).waitFor();
     expect(await violations(page)).toEqual([]);
@@ -132,7 +128,7 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   });
 
   it('says that it loads before its script runs, and takes that away after', async () => {
-    const page = await open();
+    const page = await openPage(browser);
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     await page.route('**/*.js', async (route) => {
       if (!route.request().url().endsWith('/theme.js')) await released;
@@ -148,7 +144,7 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   });
 
   it('says what to do where scripts are forbidden', async () => {
-    const page = await open({ javaScriptEnabled: false });
+    const page = await openPage(browser, { javaScriptEnabled: false });
     await page.goto(`${mesh.url}/plugins`);
     expect(await page.locator('noscript').innerText()).toMatch(/The dashboard needs JavaScript\./);
     expect(await page.locator('#boot').isVisible()).toBe(false);
@@ -183,23 +179,9 @@ function linesOfEachLevel(): object[] {
   });
 }
 
-async function open(options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  const page = await context.newPage();
-  page.on('close', () => void context.close());
-  return page;
-}
-
 function isWithinWindow(page: Page, selector: string): Promise<boolean> {
   return page.locator(selector).evaluate((element) => {
     const { top, bottom, left, right } = element.getBoundingClientRect();
     return top >= 0 && left >= 0 && bottom <= innerHeight && right <= innerWidth;
   });
-}
-
-async function violations(page: Page): Promise<string[]> {
-  const found = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-    .analyze();
-  return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }

@@ -1,12 +1,10 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
+import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
 import { startMesh, type Mesh } from './mesh.ts';
-
-const executablePath = process.env.BKG_CHROMIUM;
 
 let mesh: Mesh;
 let browser: Browser;
@@ -19,10 +17,7 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     mesh = await startMesh();
     pictures = await mkdtemp(join(tmpdir(), 'bkg-pictures-'));
     console.log(`pictures: ${pictures}`);
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
-    });
+    browser = await launchBrowser();
     await mesh.act('forms', 'start');
   }, 120_000);
 
@@ -305,12 +300,7 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
         height: await page.evaluate(() => document.documentElement.scrollHeight),
       });
       await page.screenshot({ path: join(pictures, `report-${theme}-${width}.png`), fullPage: true });
-      const { violations } = await new AxeBuilder({ page })
-        .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-        .analyze();
-      expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual(
-        [],
-      );
+      expect(await violations(page)).toEqual([]);
       await page.close();
       expect(complaints).toEqual([]);
     },
@@ -336,13 +326,7 @@ function focused(page: Page): Promise<string | undefined> {
 }
 
 async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-  const page = await context.newPage();
-  page.on('console', (message) => {
-    if (message.type() === 'error' || message.type() === 'warning') complaints.push(message.text());
-  });
-  page.on('pageerror', (error) => complaints.push(String(error.stack)));
-  page.on('close', () => void context.close());
+  const page = await openPage(browser, options, complaints);
   await page.goto(mesh.url + path);
   return page;
 }

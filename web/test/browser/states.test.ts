@@ -1,10 +1,9 @@
-import { AxeBuilder } from '@axe-core/playwright';
 import { fileURLToPath } from 'node:url';
-import { chromium, type Browser, type Locator, type Page } from 'playwright-core';
+import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
 import { startMesh, type Mesh } from './mesh.ts';
 
-const executablePath = process.env.BKG_CHROMIUM;
 const byHand = fileURLToPath(new URL('by-hand.ts', import.meta.url));
 
 let mesh: Mesh;
@@ -13,10 +12,7 @@ let browser: Browser;
 describe.skipIf(!executablePath)('what a browser shows of the states', { timeout: 120_000 }, () => {
   beforeAll(async () => {
     mesh = await startMesh();
-    browser = await chromium.launch({
-      executablePath,
-      args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-sync'],
-    });
+    browser = await launchBrowser();
   }, 120_000);
 
   afterAll(async () => {
@@ -43,7 +39,7 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
       await expect
         .poll(outcomes)
         .toBe(path === '/plugins' ? 'Forms was stopped.,Forms was started.' : 'stopped,running');
-      await page.context().close();
+      await page.close();
     },
   );
 
@@ -57,7 +53,7 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
     await page.locator('summary', { hasText: 'say' }).waitFor();
     expect(await page.getByRole('button', { name: /^Start/ }).count()).toBe(0);
     await clean(page);
-    await page.context().close();
+    await page.close();
   });
 
   it('knows what a plugin that was run by hand and killed said of itself, and whose it is', async () => {
@@ -81,7 +77,7 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
       .getByText(/^no heartbeat since/)
       .waitFor();
     await clean(page);
-    await page.context().close();
+    await page.close();
   });
 
   it('says that the broker is away, and not that the supervisor is', async () => {
@@ -93,7 +89,7 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
       await clean(page);
     });
     await page.getByText(/The broker at/).waitFor({ state: 'detached', timeout: 30_000 });
-    await page.context().close();
+    await page.close();
   });
 
   it('says that the supervisor is silent when only that is missing', async () => {
@@ -104,7 +100,7 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
       await clean(page);
     });
     await page.getByText('The supervisor has been silent').waitFor({ state: 'detached', timeout: 30_000 });
-    await page.context().close();
+    await page.close();
   });
 });
 
@@ -114,8 +110,7 @@ async function hasFocus(button: Locator): Promise<boolean> {
 }
 
 async function open(path: string): Promise<Page> {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
-  const page = await context.newPage();
+  const page = await openPage(browser);
   await page.goto(mesh.url + path);
   return page;
 }
@@ -138,8 +133,5 @@ async function listen(page: Page): Promise<() => Promise<string[]>> {
 }
 
 async function clean(page: Page): Promise<void> {
-  const { violations } = await new AxeBuilder({ page })
-    .withTags(['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'])
-    .analyze();
-  expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)).toEqual([]);
+  expect(await violations(page)).toEqual([]);
 }
