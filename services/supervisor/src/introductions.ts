@@ -7,8 +7,8 @@ import type { Sightings } from './sightings.ts';
 
 export interface IntroductionsOptions {
   plugins: Plugins;
-  sightings: Pick<Sightings, 'see' | 'read'>;
-  questions: Questions;
+  sightings: Pick<Sightings, 'see' | 'read' | 'describe'>;
+  questions: Pick<Questions, 'mayAsk' | 'askOrMiss'>;
   /** An instance that this supervisor has seen end: what still arrives of it is late. */
   hasEnded: (instance: string) => boolean;
   /** How long it is left alone after its first failure. */
@@ -46,11 +46,13 @@ export class Introductions {
   }
 
   async meet(id: string, instance: string): Promise<void> {
-    const { questions, sightings } = this.#options;
+    const { plugins, questions, sightings } = this.#options;
     if (!this.isDue(id, instance) || !questions.mayAsk('INFO', id, instance)) return;
     const info = await questions.askOrMiss('INFO', id, instance);
     const descriptor = typeof info === 'object' ? sightings.read(id, instance, info) : undefined;
     if (descriptor) return this.#welcome(id, instance, descriptor);
+    const seenMeanwhile = plugins.get(id)?.sightings.get(instance);
+    if (seenMeanwhile) return sightings.describe(id, seenMeanwhile);
     // One that answers and is no plugin will not become one; somebody else's answer says nothing of it.
     this.#leaveAlone(keyOf(id, instance), typeof info === 'object' ? mostMs : undefined);
   }
@@ -60,7 +62,8 @@ export class Introductions {
     this.#options.sightings.see(id, instance, (before) => ({
       ...afterAnswer(before, instance, descriptor.version, now()),
       descriptor,
-      describedHash: before?.descriptorHash ?? '',
+      // It was asked before any hash was heard: one that was heard since may be of more than it said.
+      describedHash: '',
     }));
   }
 

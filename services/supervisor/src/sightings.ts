@@ -10,7 +10,7 @@ import type { Sighting } from './sighting.ts';
 
 export interface SightingsOptions {
   plugins: Plugins;
-  questions: Questions;
+  questions: Pick<Questions, 'mayAsk' | 'ask'>;
   /** How large what one instance says of itself may be, as JSON. */
   descriptorMostBytes: () => number;
   /** It says more. @param text as a line in its log */
@@ -59,15 +59,21 @@ export class Sightings {
   }
 
   #set(plugin: Plugin, before: Sighting | undefined, sighting: Sighting): void {
-    const { instance, status } = sighting;
+    const { instance } = sighting;
     plugin.sightings.set(instance, sighting);
     plugin.managed.get(instance)?.hear(sighting);
     if (!looksTheSame(before, sighting)) this.#options.plugins.changed(plugin.id);
+    this.describe(plugin.id, sighting);
+  }
+
+  /** Asks an instance what it can do, unless that is known. */
+  describe(id: string, sighting: Sighting): void {
+    const { status } = sighting;
     const isLeaving = status === 'stopping' || status === 'stopped';
     const isDescribed = sighting.describedHash === (sighting.descriptorHash ?? '');
     // Who changes all the time is read now and then.
     const isDue = now() - (sighting.describedAt ?? -Infinity) >= describeEveryMs;
-    if (!isLeaving && !isDescribed && isDue) void this.#describe(plugin.id, sighting);
+    if (!isLeaving && !isDescribed && isDue) void this.#describe(id, sighting);
   }
 
   /** What an INFO reply says of an instance; undefined when it is no plugin's. */
@@ -83,13 +89,19 @@ export class Sightings {
     return descriptor;
   }
 
-  async #describe(id: string, { instance, descriptorHash = '' }: Sighting): Promise<void> {
+  async #describe(id: string, asked: Sighting): Promise<void> {
+    const { instance, descriptorHash = '' } = asked;
     const { plugins, questions, onDescriptor } = this.#options;
     // The next event of the instance asks again.
     const isManaged = plugins.get(id)?.managed.has(instance);
     if (!questions.mayAsk('INFO', id, instance, isManaged)) return;
     const info = await questions.ask('INFO', id, instance);
-    if (!info) return;
+    if (!info) {
+      // Nobody may have been there yet, and what was heard meanwhile has asked nothing: this was still asked.
+      const latest = plugins.get(id)?.sightings.get(instance);
+      if (latest && latest !== asked) this.describe(id, latest);
+      return;
+    }
     const descriptor = this.read(id, instance, info);
     this.change(id, instance, (before) => ({
       ...before,

@@ -47,8 +47,8 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
     const program = await mesh.runByHand(byHand);
     const page = await open('/plugins/by-hand');
     await page.getByRole('status').getByText('running', { exact: true }).waitFor();
-    program.kill('SIGTERM');
     await page.getByRole('heading', { level: 1, name: 'By hand' }).waitFor();
+    program.kill('SIGTERM');
     await page.getByText('whoever ran it can start it.').waitFor({ timeout: 30_000 });
     await page.locator('summary', { hasText: 'say' }).waitFor();
     expect(await page.getByRole('button', { name: /^Start/ }).count()).toBe(0);
@@ -60,6 +60,7 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
     const program = await mesh.runByHand(byHand);
     const page = await open('/plugins/by-hand');
     await page.getByRole('status').getByText('running', { exact: true }).waitFor();
+    await page.getByRole('heading', { level: 1, name: 'By hand' }).waitFor();
     program.kill('SIGKILL');
     await page.getByRole('status').getByText('error', { exact: true }).waitFor({ timeout: 30_000 });
     await page.getByRole('heading', { level: 1, name: 'By hand' }).waitFor();
