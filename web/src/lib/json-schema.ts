@@ -1,3 +1,5 @@
+import { resolveReference } from '@bkg/sdk/protocol';
+
 /** The keywords of JSON Schema 2020-12 that the dashboard reads; others pass by unseen. */
 export interface SchemaObject {
   $ref?: string;
@@ -103,7 +105,7 @@ const longestChain = 16;
 export function dereference(schema: SchemaObject, root: Schema): SchemaObject | undefined {
   let resolved = readSchema(schema);
   for (let hops = 0; resolved.$ref !== undefined; hops++) {
-    const target = hops < longestChain ? resolvePointer(resolved.$ref, root) : undefined;
+    const target = hops < longestChain ? referredTo(resolved.$ref, root) : undefined;
     if (target === undefined) return undefined;
     const { $ref: _, ...beside } = resolved;
     resolved = { ...(typeof target === 'boolean' ? {} : readSchema(target)), ...beside };
@@ -112,20 +114,8 @@ export function dereference(schema: SchemaObject, root: Schema): SchemaObject | 
 }
 
 /** What a local reference names. */
-export function resolvePointer(ref: string, root: Schema): Schema | undefined {
-  if (!ref.startsWith('#')) return undefined;
-  let path: string;
-  try {
-    path = decodeURIComponent(ref.slice(1));
-  } catch {
-    return undefined;
-  }
-  let target: unknown = root;
-  for (const step of path.split('/').slice(1)) {
-    const key = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof target !== 'object' || target === null || !Object.hasOwn(target, key)) return undefined;
-    target = (target as Record<string, unknown>)[key];
-  }
+export function referredTo(ref: string, root: Schema): Schema | undefined {
+  const target = resolveReference(ref, root);
   return isSchema(target) ? (target as Schema) : undefined;
 }
 

@@ -1,3 +1,4 @@
+import { pointerNames } from '@bkg/sdk/protocol';
 import { tokenize, type Token } from './json-tokens.ts';
 
 /** A value as a place in the text. Scalars keep their spelling: `text.slice(start, end)`. */
@@ -109,9 +110,8 @@ function lineAndColumn(text: string, offset: number): { line: number; column: nu
 export function locatePointer(text: string, pointer: string): { start: number; end: number } | undefined {
   const { root } = parseTree(text);
   let node = root;
-  for (const step of pointer.split('/').slice(1)) {
-    const key = step.replaceAll('~1', '/').replaceAll('~0', '~');
-    const child = node?.children.find((candidate) => candidate.key === key);
+  for (const name of pointerNames(pointer)) {
+    const child = node?.children.find(({ key }) => key === name);
     if (!child) break;
     node = child.value;
   }

@@ -1,12 +1,10 @@
+import { pointerNames } from '../protocol/json-pointer.ts';
+
 /**
  * The values at a JSON pointer (RFC 6901), in which `*` stands for every item of a list; none where there is nothing.
  */
 export function valuesAt(value: unknown, pointer: string): unknown[] {
-  const names = pointer
-    .split('/')
-    .slice(1)
-    .map((name) => name.replaceAll('~1', '/').replaceAll('~0', '~'));
-  return names.reduce<unknown[]>(
+  return pointerNames(pointer).reduce<unknown[]>(
     (values, name) =>
       values.flatMap((one) => {
         if (name === '*') return Array.isArray(one) ? (one as unknown[]) : [];

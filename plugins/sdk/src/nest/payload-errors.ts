@@ -1,4 +1,4 @@
-import { pointerToken } from '../protocol/errors.ts';
+import { pointerToken } from '../protocol/json-pointer.ts';
 import type { PayloadError } from '../protocol/errors.ts';
 
 /**

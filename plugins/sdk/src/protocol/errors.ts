@@ -59,11 +59,6 @@ export interface Problem {
   errors?: PayloadError[];
 }
 
-/** A name as a token of a JSON pointer. */
-export function pointerToken(name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1');
-}
-
 export interface BkgErrorOptions extends ErrorOptions {
   errors?: PayloadError[];
 }

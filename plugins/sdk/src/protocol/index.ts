@@ -6,6 +6,7 @@ export * from './errors.ts';
 export * from './event.ts';
 export * from './headers.ts';
 export * from './log-record.ts';
+export * from './json-pointer.ts';
 export * from './manifest.ts';
 export * from './micro.ts';
 export * from './names.ts';

@@ -4,6 +4,7 @@
  */
 import { declaredErrorNumbers, errorTable } from './errors.ts';
 import type { DeclaredError } from './errors.ts';
+import { isRecord } from './is-record.ts';
 import { endpointName, isCapabilityId, isVersion, pluginIdProblem } from './names.ts';
 import type { JsonSchema, PluginCapability } from './plugin.ts';
 import { invokeQueue, subjects } from './subjects.ts';
@@ -216,10 +217,6 @@ export function isDeeper(value: unknown, mostDepth: number): boolean {
       typeof one === 'object' && one !== null ? Object.values(one) : [],
     );
   return level.length > 0;
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function textsOf(value: unknown): Record<string, string> {

@@ -1,5 +1,7 @@
 /** What a sample needs to know of schemas that apply together, and the values that need no more than that. */
 
+import { resolveReference } from './json-pointer.ts';
+
 export type Part = Record<string, unknown>;
 
 /** Of the choices, types and values that a schema lists, so many are looked at. */
@@ -107,24 +109,9 @@ export function sampleNumber(parts: readonly Part[], isInteger: boolean): number
   return (finite.find(fits) ?? 0) + 0;
 }
 
-/** What a reference inside of the document names; undefined when it leads nowhere. */
-export function resolvePointer(ref: string, root: unknown): unknown {
-  if (!ref.startsWith('#') || ref.length > referenceMostLength) return undefined;
-  let target = root;
-  for (const step of ref.split('/').slice(1)) {
-    const name = decoded(step).replaceAll('~1', '/').replaceAll('~0', '~');
-    if (typeof target !== 'object' || target === null || !Object.hasOwn(target, name)) return undefined;
-    target = (target as Part)[name];
-  }
-  return target;
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch {
-    return text;
-  }
+/** What a reference names; undefined when it leads nowhere. */
+export function referredTo(ref: string, root: unknown): unknown {
+  return ref.length > referenceMostLength ? undefined : resolveReference(ref, root);
 }
 
 /** About how many characters it has as JSON; no more is counted than is needed to know that it exceeds the most. */
@@ -160,8 +147,4 @@ export function lowest(parts: readonly Part[], keyword: string): number {
 export function listIn(part: Part, keyword: string): readonly unknown[] {
   const value = part[keyword];
   return Array.isArray(value) ? value : [];
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

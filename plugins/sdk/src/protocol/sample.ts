@@ -1,16 +1,16 @@
 /** A value that a JSON Schema describes, for people to begin with and for tests to send. */
 
+import { isRecord } from './is-record.ts';
 import {
   alternativesMost,
   commonTypes,
   enumerated,
   givenIn,
   highest,
-  isRecord,
   kindOf,
   listIn,
   lowest,
-  resolvePointer,
+  referredTo,
   sampleNumber,
   sampleText,
   sizeOf,
@@ -96,7 +96,7 @@ function partsOf(schemas: readonly unknown[], walk: Walk): Part[] {
     types = typesOf([schema], types);
   };
   const addWhatApplies = (part: Part): void => {
-    if (typeof part['$ref'] === 'string') add(resolvePointer(part['$ref'], walk.root));
+    if (typeof part['$ref'] === 'string') add(referredTo(part['$ref'], walk.root));
     for (const one of listIn(part, 'allOf').slice(0, walk.schemasLeft)) add(one);
   };
   schemas.slice(0, walk.schemasLeft).forEach(add);
@@ -131,7 +131,7 @@ function dereference(schema: unknown, walk: Walk): unknown {
   for (let hops = 0; hops < referencesMost && isRecord(target); hops += 1) {
     if (typeof target['$ref'] !== 'string') return target;
     walk.schemasLeft -= 1;
-    target = resolvePointer(target['$ref'], walk.root);
+    target = referredTo(target['$ref'], walk.root);
   }
   return target;
 }

@@ -1,11 +1,4 @@
-import {
-  asSchema,
-  readSchema,
-  resolvePointer,
-  typeOf,
-  type Schema,
-  type SchemaObject,
-} from '../json-schema.ts';
+import { asSchema, readSchema, referredTo, typeOf, type Schema, type SchemaObject } from '../json-schema.ts';
 
 /** References and parts within parts end here: a form that needs more than this helps nobody. */
 const deepest = 16;
@@ -30,7 +23,7 @@ function flattenPart(part: Schema, walk: Walk, depth: number): SchemaObject | un
   const { $ref, allOf, ...own } = readSchema(part);
   let joined: SchemaObject | undefined = own;
   if ($ref !== undefined) {
-    const target = resolvePointer($ref, walk.root);
+    const target = referredTo($ref, walk.root);
     const flat = target === undefined ? undefined : flattenPart(target, walk, depth + 1);
     joined = flat && join(joined, flat);
   }

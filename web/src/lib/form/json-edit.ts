@@ -1,4 +1,4 @@
-import { pointerToken } from '@bkg/sdk/protocol';
+import { pointerNames, pointerToken } from '@bkg/sdk/protocol';
 import { formatJson } from '../json-text.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
 
@@ -12,16 +12,9 @@ export function pointerTo(parent: string, key: string | number): string {
   return `${parent}/${pointerToken(String(key))}`;
 }
 
-export function stepsOf(pointer: string): string[] {
-  return pointer
-    .split('/')
-    .slice(1)
-    .map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'));
-}
-
 export function findNode(root: JsonNode | undefined, pointer: string): JsonNode | undefined {
   let node = root;
-  for (const step of stepsOf(pointer)) node = node?.children.find(({ key }) => key === step)?.value;
+  for (const step of pointerNames(pointer)) node = node?.children.find(({ key }) => key === step)?.value;
   return node;
 }
 
