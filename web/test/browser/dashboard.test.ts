@@ -2,37 +2,23 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
-import { startMesh, type Mesh } from './mesh.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { executablePath, setStage, violations, type Stage } from './stage.ts';
 
-let mesh: Mesh;
-let browser: Browser;
+let stage: Stage;
 let pictures: string;
-/** What the browser complained about in this test. */
-const complaints: string[] = [];
 
-// Without a browser there is nothing to test; .ci/run says so when it skips this.
 describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_000 }, () => {
-  beforeAll(async () => {
-    mesh = await startMesh();
-    pictures = await mkdtemp(join(tmpdir(), 'bkg-pictures-'));
-    browser = await launchBrowser();
-    console.log(`pictures: ${pictures}`);
-  }, 120_000);
+  setStage((one) => (stage = one));
 
-  beforeEach(() => {
-    complaints.length = 0;
+  beforeAll(async () => {
+    pictures = await mkdtemp(join(tmpdir(), 'bkg-pictures-'));
+    console.log(`pictures: ${pictures}`);
   });
 
-  afterAll(async () => {
-    await browser?.close();
-    await mesh?.stop();
-  }, 60_000);
-
   it('starts candle, invokes it, shows its log and stops it', async () => {
-    const page = await open('/');
+    const page = await stage.open('/');
     // Its socket is open by then, and the one of the page that is loaded next is counted alone.
     await pill(page, /^Live$/);
     const sockets: string[] = [];
@@ -73,26 +59,26 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     await page.getByRole('status').getByText('stopped', { exact: true }).waitFor({ timeout: 30_000 });
     await page.getByRole('button', { name: /^Start/ }).waitFor();
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('shows log lines as they arrive', async () => {
-    await mesh.act('candle', 'stop');
-    const page = await open('/plugins/candle/logs');
+    await stage.mesh.act('candle', 'stop');
+    const page = await stage.open('/plugins/candle/logs');
     const count = page.getByText(/^\s*[\d,]+ lines?\s*$/);
     const lines = async () => parseInt((await count.textContent())?.replaceAll(',', '') ?? '', 10);
     await page.getByRole('listbox').getByRole('option').first().waitFor();
     const before = await lines();
     expect(before).toBeGreaterThan(0);
-    await mesh.act('candle', 'start');
+    await stage.mesh.act('candle', 'start');
     await expect.poll(lines, { timeout: 15_000 }).toBeGreaterThan(before);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('shows what is wrong with a payload, and where', async () => {
-    await mesh.act('candle', 'start');
-    const page = await open('/plugins/candle/invoke?cap=model.infer&view=json');
+    await stage.mesh.act('candle', 'start');
+    const page = await stage.open('/plugins/candle/invoke?cap=model.infer&view=json');
     const payload = page.getByRole('textbox', { name: /^Payload of/ });
     await payload.fill('{"input": ');
     await page.getByRole('button', { name: 'Invoke' }).click();
@@ -114,12 +100,12 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     ).toBe('9007199254740993');
     await page.close();
     // Chromium itself writes a line for every answer of 400 and above.
-    complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes('status of 400')));
-    expect(complaints).toEqual([]);
+    stage.forgive(/status of 400/);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('fills a payload in by form, with the keyboard alone, and keeps every digit', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order');
+    const page = await stage.open('/plugins/forms/invoke?cap=order');
     const json = page.getByRole('textbox', { name: 'Payload of order, JSON' });
     const payload = async () => JSON.parse(await json.inputValue()) as Record<string, unknown>;
     const key = (name: string) => page.keyboard.press(name);
@@ -162,11 +148,11 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     expect(request.postData()).toBe(text);
     await page.getByRole('group', { name: 'Answer' }).getByText('"more"').waitFor({ timeout: 30_000 });
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('says at the field what does not fit, before anything is sent and after it was refused', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order');
+    const page = await stage.open('/plugins/forms/invoke?cap=order');
     let sent = 0;
     page.on('request', (request) => (sent += request.url().includes('/invoke/') ? 1 : 0));
     const sku = page.getByRole('textbox', { name: 'sku' }).first();
@@ -188,18 +174,18 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     await sku.fill('A-1');
     await page.getByText('It does not match the pattern.').waitFor({ state: 'detached' });
 
-    await page.goto(`${mesh.url}/plugins/forms/invoke?cap=endless`);
+    await page.goto(`${stage.mesh.url}/plugins/forms/invoke?cap=endless`);
     await page
       .getByText('Not checked before sending: Checking against this schema takes too long.')
       .waitFor();
     await page.close();
-    complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes('status of 400')));
-    expect(complaints).toEqual([]);
+    stage.forgive(/status of 400/);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('draws telemetry as it comes, as a table too, and keeps it from page to page', async () => {
-    await mesh.act('candle', 'start');
-    const page = await open('/plugins/candle/telemetry');
+    await stage.mesh.act('candle', 'start');
+    const page = await stage.open('/plugins/candle/telemetry');
     await page.getByText('The figures as a table').click();
     const rows = page.getByRole('region', { name: 'Readings, newest first' }).getByRole('row');
     await expect.poll(() => rows.count(), { timeout: 20_000 }).toBeGreaterThan(2);
@@ -216,51 +202,51 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     await page.getByLabel('Moment').press('ArrowLeft');
     expect(await page.getByLabel('Moment').getAttribute('aria-valuetext')).not.toMatch(/^now/);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('shows a folder that is no plugin with its error and without buttons', async () => {
-    const page = await open('/plugins');
+    const page = await stage.open('/plugins');
     const card = page.getByRole('article', { name: 'broken' });
     await card.getByText(/plugin\.json is not JSON/).waitFor();
     await card.getByText('It cannot be started before its error is mended.').waitFor();
     expect(await card.getByRole('button').count()).toBe(0);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('opens every page by its address, and says so when there is nothing', async () => {
-    const page = await open('/plugins/candle/logs?level=warn&q=model');
+    const page = await stage.open('/plugins/candle/logs?level=warn&q=model');
     await page.getByRole('listbox').waitFor();
     expect(await page.getByLabel('Level').inputValue()).toBe('warn');
     expect(await page.getByLabel('Contains').inputValue()).toBe('model');
     await page.reload();
     await page.getByRole('heading', { level: 1, name: 'Candle' }).waitFor();
     expect(await page.getByLabel('Level').inputValue()).toBe('warn');
-    await page.goto(`${mesh.url}/plugins/nobody`);
+    await page.goto(`${stage.mesh.url}/plugins/nobody`);
     await page.getByRole('heading', { name: 'There is no plugin nobody' }).waitFor();
-    await page.goto(`${mesh.url}/nowhere`);
+    await page.goto(`${stage.mesh.url}/nowhere`);
     await page.getByRole('heading', { name: 'There is no such page' }).waitFor();
     await page.close();
-    complaints.splice(0, complaints.length, ...complaints.filter((line) => !line.includes('status of 404')));
-    expect(complaints).toEqual([]);
+    stage.forgive(/status of 404/);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('says that the gateway is away and comes back by itself', async () => {
-    const page = await open('/plugins/candle/logs');
+    const page = await stage.open('/plugins/candle/logs');
     await pill(page, /^Live$/);
     const away = pill(page, /^(Reconnecting|Offline)$/);
-    await mesh.killGateway();
+    await stage.mesh.killGateway();
     await away;
     await pill(page, /^Live$/);
     // Live means that changes come through again, not only that a word changed.
-    await mesh.act('candle', 'stop');
+    await stage.mesh.act('candle', 'stop');
     await page.getByRole('status').getByText('stopped', { exact: true }).waitFor();
-    await mesh.act('candle', 'start');
+    await stage.mesh.act('candle', 'start');
     await page.getByRole('status').getByText('running', { exact: true }).waitFor();
     await page.close();
     // A gateway that is not there is a complaint of the browser's, and what this test is about.
-    complaints.length = 0;
+    stage.complaints = [];
   });
 
   it.each([
@@ -279,7 +265,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
       '/plugins/candle/logs',
       '/plugins/broken',
     ]) {
-      const page = await open(path, options);
+      const page = await stage.open(path, options);
       await pill(page, /^Live$/);
       await page.getByRole('heading', { level: 1 }).waitFor();
       expect(
@@ -293,11 +279,11 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
       expect(await violations(page), path).toEqual([]);
       await page.close();
     }
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('keeps a chosen theme over a reload', async () => {
-    const page = await open('/plugins', { colorScheme: 'light' });
+    const page = await stage.open('/plugins', { colorScheme: 'light' });
     const paper = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
     const light = await paper();
     await page.getByRole('button', { name: /Switch to light/ }).click();
@@ -310,14 +296,14 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
   });
 
   it('loads little and nothing from elsewhere', async () => {
-    const context = await browser.newContext();
+    const context = await stage.browser.newContext();
     const page = await context.newPage();
     const addresses: string[] = [];
     page.on('request', (request) => addresses.push(request.url()));
-    await page.goto(`${mesh.url}/plugins`);
+    await page.goto(`${stage.mesh.url}/plugins`);
     await pill(page, /^Live$/);
     expect(
-      addresses.filter((address) => !address.startsWith(mesh.url) && !address.startsWith('data:')),
+      addresses.filter((address) => !address.startsWith(stage.mesh.url) && !address.startsWith('data:')),
     ).toEqual([]);
     let bytes = 0;
     for (const address of new Set(addresses.filter((candidate) => candidate.endsWith('.js')))) {
@@ -329,12 +315,6 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     await context.close();
   });
 });
-
-async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await openPage(browser, options, complaints);
-  await page.goto(mesh.url + path);
-  return page;
-}
 
 async function pill(page: Page, phase: RegExp): Promise<void> {
   await page.getByRole('banner').getByRole('status').filter({ hasText: phase }).waitFor({ timeout: 30_000 });

@@ -1,24 +1,13 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
-import { startMesh, type Mesh } from './mesh.ts';
+import type { Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { executablePath, setStage, violations, type Stage } from './stage.ts';
 
 const logsOfCandle = '**/api/plugins/candle/logs?*';
 
-let mesh: Mesh;
-let browser: Browser;
+let stage: Stage;
 
-// Without a browser there is nothing to test; .ci/run says so when it skips this.
 describe.skipIf(!executablePath)('logs and what is not there, in a browser', { timeout: 60_000 }, () => {
-  beforeAll(async () => {
-    mesh = await startMesh();
-    browser = await launchBrowser();
-  }, 120_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await mesh?.stop();
-  }, 60_000);
+  setStage((one) => (stage = one));
 
   it.each([
     { theme: 'light', width: 1280 },
@@ -28,9 +17,9 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   ] as const)(
     'shows a chosen line in full within the window: $theme, $width px',
     async ({ theme, width }) => {
-      const page = await openPage(browser, { colorScheme: theme, viewport: { width, height: 800 } });
+      const page = await stage.page({ colorScheme: theme, viewport: { width, height: 800 } });
       await page.route(logsOfCandle, (route) => route.fulfill({ json: { lines: linesOfEachLevel() } }));
-      await page.goto(`${mesh.url}/plugins/candle/logs`);
+      await page.goto(`${stage.mesh.url}/plugins/candle/logs`);
       const list = page.getByRole('listbox');
       const detail = page.getByRole('region', { name: 'The chosen line' });
       for (const level of ['debug', 'info', 'warn', 'error', 'fatal']) {
@@ -48,9 +37,9 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   );
 
   it('opens a line with Enter and closes it with Escape, back at the line', async () => {
-    const page = await openPage(browser);
+    const page = await stage.page();
     await page.route(logsOfCandle, (route) => route.fulfill({ json: { lines: linesOfEachLevel() } }));
-    await page.goto(`${mesh.url}/plugins/candle/logs`);
+    await page.goto(`${stage.mesh.url}/plugins/candle/logs`);
     const list = page.getByRole('listbox');
     const detail = page.getByRole('region', { name: 'The chosen line' });
     await list.getByRole('option').first().waitFor();
@@ -69,18 +58,18 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   });
 
   it('keeps an open line in view while others come, and follows again when it is closed', async () => {
-    await mesh.act('candle', 'stop');
-    const page = await openPage(browser);
+    await stage.mesh.act('candle', 'stop');
+    const page = await stage.page();
     await page.route(logsOfCandle, (route) => route.fulfill({ json: { lines: linesOfEachLevel() } }));
-    await page.goto(`${mesh.url}/plugins/candle/logs`);
+    await page.goto(`${stage.mesh.url}/plugins/candle/logs`);
     const list = page.getByRole('listbox');
     const newest = list.getByRole('option', { name: 'a fatal line 39' });
     await newest.click();
     const news = page.getByRole('button', { name: /^\d+ new$/ });
     const newCount = async () => parseInt((await news.textContent({ timeout: 10_000 })) ?? '', 10);
     for (const _ of [1, 2, 3]) {
-      await mesh.act('candle', 'start');
-      await mesh.act('candle', 'stop');
+      await stage.mesh.act('candle', 'start');
+      await stage.mesh.act('candle', 'stop');
     }
     await expect.poll(newCount, { timeout: 10_000 }).toBeGreaterThan(8);
     expect(await newest.getAttribute('aria-selected')).toBe('true');
@@ -96,14 +85,14 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   });
 
   it('reads the stored lines again by itself after the broker was away', async () => {
-    const page = await openPage(browser);
+    const page = await stage.page();
     let away = true;
     await page.route(logsOfCandle, (route) =>
       away
         ? route.fulfill({ status: 503, contentType: 'application/problem+json', json: brokerAway })
         : route.fulfill({ json: { lines: linesOfEachLevel() } }),
     );
-    await page.goto(`${mesh.url}/plugins/candle/logs`);
+    await page.goto(`${stage.mesh.url}/plugins/candle/logs`);
     const note = page.getByRole('alert').filter({ hasText: 'The stored lines could not be read' });
     await note.waitFor();
     away = false;
@@ -114,27 +103,26 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
 
   it('asks nothing of a plugin that does not exist, and leads back', async () => {
     const asked: string[] = [];
-    const complaints: string[] = [];
-    const page = await openPage(browser, {}, complaints);
+    const page = await stage.page();
     page.on('request', (request) => asked.push(new URL(request.url()).pathname));
-    await page.goto(`${mesh.url}/plugins/nope/logs`);
+    await page.goto(`${stage.mesh.url}/plugins/nope/logs`);
     await page.getByRole('heading', { name: 'There is no plugin nope' }).waitFor();
     expect(await violations(page)).toEqual([]);
     expect(asked.filter((path) => path.startsWith('/api/plugins/nope'))).toEqual([]);
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
     await page.getByRole('link', { name: 'All plugins', exact: true }).click();
     await page.getByRole('article', { name: 'Candle' }).waitFor();
     await page.close();
   });
 
   it('says that it loads before its script runs, and takes that away after', async () => {
-    const page = await openPage(browser);
+    const page = await stage.page();
     const { promise: released, resolve: release } = Promise.withResolvers<void>();
     await page.route('**/*.js', async (route) => {
       if (!route.request().url().endsWith('/theme.js')) await released;
       await route.continue();
     });
-    await page.goto(`${mesh.url}/plugins`, { waitUntil: 'commit' });
+    await page.goto(`${stage.mesh.url}/plugins`, { waitUntil: 'commit' });
     const loading = page.locator('#boot');
     await loading.waitFor({ timeout: 5_000 });
     expect(await loading.textContent()).toMatch(/Loading the dashboard…/);
@@ -144,8 +132,8 @@ describe.skipIf(!executablePath)('logs and what is not there, in a browser', { t
   });
 
   it('says what to do where scripts are forbidden', async () => {
-    const page = await openPage(browser, { javaScriptEnabled: false });
-    await page.goto(`${mesh.url}/plugins`);
+    const page = await stage.page({ javaScriptEnabled: false });
+    await page.goto(`${stage.mesh.url}/plugins`);
     expect(await page.locator('noscript').innerText()).toMatch(/The dashboard needs JavaScript\./);
     expect(await page.locator('#boot').isVisible()).toBe(false);
     await page.close();

@@ -1,37 +1,24 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
-import { startMesh, type Mesh } from './mesh.ts';
+import type { Page } from 'playwright-core';
+import { beforeAll, describe, expect, it } from 'vitest';
+import { executablePath, setStage, violations, type Stage } from './stage.ts';
 
-let mesh: Mesh;
-let browser: Browser;
+let stage: Stage;
 let pictures: string;
-/** What the browser complained about in this test. */
-const complaints: string[] = [];
 
 describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 }, () => {
+  setStage((one) => (stage = one));
+
   beforeAll(async () => {
-    mesh = await startMesh();
     pictures = await mkdtemp(join(tmpdir(), 'bkg-pictures-'));
     console.log(`pictures: ${pictures}`);
-    browser = await launchBrowser();
-    await mesh.act('forms', 'start');
+    await stage.mesh.act('forms', 'start');
   }, 120_000);
 
-  beforeEach(() => {
-    complaints.length = 0;
-  });
-
-  afterAll(async () => {
-    await browser?.close();
-    await mesh?.stop();
-  }, 60_000);
-
   it('takes back what was typed and what buttons did, in one history, and does it again', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order');
+    const page = await stage.open('/plugins/forms/invoke?cap=order');
     const json = jsonOf(page);
     const sample = await json.inputValue();
     const name = page.getByRole('textbox', { name: 'name' });
@@ -67,11 +54,11 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     for (let i = 0; i < 3; i++) await page.keyboard.press('Control+Shift+Z');
     await expect.poll(() => json.inputValue()).toBe(changed);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('takes back Format and Reset in the JSON, beside what is typed there', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order&view=json');
+    const page = await stage.open('/plugins/forms/invoke?cap=order&view=json');
     const json = jsonOf(page);
     await json.fill('{"customer": 1e400, "b": [1.0]}');
     await json.press('End');
@@ -101,11 +88,11 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     // The button keeps the keyboard when there is nothing more to undo.
     expect(await undo(page).evaluate((button) => button === document.activeElement)).toBe(true);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('obeys the undo of a context menu or a phone', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order&view=json');
+    const page = await stage.open('/plugins/forms/invoke?cap=order&view=json');
     const json = jsonOf(page);
     const sample = await json.inputValue();
     await json.press('Control+End');
@@ -120,11 +107,11 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     await menu('undo');
     await expect.poll(() => json.inputValue()).toBe(sample);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('has one undo for a JSON field too, and none for a name that is no part of the payload yet', async () => {
-    const page = await open('/plugins/forms/invoke?cap=report');
+    const page = await stage.open('/plugins/forms/invoke?cap=report');
     const json = jsonOf(page);
     const raw = page.getByRole('textbox', { name: 'raw, JSON' });
     await raw.fill('{"any": [1.5, tru');
@@ -150,11 +137,11 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     expect(await json.inputValue()).toBe(before);
     expect(await member.inputValue()).not.toBe('abc');
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('keeps what was begun over other pages and a reload, until it is reset', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order');
+    const page = await stage.open('/plugins/forms/invoke?cap=order');
     const json = jsonOf(page);
     const sample = await json.inputValue();
     const kept = () =>
@@ -177,11 +164,11 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     await page.getByText('This payload cannot be kept').waitFor();
     expect(await kept()).toEqual([]);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('says each mistake once, and leads to it', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order&view=json');
+    const page = await stage.open('/plugins/forms/invoke?cap=order&view=json');
     const json = jsonOf(page);
     await json.fill('{"customer": {}, "items": [{"sku": "bad"}], "shipping": {"by": "post", "street": "x"}}');
     await page.getByText('It does not match the pattern.').waitFor();
@@ -209,11 +196,11 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     expect(await focused(page)).toBe('/customer/name');
     await page.close();
     withoutAnswers();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('does not move a button away from below the pointer when a field is left for it', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order');
+    const page = await stage.open('/plugins/forms/invoke?cap=order');
     await page.getByRole('button', { name: 'Add serial' }).click();
     await page.getByLabel('serial').fill('1,5');
     const gift = page.getByRole('button', { name: 'Add gift' });
@@ -225,11 +212,11 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     await page.getByText('Not a number as JSON writes it').waitFor();
     await page.getByRole('checkbox', { name: 'gift' }).waitFor({ timeout: 5_000 });
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('shows what was undone in a long text', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order&view=json');
+    const page = await stage.open('/plugins/forms/invoke?cap=order&view=json');
     const json = jsonOf(page);
     await json.fill(`[\n${'1,\n'.repeat(200)}2]`);
     await json.press('Control+Home');
@@ -245,20 +232,20 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     await page.keyboard.press('Enter');
     await expect.poll(scrolled).toBe(0);
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('says why there is no form for a name that stands twice', async () => {
-    const page = await open('/plugins/forms/invoke?cap=order');
+    const page = await stage.open('/plugins/forms/invoke?cap=order');
     await jsonOf(page).fill('{"customer": {"name": "a"}, "customer": {"name": "b"}}');
     await page.getByText('The name "customer" stands here twice').waitFor();
     await page.screenshot({ path: join(pictures, 'twice.png'), fullPage: true });
     await page.close();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it('leads from a failure to its lines in the log', async () => {
-    const page = await open('/plugins/forms/invoke?cap=fail');
+    const page = await stage.open('/plugins/forms/invoke?cap=fail');
     await page.getByRole('button', { name: 'Invoke', exact: true }).click();
     await page.getByRole('link', { name: 'Its lines in the log' }).click({ timeout: 30_000 });
     await page.waitForURL(/\/plugins\/forms\/logs\?q=[0-9a-f]{8}$/);
@@ -267,7 +254,7 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     await page.screenshot({ path: join(pictures, 'failed.png'), fullPage: true });
     await page.close();
     withoutAnswers();
-    expect(complaints).toEqual([]);
+    expect(stage.complaints).toEqual([]);
   });
 
   it.each([
@@ -278,7 +265,7 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
   ] as const)(
     'is accessible and fits what is hard to lay out: $theme, $width px',
     async ({ theme, width }) => {
-      const page = await open('/plugins/forms/invoke?cap=report', {
+      const page = await stage.open('/plugins/forms/invoke?cap=report', {
         colorScheme: theme,
         viewport: { width, height: 800 },
       });
@@ -302,14 +289,14 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
       await page.screenshot({ path: join(pictures, `report-${theme}-${width}.png`), fullPage: true });
       expect(await violations(page)).toEqual([]);
       await page.close();
-      expect(complaints).toEqual([]);
+      expect(stage.complaints).toEqual([]);
     },
   );
 });
 
 /** Chromium itself writes a line for every answer of 400 and above. */
 function withoutAnswers(): void {
-  complaints.splice(0, complaints.length, ...complaints.filter((line) => !/status of [45]\d\d/.test(line)));
+  stage.forgive(/status of [45]\d\d/);
 }
 
 function jsonOf(page: Page) {
@@ -323,10 +310,4 @@ function undo(page: Page) {
 /** The place of the form that has the keyboard. */
 function focused(page: Page): Promise<string | undefined> {
   return page.evaluate(() => (document.activeElement as HTMLElement | null)?.dataset['pointer']);
-}
-
-async function open(path: string, options: BrowserContextOptions = {}): Promise<Page> {
-  const page = await openPage(browser, options, complaints);
-  await page.goto(mesh.url + path);
-  return page;
 }

@@ -1,30 +1,20 @@
 import { fileURLToPath } from 'node:url';
-import type { Browser, Locator, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { executablePath, launchBrowser, openPage, violations } from './browser.ts';
-import { startMesh, type Mesh } from './mesh.ts';
+import type { Locator, Page } from 'playwright-core';
+import { describe, expect, it } from 'vitest';
+import { executablePath, setStage, violations, type Stage } from './stage.ts';
 
 const byHand = fileURLToPath(new URL('by-hand.ts', import.meta.url));
 
-let mesh: Mesh;
-let browser: Browser;
+let stage: Stage;
 
 describe.skipIf(!executablePath)('what a browser shows of the states', { timeout: 120_000 }, () => {
-  beforeAll(async () => {
-    mesh = await startMesh();
-    browser = await launchBrowser();
-  }, 120_000);
-
-  afterAll(async () => {
-    await browser?.close();
-    await mesh?.stop();
-  }, 60_000);
+  setStage((one) => (stage = one));
 
   it.each(['/plugins', '/plugins/forms'])(
     'keeps the keyboard in its place when a plugin stops and starts, and says the outcome once: %s',
     async (path) => {
-      await mesh.act('forms', 'start');
-      const page = await open(path);
+      await stage.mesh.act('forms', 'start');
+      const page = await stage.open(path);
       const stop = page.getByRole('button', { name: 'Stop Forms' });
       const start = page.getByRole('button', { name: 'Start Forms' });
       await stop.focus();
@@ -44,8 +34,8 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
   );
 
   it('offers no start of what somebody else ran and has ended', async () => {
-    const program = await mesh.runByHand(byHand);
-    const page = await open('/plugins/by-hand');
+    const program = await stage.mesh.runByHand(byHand);
+    const page = await stage.open('/plugins/by-hand');
     await page.getByRole('status').getByText('running', { exact: true }).waitFor();
     await page.getByRole('heading', { level: 1, name: 'By hand' }).waitFor();
     program.kill('SIGTERM');
@@ -57,8 +47,8 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
   });
 
   it('knows what a plugin that was run by hand and killed said of itself, and whose it is', async () => {
-    const program = await mesh.runByHand(byHand);
-    const page = await open('/plugins/by-hand');
+    const program = await stage.mesh.runByHand(byHand);
+    const page = await stage.open('/plugins/by-hand');
     await page.getByRole('status').getByText('running', { exact: true }).waitFor();
     await page.getByRole('heading', { level: 1, name: 'By hand' }).waitFor();
     program.kill('SIGKILL');
@@ -72,7 +62,7 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
     expect(text).toMatch(/error · started at \d\d:\d\d:\d\d/);
     expect(text).not.toMatch(/\d{4}-\d\d-\d\dT|Start it/);
     await clean(page);
-    await page.goto(`${mesh.url}/plugins`);
+    await page.goto(`${stage.mesh.url}/plugins`);
     await page
       .getByRole('article', { name: 'By hand' })
       .getByText(/^no heartbeat since/)
@@ -82,9 +72,9 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
   });
 
   it('says that the broker is away, and not that the supervisor is', async () => {
-    const page = await open('/plugins');
+    const page = await stage.open('/plugins');
     await page.getByRole('article', { name: 'Forms' }).waitFor();
-    await mesh.without('nats-server', async () => {
+    await stage.mesh.without('nats-server', async () => {
       await page.getByText(/The broker at nats:\S+ is away/).waitFor();
       expect(await page.getByText('The supervisor has been silent').count()).toBe(0);
       await clean(page);
@@ -94,9 +84,9 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
   });
 
   it('says that the supervisor is silent when only that is missing', async () => {
-    const page = await open('/plugins');
+    const page = await stage.open('/plugins');
     await page.getByRole('article', { name: 'Forms' }).waitFor();
-    await mesh.without('supervisor', async () => {
+    await stage.mesh.without('supervisor', async () => {
       await page.getByText('The supervisor has been silent since').waitFor({ timeout: 60_000 });
       await clean(page);
     });
@@ -108,12 +98,6 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
 /** False while there is no such button. */
 async function hasFocus(button: Locator): Promise<boolean> {
   return (await button.count()) === 1 && button.evaluate((one) => one === document.activeElement);
-}
-
-async function open(path: string): Promise<Page> {
-  const page = await openPage(browser);
-  await page.goto(mesh.url + path);
-  return page;
 }
 
 /** @returns what live regions have said since, as a screen reader hears it */
