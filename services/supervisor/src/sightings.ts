@@ -73,7 +73,7 @@ export class Sightings {
     const isDescribed = sighting.describedHash === (sighting.descriptorHash ?? '');
     // Who changes all the time is read now and then.
     const isDue = now() - (sighting.describedAt ?? -Infinity) >= describeEveryMs;
-    if (!isLeaving && !isDescribed && isDue) void this.#describe(id, sighting);
+    if (!isLeaving && !isDescribed && isDue) void this.#ask(id, sighting);
   }
 
   /** What an INFO reply says of an instance; undefined when it is no plugin's. */
@@ -89,7 +89,7 @@ export class Sightings {
     return descriptor;
   }
 
-  async #describe(id: string, asked: Sighting): Promise<void> {
+  async #ask(id: string, asked: Sighting): Promise<void> {
     const { instance, descriptorHash = '' } = asked;
     const { plugins, questions, onDescriptor } = this.#options;
     // The next event of the instance asks again.

@@ -1,4 +1,3 @@
-import { onDestroy } from 'svelte';
 import { Checker, startCheckWorker, type Checked } from './form/checker.ts';
 import { toldMistakes, unsaid, type ToldMistake } from './form/place-mistakes.ts';
 import type { Mistake } from './form/schema-check.ts';
@@ -51,7 +50,6 @@ export class PayloadCheck {
       }, checkAfterMs);
       return () => clearTimeout(timer);
     });
-    onDestroy(() => this.#checker.close());
   }
 
   get #current(): Checked | undefined {

@@ -55,8 +55,7 @@ export class Payload {
     this.#put(to);
   }
 
-  /** Without `draft` it is over. */
-  changeDraft(pointer: string, draft: PartDraft | undefined, edit?: Edit): void {
+  changeDraft(pointer: string, draft: PartDraft, edit: Edit): void {
     this.change({ drafts: withDraft(this.drafts, pointer, draft) }, edit);
   }
 
