@@ -125,7 +125,11 @@ class FollowedLines {
     const { gateway, query, warn } = this.#options;
     try {
       const { records } = await readKeptLogs(gateway, query);
-      if (records.length >= query.lines) this.#floor = records[0]?.time ?? '';
+      const [first] = records;
+      if (first && records.length >= query.lines) {
+        this.#floor = first.time;
+        this.#join.beginAt(first);
+      }
       return this.#join.kept(records);
     } catch (error) {
       if (error instanceof Refusal && error.code === 'PLUGIN_NOT_FOUND') throw error;

@@ -38,6 +38,14 @@ export class LogJoin {
     else this.#show(record);
   }
 
+  /** Older ones than this are not wanted, so what waits does not count when it came before. */
+  beginAt(first: LogRecord): void {
+    const key = keyOf(first);
+    // Several may be of one millisecond, in which case their order tells.
+    const at = this.#held?.findIndex((record) => record.time === first.time && keyOf(record) === key) ?? -1;
+    this.#held = this.#held?.filter(({ time }, i) => time > first.time || (time === first.time && i >= at));
+  }
+
   /**
    * What was kept, oldest first, and then what waited meanwhile.
    * @returns how many that waited had no room

@@ -33,6 +33,26 @@ describe('joining what was kept of a log with what comes', () => {
     expect(printed).toEqual(['line 1', 'line 2', 'line 3', 'line 4', 'line 5']);
   });
 
+  it('begins with the oldest that is wanted, though older ones came while it was read', () => {
+    const { join, printed } = joined();
+    const inOneMs = (name: string) => record(3, { message: name });
+    join.hold();
+    for (const one of [record(1), record(2), inOneMs('a'), inOneMs('b'), inOneMs('c')]) join.live(one);
+    join.beginAt(inOneMs('b'));
+    join.kept([inOneMs('b')]);
+    join.live(record(4));
+    expect(printed).toEqual(['b', 'c', 'line 4']);
+  });
+
+  it('keeps all that waits when the oldest that is wanted came before it', () => {
+    const { join, printed } = joined();
+    join.hold();
+    for (const one of [record(1, { message: 'a' }), record(2)]) join.live(one);
+    join.beginAt(record(1));
+    join.kept([record(1)]);
+    expect(printed).toEqual(['line 1', 'a', 'line 2']);
+  });
+
   it('knows a record again that comes late, and with its members in another order', () => {
     const { join, printed } = joined();
     join.hold();
