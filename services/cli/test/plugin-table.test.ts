@@ -20,6 +20,7 @@ function plugin(
     capabilities: [],
     config: { id, ...configDefaults },
     instances: [instance()],
+    versions: ['1.0.0'],
     telemetry: {
       plugin_id: id,
       cpu_percent: 12.34,

@@ -12,6 +12,7 @@ export function registryEntry(
     description: '',
     author: '',
     capabilities: [],
+    versions: [],
     config: { ...configDefaults, id: given.id },
     instances: [
       {

@@ -160,6 +160,7 @@ export function entryOf(
     description: 'For tests.',
     author: '',
     status,
+    versions: ['1.0.0'],
     capabilities: capabilities.map((capability) => ({
       id: capability,
       name: capability,

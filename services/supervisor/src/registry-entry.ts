@@ -54,6 +54,7 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
     capabilities: newest ? commonCapabilities(newest, running) : (described?.capabilities ?? []),
     config: facts.config ?? { id, ...configDefaults },
     instances: instances.map(({ descriptor: _descriptor, telemetry: _telemetry, ...instance }) => instance),
+    versions: [],
     observed_at: observedAt,
   };
 }

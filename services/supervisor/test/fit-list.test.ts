@@ -24,6 +24,7 @@ function plugin(id: string, schemaBytes: number, more: Partial<PluginInfo> = {})
     capabilities: [capability],
     config: { id, ...configDefaults, revision: 1 },
     instances: [],
+    versions: ['1.0.0'],
     telemetry: mergeTelemetry(id, []),
     observed_at: '2026-11-24T08:00:00.000Z',
     ...more,

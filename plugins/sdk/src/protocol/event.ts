@@ -12,6 +12,8 @@ export interface StatusEvent {
   started_at: string;
   host?: string;
   pid?: number;
+  /** It is `starting`, could take invocations, and waits for `ctl.<instance>.admit`. */
+  held?: boolean;
   error?: string;
 }
 
@@ -23,6 +25,8 @@ export interface Heartbeat {
   started_at: string;
   host?: string;
   pid?: number;
+  /** As in its status events. */
+  held?: boolean;
   /** Changes when what the instance says of itself changes. */
   descriptor: string;
   telemetry: PluginTelemetry;
@@ -33,21 +37,26 @@ export interface Heartbeat {
 /** Anybody may publish an event: it counts only when it has the shape and speaks of who its subject names. */
 export function isStatusEvent(value: unknown): value is StatusEvent {
   if (typeof value !== 'object' || value === null) return false;
-  const { id, instance, status, version, started_at, error } = value as Record<string, unknown>;
+  const { id, instance, status, version, started_at, held, error } = value as Record<string, unknown>;
   return (
     [id, instance, version, started_at].every(isText) &&
     isStatus(status) &&
     hasPlace(value) &&
+    (held === undefined || typeof held === 'boolean') &&
     (error === undefined || isText(error))
   );
 }
 
 export function isHeartbeat(value: unknown): value is Heartbeat {
   if (typeof value !== 'object' || value === null) return false;
-  const { seq, status, version, started_at, descriptor, telemetry, by } = value as Record<string, unknown>;
+  const { seq, status, version, started_at, held, descriptor, telemetry, by } = value as Record<
+    string,
+    unknown
+  >;
   return (
     isCount(seq) &&
     (by === undefined || isText(by)) &&
+    (held === undefined || typeof held === 'boolean') &&
     isStatus(status) &&
     [version, started_at, descriptor].every(isText) &&
     hasPlace(value) &&

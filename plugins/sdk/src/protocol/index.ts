@@ -12,6 +12,7 @@ export * from './micro.ts';
 export * from './names.ts';
 export * from './plugin.ts';
 export * from './requests.ts';
+export * from './rollout.ts';
 export * from './sample.ts';
 export * from './schemas/index.ts';
 export * from './socket.ts';

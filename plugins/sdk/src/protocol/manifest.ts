@@ -19,6 +19,8 @@ export interface Manifest {
   /** Program and arguments, run in the plugin's folder; `node` is the project's Node. */
   command: string[];
   autostart?: boolean;
+  /** It owns files: it has one instance at most, and the old one ends before a new one starts. @default false */
+  single_writer?: boolean;
   /** A first invocation that must succeed when a new version takes over. */
   self_test?: { capability: string; payload: unknown };
   start_timeout_secs?: number;

@@ -1,4 +1,5 @@
 import type { DeclaredError } from './errors.ts';
+import type { Rollout } from './rollout.ts';
 import type { Status } from './status.ts';
 import type { PluginTelemetry } from './telemetry.ts';
 
@@ -53,6 +54,8 @@ export interface PluginInstance {
   /** Started by the supervisor, and stopped by it. */
   managed: boolean;
   started_at: string;
+  /** It is `starting`, could take invocations, and waits until it is let in. */
+  held?: boolean;
   /** Why its status is `error`. */
   error?: string;
 }
@@ -68,6 +71,12 @@ export interface PluginInfo {
   capabilities: PluginCapability[];
   config: PluginConfig;
   instances: PluginInstance[];
+  /** Those that lie here, and can be swapped to; the one that counts for a start comes first. */
+  versions: string[];
+  /** It owns files: it has one instance at most, and the old one ends before a new one starts. */
+  single_writer?: boolean;
+  /** The one that runs, or else the last one. */
+  rollout?: Rollout;
   telemetry: PluginTelemetry;
   observed_at: string;
   /** Set while the supervisor is silent: what is said here was true then, and may not be now. */

@@ -34,9 +34,13 @@ export interface LogReply {
 export interface ControlOptions {
   /** False: the answer comes when the order is written, not when its state is reached. @default true */
   wait?: boolean;
+  /** Who orders it, as it says itself. @default `control` */
+  by?: string;
+  /** Why, for people. */
+  why?: string;
 }
 
-/** The answer to a drain and to a shutdown. */
+/** The answer to what is only done: a drain, a shutdown, an instance that was let in or configured. */
 export interface Acknowledgement {
   ok: true;
 }
@@ -50,11 +54,16 @@ export type ConfigChange = MergePatch<ConfigPatch> & {
   revision: number;
   /** May be given when it is the plugin's own: a whole configuration with some of it changed is a patch too. */
   id?: string;
+  /** Who orders it, as it says itself; kept with the configuration. @default `control` */
+  by?: string;
   /** Why, for people; kept with the configuration. */
   why?: string;
+  /** False: the answer comes when it is written, not when every instance has it. @default true */
+  wait?: boolean;
 };
 
 export const configWhyMostLength = 500;
+export const orderByMostLength = 100;
 
 type MergePatch<T> = {
   [Member in keyof T]: (T[Member] extends object | undefined ? MergePatch<T[Member]> : T[Member]) | null;

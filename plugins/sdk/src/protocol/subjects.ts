@@ -32,12 +32,17 @@ export const subjects = {
   logs: (id: string) => `plugin.${id}.logs`,
   registryList: 'bkg.registry.list',
   registryGet: (id: string) => `bkg.registry.get.${id}`,
+  history: (id: string) => `bkg.registry.history.${id}`,
   control: (verb: string, id: string) => `bkg.control.${verb}.${id}`,
   /** Request without an id: drain every managed plugin, start none any more. For who stops the whole mesh. */
   shutdown: 'bkg.control.shutdown',
 
   /** Request, from the supervisor to one instance. */
   drain: (id: string, instance: string) => `plugin.${id}.ctl.${instance}.drain`,
+  /** The body is the new configuration. */
+  configure: (id: string, instance: string) => `plugin.${id}.ctl.${instance}.configure`,
+  /** Takes invocations from now on. */
+  admit: (id: string, instance: string) => `plugin.${id}.ctl.${instance}.admit`,
 
   event: (id: string, instance: string, kind: EventKind) => `plugin.${id}.events.${instance}.${kind}`,
   /** All events of one kind, of one plugin or of all. */
@@ -56,6 +61,7 @@ export const patterns = {
   status: 'plugin.*.status',
   telemetry: 'plugin.*.telemetry',
   registryGet: 'bkg.registry.get.*',
+  history: 'bkg.registry.history.*',
   control: (verb: string) => `bkg.control.${verb}.*`,
 } as const;
 

@@ -76,9 +76,12 @@ describe('the subjects in PROTOCOL.md', () => {
     logs: [subjects.logs('<id>')],
     registryList: [subjects.registryList],
     registryGet: [subjects.registryGet('<id>')],
+    history: [subjects.history('<id>')],
     control: [subjects.control('<verb>', '<id>')],
     shutdown: [subjects.shutdown],
     drain: [subjects.drain('<id>', '<instance>')],
+    configure: [subjects.configure('<id>', '<instance>')],
+    admit: [subjects.admit('<id>', '<instance>')],
     event: [subjects.event('<id>', '<instance>', '<kind>' as EventKind)],
     events: [
       subjects.events(),
@@ -97,6 +100,7 @@ describe('the subjects in PROTOCOL.md', () => {
     status: patterns.status,
     telemetry: patterns.telemetry,
     registryGet: patterns.registryGet,
+    history: patterns.history,
     control: patterns.control('<verb>'),
   };
   const known = [...Object.values(written).flat(), ...Object.values(writtenPatterns)];

@@ -1,8 +1,8 @@
 import type { ConfigPatch } from '../manifest.ts';
 import { configDefaults } from '../plugin.ts';
 import type { PluginConfig } from '../plugin.ts';
-import { configWhyMostLength } from '../requests.ts';
 import type { ConfigChange } from '../requests.ts';
+import { by, why } from './rollout.ts';
 import { closed, count, flag, number, object, text } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
@@ -67,7 +67,9 @@ Object.assign((change['properties'] as { env: object }).env, {
 Object.assign(change['properties'] as object, {
   id: text("The plugin id; any other than the plugin's own is refused."),
   revision: count('The `revision` that it changes: another one by now is a `CONFLICT`.'),
-  why: text('Why, for people; kept with the configuration.', { maxLength: configWhyMostLength }),
+  by,
+  why,
+  wait: { ...flag('`false`: the answer comes when it is written.'), default: true },
 });
 
 export const configSchemas = {

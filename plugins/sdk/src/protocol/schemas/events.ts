@@ -3,12 +3,13 @@ import { statuses } from '../status.ts';
 import { latencyBucketCount } from '../telemetry.ts';
 import type { PluginTelemetry } from '../telemetry.ts';
 import { ref } from './ref.ts';
-import { count, listOf, number, object, oneOf, text } from './schema.ts';
+import { count, flag, listOf, number, object, oneOf, text } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
 export const status = oneOf(statuses, 'One of the five states.');
 const host = text('The name of its machine.');
 const pid = count('Its process there.');
+const held = flag('It is `starting`, could take invocations, and waits until it is let in.');
 
 /** Just what `isStatusEvent` and `isHeartbeat` take: a reader does not insist on more than it needs. */
 export const eventSchemas = {
@@ -20,7 +21,7 @@ export const eventSchemas = {
       version: text('Its version.'),
       started_at: text('The time it started, RFC 3339; "" when there is no instance.'),
     },
-    { host, pid, error: text('Why its status is `error`, for people.') },
+    { host, pid, held, error: text('Why its status is `error`, for people.') },
   ),
   Heartbeat: object<Heartbeat>(
     {
@@ -34,6 +35,7 @@ export const eventSchemas = {
     {
       host,
       pid,
+      held,
       by: text('`supervisor` when it is published in the name of an instance that publishes no events.'),
     },
   ),

@@ -12,6 +12,7 @@ import { refPrefix } from './ref.ts';
 import type { Wire, WireName } from './ref.ts';
 import { requestSchemas } from './requests.ts';
 import type { SchemaOf } from './schema.ts';
+import { rolloutSchemas } from './rollout.ts';
 import { serviceSchemas } from './service.ts';
 import { socketSchemas } from './socket.ts';
 
@@ -27,6 +28,7 @@ export const wireSchemas: { readonly [Name in WireName]: SchemaOf<Wire[Name]> } 
   ...configSchemas,
   ...serviceSchemas,
   ...requestSchemas,
+  ...rolloutSchemas,
   ...socketSchemas,
 };
 

@@ -22,6 +22,7 @@ export const manifestSchema = closed(
       description: text('For people.'),
       author: text('For people.'),
       autostart: flag('Whether it starts with the mesh when nobody has ever started or stopped it.'),
+      single_writer: flag('It has one instance at most, and the old one ends before a new one starts.'),
       self_test: object<NonNullable<Manifest['self_test']>>({
         capability: text('The capability id.'),
         payload: anything("The capability's payload."),

@@ -17,6 +17,12 @@ function schemaOfSchemas(description: string): SchemaOf<JsonSchema> {
   return { type: ['object', 'boolean'], description };
 }
 
+const maybe = {
+  error: why,
+  single_writer: flag('It has one instance at most, and the old one ends before a new one starts.'),
+  rollout: { ...ref('Rollout'), description: 'The replacement that runs, or else the last one.' },
+};
+
 const entry = {
   id: text('The plugin id.'),
   name: text('For people.'),
@@ -27,6 +33,10 @@ const entry = {
   capabilities: listOf(ref('PluginCapability'), 'What it can do.'),
   config: ref('PluginConfig'),
   instances: listOf(ref('PluginInstance'), 'Its processes.'),
+  versions: listOf(
+    text('A version.'),
+    'Those that lie here, and can be swapped to; the one that counts for a start comes first.',
+  ),
   observed_at: time('The time for which this was true.'),
 };
 
@@ -58,16 +68,20 @@ export const pluginSchemas = {
       managed: flag('Whether the supervisor starts and stops it.'),
       started_at: text('The time it started, RFC 3339.'),
     },
-    { pid: count('Its process there.'), error: why },
+    {
+      pid: count('Its process there.'),
+      held: flag('It is `starting`, could take invocations, and waits until it is let in.'),
+      error: why,
+    },
   ),
   PluginInfo: object<PluginInfo>(
     { ...entry, telemetry: { ...ref('PluginTelemetry'), description: 'Over its instances.' } },
     {
-      error: why,
+      ...maybe,
       unknown_since: time('From the gateway: nobody vouches for what is said here since this time.'),
     },
   ),
-  RegistryEntry: object<RegistryEntry>(entry, { error: why }),
+  RegistryEntry: object<RegistryEntry>(entry, maybe),
   Lease: object<Lease>({
     host: text('The name of the machine.'),
     pid: count('The process there.'),

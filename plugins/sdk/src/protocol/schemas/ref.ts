@@ -22,6 +22,20 @@ import type {
   LogReply,
 } from '../requests.ts';
 import type {
+  ConfigHistory,
+  ConfigRevision,
+  ContractBreak,
+  ContractChange,
+  ContractReport,
+  HistoryQuery,
+  RollbackOrder,
+  Rollout,
+  RolloutInstance,
+  RolloutInvocations,
+  ScaleOrder,
+  SwapOrder,
+} from '../rollout.ts';
+import type {
   CancelFrame,
   ClientFrame,
   DataFrame,
@@ -68,6 +82,18 @@ export interface Wire {
   InflightReply: InflightReply;
   ControlOptions: ControlOptions;
   Acknowledgement: Acknowledgement;
+  SwapOrder: SwapOrder;
+  ScaleOrder: ScaleOrder;
+  RollbackOrder: RollbackOrder;
+  Rollout: Rollout;
+  RolloutInstance: RolloutInstance;
+  RolloutInvocations: RolloutInvocations;
+  ContractReport: ContractReport;
+  ContractBreak: ContractBreak;
+  ContractChange: ContractChange;
+  HistoryQuery: HistoryQuery;
+  ConfigHistory: ConfigHistory;
+  ConfigRevision: ConfigRevision;
   ClientFrame: ClientFrame;
   SubscribeFrame: SubscribeFrame;
   UnsubscribeFrame: UnsubscribeFrame;

@@ -6,7 +6,8 @@ import type {
   InflightReply,
   InvokeEnvelope,
 } from '../requests.ts';
-import { anything, exactly, flag, listOf, object, text } from './schema.ts';
+import { by, wait, why } from './rollout.ts';
+import { anything, exactly, listOf, object, text } from './schema.ts';
 
 const capability = text('The capability id.');
 const payload = anything("The capability's payload; absent means {}.");
@@ -20,9 +21,6 @@ export const requestSchemas = {
     instance: text('The instance that answers.'),
     invocation_ids: { ...invocationIds, description: 'Those that it holds.' },
   }),
-  ControlOptions: object<ControlOptions>(
-    {},
-    { wait: { ...flag('`false`: the answer comes when the order is written.'), default: true } },
-  ),
+  ControlOptions: object<ControlOptions>({}, { wait, by, why }),
   Acknowledgement: object<Acknowledgement>({ ok: exactly(true) }),
 };
