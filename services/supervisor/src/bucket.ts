@@ -89,6 +89,25 @@ export class Bucket {
     return this.#use(async (kv) => Array.fromAsync(await kv.keys()));
   }
 
+  /** The values of a key that are kept, oldest first; what is not JSON is left out. @throws BkgError DEADLINE_EXCEEDED */
+  async history(key: string): Promise<unknown[]> {
+    return this.#use(async (kv) => {
+      const entries = await kv.history({ key });
+      // It would wait for a broker that goes away meanwhile.
+      const timer = setTimeout(() => {
+        entries.stop(new BkgError('DEADLINE_EXCEEDED', `The broker does not give the history of ${key}.`));
+      }, timeoutMs);
+      try {
+        const values: unknown[] = [];
+        for await (const entry of entries)
+          if (entry.operation === 'PUT') values.push(...parsed(entry.string()));
+        return values;
+      } finally {
+        clearTimeout(timer);
+      }
+    });
+  }
+
   async #use<T>(work: (kv: KV) => Promise<T>): Promise<T> {
     // JetStream's own requests would wait out their time.
     if (!this.#connection.connected)
@@ -110,6 +129,15 @@ function isWrongRevision(error: unknown): boolean {
     (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
       error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
   );
+}
+
+/** @returns nothing for what is not JSON */
+function parsed(text: string): unknown[] {
+  try {
+    return [JSON.parse(text)];
+  } catch {
+    return [];
+  }
 }
 
 function parse(text: string, where: string): unknown {

@@ -1,93 +1,209 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BkgError, configDefaults } from '@bkg/sdk';
-import type { PluginConfig } from '@bkg/sdk';
+import type { PluginConfig, PluginInfo } from '@bkg/sdk';
 import { changedConfig, readConfigChange } from './config-change.ts';
 import { configOf } from './desired-state.ts';
-import type { DesiredPlugin, DesiredState, Kept, StoredConfig } from './desired-state.ts';
-import { knownPlugin, notManaged, notRead, refuseUnlessHeld, whenRead } from './known-plugin.ts';
+import type { DesiredState } from './desired-state.ts';
+import { inTurn, rereadOnFailure } from './in-turn.ts';
+import {
+  knownPlugin,
+  notManaged,
+  notRead,
+  refuseDuringRollout,
+  refuseUnlessHeld,
+  shutsDown,
+  whenRead,
+} from './known-plugin.ts';
+import { lastWords } from './last-words.ts';
 import type { Lease } from './lease.ts';
 import { firstConfig } from './manifest.ts';
+import { refuseWithoutMemory } from './memory-check.ts';
 import type { Plugin } from './plugin.ts';
+import type { PluginLogs } from './plugin-logs.ts';
 import type { Plugins } from './plugins.ts';
+import { ordered, readOrder } from './read-order.ts';
+import type { Ordered } from './read-order.ts';
+import { clearSetback } from './reconcile-loop.ts';
+import type { ReconcileLoop } from './reconcile-loop.ts';
+import { planOf, within } from './rollout-orders.ts';
+import type { Rollouts } from './rollouts.ts';
 import type { Timings } from './timings.ts';
+import { seconds } from './verdict.ts';
 
-export interface ConfigureOptions {
+export interface ConfiguringOptions {
   plugins: Plugins;
   desiredState: Pick<DesiredState, 'configure'>;
+  rollouts: Pick<Rollouts, 'begin'>;
+  loop: Pick<ReconcileLoop, 'mayRun' | 'pass'>;
   lease: Pick<Lease, 'isHeld'>;
-  timings: Pick<Timings, 'scanEveryMs'>;
+  logs: Pick<PluginLogs, 'lastOutput'>;
+  timings: Pick<Timings, 'scanEveryMs' | 'controlWaitMs'>;
 }
 
-/**
- * Changes a plugin's configuration. `replicas` and `enabled` act at once, by reconciliation; all else holds for
- * instances that are launched from then on.
- * @param body a ConfigChange
- * @throws BkgError PLUGIN_NOT_FOUND, INVALID_PAYLOAD, CONFLICT, PLUGIN_UNAVAILABLE
- */
-export async function configure(
-  options: ConfigureOptions,
-  id: string,
-  body: unknown,
-  signal: AbortSignal,
-): Promise<PluginConfig> {
-  const { plugins, lease } = options;
-  const plugin = knownPlugin(plugins, id);
-  const change = readConfigChange(id, body);
-  if (!plugin.source && plugin.managed.size === 0) throw notManaged(id, 'configure');
-  if (!plugin.desired) await whenRead(options, plugin, signal);
-  refuseUnlessHeld(lease);
-  // One after the other, each on what the one before it has written.
-  const turn = (plugin.writing ?? Promise.resolve()).then(async () => {
+/** Gives plugins another configuration. */
+export class Configuring {
+  readonly #options: ConfiguringOptions;
+
+  constructor(options: ConfiguringOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Changes a plugin's configuration, and waits until its instances have it: what they cannot take over while they run is
+   * given to others that take their place.
+   * @param body a ConfigChange
+   * @throws BkgError PLUGIN_NOT_FOUND, INVALID_PAYLOAD, CONFLICT, PLUGIN_UNAVAILABLE, and why it failed with it
+   */
+  async configure(id: string, body: unknown, signal: AbortSignal): Promise<PluginConfig> {
+    const plugin = knownPlugin(this.#options.plugins, id);
+    const { by, why, wait, ...change } = readConfigChange(id, body);
+    const order = ordered({
+      ...(by != null && { by }),
+      ...(why != null && { why }),
+      ...(wait != null && { wait }),
+    });
+    return this.#change(plugin, 'configure', order, signal, (current) => {
+      if (change.revision !== current.revision) {
+        throw new BkgError(
+          'CONFLICT',
+          `The configuration of ${id} has revision ${current.revision}, not ${change.revision}: it was changed meanwhile; read it again and repeat.`,
+        );
+      }
+      return changedConfig(current, change, defaultsOf(plugin), plugin.lastSaid?.settings_schema);
+    });
+  }
+
+  /** Another number of instances. @throws BkgError as `configure` */
+  async scale(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
+    const order = readOrder('ScaleOrder', body);
+    const plugin = knownPlugin(this.#options.plugins, id);
+    await this.#change(plugin, 'scale', order, signal, (current) => ({
+      ...current,
+      replicas: order.replicas,
+    }));
+    return plugin.info(this.#options.loop.mayRun);
+  }
+
+  /** @returns what is written; not read from the plugin again, which somebody may have cleared by then */
+  async #change(
+    plugin: Plugin,
+    verb: 'configure' | 'scale',
+    order: Ordered,
+    signal: AbortSignal,
+    change: (current: PluginConfig) => PluginConfig,
+  ): Promise<PluginConfig> {
+    const { lease, rollouts, loop } = this.#options;
+    const { id } = plugin;
+    if (!plugin.source && plugin.managed.size === 0) throw notManaged(id, verb);
+    if (!loop.mayRun) throw shutsDown();
+    if (!plugin.desired) await whenRead(this.#options, plugin, signal);
+    refuseUnlessHeld(lease);
+    refuseDuringRollout(plugin, verb);
+    // What was ordered before this is written.
+    await plugin.writing;
+    refuseDuringRollout(plugin, verb);
     const { desired } = plugin;
     if (!desired) throw plugin.problem ? unreadable(plugin) : notRead(plugin);
     const current = configOf(desired.config);
-    if (change.revision !== current.revision) {
-      throw new BkgError(
-        'CONFLICT',
-        `The configuration of ${id} has revision ${current.revision}, not ${change.revision}: it was changed meanwhile; read it again and repeat.`,
-      );
-    }
-    const next = changedConfig(current, change, defaultsOf(plugin), settingsSchemaOf(plugin));
+    const next = change(current);
     if (isDeepStrictEqual(next, current)) return current;
-    return configOf(await write(options, plugin, desired, next, change.why ?? ''));
-  });
-  plugin.writing = turn.then(
-    () => undefined,
-    () => undefined,
-  );
-  // Not read from the plugin again, which somebody may have cleared by then.
-  return turn;
+    refuseReplicas(plugin, next);
+    const failuresBefore = plugin.failureCount;
+    let written = next;
+    const write = async (): Promise<void> => {
+      written = await this.#write(plugin, change, order);
+    };
+    if (!plugin.needsAttention(next)) {
+      await write();
+      await this.#reached(plugin, verb, failuresBefore, order, signal);
+      return written;
+    }
+    const version = plugin.source?.version ?? desired.run.value.version;
+    const target = { ...plugin.target, version };
+    const plan = planOf(plugin, desired, target, { ...order, verb: 'configure', isCommitted: true });
+    const { done } = await rollouts.begin(plugin, plan, write);
+    if (order.wait) await within(done, plugin, this.#options.timings.controlWaitMs, signal);
+    return written;
+  }
+
+  async #write(
+    plugin: Plugin,
+    change: (current: PluginConfig) => PluginConfig,
+    { by, why }: Ordered,
+  ): Promise<PluginConfig> {
+    const { desiredState, plugins } = this.#options;
+    let written: PluginConfig | undefined;
+    try {
+      await inTurn(plugin, async (kept) => {
+        if (!kept) throw plugin.problem ? unreadable(plugin) : notRead(plugin);
+        // Somebody else may have been first.
+        const next = change(configOf(kept.config));
+        const { version } = kept.run.value;
+        const config = await rereadOnFailure(plugin, () =>
+          desiredState.configure(kept.config, next, { by, why, version }),
+        );
+        written = configOf(config);
+        return { ...kept, config };
+      });
+    } finally {
+      plugins.changed(plugin.id);
+    }
+    if (!written) throw notRead(plugin);
+    return written;
+  }
+
+  /** As many instances as are wanted are there. */
+  async #reached(
+    plugin: Plugin,
+    verb: string,
+    failuresBefore: number,
+    { wait }: Ordered,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { plugins, loop, timings, logs } = this.#options;
+    const hadFailed = plugin.setback.failures > 0;
+    loop.pass();
+    // Who has failed before this is tried again in its own time.
+    if (!wait || hadFailed || !plugin.isWanted) return;
+    const failed = await plugins.until(
+      plugin.id,
+      () => {
+        if (plugin.failureCount > failuresBefore) return true;
+        const { managed, ready, replicas } = plugin;
+        const isReached = ready.length === replicas && managed.size === replicas;
+        return isReached || !plugin.isWanted || !loop.mayRun ? false : undefined;
+      },
+      {
+        withinMs: timings.controlWaitMs,
+        onLate: () =>
+          new BkgError(
+            'DEADLINE_EXCEEDED',
+            `${plugin.id} has ${plugin.ready.length} instances that are ready after ${seconds(timings.controlWaitMs)}, not ${plugin.replicas} yet; the order to ${verb} it stays.`,
+          ),
+        signal,
+      },
+    );
+    if (!failed) return;
+    const { failed: last } = plugin;
+    const words = last ? await lastWords(logs, plugin.id, last.instance) : '';
+    throw new BkgError('PLUGIN_CRASHED', `${plugin.id} ${last?.error ?? 'has failed'}.${words}`);
+  }
 }
 
-async function write(
-  { plugins, desiredState }: ConfigureOptions,
-  plugin: Plugin,
-  desired: DesiredPlugin,
-  config: PluginConfig,
-  why: string,
-): Promise<Kept<StoredConfig>> {
-  try {
-    const kept = await desiredState.configure(desired.config, config, { by: 'control', why });
-    plugin.desired = { ...desired, config: kept };
-    return kept;
-  } catch (error) {
-    // Whoever wrote it: it is read again.
-    plugin.desired = undefined;
-    throw error;
-  } finally {
-    plugins.changed(plugin.id);
+/** @throws BkgError CONFLICT */
+function refuseReplicas(plugin: Plugin, { replicas }: PluginConfig): void {
+  if (plugin.isSingleWriter && replicas > 1) {
+    throw new BkgError(
+      'CONFLICT',
+      `${plugin.id} owns files ("single_writer" in its plugin.json) and has one instance at most, not ${replicas}.`,
+    );
   }
+  if (plugin.isWanted)
+    refuseWithoutMemory(plugin, replicas - plugin.managed.size, `run ${replicas} instances`);
 }
 
 function defaultsOf({ id, source }: Plugin): PluginConfig {
   return source?.manifest ? firstConfig(source.manifest) : { id, ...configDefaults };
-}
-
-/** As the newest instance says it, or the last one said it. */
-function settingsSchemaOf(plugin: Plugin) {
-  const [newest] = plugin.ready.toSorted((a, b) => b.launchedAt - a.launchedAt);
-  const said = newest && plugin.sightings.get(newest.id)?.descriptor;
-  return (said ?? plugin.lastDescriptor)?.settings_schema;
 }
 
 function unreadable({ id, problem }: Plugin): BkgError {

@@ -1,15 +1,28 @@
-import { BkgError, createValidator } from '@bkg/sdk';
+import { BkgError } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
 import { now } from './clock.ts';
 import { ofManifest } from './desired-state.ts';
 import type { DesiredState, RunOrder } from './desired-state.ts';
-import { knownPlugin, notManaged, notRead, refuseUnlessHeld, whenRead } from './known-plugin.ts';
+import { inTurn, rereadOnFailure } from './in-turn.ts';
+import {
+  knownPlugin,
+  notManaged,
+  notRead,
+  refuseDuringRollout,
+  refuseUnlessHeld,
+  shutsDown,
+  whenRead,
+} from './known-plugin.ts';
+import { lastWords } from './last-words.ts';
 import type { Lease } from './lease.ts';
 import type { Order, Plugin } from './plugin.ts';
 import type { PluginLogs } from './plugin-logs.ts';
 import type { Plugins } from './plugins.ts';
+import { readOrder } from './read-order.ts';
 import { clearSetback } from './reconcile-loop.ts';
 import type { ReconcileLoop } from './reconcile-loop.ts';
+import { nextMs } from './rollout-orders.ts';
+import type { RolloutOrders } from './rollout-orders.ts';
 import type { Timings } from './timings.ts';
 import { seconds } from './verdict.ts';
 
@@ -19,17 +32,9 @@ export interface ControlOptions {
   loop: ReconcileLoop;
   lease: Pick<Lease, 'isHeld'>;
   logs: Pick<PluginLogs, 'lastOutput'>;
+  rolloutOrders: Pick<RolloutOrders, 'restart'>;
   timings: Timings;
 }
-
-const lastLines = 20;
-const lineMostChars = 500;
-
-const validate = createValidator({
-  type: 'object',
-  properties: { wait: { type: 'boolean' } },
-  additionalProperties: false,
-});
 
 /** Carries out orders: writes what is wanted, and answers when it is so. */
 export class Control {
@@ -41,34 +46,37 @@ export class Control {
 
   /** @throws BkgError as the protocol lists them under Control */
   async start(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
-    const { wait } = readOptions(body);
+    const { wait, by } = readOrder('ControlOptions', body);
     const plugin = knownPlugin(this.#options.plugins, id);
     // Without a detour when it is known, or orders would overtake one another.
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     this.#refuseUnlessStartable(plugin, 'start');
-    const order = this.#give(plugin, 'start');
+    const order = this.#give(plugin, 'start', by);
     await this.#write(plugin, order, { want: 'running' });
     return this.#await(plugin, order, wait, signal);
   }
 
   async restart(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
-    const { wait } = readOptions(body);
+    const ordered = readOrder('ControlOptions', body);
     const plugin = knownPlugin(this.#options.plugins, id);
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     this.#refuseUnlessStartable(plugin, 'restart');
-    const order = this.#give(plugin, 'restart');
-    // The next millisecond: times are kept without fractions, and what was launched in this one was launched before.
-    const notBefore = new Date(Math.floor(now()) + 1).toISOString();
-    await this.#write(plugin, order, { want: 'running', not_before: notBefore });
-    return this.#await(plugin, order, wait, signal);
+    refuseDuringRollout(plugin, 'restart');
+    const order = this.#give(plugin, 'restart', ordered.by);
+    // What serves is replaced while it does; otherwise nobody is lost.
+    if (plugin.ready.length > 0) return this.#options.rolloutOrders.restart(plugin, ordered, signal);
+    await this.#write(plugin, order, { want: 'running', not_before: new Date(nextMs()).toISOString() });
+    return this.#await(plugin, order, ordered.wait, signal);
   }
 
   async stop(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
-    const { wait } = readOptions(body);
+    const { wait, by } = readOrder('ControlOptions', body);
     const plugin = knownPlugin(this.#options.plugins, id);
     if (!plugin.source && plugin.managed.size === 0) throw notManaged(id, 'stop');
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
-    const order = this.#give(plugin, 'stop');
+    const order = this.#give(plugin, 'stop', by);
+    const { rollout } = plugin;
+    rollout?.cancel(overtaken(id, rollout.plan.verb, 'stop'));
     await this.#write(plugin, order, { want: 'stopped' });
     return this.#await(plugin, order, wait, signal);
   }
@@ -107,43 +115,33 @@ export class Control {
   }
 
   /** From here on earlier orders that want something else have lost. */
-  #give(plugin: Plugin, verb: Order['verb']): Order {
+  #give(plugin: Plugin, verb: Order['verb'], by: string): Order {
     refuseUnlessHeld(this.#options.lease);
-    const order: Order = { verb };
+    const order: Order = { verb, by };
     plugin.order = order;
     this.#options.plugins.changed(plugin.id);
     return order;
   }
 
   async #write(plugin: Plugin, order: Order, wanted: Pick<RunOrder, 'want' | 'not_before'>): Promise<void> {
-    // One after the other, each on the revision that the one before it has made.
-    const turn = (plugin.writing ?? Promise.resolve()).then(async () => {
-      const { desired } = plugin;
-      if (this.#hasLost(plugin, order)) return;
-      if (!desired && plugin.managed.size === 0 && wanted.want === 'stopped') return;
+    await inTurn(plugin, async (desired) => {
+      if (this.#hasLost(plugin, order)) return undefined;
+      if (!desired && plugin.managed.size === 0 && wanted.want === 'stopped') return undefined;
       if (!desired) throw notRead(plugin);
       // It is wanted so already; a restart never is.
-      const { want, by } = desired.run.value;
-      if (want === wanted.want && by !== ofManifest && !wanted.not_before) return;
+      const { want, by: before } = desired.run.value;
+      if (want === wanted.want && before !== ofManifest && !wanted.not_before) return undefined;
       const value: RunOrder = {
-        version: plugin.source?.manifest?.version ?? desired.run.value.version,
-        by: 'control',
+        version: plugin.source?.version ?? desired.run.value.version,
         at: new Date().toISOString(),
+        by: order.by,
         ...wanted,
       };
-      try {
-        plugin.desired = {
-          ...desired,
-          run: await this.#options.desiredState.order(plugin.id, desired.run, value),
-        };
-      } catch (error) {
-        // Whoever wrote it: it is read again.
-        plugin.desired = undefined;
-        throw error;
-      }
+      const run = await rereadOnFailure(plugin, () =>
+        this.#options.desiredState.order(plugin.id, desired.run, value),
+      );
+      return { ...desired, run };
     });
-    plugin.writing = turn.catch(() => undefined);
-    await turn;
   }
 
   async #await(plugin: Plugin, order: Order, wait: boolean, signal: AbortSignal): Promise<PluginInfo> {
@@ -193,10 +191,7 @@ export class Control {
 
   #refuseWhenLost(plugin: Plugin, order: Order): void {
     if (!this.#hasLost(plugin, order)) return;
-    throw new BkgError(
-      'CONFLICT',
-      `The order to ${order.verb} ${plugin.id} was overtaken by one to ${plugin.order?.verb ?? 'do something else'} it.`,
-    );
+    throw overtaken(plugin.id, order.verb, plugin.order?.verb ?? 'do something else with');
   }
 
   /** Start and restart want the same in the end. */
@@ -205,11 +200,9 @@ export class Control {
   }
 
   async #crash(plugin: Plugin): Promise<BkgError> {
-    const { failed } = plugin;
-    const why = failed ? `${plugin.id} ${failed.error}.` : `${plugin.id} has failed.`;
-    const lines = failed ? await this.#options.logs.lastOutput(plugin.id, failed.instance, lastLines) : [];
-    const shown = lines.map((line) => line.slice(0, lineMostChars)).join('\n');
-    const words = shown ? ` Its last lines:\n${shown}` : ' It printed nothing.';
+    const { id, failed } = plugin;
+    const why = failed ? `${id} ${failed.error}.` : `${id} has failed.`;
+    const words = failed ? await lastWords(this.#options.logs, id, failed.instance) : ' It printed nothing.';
     return new BkgError('PLUGIN_CRASHED', why + words);
   }
 
@@ -218,18 +211,6 @@ export class Control {
   }
 }
 
-function readOptions(body: unknown): { wait: boolean } {
-  const given = body ?? {};
-  const errors = validate(given);
-  if (errors.length > 0) {
-    const list = errors
-      .map(({ path: where, message }) => `${where.slice(1) || 'the body'} ${message}`)
-      .join('; ');
-    throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
-  }
-  return { wait: (given as { wait?: boolean }).wait ?? true };
-}
-
-function shutsDown(): BkgError {
-  return new BkgError('PLUGIN_UNAVAILABLE', 'The mesh shuts down; nothing is started any more.');
+function overtaken(id: string, verb: string, by: string): BkgError {
+  return new BkgError('CONFLICT', `The order to ${verb} ${id} was overtaken by one to ${by} it.`);
 }

@@ -11,6 +11,14 @@ export interface StoredConfig extends PluginConfig {
   by: string;
   at: string;
   why: string;
+  /** The version that was wanted with it; absent in what an old version of bkg has written. */
+  version?: string;
+  /** The version before it, when it is that of a swap: as long as that one is wanted, the swap is not done. */
+  from_version?: string;
+  /** Its content and version are those of this revision. */
+  restores?: number;
+  /** Nobody has configured the plugin: its configuration is that of its plugin.json, whoever has written it. */
+  of_manifest?: boolean;
   /** As version 0.2 kept it: now it has a key of its own, so that only configurations are kept as revisions of these. */
   descriptor?: Descriptor;
 }
@@ -29,6 +37,12 @@ export interface Kept<T> {
   value: T;
   revision: number;
 }
+
+/** How a configuration came to be. */
+export type Circumstances = Pick<
+  StoredConfig,
+  'by' | 'why' | 'version' | 'from_version' | 'restores' | 'of_manifest'
+>;
 
 /** What somebody wants of a plugin. */
 export interface DesiredPlugin {
@@ -85,11 +99,11 @@ export class DesiredState {
     return { value, revision: await this.#bucket.write(runKey(id), value, before.revision) };
   }
 
-  /** Writes the next configuration. @param by whose doing it is @throws BkgError CONFLICT */
+  /** Writes the next configuration. @throws BkgError CONFLICT */
   async configure(
     before: Kept<StoredConfig>,
     config: PluginConfig,
-    { by, why }: Pick<StoredConfig, 'by' | 'why'>,
+    circumstances: Circumstances,
   ): Promise<Kept<StoredConfig>> {
     const { id, descriptor, revision } = before.value;
     if (descriptor) await this.describe(id, descriptor);
@@ -97,11 +111,33 @@ export class DesiredState {
       ...config,
       id,
       revision: revision + 1,
-      by,
       at: new Date().toISOString(),
-      why,
+      ...circumstances,
     };
     return { value, revision: await this.#bucket.write(configKey(id), value, before.revision) };
+  }
+
+  /** Undoes a swap that somebody has left half done. @throws BkgError CONFLICT */
+  async takeBack(id: string, { config, run }: DesiredPlugin): Promise<Kept<StoredConfig>> {
+    const { version } = run.value;
+    const history = await this.history(id);
+    const before = history.find(({ revision }) => revision === config.value.revision - 1) ?? config.value;
+    return this.configure(config, configIn(before), {
+      by: 'supervisor',
+      why: `the swap to ${config.value.version} was not finished`,
+      version,
+      restores: before.restores ?? before.revision,
+      ...(followsManifest(before) && { of_manifest: true }),
+    });
+  }
+
+  /** The configurations of a plugin that are kept, newest first; what cannot be read is left out. */
+  async history(id: string): Promise<StoredConfig[]> {
+    const values = await this.#bucket.history(configKey(id));
+    return values
+      .filter((value) => typeof value === 'object' && value !== null)
+      .map((value) => completed(id, value))
+      .toReversed();
   }
 
   /** Keeps what a plugin says of itself. */
@@ -122,12 +158,44 @@ export class DesiredState {
 
 /** The part of a stored configuration that others see. Its revision counts configurations, not writes. */
 export function configOf({ value }: Kept<StoredConfig>): PluginConfig {
-  const { by: _by, at: _at, why: _why, descriptor: _descriptor, ...config } = value;
+  return configIn(value);
+}
+
+export function configIn(value: StoredConfig): PluginConfig {
+  const {
+    by: _by,
+    at: _at,
+    why: _why,
+    version: _version,
+    from_version: _from,
+    restores: _restores,
+    of_manifest: _ofManifest,
+    descriptor: _descriptor,
+    ...config
+  } = value;
   return config;
 }
 
+/** Nobody has configured the plugin. */
+export function followsManifest({ of_manifest, by }: StoredConfig): boolean {
+  return of_manifest ?? by === ofManifest;
+}
+
+/** A swap has begun, and it is not written yet that its version is wanted. */
+export function isHalfSwapped({ config, run }: DesiredPlugin): boolean {
+  const { from_version, version } = config.value;
+  return from_version !== undefined && from_version === run.value.version && from_version !== version;
+}
+
 function firstStored(manifest: Manifest, at: string): StoredConfig {
-  return { ...firstConfig(manifest), revision: 1, by: ofManifest, at, why: 'first seen' };
+  return {
+    ...firstConfig(manifest),
+    revision: 1,
+    by: ofManifest,
+    at,
+    why: 'first seen',
+    version: manifest.version,
+  };
 }
 
 function firstOrder({ version }: Manifest, { autostart }: PluginConfig, at: string): RunOrder {

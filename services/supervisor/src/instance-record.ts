@@ -16,6 +16,10 @@ export interface InstanceRecord {
   start_timeout_ms: number;
   /** The broker it was given. */
   nats_url: string;
+  /** It could take invocations, and waits until it is let in. */
+  held?: boolean;
+  /** It was launched to replace another, and has not passed its trial yet. */
+  on_trial?: boolean;
   /** It publishes events; known when it has become ready. */
   speaks?: boolean;
   /** Absent between the start and the note of it. */

@@ -41,6 +41,22 @@ export function refuseUnlessHeld({ isHeld }: Pick<Lease, 'isHeld'>): void {
   );
 }
 
+/** @throws BkgError CONFLICT */
+export function refuseDuringRollout({ id, rollout }: Plugin, verb: string): void {
+  if (!rollout) return;
+  const { verb: other, target } = rollout.plan;
+  const what =
+    other === 'restart' || other === 'configure' ? `A ${other}` : `A ${other} to ${target.version}`;
+  throw new BkgError(
+    'CONFLICT',
+    `${what} of ${id} is under way: ${verb} it when that is done, or end it with an order to stop ${id}.`,
+  );
+}
+
+export function shutsDown(): BkgError {
+  return new BkgError('PLUGIN_UNAVAILABLE', 'The mesh shuts down; nothing is started any more.');
+}
+
 export function notManaged(id: string, verb: string): BkgError {
   return new BkgError(
     'CONFLICT',

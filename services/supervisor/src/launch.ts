@@ -12,6 +12,8 @@ export interface LaunchOptions {
   natsUrl: string;
   credentialsFile: string;
   configFile: string;
+  /** It is to be ready, and to take no invocations until it is let in. */
+  held: boolean;
   /** The project's Node. */
   node: string;
   /** Ours, of which little is passed on. */
@@ -53,6 +55,7 @@ export function launchCommand(options: LaunchOptions): LaunchCommand {
       BKG_CREDENTIALS_FILE: options.credentialsFile,
       BKG_CONFIG_FILE: options.configFile,
       BKG_DATA_DIR: dataDir,
+      ...(options.held && { BKG_HOLD: '1' }),
     },
   };
 }

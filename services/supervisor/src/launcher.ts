@@ -1,11 +1,10 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
-import type { Connection, Credentials, Logger } from '@bkg/sdk';
+import type { Connection, Credentials, Logger, PluginConfig } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import { now } from './clock.ts';
-import { configOf } from './desired-state.ts';
 import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
 import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
 import { launchCommand } from './launch.ts';
@@ -43,13 +42,15 @@ export class Launcher {
     this.#options = options;
   }
 
-  /** @throws what the system says when there is no place for its files; what fails later the instance tells itself */
-  launch(plugin: Plugin): void {
+  /**
+   * @param held it waits until it is let in
+   * @throws what the system says when there is no place for its files; what fails later the instance tells itself
+   */
+  launch(plugin: Plugin, { held }: { held: boolean }): ManagedInstance {
     const { home, credentials, natsUrl, node, timings } = this.#options;
-    const { source, desired } = plugin;
+    const { source, config } = plugin;
     const manifest = source?.manifest;
-    if (!manifest || !desired) throw new Error(`${plugin.id} has no manifest`);
-    const config = configOf(desired.config);
+    if (!manifest || !config) throw new Error(`${plugin.id} has no manifest`);
     const instance = nuid.next();
     const files = instanceFiles(home.run, instance);
     const { command, args, env, dataDir } = launchCommand({
@@ -61,10 +62,11 @@ export class Launcher {
       node,
       credentialsFile: files.credentials,
       configFile: files.config,
+      held,
       env: process.env,
     });
     // A restart replaces what was launched before it, which this instance shall not be taken for.
-    const launchedAt = new Date(Math.max(now(), plugin.notBefore)).toISOString();
+    const launchedAt = new Date(Math.max(now(), plugin.target.notBefore)).toISOString();
     const record: InstanceRecord = {
       instance,
       plugin_id: plugin.id,
@@ -76,6 +78,7 @@ export class Launcher {
         ? manifest.start_timeout_secs * 1_000
         : timings.startTimeoutMs,
       nats_url: natsUrl,
+      ...(held && { on_trial: true }),
     };
     let capture: LogCapture | undefined;
     try {
@@ -96,7 +99,9 @@ export class Launcher {
         output: capture.output,
       });
       const known = launched.identity ? { ...record, process: launched.identity } : record;
-      this.#hold(plugin, known, launched, capture).start();
+      const made = this.#hold(plugin, known, config, launched, capture);
+      made.start();
+      return made;
     } catch (error) {
       capture?.close();
       removeFiles(files);
@@ -117,7 +122,7 @@ export class Launcher {
       const files = instanceFiles(home.run, instance);
       const capture = this.#capture(plugin, instance, files);
       const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
-      const held = this.#hold(plugin, record, adopted, capture);
+      const held = this.#hold(plugin, record, readConfig(files.config), adopted, capture);
       held.note('info', 'adopted by a new supervisor');
       held.start();
       log.info({ plugin_id: plugin.id, instance, pid: record.process.pid }, 'an instance is adopted');
@@ -143,10 +148,17 @@ export class Launcher {
     log.warn({ plugin_id: plugin.id, instance }, 'an instance ended while no supervisor watched it');
   }
 
-  #hold(plugin: Plugin, record: InstanceRecord, held: InstanceProcess, capture: LogCapture): ManagedInstance {
+  #hold(
+    plugin: Plugin,
+    record: InstanceRecord,
+    config: PluginConfig | undefined,
+    held: InstanceProcess,
+    capture: LogCapture,
+  ): ManagedInstance {
     const { home, connection, timings, log, onChange, onEnd } = this.#options;
     const instance = new ManagedInstance({
       record,
+      config,
       runFolder: home.run,
       process: held,
       capture,
@@ -174,5 +186,15 @@ export class Launcher {
       connection,
       ownLog: log,
     });
+  }
+}
+
+/** What an instance was given; undefined when it is not there, or nothing that we have written. */
+function readConfig(file: string): PluginConfig | undefined {
+  try {
+    const config = JSON.parse(readFileSync(file, 'utf8')) as PluginConfig;
+    return Number.isInteger(config.revision) ? config : undefined;
+  } catch {
+    return undefined;
   }
 }

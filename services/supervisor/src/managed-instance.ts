@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { subjects } from '@bkg/sdk';
-import type { Connection, Logger, LogLevel, StatusEvent } from '@bkg/sdk';
+import type { Connection, Logger, LogLevel, PluginConfig, StatusEvent } from '@bkg/sdk';
+import { writeWhole } from '@bkg/sdk/host';
 import { now } from './clock.ts';
 import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
 import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
@@ -16,6 +17,8 @@ import type { Ending, Verdict } from './verdict.ts';
 
 export interface ManagedInstanceOptions {
   record: InstanceRecord;
+  /** What it was given; undefined when that cannot be read any more. */
+  config: PluginConfig | undefined;
   runFolder: string;
   process: InstanceProcess;
   capture: LogCapture;
@@ -42,12 +45,15 @@ export class ManagedInstance {
   #said: string | undefined;
   #silentSince: number | undefined;
   #obsolete: string | undefined;
+  #rejection: string | undefined;
+  #config: PluginConfig | undefined;
   #letGo = false;
   #usage: UsageOfProcess | undefined;
 
   constructor(options: ManagedInstanceOptions) {
     this.#options = options;
     this.#record = options.record;
+    this.#config = options.config;
     this.#files = instanceFiles(options.runFolder, options.record.instance);
     if (options.record.status === 'running') this.#readyAt = Date.parse(options.record.since);
     this.#askedToStop = options.record.status === 'stopping';
@@ -79,13 +85,28 @@ export class ManagedInstance {
     return this.#record.status === 'stopping' || this.#killed !== undefined;
   }
 
+  /** It could take invocations, and waits until it is let in. */
+  get isHeld(): boolean {
+    return this.#record.held === true;
+  }
+
+  /** It was launched to replace another, and has not passed its trial yet. */
+  get isOnTrial(): boolean {
+    return this.#record.on_trial === true;
+  }
+
+  /** With which it runs; undefined when that is not known. */
+  get config(): PluginConfig | undefined {
+    return this.#config;
+  }
+
   get launchedAt(): number {
     return Date.parse(this.#record.launched_at);
   }
 
-  /** This supervisor, or the one before it, has told it to end. */
+  /** This supervisor, or the one before it, has told it to end, and not because it is no good. */
   get wasAskedToStop(): boolean {
-    return this.#askedToStop;
+    return this.#askedToStop && this.#rejection === undefined;
   }
 
   /** Why another shall run instead of it, as in "stopping: …". */
@@ -106,16 +127,16 @@ export class ManagedInstance {
     return this.#readyAt === undefined ? 0 : now() - this.#readyAt;
   }
 
-  /** @param natsUrl the broker of today */
-  observed(natsUrl: string): ObservedInstance {
-    const { instance, status, since, start_timeout_ms, nats_url } = this.#record;
+  observed(): Omit<ObservedInstance, 'outdated' | 'unconfigured'> {
+    const { instance, status, since, start_timeout_ms } = this.#record;
     return {
       instance,
       status,
       launchedAt: this.launchedAt,
       since: Date.parse(since),
       startTimeoutMs: start_timeout_ms,
-      outdated: this.#obsolete !== undefined || nats_url !== natsUrl,
+      held: this.isHeld,
+      onTrial: this.isOnTrial,
       killed: this.#killed !== undefined,
       ...(this.#silentSince !== undefined && { silentSince: this.#silentSince }),
     };
@@ -128,18 +149,23 @@ export class ManagedInstance {
   }
 
   /** What it has shown on the bus; whether it lives its process says. */
-  hear({ status, error, silentSince, speaks }: Sighting): void {
+  hear({ status, held, error, silentSince, speaks }: Sighting): void {
     this.#said = error;
     const wasSilent = this.#silentSince !== undefined;
     this.#silentSince = silentSince;
     if (!wasSilent && silentSince !== undefined)
       this.note('error', 'no heartbeat, and no answer when it was asked');
     if (wasSilent && silentSince === undefined) this.note('info', 'heard of again');
-    if (status === 'running' && this.status === 'starting') {
-      this.#readyAt = now();
-      this.#record = { ...this.#record, speaks };
+    if (status === 'starting' && held && this.status === 'starting' && !this.isHeld) {
+      this.#record = { ...this.#record, speaks, held };
+      this.#become('starting');
+      this.#noteReady();
+    } else if (status === 'running' && this.status === 'starting') {
+      const { held: wasHeld, ...record } = this.#record;
+      this.#record = { ...record, speaks };
       this.#become('running');
-      this.note('info', `ready after ${seconds(this.#readyAt - this.launchedAt)}`);
+      if (wasHeld) this.note('info', 'it takes invocations');
+      else this.#noteReady();
     } else if (status === 'stopping' && this.status !== 'stopping') {
       this.#become('stopping');
       this.note('warn', 'it stops, and this supervisor has not asked it to');
@@ -153,6 +179,29 @@ export class ManagedInstance {
     this.#become('stopping');
     this.note('info', `stopping: ${why}`);
     this.#noteUnlessSignalled(this.#options.process.terminate());
+  }
+
+  /** It was good enough to take the place of another. */
+  passTrial(): void {
+    const { on_trial: _onTrial, ...record } = this.#record;
+    this.#record = record;
+    this.#save();
+    this.#options.onChange();
+  }
+
+  /** It is no good, and ends. @param text how, as the end of a sentence that begins with the plugin */
+  reject(text: string): void {
+    if (this.status === 'stopping') return;
+    this.#rejection = text;
+    this.drain(text);
+  }
+
+  /** It has taken over another configuration. @throws what the system says when that cannot be written down */
+  configured(config: PluginConfig): void {
+    writeWhole(this.#files.config, JSON.stringify(config), 0o600);
+    this.#config = config;
+    this.note('info', `it has taken over configuration ${config.revision}`);
+    this.#options.onChange();
   }
 
   /** Another shall run instead of it, as soon as one can be started. @param why as in "stopping: …" */
@@ -186,6 +235,11 @@ export class ManagedInstance {
     this.#options.capture.close();
   }
 
+  #noteReady(): void {
+    this.#readyAt ??= now();
+    this.note('info', `ready after ${seconds(this.#readyAt - this.launchedAt)}`);
+  }
+
   #noteUnlessSignalled(signalled: boolean): void {
     if (!signalled)
       this.note('warn', 'no signal was sent: its process is gone, or is not the one that was started');
@@ -213,6 +267,7 @@ export class ManagedInstance {
       ending,
       askedToStop: this.#askedToStop,
       ...(this.#killed && { killed: this.#killed }),
+      ...(this.#rejection !== undefined && { rejected: this.#rejection }),
       ...(this.#said && { said: this.#said }),
       startTimeoutMs: this.#record.start_timeout_ms,
       graceMs: timings.graceMs,

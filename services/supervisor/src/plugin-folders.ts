@@ -15,12 +15,17 @@ export interface PluginSource {
   id: string;
   folder: string;
   manifest?: Manifest;
+  /** As its manifest says it, or said it before that was broken. */
+  version?: string;
   /** Why it cannot be started. */
   problem?: string;
 }
 
 export interface PluginFoldersOptions {
-  /** Each subfolder with a `plugin.json` is a plugin; of two with the same id the one in the earlier of these counts. */
+  /**
+   * Each subfolder with a `plugin.json` is a plugin. Several with the same id are versions of it; of two with the same
+   * version the one in the earlier of these counts.
+   */
   parents: readonly string[];
   /** How long nothing in a folder may have changed before it counts. */
   settleMs: number;
@@ -32,9 +37,10 @@ export interface PluginFoldersOptions {
 }
 
 export interface Scan {
+  /** By id; of several folders with one the first choice. */
   sources: Map<string, PluginSource>;
-  /** Other folders with the id of a plugin that counts, by that id. */
-  leftOut: Map<string, string[]>;
+  /** The other folders with the id of a plugin, the next choice first. */
+  others: Map<string, PluginSource[]>;
   /** Plugins that have a folder which does not count yet: they have not gone. */
   coming: Set<string>;
   /** Something could not be read: what was not found may be there all the same. */
@@ -43,7 +49,7 @@ export interface Scan {
   unsettled: boolean;
 }
 
-type Reading = ManifestReading & { manifest?: Manifest; problem?: string };
+type Reading = ManifestReading & { manifest?: Manifest; version?: string; problem?: string };
 
 interface Read {
   /** Changes when plugin.json or the program does. */
@@ -72,7 +78,7 @@ export class PluginFolders {
   async scan(): Promise<Scan> {
     const scan: Scan = {
       sources: new Map(),
-      leftOut: new Map(),
+      others: new Map(),
       coming: new Set(),
       isBlind: false,
       unsettled: false,
@@ -136,11 +142,12 @@ export class PluginFolders {
   }
 
   /** A file that was a plugin's a moment ago is still its own, whatever became of it; otherwise the folder's name tells. */
-  #named(folder: string, reading: ManifestReading): ManifestReading {
-    if (idOf(reading)) return reading;
+  #named(folder: string, reading: ManifestReading): Reading {
+    if ('manifest' in reading) return { ...reading, version: reading.manifest.version };
     const before = this.#read.get(folder)?.reading;
-    const id = (before && idOf(before)) ?? idOfFolder(folder);
-    return 'problem' in reading && id ? { id, ...reading } : reading;
+    const version = before?.version;
+    const id = reading.id ?? (before && idOf(before)) ?? idOfFolder(folder);
+    return { ...reading, ...(id !== undefined && { id }), ...(version !== undefined && { version }) };
   }
 
   /** Undefined when there is no plugin.json. */
@@ -165,16 +172,19 @@ export class PluginFolders {
     }
   }
 
-  #add({ sources, leftOut }: Scan, source: PluginSource): void {
+  #add({ sources, others }: Scan, source: PluginSource): void {
     const { id, folder } = source;
-    const other = sources.get(id);
+    const first = sources.get(id);
     const isMeant =
-      !other || (path.dirname(other.folder) === path.dirname(folder) && rank(source) > rank(other));
+      !first || (path.dirname(first.folder) === path.dirname(folder) && rank(source) > rank(first));
     if (isMeant) sources.set(id, source);
-    if (!other) return;
-    const [kept, left] = isMeant ? [source, other] : [other, source];
-    this.#said.say(`${left.folder} is left out: ${kept.folder} has the same plugin id "${id}"`);
-    leftOut.set(id, [...(leftOut.get(id) ?? []), left.folder]);
+    if (!first) return;
+    const [kept, other] = isMeant ? [source, first] : [first, source];
+    others.set(id, [...(others.get(id) ?? []), other]);
+    if (kept.version === other.version)
+      this.#said.say(
+        `${other.folder} is left out: ${kept.folder} has the same plugin id "${id}" and the same version`,
+      );
   }
 
   /** Shown like every other broken one, but never in the place of a plugin. */

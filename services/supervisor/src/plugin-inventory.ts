@@ -3,8 +3,8 @@ import type { Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { UnreadableError } from './bucket.ts';
 import { now } from './clock.ts';
-import { configOf, ofManifest } from './desired-state.ts';
-import type { DesiredState } from './desired-state.ts';
+import { configOf, followsManifest, isHalfSwapped, ofManifest } from './desired-state.ts';
+import type { DesiredPlugin, DesiredState } from './desired-state.ts';
 import { firstConfig } from './manifest.ts';
 import type { Manifest } from './manifest.ts';
 import { MendingWatch } from './mending-watch.ts';
@@ -16,7 +16,7 @@ import type { Timings } from './timings.ts';
 
 export interface PluginInventoryOptions {
   folders: Pick<PluginFolders, 'scan'>;
-  desiredState: Pick<DesiredState, 'load' | 'configure'>;
+  desiredState: Pick<DesiredState, 'load' | 'configure' | 'takeBack'>;
   plugins: Plugins;
   timings: Pick<Timings, 'scanEveryMs' | 'settleMs'>;
   log: Logger;
@@ -58,23 +58,26 @@ export class PluginInventory {
     }
   }
 
-  #find(source: PluginSource, scan: Scan): void {
+  #find(first: PluginSource, scan: Scan): void {
     const { plugins, log } = this.#options;
-    const plugin = plugins.ensure(source.id);
-    const before = plugin.source?.folder;
-    const isHeir =
-      plugin.heirs.includes(source.folder) && !scan.leftOut.get(source.id)?.includes(before ?? '');
+    const plugin = plugins.ensure(first.id);
+    const found = [first, ...(scan.others.get(first.id) ?? [])];
+    const before = plugin.source;
+    const after = plugin.sourceAmong(found) ?? first;
+    const isLost = before !== undefined && !found.some(({ folder }) => folder === before.folder);
+    const isHeir = isLost && plugin.sources.some(({ folder }) => folder === after.folder);
     if (isHeir && !this.#hasGone(plugin, scan)) return;
     plugin.missingSince = undefined;
-    plugin.heirs = scan.leftOut.get(source.id) ?? [];
-    if (!plugin.isRemoved && isDeepStrictEqual(plugin.source, source)) return;
-    if (source.problem) log.warn({ plugin_id: source.id, folder: source.folder }, source.problem);
-    plugin.source = source;
+    if (!plugin.isRemoved && isDeepStrictEqual(plugin.sources, found)) return;
+    plugin.sources = found;
     plugin.isRemoved = false;
-    // What failed was another.
-    plugin.setback = noSetback;
-    if (isHeir && before) this.#succeed(plugin, before, source.folder);
-    plugins.changed(source.id);
+    if (!isDeepStrictEqual(before, after)) {
+      if (after.problem) log.warn({ plugin_id: after.id, folder: after.folder }, after.problem);
+      // What failed was another.
+      plugin.setback = noSetback;
+    }
+    if (isHeir) this.#succeed(plugin, before.folder, after.folder);
+    plugins.changed(plugin.id);
   }
 
   /** What runs was launched from a folder that has gone, and could miss any file of it from now on. */
@@ -111,8 +114,7 @@ export class PluginInventory {
     if (!this.#hasGone(plugin, scan)) return;
     const folder = plugin.source?.folder;
     log.info({ plugin_id: plugin.id, folder }, `the folder of ${plugin.id} was removed`);
-    plugin.source = undefined;
-    plugin.heirs = [];
+    plugin.sources = [];
     plugin.isRemoved = true;
     plugins.changed(plugin.id);
     this.forgetRemoved(plugin);
@@ -156,7 +158,8 @@ export class PluginInventory {
       const why = 'plugin.json has changed';
       try {
         const next = firstConfig(manifest);
-        const config = await desiredState.configure(desired.config, next, { by: ofManifest, why });
+        const { version } = manifest;
+        const config = await desiredState.configure(desired.config, next, { by: ofManifest, why, version });
         plugin.desired = { ...desired, config };
       } catch (error) {
         // It is read again, and compared again.
@@ -165,6 +168,14 @@ export class PluginInventory {
       }
       plugins.changed(plugin.id);
     });
+  }
+
+  /** What is wanted, where an earlier supervisor may have left a swap half done. */
+  async #whole(plugin: Plugin, desired: DesiredPlugin): Promise<DesiredPlugin> {
+    if (!isHalfSwapped(desired)) return desired;
+    const { desiredState, log } = this.#options;
+    log.warn({ plugin_id: plugin.id }, `a swap of ${plugin.id} was left half done: it is taken back`);
+    return { ...desired, config: await desiredState.takeBack(plugin.id, desired) };
   }
 
   async #load(plugin: Plugin): Promise<void> {
@@ -177,7 +188,7 @@ export class PluginInventory {
       );
       this.#saidFailure = false;
       if (!desired) return;
-      plugin.desired = desired;
+      plugin.desired = plugin.rollout ? desired : await this.#whole(plugin, desired);
       plugin.desiredProblem = undefined;
       plugins.changed(plugin.id);
     } catch (error) {
@@ -194,7 +205,7 @@ export class PluginInventory {
 }
 
 function differsFromManifest({ desired }: Plugin, manifest: Manifest): boolean {
-  if (desired?.config.value.by !== ofManifest) return false;
+  if (!desired || !followsManifest(desired.config.value)) return false;
   const { revision } = desired.config.value;
   return !isDeepStrictEqual(configOf(desired.config), { ...firstConfig(manifest), revision });
 }

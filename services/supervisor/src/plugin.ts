@@ -1,6 +1,15 @@
 import { hostname } from 'node:os';
-import type { Descriptor, PluginInfo, PluginInstance, RegistryEntry, Status } from '@bkg/sdk';
+import type {
+  Descriptor,
+  PluginConfig,
+  PluginInfo,
+  PluginInstance,
+  RegistryEntry,
+  Rollout as Receipt,
+  Status,
+} from '@bkg/sdk';
 import { now } from './clock.ts';
+import { configStep } from './config-step.ts';
 import { configOf } from './desired-state.ts';
 import type { DesiredPlugin } from './desired-state.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -8,6 +17,7 @@ import type { PluginSource } from './plugin-folders.ts';
 import type { Desired, Observed } from './reconcile.ts';
 import { pluginInfo, registryEntry } from './registry-entry.ts';
 import type { ShownInstance } from './registry-entry.ts';
+import type { Rollout } from './rollout.ts';
 import type { Sighting } from './sighting.ts';
 
 /** The last instance that failed; shown until another is launched or somebody orders something. */
@@ -27,20 +37,27 @@ export interface Setback {
   failedAt: number;
 }
 
+export interface Target {
+  /** Undefined while it is not known. */
+  version: string | undefined;
+  /** Instances launched before this are replaced, ms since the epoch. */
+  notBefore: number;
+}
+
 export const noSetback: Setback = { failures: 0, launchFrom: 0, failedAt: 0 };
 
 /** The last order that was given for a plugin. */
 export interface Order {
   verb: 'start' | 'stop' | 'restart';
+  /** Who has given it, as it says itself. */
+  by: string;
 }
 
 /** All that is known of one plugin. */
 export class Plugin {
   readonly id: string;
-  /** Where its code lies; undefined when nobody here can start it. */
-  source: PluginSource | undefined;
-  /** Other folders with its id, which do not count as long as that of `source` is there. */
-  heirs: readonly string[] = [];
+  /** Where its code lies, in every version; none when nobody here can start it. */
+  sources: readonly PluginSource[] = [];
   /** Its folder has gone: nobody could start it again, so what still runs of it is ended. */
   isRemoved = false;
   /** Since when its folder is not found any more, ms as `now()` gives them. */
@@ -56,6 +73,10 @@ export class Plugin {
   /** Failures since the supervisor started: an order that waits sees whether there is a new one. */
   failureCount = 0;
   order: Order | undefined;
+  /** The one that is under way. */
+  rollout: Rollout | undefined;
+  /** Of the last one that has ended. */
+  receipt: Receipt | undefined;
   /** The last write of what is wanted: they are made one after the other. */
   writing: Promise<void> | undefined;
   /** When what is shown of it changed last, RFC 3339. */
@@ -68,6 +89,39 @@ export class Plugin {
     this.id = id;
   }
 
+  /** Where the code lies that counts: of the wanted version, or else the first that is there. */
+  get source(): PluginSource | undefined {
+    return this.sourceAmong(this.sources) ?? this.sources[0];
+  }
+
+  /** @returns that of the wanted version */
+  sourceAmong(sources: readonly PluginSource[]): PluginSource | undefined {
+    const { version } = this.target;
+    return sources.find((one) => one.version === version);
+  }
+
+  /** Those that can be launched, the one that counts first. */
+  get versions(): string[] {
+    const usable = [this.source, ...this.sources].filter((one) => one?.manifest && !one.problem);
+    return [...new Set(usable.flatMap((one) => one?.version ?? []))];
+  }
+
+  /** What instances must be to stay. */
+  get target(): Target {
+    if (this.rollout) return this.rollout.target;
+    const { version, not_before = '' } = this.desired?.run.value ?? {};
+    return { version, notBefore: Date.parse(not_before) || 0 };
+  }
+
+  /** What instances are to be given; undefined until it is read. */
+  get config(): PluginConfig | undefined {
+    return this.rollout?.config ?? (this.desired && configOf(this.desired.config));
+  }
+
+  get isSingleWriter(): boolean {
+    return this.source?.manifest?.single_writer === true;
+  }
+
   get isWanted(): boolean {
     const { config, run } = this.desired ?? {};
     return !this.isRemoved && config !== undefined && config.value.enabled && run?.value.want === 'running';
@@ -75,11 +129,8 @@ export class Plugin {
 
   /** How many instances an order to run it means. */
   get replicas(): number {
-    return this.desired?.config.value.replicas ?? 0;
-  }
-
-  get notBefore(): number {
-    return Date.parse(this.desired?.run.value.not_before ?? '') || 0;
+    const replicas = this.desired?.config.value.replicas ?? 0;
+    return this.isSingleWriter ? Math.min(1, replicas) : replicas;
   }
 
   /** Why it cannot be launched; undefined when it can. */
@@ -93,9 +144,38 @@ export class Plugin {
       (one) =>
         one.status === 'running' &&
         !one.isLeaving &&
+        !one.isOnTrial &&
         one.silentSince === undefined &&
-        one.launchedAt >= this.notBefore,
+        !this.isOutdated(one),
     );
+  }
+
+  /** Whether another shall run instead of it. */
+  isOutdated(one: ManagedInstance): boolean {
+    const { version, notBefore } = this.target;
+    // Where the wanted version does not lie any more, whatever else is launched is as good.
+    const isOther = one.record.version !== version && this.sourceAmong(this.sources) !== undefined;
+    return (
+      isOther || one.launchedAt < notBefore || one.obsolete !== undefined || this.#step(one) === 'restart'
+    );
+  }
+
+  /** It runs with another configuration, and might take over that of today. */
+  isUnconfigured(one: ManagedInstance): boolean {
+    return this.#step(one) === 'live';
+  }
+
+  /** Whether instances that run would have to be given a configuration, or to be replaced. */
+  needsAttention(config: PluginConfig): boolean {
+    const next = { ...config, revision: Infinity };
+    return [...this.managed.values()].some((one) => !one.isLeaving && this.#step(one, next) !== 'none');
+  }
+
+  #step(one: ManagedInstance, config = this.config) {
+    const isLive = this.sightings.get(one.id)?.descriptor?.settings_live === true;
+    // The usual case, and the cheap one.
+    if (one.config?.revision === config?.revision) return 'none';
+    return config && one.config ? configStep(one.config, config, isLive) : 'none';
   }
 
   /** Every instance that is ready has said what it can do. */
@@ -119,6 +199,12 @@ export class Plugin {
     return newest?.descriptor ?? this.#saidBefore;
   }
 
+  /** What its newest instance says of itself, or else the last one said. */
+  get lastSaid(): Descriptor | undefined {
+    const [newest] = this.ready.toSorted((a, b) => b.launchedAt - a.launchedAt);
+    return (newest && this.sightings.get(newest.id)?.descriptor) ?? this.lastDescriptor;
+  }
+
   /** An instance has gone: its plugin is shown for a while more, with what it said of itself. */
   forget(instance: string): void {
     this.#saidBefore = this.sightings.get(instance)?.descriptor ?? this.#saidBefore;
@@ -129,14 +215,22 @@ export class Plugin {
   desiredState(mayRun: boolean): Desired {
     return {
       instances: mayRun && this.isWanted ? this.replicas : 0,
-      notBefore: this.notBefore,
       launchable: this.#isLaunchable && this.desired !== undefined,
+      singleWriter: this.isSingleWriter,
+      onTrial: this.rollout?.hasBegun === true,
+      committed: this.rollout?.isCommitted ?? true,
     };
   }
 
+  /** @param natsUrl the broker of today */
   observedState(natsUrl: string): Observed {
     return {
-      instances: [...this.managed.values()].map((one) => one.observed(natsUrl)),
+      instances: [...this.managed.values()].map((one) => ({
+        ...one.observed(),
+        // One that holds on to another broker cannot do its work there.
+        outdated: one.record.nats_url !== natsUrl || this.isOutdated(one),
+        unconfigured: this.isUnconfigured(one),
+      })),
       launchFrom: this.setback.launchFrom,
     };
   }
@@ -147,6 +241,9 @@ export class Plugin {
       ...(this.source?.manifest && { manifest: this.source.manifest }),
       ...(this.problem && { problem: this.problem }),
       ...(this.desired && { config: configOf(this.desired.config) }),
+      versions: this.versions,
+      isSingleWriter: this.isSingleWriter,
+      ...((this.rollout ?? this.receipt) && { rollout: this.rollout?.receipt ?? this.receipt }),
       wanted: mayRun && this.isWanted && this.replicas > 0,
       isDue: this.#isLaunchable && this.setback.launchFrom <= now(),
       instances: this.#shown(),
@@ -160,7 +257,10 @@ export class Plugin {
   }
 
   get #isLaunchable(): boolean {
-    return this.source?.manifest !== undefined && this.source.problem === undefined;
+    const { source, rollout } = this;
+    if (!source?.manifest || source.problem !== undefined) return false;
+    // Nothing but what was ordered.
+    return !rollout?.hasBegun || source.version === rollout.target.version;
   }
 
   #shown(): ShownInstance[] {
@@ -183,14 +283,15 @@ function shownManaged(one: ManagedInstance, sighting: Sighting | undefined): Sho
     ...(one.pid !== undefined && { pid: one.pid }),
     managed: true,
     started_at: one.record.launched_at,
+    ...(one.isHeld && { held: true }),
     ...(sighting?.descriptor && { descriptor: sighting.descriptor }),
     ...(sighting?.telemetry && { telemetry: sighting.telemetry }),
   };
 }
 
 function shownSighting(sighting: Sighting): ShownInstance {
-  const { instance, status, version, host, pid, startedAt, error, silentSince, descriptor, telemetry } =
-    sighting;
+  const { instance, status, version, host, pid, held, startedAt, error, silentSince } = sighting;
+  const { descriptor, telemetry } = sighting;
   return {
     instance,
     ...statusOf(status, silentSince, error),
@@ -199,6 +300,7 @@ function shownSighting(sighting: Sighting): ShownInstance {
     ...(pid !== undefined && { pid }),
     managed: false,
     started_at: startedAt,
+    ...(held && { held }),
     ...(descriptor && { descriptor }),
     ...(telemetry && { telemetry }),
   };

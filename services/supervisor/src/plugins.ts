@@ -1,4 +1,3 @@
-import type { BkgError } from '@bkg/sdk';
 import { Plugin } from './plugin.ts';
 
 /** Anybody may publish events under any name: those who only do so are not taken beyond this. */
@@ -53,7 +52,7 @@ export class Plugins {
   until<T>(
     id: string,
     check: () => T | undefined,
-    { withinMs, onLate, signal }: { withinMs: number; onLate: () => BkgError; signal: AbortSignal },
+    { withinMs, onLate, signal }: { withinMs: number; onLate: () => Error; signal: AbortSignal },
   ): Promise<T> {
     return new Promise((resolve, reject) => {
       const leave = (): void => {

@@ -1,4 +1,5 @@
 import { nuid } from '@nats-io/nats-core';
+import { BkgError } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
 import { now } from './clock.ts';
 import type { Launcher } from './launcher.ts';
@@ -11,6 +12,8 @@ import { reconcile } from './reconcile.ts';
 import type { Action } from './reconcile.ts';
 import { planRestart } from './restart-policy.ts';
 import type { Timings } from './timings.ts';
+import type { LiveConfig } from './live-config.ts';
+import type { Trials } from './trials.ts';
 import { seconds } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
@@ -18,6 +21,8 @@ export interface ReconcileLoopOptions {
   plugins: Plugins;
   launcher: Pick<Launcher, 'launch'>;
   lease: Pick<Lease, 'isHeld'>;
+  trials: Pick<Trials, 'begin'>;
+  liveConfig: Pick<LiveConfig, 'begin'>;
   /** As in BKG_NATS_URL: instances that were given another are replaced. */
   natsUrl: string;
   timings: Timings;
@@ -81,9 +86,11 @@ export class ReconcileLoop {
   /** An instance is gone. @returns what becomes of the plugin now, as the end of a sentence; "" for nothing special */
   ended(plugin: Plugin, instance: ManagedInstance, { status, text }: Verdict): string {
     if (status === 'stopped') {
+      plugin.rollout?.ended(instance, { status, text });
       plugin.failed = undefined;
       return '';
     }
+    if (plugin.rollout?.ended(instance, { status, text })) return 'those before it go on';
     const { instance: id, version, launched_at: startedAt } = instance.record;
     const consequence = instance.wasAskedToStop ? '' : this.#setBack(plugin, instance.ranMs);
     plugin.failed = {
@@ -116,29 +123,37 @@ export class ReconcileLoop {
   }
 
   #act(plugin: Plugin, action: Exclude<Action, { type: 'wait' }>): void {
+    const instance = action.type === 'launch' ? undefined : plugin.managed.get(action.instance);
     switch (action.type) {
       case 'launch':
-        this.#launch(plugin);
+        this.#launch(plugin, action.held);
         return;
-      case 'drain': {
-        const instance = plugin.managed.get(action.instance);
+      case 'try':
+        if (instance) this.#options.trials.begin(plugin, instance);
+        return;
+      case 'configure':
+        if (instance) this.#options.liveConfig.begin(plugin, instance);
+        return;
+      case 'drain':
+        if (action.why === 'outdated') plugin.rollout?.draining(action.instance);
         instance?.drain(instance.obsolete ?? this.#reasonToDrain(plugin, action.why));
         return;
-      }
       case 'kill':
-        plugin.managed.get(action.instance)?.kill(action.why);
+        instance?.kill(action.why);
         return;
     }
   }
 
-  #launch(plugin: Plugin): void {
+  #launch(plugin: Plugin, held: boolean): void {
     const { launcher, plugins, log } = this.#options;
     try {
-      launcher.launch(plugin);
+      const instance = launcher.launch(plugin, { held });
+      plugin.rollout?.launched(instance);
       plugin.failed = undefined;
     } catch (error) {
       log.error({ error, plugin_id: plugin.id }, 'a plugin cannot be launched');
       const text = `could not be launched (${(error as Error).message})`;
+      plugin.rollout?.fail(new BkgError('PLUGIN_CRASHED', `${plugin.id} ${text}.`));
       plugin.failed = {
         instance: nuid.next(),
         version: plugin.source?.manifest?.version ?? '0.0.0',
@@ -163,10 +178,24 @@ export class ReconcileLoop {
   #reasonToDrain(plugin: Plugin, why: 'not wanted' | 'outdated'): string {
     if (!this.#mayRun) return 'the mesh shuts down';
     if (plugin.isRemoved) return 'its folder was removed, and without it nobody could start it again';
-    if (why === 'outdated')
-      return plugin.order?.verb === 'restart' ? 'a restart was ordered' : 'it is out of date';
+    if (why === 'outdated') return reasonToReplace(plugin);
     if (plugin.desired && !plugin.desired.config.value.enabled) return 'the plugin is disabled';
     return plugin.order?.verb === 'stop' ? 'it was ordered to stop' : 'it is not wanted any more';
+  }
+}
+
+function reasonToReplace({ rollout, order }: Plugin): string {
+  if (!rollout) return order?.verb === 'restart' ? 'a restart was ordered' : 'it is out of date';
+  const { plan, failure } = rollout;
+  if (failure) return `the ${plan.verb} is taken back`;
+  switch (plan.verb) {
+    case 'restart':
+      return 'a restart was ordered';
+    case 'configure':
+      return 'its configuration has changed';
+    case 'swap':
+    case 'rollback':
+      return `${plan.target.version} takes its place`;
   }
 }
 

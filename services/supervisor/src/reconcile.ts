@@ -2,10 +2,14 @@
 export interface Desired {
   /** How many instances; 0 for a plugin that is stopped or disabled. */
   instances: number;
-  /** Instances launched before this are replaced: when a restart was last ordered. ms since the epoch */
-  notBefore: number;
   /** Whether there is anything to launch: its folder may have gone or be broken while it runs. */
   launchable: boolean;
+  /** It owns files: the old instance ends before a new one starts. */
+  singleWriter: boolean;
+  /** A rollout is under way: whoever comes is tried before it takes invocations. */
+  onTrial: boolean;
+  /** False: old instances stay, until it is written that the new ones are wanted. */
+  committed: boolean;
 }
 
 /** An instance whose process is there. */
@@ -19,8 +23,14 @@ export interface ObservedInstance {
   startTimeoutMs: number;
   /** Since when nothing is heard of it; undefined while it is. */
   silentSince?: number;
-  /** It cannot do its work where it is, as one that holds on to another broker. */
-  outdated?: boolean;
+  /** It is not what is wanted any more, or cannot do its work where it is: another shall run instead of it. */
+  outdated: boolean;
+  /** It could take invocations, and waits until it is let in. */
+  held: boolean;
+  /** It was launched to replace another, and has not passed its trial yet. */
+  onTrial: boolean;
+  /** It runs with another configuration, and might take over that of today. */
+  unconfigured: boolean;
   /** SIGKILL was sent: there is nothing more to do than to wait. */
   killed: boolean;
 }
@@ -39,7 +49,12 @@ export interface Limits {
 export type KillReason = 'not ready' | 'silent' | 'grace over';
 
 export type Action =
-  | { type: 'launch' }
+  /** With `held` it waits until it is let in. */
+  | { type: 'launch'; held: boolean }
+  /** Tests it, and lets it in. */
+  | { type: 'try'; instance: string }
+  /** Gives it the configuration of today. */
+  | { type: 'configure'; instance: string }
   /** Asks it to end in order. */
   | { type: 'drain'; instance: string; why: 'not wanted' | 'outdated' }
   | { type: 'kill'; instance: string; why: KillReason }
@@ -47,32 +62,73 @@ export type Action =
   | { type: 'wait'; until: number };
 
 /**
- * What to do so that what is there becomes what should be there. An instance is replaced by draining it first: there
- * are never more processes than instances are wanted.
+ * What to do so that what is there becomes what should be there. An instance is replaced by letting in another first, one
+ * at a time, so that as many serve as are wanted; of a single writer the old one ends first.
  */
 export function reconcile(desired: Desired, observed: Observed, limits: Limits, now: number): Action[] {
-  const { instances } = observed;
-  const actions = instances.flatMap((one) => overdue(one, limits, now));
-  const doomed = new Set(actions.filter(({ type }) => type === 'kill').map((action) => instanceOf(action)));
-  const alive = instances.filter(({ instance, status }) => status !== 'stopping' && !doomed.has(instance));
-
-  const outdated = alive.filter((one) => one.outdated || one.launchedAt < desired.notBefore);
-  const fresh = alive.filter((one) => !outdated.includes(one));
-  const surplus = byWorth(fresh).slice(desired.instances);
-  // Without a manifest there is no successor: better an old instance than none.
-  const replaced = desired.launchable || desired.instances === 0 ? outdated : [];
-  for (const { instance } of replaced) {
-    actions.push({ type: 'drain', instance, why: desired.instances === 0 ? 'not wanted' : 'outdated' });
-  }
-  for (const { instance } of surplus) actions.push({ type: 'drain', instance, why: 'not wanted' });
-
-  const missing = desired.launchable ? Math.max(0, desired.instances - instances.length) : 0;
-  if (missing > 0 && now >= observed.launchFrom) {
-    actions.push(...Array.from({ length: missing }, (): Action => ({ type: 'launch' })));
-  } else if (missing > 0 && observed.launchFrom < Infinity) {
-    actions.push({ type: 'wait', until: observed.launchFrom });
-  }
+  const actions = observed.instances.flatMap((one) => overdue(one, limits, now));
+  const doomed = new Set(actions.flatMap((action) => (action.type === 'kill' ? [action.instance] : [])));
+  const alive = observed.instances.filter(
+    ({ instance, status, killed }) => status !== 'stopping' && !killed && !doomed.has(instance),
+  );
+  // Without anything to launch there is no successor: better an old instance than none.
+  const isReplaced = (one: ObservedInstance): boolean => one.outdated && desired.launchable;
+  const old = alive.filter((one) => isReplaced(one));
+  const fresh = alive.filter((one) => !isReplaced(one));
+  for (const one of fresh) actions.push(...attention(one));
+  actions.push(...drains(desired, old, fresh));
+  actions.push(...launches(desired, observed, { old, fresh }, now));
   return actions;
+}
+
+/** What an instance that stays needs. */
+function attention(one: ObservedInstance): Action[] {
+  const { instance, status, held, onTrial, unconfigured } = one;
+  if (onTrial && (held || status === 'running')) return [{ type: 'try', instance }];
+  return unconfigured && status === 'running' ? [{ type: 'configure', instance }] : [];
+}
+
+function drains(desired: Desired, old: ObservedInstance[], fresh: ObservedInstance[]): Action[] {
+  const drain = (why: 'not wanted' | 'outdated') => (one: ObservedInstance) =>
+    ({ type: 'drain', instance: one.instance, why }) as const;
+  if (desired.instances === 0) return [...old, ...fresh].map(drain('not wanted'));
+  const surplus = byWorth(fresh).slice(desired.instances).map(drain('not wanted'));
+  if (desired.singleWriter) return [...surplus, ...old.map(drain('outdated'))];
+  // Who does not serve is no loss.
+  const useless = old.filter(({ status }) => status === 'starting');
+  const serving = old.filter((one) => !useless.includes(one));
+  const served = desired.committed ? fresh.filter(isInService).length : 0;
+  const kept = Math.max(0, desired.instances - served);
+  const replaced = byWorth(serving).slice(kept);
+  return [...surplus, ...useless.map(drain('outdated')), ...replaced.map(drain('outdated'))];
+}
+
+function launches(
+  desired: Desired,
+  { instances, launchFrom }: Observed,
+  { old, fresh }: { old: ObservedInstance[]; fresh: ObservedInstance[] },
+  now: number,
+): Action[] {
+  if (!desired.launchable) return [];
+  const count = missing(desired, instances.length, old.length, fresh);
+  if (count === 0) return [];
+  if (now < launchFrom) return launchFrom < Infinity ? [{ type: 'wait', until: launchFrom }] : [];
+  const held = desired.onTrial || old.length > 0;
+  return Array.from({ length: count }, (): Action => ({ type: 'launch', held }));
+}
+
+/** @param present processes of any status: there is at most one more of them than instances are wanted */
+function missing(desired: Desired, present: number, old: number, fresh: ObservedInstance[]): number {
+  const free = desired.instances - present;
+  if (desired.singleWriter) return present === 0 ? Math.min(1, free) : 0;
+  if (old === 0 && !desired.onTrial) return Math.max(0, free);
+  // One after the other: what comes is tried before the next one comes.
+  const isSettled = fresh.every(isInService);
+  return isSettled && fresh.length < desired.instances && free + (old > 0 ? 1 : 0) > 0 ? 1 : 0;
+}
+
+function isInService({ status, onTrial }: ObservedInstance): boolean {
+  return status === 'running' && !onTrial;
 }
 
 /** What the time says about one instance: it is over, or when it will be. */
@@ -84,11 +140,12 @@ function overdue(one: ObservedInstance, { graceMs, silentKillMs }: Limits, now: 
 }
 
 function deadlineOf(one: ObservedInstance, graceMs: number, silentKillMs: number): [number, KillReason] {
+  const silentUntil = one.silentSince === undefined ? Infinity : one.silentSince + silentKillMs;
   switch (one.status) {
     case 'starting':
-      return [one.launchedAt + one.startTimeoutMs, 'not ready'];
+      return one.held ? [silentUntil, 'silent'] : [one.launchedAt + one.startTimeoutMs, 'not ready'];
     case 'running':
-      return [one.silentSince === undefined ? Infinity : one.silentSince + silentKillMs, 'silent'];
+      return [silentUntil, 'silent'];
     case 'stopping':
       return [one.since + graceMs, 'grace over'];
   }
@@ -97,10 +154,9 @@ function deadlineOf(one: ObservedInstance, graceMs: number, silentKillMs: number
 /** Who should stay comes first: what runs before what only starts, then what has run for longer. */
 function byWorth(instances: readonly ObservedInstance[]): ObservedInstance[] {
   return instances.toSorted(
-    (a, b) => Number(b.status === 'running') - Number(a.status === 'running') || a.launchedAt - b.launchedAt,
+    (a, b) =>
+      Number(isInService(b)) - Number(isInService(a)) ||
+      Number(b.status === 'running') - Number(a.status === 'running') ||
+      a.launchedAt - b.launchedAt,
   );
-}
-
-function instanceOf(action: Action): string | undefined {
-  return 'instance' in action ? action.instance : undefined;
 }

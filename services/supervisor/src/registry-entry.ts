@@ -8,6 +8,7 @@ import type {
   PluginInstance,
   PluginTelemetry,
   RegistryEntry,
+  Rollout,
   Status,
 } from '@bkg/sdk';
 
@@ -26,6 +27,9 @@ export interface PluginFacts {
   config?: PluginConfig;
   /** It should run, as far as anybody can. */
   wanted: boolean;
+  versions: string[];
+  isSingleWriter: boolean;
+  rollout?: Rollout | undefined;
   /** What should run and does not is just about to be launched. */
   isDue: boolean;
   instances: readonly ShownInstance[];
@@ -54,7 +58,11 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
     capabilities: newest ? commonCapabilities(newest, running) : (described?.capabilities ?? []),
     config: facts.config ?? { id, ...configDefaults },
     instances: instances.map(({ descriptor: _descriptor, telemetry: _telemetry, ...instance }) => instance),
-    versions: [],
+    versions: facts.versions,
+    ...(described?.settings_schema !== undefined && { settings_schema: described.settings_schema }),
+    ...(described?.settings_live && { settings_live: true }),
+    ...(facts.isSingleWriter && { single_writer: true }),
+    ...(facts.rollout && { rollout: facts.rollout }),
     observed_at: observedAt,
   };
 }

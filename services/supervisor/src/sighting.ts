@@ -10,6 +10,8 @@ export interface Sighting {
   startedAt: string;
   host: string;
   pid?: number;
+  /** It could take invocations, and waits until it is let in. */
+  held: boolean;
   error?: string;
   /** It publishes events; one that does not is asked now and then. */
   speaks: boolean;
@@ -49,6 +51,7 @@ export function afterStatus(before: Sighting | undefined, event: StatusEvent, at
     ...kept,
     ...placeOf(event),
     status: event.status,
+    held: event.held === true,
     ...(event.error && { error: event.error.slice(0, textMost) }),
     speaks: true,
     heardAt: at,
@@ -67,6 +70,7 @@ export function afterHeartbeat(
     ...kept,
     ...placeOf(heartbeat),
     status: heartbeat.status,
+    held: heartbeat.held === true,
     descriptorHash: heartbeat.descriptor.slice(0, 128),
     telemetry: heartbeat.telemetry,
     speaks: true,
@@ -102,6 +106,7 @@ export function looksTheSame(a: Sighting | undefined, b: Sighting): boolean {
     a.startedAt === b.startedAt &&
     a.host === b.host &&
     a.pid === b.pid &&
+    a.held === b.held &&
     a.error === b.error &&
     a.silentSince === b.silentSince &&
     a.descriptor === b.descriptor
@@ -115,6 +120,7 @@ function blank(instance: string): Sighting {
     version: '0.0.0',
     startedAt: '',
     host: '',
+    held: false,
     speaks: false,
     heardAt: 0,
   };

@@ -2,17 +2,18 @@ import { mkdirSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { BkgError } from '@bkg/sdk';
 import type {
+  ConfigHistory,
   Connection,
   Credentials,
   Lease as LeaseValue,
   Logger,
-  PluginConfig,
   PluginInfo,
 } from '@bkg/sdk';
 import { delay, homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import type { Subscription } from '@nats-io/nats-core';
-import { configure } from './configure.ts';
+import { configHistory } from './config-history.ts';
+import { Configuring } from './configure.ts';
 import { Control } from './control.ts';
 import { DescriptorKeeper } from './descriptor-keeper.ts';
 import { DesiredState } from './desired-state.ts';
@@ -21,8 +22,10 @@ import { EndedInstances } from './ended-instances.ts';
 import { fitList } from './fit-list.ts';
 import { lockHome } from './home-lock.ts';
 import { Introductions } from './introductions.ts';
+import { knownPlugin } from './known-plugin.ts';
 import { Launcher } from './launcher.ts';
 import { Lease } from './lease.ts';
+import { LiveConfig } from './live-config.ts';
 import { Liveness } from './liveness.ts';
 import { RecentLogs } from './logs/recent-logs.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -35,11 +38,14 @@ import { Plugins } from './plugins.ts';
 import { Questions } from './questions.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RegistryBucket } from './registry-bucket.ts';
+import { RolloutOrders } from './rollout-orders.ts';
+import { Rollouts } from './rollouts.ts';
 import { Sightings } from './sightings.ts';
 import { standInForAbsent } from './stand-in.ts';
 import { StatsPoll } from './stats-poll.ts';
 import { defaultTimings } from './timings.ts';
 import type { Timings } from './timings.ts';
+import { Trials } from './trials.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface SupervisorOptions {
@@ -73,6 +79,8 @@ export function createSupervisor(options: SupervisorOptions): Supervisor {
 /** Turns what is wanted into running plugins, and knows what there is. Here the parts are put together. */
 export class Supervisor {
   readonly control: Control;
+  readonly configuring: Configuring;
+  readonly rolloutOrders: RolloutOrders;
   readonly #options: SupervisorOptions;
   readonly #timings: Timings;
   readonly #home: HomePaths;
@@ -124,6 +132,8 @@ export class Supervisor {
       plugins,
       launcher: this.#launcher,
       lease: this.#lease,
+      trials: new Trials({ connection, plugins, timings, signal }),
+      liveConfig: new LiveConfig({ connection, plugins, timings, signal }),
       natsUrl,
       timings,
       log,
@@ -172,14 +182,11 @@ export class Supervisor {
     });
     this.#inventory = new PluginInventory({ folders, desiredState, plugins, timings, log });
     this.#logs = new PluginLogs({ folder: home.logs, recentLogs, isKnown });
-    this.control = new Control({
-      plugins,
-      desiredState,
-      loop: this.#loop,
-      lease: this.#lease,
-      logs: this.#logs,
-      timings,
-    });
+    const parts = { plugins, desiredState, loop: this.#loop, lease: this.#lease, logs: this.#logs, timings };
+    const rollouts = new Rollouts({ ...parts, connection, questions, log, signal });
+    this.rolloutOrders = new RolloutOrders({ ...parts, rollouts });
+    this.configuring = new Configuring({ ...parts, rollouts });
+    this.control = new Control({ ...parts, rolloutOrders: this.rolloutOrders });
   }
 
   /**
@@ -226,10 +233,11 @@ export class Supervisor {
     return plugin.info(this.#loop.mayRun);
   }
 
-  /** @param change a ConfigChange @throws BkgError as the protocol lists them under Control */
-  async configure(id: string, change: unknown, signal: AbortSignal): Promise<PluginConfig> {
-    const parts = { plugins: this.#plugins, desiredState: this.#desiredState, lease: this.#lease };
-    return configure({ ...parts, timings: this.#timings }, id, change, signal);
+  /** @param query a HistoryQuery @throws BkgError INVALID_PAYLOAD, PLUGIN_NOT_FOUND, PLUGIN_UNAVAILABLE */
+  async history(id: string, query: unknown): Promise<ConfigHistory> {
+    knownPlugin(this.#plugins, id);
+    const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
+    return configHistory(this.#desiredState, id, query, mostBytes);
   }
 
   /** @param query a LogQuery @throws BkgError INVALID_PAYLOAD, PLUGIN_NOT_FOUND */

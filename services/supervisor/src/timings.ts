@@ -50,6 +50,12 @@ export interface Timings {
   steadyMs: number;
   /** How long the answer to a control request waits for the wanted state. @default 60000 */
   controlWaitMs: number;
+  /** How long a self-test may take, if an invocation may. @default 30000 */
+  selfTestMs: number;
+  /** How long an instance may take to say what it can do, or to be let in. @default 5000 */
+  admitMs: number;
+  /** How long an instance may take to take over a configuration. @default 15000 */
+  configureMs: number;
   /** Until the answer to a shutdown. @default 12000 */
   shutdownMs: number;
 }
@@ -80,5 +86,8 @@ export const defaultTimings: Timings = {
   restartMostMs: 30_000,
   steadyMs: 60_000,
   controlWaitMs: 60_000,
+  selfTestMs: 30_000,
+  admitMs: 5_000,
+  configureMs: 15_000,
   shutdownMs: 12_000,
 };

@@ -13,6 +13,8 @@ export interface LastMoments {
   askedToStop: boolean;
   /** Why we killed it. */
   killed?: KillReason;
+  /** Why it was no good. */
+  rejected?: string;
   /** What its last status event gave as its error. */
   said?: string;
   startTimeoutMs: number;
@@ -28,7 +30,8 @@ export interface Verdict {
 
 /** What to think of an instance that has ended. */
 export function judge(moments: LastMoments): Verdict {
-  const { ending, askedToStop, killed, said } = moments;
+  const { ending, askedToStop, killed, rejected, said } = moments;
+  if (rejected !== undefined) return { status: 'error', text: rejected };
   const text = killed ? textOfKill(killed, moments) : textOfEnding(ending, askedToStop);
   if (!killed && askedToStop && endedInOrder(ending)) return { status: 'stopped', text };
   return { status: 'error', text: said ? `${text}: ${said}` : text };

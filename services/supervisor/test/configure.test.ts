@@ -4,7 +4,7 @@ import type { PluginConfig } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { Kvm } from '@nats-io/kv';
 import type { KV } from '@nats-io/kv';
-import { configure as configureDirectly } from '../src/configure.ts';
+import { Configuring } from '../src/configure.ts';
 import { Plugins } from '../src/plugins.ts';
 import { manifest, Mesh, problemOf } from './mesh.ts';
 
@@ -85,11 +85,18 @@ describe('a configuration', () => {
     await eventually(async () => (await running('echo')) === 1);
   });
 
-  it('is what the next instance gets', async () => {
-    const { revision } = await configOf('echo');
-    await configure('echo', { revision, env: { KEEP: null, ADDED: 'yes' } });
-    expect(await mesh.invoke('echo', 'environment')).toMatchObject({ KEEP: 'me' });
-    await mesh.order('restart', 'echo');
+  it('of which an instance cannot take over everything is given to another, which takes its place', async () => {
+    const { config, instances } = await mesh.get('echo');
+    await configure('echo', { revision: config.revision, env: { KEEP: null, ADDED: 'yes' } });
+    const after = await mesh.get('echo');
+    expect(after.instances).toHaveLength(1);
+    expect(after.instances).not.toEqual(instances);
+    expect(after.rollout).toMatchObject({
+      verb: 'configure',
+      state: 'done',
+      instances: [{ replaced: instances[0]!.instance }],
+      invocations: { lost: 0 },
+    });
     const env = await mesh.invoke<Record<string, string>>('echo', 'environment');
     expect([env['KEEP'], env['ADDED']]).toEqual([undefined, 'yes']);
   });
@@ -179,23 +186,30 @@ describe('a change is refused', () => {
 it('a change that was written is answered with what was written, whatever is not known any more by then', async () => {
   const plugins = new Plugins();
   const plugin = plugins.ensure('echo');
-  plugin.source = { id: 'echo', folder: '/none' };
+  plugin.sources = [{ id: 'echo', folder: '/none' }];
   const config = { id: 'echo', ...configDefaults, revision: 1, by: 'manifest', at: '', why: '' };
   const run = { want: 'stopped' as const, version: '1.0.0', by: 'manifest', at: '' };
   plugin.desired = { config: { value: config, revision: 7 }, run: { value: run, revision: 8 } };
   plugins.onChange(() => (plugin.desired = undefined));
-  const written = await configureDirectly(
-    {
-      plugins,
-      desiredState: {
-        configure: async (before, next, { by, why }) => ({
-          value: { ...next, by, why, at: '', revision: before.value.revision + 1 },
-          revision: 9,
-        }),
-      },
-      lease: { isHeld: true },
-      timings: { scanEveryMs: 50 },
+  const configuring = new Configuring({
+    plugins,
+    desiredState: {
+      configure: async (before, next, { by, why }) => ({
+        value: { ...next, by, why, at: '', revision: before.value.revision + 1 },
+        revision: 9,
+      }),
     },
+    rollouts: {
+      begin: () => {
+        throw new Error('nothing runs that could be replaced');
+      },
+    },
+    loop: { mayRun: true, pass: () => undefined },
+    lease: { isHeld: true },
+    logs: { lastOutput: async () => [] },
+    timings: { scanEveryMs: 50, controlWaitMs: 1_000 },
+  });
+  const written = await configuring.configure(
     'echo',
     { revision: 1, replicas: 5 },
     new AbortController().signal,

@@ -119,8 +119,17 @@ export class Mesh implements AsyncDisposable {
     return msg.json<T>();
   }
 
-  order(verb: 'start' | 'stop' | 'restart', id: string, body: unknown = {}): Promise<PluginInfo> {
-    return this.ask(subjects.control(verb, id), body);
+  order(
+    verb: 'start' | 'stop' | 'restart' | 'swap' | 'scale' | 'rollback',
+    id: string,
+    body: unknown = {},
+  ): Promise<PluginInfo> {
+    return this.ask(subjects.control(verb, id), body, 70_000);
+  }
+
+  /** The same plugin in a folder of its own, in another version. */
+  writeVersion(one: Manifest): void {
+    this.writeText(`${one.id}-${one.version}`, JSON.stringify(one));
   }
 
   list(): Promise<PluginInfo[]> {

@@ -208,8 +208,9 @@ describe('a folder', () => {
   it('of the first place counts, whatever the others hold', async () => {
     const later = mkdtempSync(path.join(tmpdir(), 'bkg-later-'));
     mkdirSync(path.join(later, 'same'));
-    writeFileSync(path.join(later, 'same/plugin.json'), text('same', '2.0.0'));
-    write('other-name', '{"id": "same"}');
+    const twin = text('same', '2.0.0');
+    writeFileSync(path.join(later, 'same/plugin.json'), twin);
+    write('other-name', twin);
     const log = { warn: (line: string) => said.push(line) } as unknown as Logger;
     const both = new PluginFolders({ parents: [parent, later], settleMs: 20, log });
     const source = await eventually(async () => {
@@ -218,7 +219,25 @@ describe('a folder', () => {
     });
     expect(source).toMatchObject({ folder: path.join(parent, 'other-name') });
     expect(said).toEqual([expect.stringContaining('same is left out')]);
+    write('other-name', '{"id": "same"}');
+    // Broken, it is still the first choice; the other is another version now.
+    const broken = await eventually(async () => {
+      const { sources, others, unsettled } = await both.scan();
+      return !unsettled && sources.get('same')?.problem && others.get('same');
+    });
+    expect(broken).toMatchObject([{ version: '2.0.0', folder: path.join(later, 'same') }]);
     rmSync(later, { recursive: true });
+  });
+
+  it('with the id of another is a version of it', async () => {
+    write('same', text('same'));
+    write('same-2', text('same', '2.0.0'));
+    const others = await eventually(async () => {
+      const scan = await folders.scan();
+      return !scan.unsettled && scan.others.get('same');
+    });
+    expect(others).toMatchObject([{ version: '2.0.0' }]);
+    expect(said).toEqual([]);
   });
 
   it('that was given instead of the one it lies in is said to be wrong', async () => {

@@ -73,6 +73,10 @@ export interface PluginInfo {
   instances: PluginInstance[];
   /** Those that lie here, and can be swapped to; the one that counts for a start comes first. */
   versions: string[];
+  /** Of `config.settings`; absent while that is not known, or when it has none. */
+  settings_schema?: JsonSchema;
+  /** Other settings are taken over by the instances that run; else these are replaced. */
+  settings_live?: boolean;
   /** It owns files: it has one instance at most, and the old one ends before a new one starts. */
   single_writer?: boolean;
   /** The one that runs, or else the last one. */

@@ -30,7 +30,22 @@ export class ControlController {
 
   @MessagePattern(patterns.control('configure'))
   configure(@Payload() change: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginConfig> {
-    return this.#supervisor.configure(pluginIdOf(subject), change, signal);
+    return this.#supervisor.configuring.configure(pluginIdOf(subject), change, signal);
+  }
+
+  @MessagePattern(patterns.control('scale'))
+  scale(@Payload() order: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
+    return this.#supervisor.configuring.scale(pluginIdOf(subject), order, signal);
+  }
+
+  @MessagePattern(patterns.control('swap'))
+  swap(@Payload() order: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
+    return this.#supervisor.rolloutOrders.swap(pluginIdOf(subject), order, signal);
+  }
+
+  @MessagePattern(patterns.control('rollback'))
+  rollback(@Payload() order: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
+    return this.#supervisor.rolloutOrders.rollback(pluginIdOf(subject), order, signal);
   }
 
   @MessagePattern(subjects.shutdown)

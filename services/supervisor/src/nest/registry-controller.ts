@@ -1,7 +1,7 @@
 import { Controller, Inject } from '@nestjs/common';
-import { Ctx, MessagePattern } from '@nestjs/microservices';
+import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
 import { patterns, pluginIdOf, subjects } from '@bkg/sdk';
-import type { PluginInfo } from '@bkg/sdk';
+import type { ConfigHistory, PluginInfo } from '@bkg/sdk';
 import type { BkgContext } from '@bkg/sdk/nest';
 import { Supervisor } from '../supervisor.ts';
 
@@ -21,5 +21,10 @@ export class RegistryController {
   @MessagePattern(patterns.registryGet)
   get(@Ctx() { subject }: BkgContext): PluginInfo {
     return this.#supervisor.get(pluginIdOf(subject));
+  }
+
+  @MessagePattern(patterns.history)
+  history(@Payload() query: unknown, @Ctx() { subject }: BkgContext): Promise<ConfigHistory> {
+    return this.#supervisor.history(pluginIdOf(subject), query);
   }
 }

@@ -19,6 +19,8 @@ function schemaOfSchemas(description: string): SchemaOf<JsonSchema> {
 
 const maybe = {
   error: why,
+  settings_schema: schemaOfSchemas('JSON Schema 2020-12 of `config.settings`.'),
+  settings_live: flag('Other settings are taken over by the instances that run; else these are replaced.'),
   single_writer: flag('It has one instance at most, and the old one ends before a new one starts.'),
   rollout: { ...ref('Rollout'), description: 'The replacement that runs, or else the last one.' },
 };

@@ -1,0 +1,19 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { PluginConfig } from '@bkg/sdk';
+
+/** What it takes until an instance runs with another configuration. */
+export type ConfigStep = 'none' | 'live' | 'restart';
+
+/**
+ * @param current with which it runs
+ * @param settingsLive it takes over other settings while it runs
+ */
+export function configStep(current: PluginConfig, wanted: PluginConfig, settingsLive: boolean): ConfigStep {
+  if (!isDeepStrictEqual(current.env, wanted.env)) return 'restart';
+  const hasOtherSettings = !isDeepStrictEqual(current.settings, wanted.settings);
+  if (hasOtherSettings && !settingsLive) return 'restart';
+  const isSame =
+    isDeepStrictEqual(current.resources, wanted.resources) &&
+    isDeepStrictEqual(current.limits, wanted.limits);
+  return hasOtherSettings || !isSame ? 'live' : 'none';
+}

@@ -1,0 +1,121 @@
+import { isHeartbeat, parseEventSubject, subjects } from '@bkg/sdk';
+import type { Connection, RolloutInvocations } from '@bkg/sdk';
+import type { Subscription } from '@nats-io/nats-core';
+import { bodyOf } from './event-body.ts';
+import type { Questions } from './questions.ts';
+
+interface Counts {
+  requests: number;
+  errors: number;
+  /** What it held then; undefined where that is not said. */
+  held?: number;
+}
+
+interface Known {
+  first: Counts;
+  last: Counts;
+  /** It publishes events, the last of them when it has answered everything. */
+  speaks: boolean;
+}
+
+/** Counts the invocations that a plugin's instances answer between two moments, also those of who ends meanwhile. */
+export class InvocationTally {
+  readonly #id: string;
+  readonly #connection: Connection;
+  readonly #questions: Pick<Questions, 'ask' | 'mayAsk'>;
+  /** Who is there from the beginning; others begin with none. */
+  readonly #there = new Set<string>();
+  readonly #known = new Map<string, Known>();
+  readonly #subscription: Subscription;
+
+  constructor(id: string, connection: Connection, questions: Pick<Questions, 'ask' | 'mayAsk'>) {
+    this.#id = id;
+    this.#connection = connection;
+    this.#questions = questions;
+    this.#subscription = connection.subscribe(subjects.events('telemetry', id), {
+      callback: (error, msg) => {
+        const instance = parseEventSubject(msg.subject)?.instance;
+        const heartbeat = error ? undefined : bodyOf(msg);
+        if (instance === undefined || !isHeartbeat(heartbeat) || heartbeat.by !== undefined) return;
+        const { request_count: requests, error_count: errors, in_flight: held } = heartbeat.telemetry;
+        this.#note(instance, { requests, errors, held }, true);
+      },
+    });
+  }
+
+  /** Asks where they begin. @param instances those that are there */
+  async begin(instances: readonly string[]): Promise<void> {
+    for (const instance of instances) this.#there.add(instance);
+    await Promise.all(instances.map((instance) => this.#ask(instance)));
+  }
+
+  /**
+   * @param instances those that are there
+   * @param drained those that have ended, and whether that was in order
+   */
+  async end(
+    instances: readonly string[],
+    drained: ReadonlyMap<string, boolean>,
+  ): Promise<RolloutInvocations> {
+    // What they have said before is read before the answer to this.
+    await this.#connection.flush();
+    await Promise.all(instances.map((instance) => this.#ask(instance)));
+    this.#subscription.unsubscribe();
+    const all = [...this.#known.values()];
+    const sum = (of: (counts: Counts) => number): number =>
+      all.reduce((total, { first, last }) => total + Math.max(0, of(last) - of(first)), 0);
+    return {
+      answered: sum(({ requests }) => requests),
+      failed: sum(({ errors }) => errors),
+      lost: this.#lost(drained),
+    };
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+  }
+
+  #lost(drained: ReadonlyMap<string, boolean>): number | null {
+    let lost = 0;
+    for (const [instance, inOrder] of drained) {
+      const { last, speaks = false } = this.#known.get(instance) ?? {};
+      // Its last word came after its last answer; one that ended otherwise has had no last word.
+      if (!speaks || !inOrder || last?.held === undefined) return null;
+      lost += last.held;
+    }
+    return lost;
+  }
+
+  async #ask(instance: string): Promise<void> {
+    if (!this.#questions.mayAsk('STATS', this.#id, instance, true)) return;
+    const stats = await this.#questions.ask('STATS', this.#id, instance);
+    const counts = stats && countsOf(stats['endpoints']);
+    if (counts) this.#note(instance, counts, false);
+  }
+
+  #note(instance: string, counts: Counts, speaks: boolean): void {
+    const known = this.#known.get(instance);
+    // An answer may be older than the event that came before it.
+    const last = known && known.last.requests > counts.requests ? known.last : counts;
+    this.#known.set(instance, {
+      first: known?.first ?? (this.#there.has(instance) ? counts : none),
+      last: { ...counts, ...last },
+      speaks: speaks || (known?.speaks ?? false),
+    });
+  }
+}
+
+const none: Counts = { requests: 0, errors: 0 };
+
+/** Of an answer to `$SRV.STATS`, whoever has given it. */
+function countsOf(endpoints: unknown): Counts | undefined {
+  if (!Array.isArray(endpoints)) return undefined;
+  const counts = { requests: 0, errors: 0 };
+  for (const one of endpoints) {
+    const { num_requests, num_errors } = Object(one) as Record<string, unknown>;
+    if (!Number.isSafeInteger(num_requests) || !Number.isSafeInteger(num_errors)) return undefined;
+    counts.requests += Number(num_requests);
+    counts.errors += Number(num_errors);
+  }
+  return counts;
+}

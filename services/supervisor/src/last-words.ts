@@ -1,0 +1,15 @@
+import type { PluginLogs } from './plugin-logs.ts';
+
+const linesMost = 20;
+const lineMostChars = 500;
+
+/** What an instance has printed last, as the end of a failure's text. */
+export async function lastWords(
+  logs: Pick<PluginLogs, 'lastOutput'>,
+  id: string,
+  instance: string,
+): Promise<string> {
+  const lines = await logs.lastOutput(id, instance, linesMost);
+  const shown = lines.map((line) => line.slice(0, lineMostChars)).join('\n');
+  return shown ? ` Its last lines:\n${shown}` : ' It printed nothing.';
+}

@@ -1,0 +1,41 @@
+import { BkgError, createValidator, schemaOf } from '@bkg/sdk';
+import type { ControlOptions, RollbackOrder, ScaleOrder, SwapOrder } from '@bkg/sdk';
+
+interface Orders {
+  ControlOptions: ControlOptions;
+  SwapOrder: SwapOrder;
+  ScaleOrder: ScaleOrder;
+  RollbackOrder: RollbackOrder;
+}
+
+/** What every order has when it is read. */
+export interface Ordered {
+  wait: boolean;
+  by: string;
+  why: string;
+}
+
+const validators = {
+  ControlOptions: createValidator({ ...schemaOf('ControlOptions'), additionalProperties: false }),
+  SwapOrder: createValidator(schemaOf('SwapOrder')),
+  ScaleOrder: createValidator(schemaOf('ScaleOrder')),
+  RollbackOrder: createValidator(schemaOf('RollbackOrder')),
+};
+
+/** Reads the body of a control request. @throws BkgError INVALID_PAYLOAD */
+export function readOrder<Name extends keyof Orders>(name: Name, body: unknown): Orders[Name] & Ordered {
+  const given = body ?? {};
+  const errors = validators[name](given);
+  if (errors.length > 0) {
+    const list = errors
+      .map(({ path: where, message }) => `${where.slice(1) || 'the body'} ${message}`)
+      .join('; ');
+    throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
+  }
+  return { ...ordered(given as Partial<Ordered>), ...(given as Orders[Name]) };
+}
+
+/** What is not said. */
+export function ordered({ wait = true, by = 'control', why = '' }: Partial<Ordered>): Ordered {
+  return { wait, by, why };
+}

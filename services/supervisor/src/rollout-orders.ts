@@ -1,0 +1,258 @@
+import { BkgError } from '@bkg/sdk';
+import type { PluginConfig, PluginInfo, RollbackOrder, SwapOrder } from '@bkg/sdk';
+import { now } from './clock.ts';
+import { configIn, configOf, followsManifest } from './desired-state.ts';
+import type { Circumstances, DesiredPlugin, DesiredState, StoredConfig } from './desired-state.ts';
+import { inTurn, rereadOnFailure } from './in-turn.ts';
+import {
+  knownPlugin,
+  notManaged,
+  notRead,
+  refuseDuringRollout,
+  refuseUnlessHeld,
+  shutsDown,
+  whenRead,
+} from './known-plugin.ts';
+import type { Lease } from './lease.ts';
+import { firstConfig } from './manifest.ts';
+import { refuseWithoutMemory } from './memory-check.ts';
+import type { Plugin, Target } from './plugin.ts';
+import type { PluginSource } from './plugin-folders.ts';
+import type { Plugins } from './plugins.ts';
+import { readOrder } from './read-order.ts';
+import type { Ordered } from './read-order.ts';
+import type { ReconcileLoop } from './reconcile-loop.ts';
+import type { RolloutPlan } from './rollout.ts';
+import { runOf } from './rollouts.ts';
+import type { Rollouts } from './rollouts.ts';
+import type { Timings } from './timings.ts';
+import { seconds } from './verdict.ts';
+
+export interface RolloutOrdersOptions {
+  plugins: Plugins;
+  desiredState: Pick<DesiredState, 'order' | 'configure' | 'history'>;
+  rollouts: Pick<Rollouts, 'begin'>;
+  loop: Pick<ReconcileLoop, 'mayRun'>;
+  lease: Pick<Lease, 'isHeld'>;
+  timings: Pick<Timings, 'controlWaitMs' | 'scanEveryMs'>;
+}
+
+/** What a rollout leads to: a version with its configuration. */
+interface Goal {
+  source: PluginSource;
+  config: PluginConfig;
+  circumstances: Pick<Circumstances, 'restores' | 'of_manifest'>;
+}
+
+/** Carries out orders that replace a plugin's instances while it is used. */
+export class RolloutOrders {
+  readonly #options: RolloutOrdersOptions;
+
+  constructor(options: RolloutOrdersOptions) {
+    this.#options = options;
+  }
+
+  /** Another version instead of that which is wanted now. @throws BkgError as the protocol lists them under Control */
+  async swap(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
+    const order = readOrder('SwapOrder', body);
+    const { plugin, desired } = await this.#replaceable(id, 'swap', signal);
+    const source = sourceOf(plugin, order.version);
+    const { value } = desired.config;
+    const isOfManifest = followsManifest(value);
+    const config = isOfManifest && source.manifest ? firstConfig(source.manifest) : configOf(desired.config);
+    const goal = { source, config, circumstances: { ...(isOfManifest && { of_manifest: true }) } };
+    return this.#rollTo(plugin, desired, goal, { ...order, verb: 'swap' }, signal);
+  }
+
+  /** An earlier configuration and its version. */
+  async rollback(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
+    const order = readOrder('RollbackOrder', body);
+    const { plugin } = await this.#replaceable(id, 'roll back', signal);
+    const history = await this.#options.desiredState.history(id);
+    const { desired } = plugin;
+    if (!desired) throw notRead(plugin);
+    refuseDuringRollout(plugin, 'roll back');
+    const earlier = earlierOf(id, history, desired.config.value, order.to);
+    const source = sourceOf(plugin, earlier.version ?? desired.run.value.version);
+    const isOfManifest = followsManifest(earlier);
+    const goal = {
+      source,
+      config: configIn(earlier),
+      circumstances: {
+        restores: earlier.restores ?? earlier.revision,
+        ...(isOfManifest && { of_manifest: true }),
+      },
+    };
+    return this.#rollTo(plugin, desired, goal, { ...order, verb: 'rollback' }, signal);
+  }
+
+  /** New instances of what is wanted already; of a plugin that runs. */
+  async restart(plugin: Plugin, order: Ordered, signal: AbortSignal): Promise<PluginInfo> {
+    const { desired, source } = plugin;
+    if (!desired || !source) throw notRead(plugin);
+    refuseWithoutMemory(plugin, plugin.isSingleWriter ? 0 : 1, 'restart it one instance at a time');
+    const target = { version: source.version ?? desired.run.value.version, notBefore: nextMs() };
+    const plan = planOf(plugin, desired, target, { ...order, verb: 'restart', isCommitted: true });
+    return this.#roll(plugin, plan, order, signal, () =>
+      inTurn(plugin, async (kept) => {
+        if (!kept) throw notRead(plugin);
+        const value = { ...runOf(kept.run.value, target), by: order.by, at: new Date().toISOString() };
+        const run = await rereadOnFailure(plugin, () =>
+          this.#options.desiredState.order(plugin.id, kept.run, { ...value, want: 'running' }),
+        );
+        return { ...kept, run };
+      }),
+    );
+  }
+
+  /** @throws BkgError */
+  async #replaceable(
+    id: string,
+    verb: string,
+    signal: AbortSignal,
+  ): Promise<{ plugin: Plugin; desired: DesiredPlugin }> {
+    const { plugins, loop, lease } = this.#options;
+    const plugin = knownPlugin(plugins, id);
+    if (!plugin.source) throw notManaged(id, verb);
+    if (!loop.mayRun) throw shutsDown();
+    if (!plugin.desired) await whenRead(this.#options, plugin, signal);
+    refuseUnlessHeld(lease);
+    refuseDuringRollout(plugin, verb);
+    if (!plugin.desired) throw notRead(plugin);
+    return { plugin, desired: plugin.desired };
+  }
+
+  async #rollTo(
+    plugin: Plugin,
+    desired: DesiredPlugin,
+    { source, config, circumstances }: Goal,
+    order: (SwapOrder | RollbackOrder) & Ordered & { verb: 'swap' | 'rollback' },
+    signal: AbortSignal,
+  ): Promise<PluginInfo> {
+    const version = source.version ?? '';
+    const from = desired.run.value.version;
+    // A rollback of the configuration alone needs no new instances where these can take it over.
+    const isOfVersion = order.verb === 'swap' || version !== from;
+    const target = isOfVersion ? { version, notBefore: nextMs() } : plugin.target;
+    const isReplacing = plugin.ready.length > 0 && !plugin.isSingleWriter;
+    if (plugin.isWanted && isReplacing)
+      refuseWithoutMemory(plugin, 1, 'start the new one beside the old one');
+    const plan = planOf(plugin, desired, { ...target, version }, { ...order, isCommitted: !isOfVersion });
+    return this.#roll(plugin, plan, order, signal, () =>
+      inTurn(plugin, async (kept) => {
+        if (!kept) throw notRead(plugin);
+        const why = order.why || `${order.verb} to ${version}`;
+        const marks = isOfVersion ? { from_version: from } : {};
+        const written: Circumstances = { ...circumstances, ...marks, version, by: order.by, why };
+        const next = await rereadOnFailure(plugin, () =>
+          this.#options.desiredState.configure(kept.config, config, written),
+        );
+        return { ...kept, config: next };
+      }),
+    );
+  }
+
+  /** @throws BkgError why it failed; DEADLINE_EXCEEDED while it goes on */
+  async #roll(
+    plugin: Plugin,
+    plan: RolloutPlan,
+    { wait }: Ordered,
+    signal: AbortSignal,
+    write: () => Promise<void>,
+  ): Promise<PluginInfo> {
+    const { rollouts, timings, loop } = this.#options;
+    const { done } = await rollouts.begin(plugin, plan, write);
+    if (wait) await within(done, plugin, timings.controlWaitMs, signal);
+    return plugin.info(loop.mayRun);
+  }
+}
+
+/**
+ * Waits for a rollout, and no longer than an order may be waited for.
+ * @throws what it fails with; BkgError DEADLINE_EXCEEDED while it goes on; the reason of `signal`
+ */
+export async function within(
+  done: Promise<void>,
+  plugin: Plugin,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const impatient = Promise.withResolvers<never>();
+  const abort = (): void => impatient.reject(signal.reason as Error);
+  const timer = setTimeout(() => {
+    const step = plugin.rollout?.step ?? 'ending';
+    const detail = `The rollout of ${plugin.id} goes on after ${seconds(waitMs)}: it is ${step}.`;
+    impatient.reject(new BkgError('DEADLINE_EXCEEDED', detail));
+  }, waitMs);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    await Promise.race([done, impatient.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+/** The next millisecond: times are kept without fractions, and what was launched in this one was launched before. */
+export function nextMs(): number {
+  return Math.floor(now()) + 1;
+}
+
+export function planOf(
+  plugin: Plugin,
+  { config, run }: DesiredPlugin,
+  target: Target & { version: string },
+  order: Ordered & Pick<RolloutPlan, 'verb' | 'isCommitted'> & { force?: boolean },
+): RolloutPlan {
+  const { value } = config;
+  const from = run.value.version;
+  return {
+    pluginId: plugin.id,
+    verb: order.verb,
+    by: order.by,
+    why: order.why,
+    force: order.force ?? false,
+    singleWriter: plugin.isSingleWriter,
+    from,
+    target,
+    before: {
+      target: plugin.target,
+      config: configOf(config),
+      circumstances: {
+        version: value.version ?? from,
+        restores: value.restores ?? value.revision,
+        ...(followsManifest(value) && { of_manifest: true }),
+      },
+    },
+    // The same version, or one that nobody has seen run, has nothing to keep to.
+    ...(order.verb !== 'restart' && order.verb !== 'configure' && { contract: plugin.lastSaid }),
+    isCommitted: order.isCommitted,
+  };
+}
+
+/** @throws BkgError CONFLICT */
+function sourceOf({ id, sources, versions }: Plugin, version: string): PluginSource {
+  const found = sources.find((one) => one.version === version);
+  if (found?.problem) throw new BkgError('CONFLICT', `${id} ${version} cannot be started: ${found.problem}.`);
+  if (found?.manifest) return found;
+  throw new BkgError(
+    'CONFLICT',
+    `Version ${version.slice(0, 64)} of ${id} lies in no plugin folder; there ${versions.length === 1 ? 'is' : 'are'} ${versions.join(', ')}.`,
+  );
+}
+
+/** @param history newest first @throws BkgError CONFLICT */
+function earlierOf(
+  id: string,
+  history: readonly StoredConfig[],
+  current: StoredConfig,
+  to: number | undefined,
+): StoredConfig {
+  const base = current.restores ?? current.revision;
+  const found = history.find(({ revision }) => (to === undefined ? revision < base : revision === to));
+  if (found) return found;
+  const kept = history.map(({ revision }) => revision);
+  const what = to === undefined ? `There is no revision before ${base}` : `Revision ${to} is not kept`;
+  throw new BkgError('CONFLICT', `${what} of the configuration of ${id}; kept are ${kept.join(', ')}.`);
+}

@@ -1,0 +1,258 @@
+import { BkgError } from '@bkg/sdk';
+import type {
+  ContractReport,
+  Descriptor,
+  PluginConfig,
+  Rollout as Receipt,
+  RolloutInstance,
+  RolloutInvocations,
+  RolloutStep,
+  RolloutVerb,
+} from '@bkg/sdk';
+import { now } from './clock.ts';
+import type { Circumstances } from './desired-state.ts';
+import type { ManagedInstance } from './managed-instance.ts';
+import type { Target } from './plugin.ts';
+import type { Verdict } from './verdict.ts';
+
+export interface RolloutPlan {
+  pluginId: string;
+  verb: RolloutVerb;
+  by: string;
+  why: string;
+  /** Whatever the rules of a contract say. */
+  force: boolean;
+  singleWriter: boolean;
+  /** The version that is wanted now. */
+  from: string;
+  target: Target & { version: string };
+  /** What is wanted again when it fails. */
+  before: {
+    target: Target;
+    config: PluginConfig;
+    /** How that configuration is written again. */
+    circumstances: Omit<Circumstances, 'by' | 'why'>;
+  };
+  /** What the instances of today say of themselves, where another version shall keep to it. */
+  contract?: Descriptor | undefined;
+  /** It is written that the new instances are wanted, before there is one. */
+  isCommitted: boolean;
+}
+
+/** An instance that comes. */
+interface Arrival {
+  readonly instance: string;
+  readonly version: string;
+  readonly launchedAt: number;
+  readyAt?: number;
+  selfTestMs?: number;
+  passedAt?: number;
+}
+
+/** An instance that goes. */
+interface Departure {
+  readonly instance: string;
+  readonly askedAt: number;
+  endedAt?: number;
+  inOrder?: boolean;
+}
+
+const noContract: ContractReport = { breaks: [], unknown: [] };
+const noInvocations: RolloutInvocations = { answered: 0, failed: 0, lost: 0 };
+
+/** The replacement of a plugin's instances: what shall come of it, how far it is, and in the end what has come of it. */
+export class Rollout {
+  readonly plan: RolloutPlan;
+  contract: ContractReport = noContract;
+  invocations: RolloutInvocations = noInvocations;
+  readonly #startedAt = now();
+  readonly #arrivals: Arrival[] = [];
+  readonly #departures: Departure[] = [];
+  #hasBegun = false;
+  #committed: boolean;
+  #failure: BkgError | undefined;
+  #failed: string | undefined;
+  #isCancelled = false;
+  #endedAt: number | undefined;
+  #pausedFrom: number | undefined;
+  #pausedMs: number | undefined;
+
+  constructor(plan: RolloutPlan) {
+    this.plan = plan;
+    this.#committed = plan.isCommitted;
+  }
+
+  /** From here on instances are replaced: what it has to write first is written. */
+  begin(): void {
+    this.#hasBegun = true;
+  }
+
+  get hasBegun(): boolean {
+    return this.#hasBegun;
+  }
+
+  /** What instances must be to stay: before it begins and after a failure what they were before. */
+  get target(): Target {
+    return this.#hasBegun && !this.#failure ? this.plan.target : this.plan.before.target;
+  }
+
+  /** After a failure the configuration of before; undefined otherwise: then what is written counts. */
+  get config(): PluginConfig | undefined {
+    return this.#failure && !this.#isCancelled ? this.plan.before.config : undefined;
+  }
+
+  /** Old instances may go. */
+  get isCommitted(): boolean {
+    return this.#committed || this.#failure !== undefined || !this.#hasBegun;
+  }
+
+  /** It was written that the new instances are wanted. */
+  get wasCommitted(): boolean {
+    return this.#committed;
+  }
+
+  get failure(): BkgError | undefined {
+    return this.#failure;
+  }
+
+  /** The instance that made it fail. */
+  get failed(): string | undefined {
+    return this.#failed;
+  }
+
+  /** It has failed because something else was ordered: what it has written stays. */
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** The first of the new ones takes invocations. */
+  get hasArrived(): boolean {
+    return this.#arrivals.some(({ passedAt }) => passedAt !== undefined);
+  }
+
+  commit(): void {
+    this.#committed = true;
+  }
+
+  /** The first failure counts. @param instance that of which it is */
+  fail(error: BkgError, instance?: string): void {
+    if (this.#failure || this.#endedAt !== undefined) return;
+    this.#failure = error;
+    this.#failed = instance;
+  }
+
+  /** Something else was ordered. */
+  cancel(error: BkgError): void {
+    if (this.#failure || this.#endedAt !== undefined) return;
+    this.#isCancelled = true;
+    this.#failure = error;
+  }
+
+  launched({ id, record, launchedAt }: ManagedInstance): void {
+    if (this.#failure) return;
+    this.#arrivals.push({ instance: id, version: record.version, launchedAt });
+  }
+
+  /** It could take invocations. */
+  ready(instance: string): void {
+    const arrival = this.#arrivalOf(instance);
+    if (arrival) arrival.readyAt ??= now();
+  }
+
+  selfTested(instance: string, tookMs: number): void {
+    const arrival = this.#arrivalOf(instance);
+    if (arrival) arrival.selfTestMs = tookMs;
+  }
+
+  /** It takes invocations. */
+  passed(instance: string): void {
+    const arrival = this.#arrivalOf(instance);
+    if (arrival) arrival.passedAt = now();
+    this.#resume();
+  }
+
+  /** One that shall go was asked to. */
+  draining(instance: string): void {
+    if (this.#arrivalOf(instance)) return;
+    if (this.plan.singleWriter) this.#pausedFrom ??= now();
+    this.#departures.push({ instance, askedAt: now() });
+  }
+
+  /** @returns whether it was one that came, so that this rollout has failed */
+  ended({ id, wasAskedToStop }: ManagedInstance, { status, text }: Verdict): boolean {
+    const departure = this.#departures.find(({ instance }) => instance === id);
+    if (departure) Object.assign(departure, { endedAt: now(), inOrder: status === 'stopped' });
+    if (!this.#arrivalOf(id)) return false;
+    if (!wasAskedToStop) {
+      const { pluginId, target } = this.plan;
+      this.fail(new BkgError('PLUGIN_CRASHED', `${pluginId} ${target.version} ${text}.`), id);
+    }
+    return true;
+  }
+
+  /** The instances that went, and whether they did so in order. */
+  get departed(): ReadonlyMap<string, boolean> {
+    return new Map(this.#departures.map(({ instance, inOrder = false }) => [instance, inOrder]));
+  }
+
+  end(): void {
+    this.#endedAt = now();
+    this.#resume();
+  }
+
+  get receipt(): Receipt {
+    const { verb, by, why, from, target } = this.plan;
+    const { step } = this;
+    return {
+      verb,
+      state: this.#endedAt === undefined ? 'running' : this.#failure ? 'failed' : 'done',
+      ...(step && { step }),
+      ...(this.#failure && { error: this.#failure.message }),
+      by,
+      why,
+      from,
+      to: target.version,
+      started_at: new Date(this.#startedAt).toISOString(),
+      ...(this.#endedAt !== undefined && { duration_ms: round(this.#endedAt - this.#startedAt) }),
+      ...(this.#pausedMs !== undefined && { paused_ms: round(this.#pausedMs) }),
+      // One comes for one, in the same order.
+      instances: this.#arrivals.map((arrival, i) => shown(arrival, this.#departures[i])),
+      invocations: this.invocations,
+      contract: this.contract,
+    };
+  }
+
+  get step(): RolloutStep | undefined {
+    if (this.#endedAt !== undefined) return undefined;
+    if (this.#failure) return 'reverting';
+    const latest = this.#arrivals.at(-1);
+    if (!latest) return this.#pausedFrom === undefined ? 'starting' : 'draining';
+    if (latest.readyAt === undefined) return 'starting';
+    return latest.passedAt === undefined ? 'testing' : 'draining';
+  }
+
+  #resume(): void {
+    if (this.#pausedFrom !== undefined) this.#pausedMs ??= now() - this.#pausedFrom;
+  }
+
+  #arrivalOf(instance: string): Arrival | undefined {
+    return this.#arrivals.find((one) => one.instance === instance);
+  }
+}
+
+function shown(arrival: Arrival, departure: Departure | undefined): RolloutInstance {
+  const { instance, version, launchedAt, readyAt, selfTestMs } = arrival;
+  const { instance: replaced, askedAt = 0, endedAt } = departure ?? {};
+  return {
+    instance,
+    version,
+    ...(readyAt !== undefined && { ready_ms: round(readyAt - launchedAt) }),
+    ...(selfTestMs !== undefined && { self_test_ms: round(selfTestMs) }),
+    ...(replaced !== undefined && { replaced }),
+    ...(endedAt !== undefined && { drain_ms: round(endedAt - askedAt) }),
+  };
+}
+
+function round(ms: number): number {
+  return Math.round(Math.max(0, ms) * 10) / 10;
+}

@@ -1,0 +1,255 @@
+import { BkgError } from '@bkg/sdk';
+import type { Connection, Logger } from '@bkg/sdk';
+import { configIn } from './desired-state.ts';
+import type { Circumstances, DesiredPlugin, DesiredState, RunOrder } from './desired-state.ts';
+import { inTurn, rereadOnFailure } from './in-turn.ts';
+import { InvocationTally } from './invocation-tally.ts';
+import { notRead, shutsDown } from './known-plugin.ts';
+import { lastWords } from './last-words.ts';
+import type { Plugin, Target } from './plugin.ts';
+import type { PluginLogs } from './plugin-logs.ts';
+import type { Plugins } from './plugins.ts';
+import type { Questions } from './questions.ts';
+import { clearSetback } from './reconcile-loop.ts';
+import type { ReconcileLoop } from './reconcile-loop.ts';
+import { Rollout } from './rollout.ts';
+import type { RolloutPlan } from './rollout.ts';
+import type { Timings } from './timings.ts';
+import { seconds } from './verdict.ts';
+
+export interface RolloutsOptions {
+  connection: Connection;
+  plugins: Plugins;
+  desiredState: Pick<DesiredState, 'order' | 'configure'>;
+  loop: Pick<ReconcileLoop, 'mayRun' | 'pass'>;
+  questions: Pick<Questions, 'ask' | 'mayAsk'>;
+  logs: Pick<PluginLogs, 'lastOutput'>;
+  timings: Timings;
+  log: Logger;
+  /** Aborts when this supervisor ends: what is under way is its successor's. */
+  signal: AbortSignal;
+}
+
+export interface BegunRollout {
+  /** Ends when it has; throws BkgError when it has failed, and all is as it was before. */
+  done: Promise<void>;
+}
+
+const whyMostChars = 500;
+
+/**
+ * Carries rollouts through, to their end or back to their beginning. What they do to instances the reconcile loop does.
+ * A supervisor that is killed leaves one half done: as long as it is not written that its version is wanted its instances
+ * are not what is wanted, and go; after that those before it are not, and go.
+ */
+export class Rollouts {
+  readonly #options: RolloutsOptions;
+
+  constructor(options: RolloutsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Begins one; until it has ended no other may begin.
+   * @param write what has to be written first
+   * @throws what `write` throws: then nothing has begun
+   */
+  async begin(plugin: Plugin, plan: RolloutPlan, write: () => Promise<void>): Promise<BegunRollout> {
+    const { connection, loop, plugins, questions, log } = this.#options;
+    const rollout = new Rollout(plan);
+    plugin.rollout = rollout;
+    try {
+      await write();
+    } catch (error) {
+      plugin.rollout = undefined;
+      plugins.changed(plugin.id);
+      throw error;
+    }
+    clearSetback(plugin);
+    rollout.begin();
+    const { verb, from, target } = plan;
+    log.info({ plugin_id: plugin.id, verb, from, to: target.version }, `a ${verb} of ${plugin.id} begins`);
+    const tally = new InvocationTally(plugin.id, connection, questions);
+    const counting = tally.begin(plugin.ready.map(({ id }) => id));
+    loop.pass();
+    plugins.changed(plugin.id);
+    const done = this.#carry(plugin, rollout, tally, counting).finally(() => tally.close());
+    // Not everybody waits for it.
+    done.catch(() => undefined);
+    return { done };
+  }
+
+  async #carry(
+    plugin: Plugin,
+    rollout: Rollout,
+    tally: InvocationTally,
+    counting: Promise<void>,
+  ): Promise<void> {
+    const { plugins, signal, log } = this.#options;
+    try {
+      await this.#until(plugin, rollout, () => rollout.hasArrived || isAsWanted(plugin));
+      if (!rollout.wasCommitted) await this.#commit(plugin, rollout);
+      await this.#until(plugin, rollout, () => isAsWanted(plugin));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      rollout.fail(error instanceof BkgError ? error : unexpected(error));
+      plugins.changed(plugin.id);
+      await this.#takeBack(plugin, rollout);
+    }
+    await counting;
+    rollout.invocations = await tally.end(
+      plugin.ready.map(({ id }) => id),
+      rollout.departed,
+    );
+    rollout.end();
+    plugin.receipt = rollout.receipt;
+    plugin.rollout = undefined;
+    clearSetback(plugin);
+    plugins.changed(plugin.id);
+    const { verb, state, error, duration_ms } = plugin.receipt;
+    log.info(
+      { plugin_id: plugin.id, verb, duration_ms },
+      state === 'done'
+        ? `the ${verb} of ${plugin.id} is done`
+        : `the ${verb} of ${plugin.id} failed: ${error}`,
+    );
+    if (rollout.failure) throw await this.#explained(plugin, rollout, rollout.failure);
+  }
+
+  /** @throws BkgError the rollout's failure, or that it takes too long */
+  async #until(plugin: Plugin, rollout: Rollout, isReached: () => boolean): Promise<void> {
+    const { loop, plugins, signal } = this.#options;
+    const withinMs = this.#longestMs(plugin);
+    await plugins.until(
+      plugin.id,
+      () => {
+        if (!loop.mayRun) rollout.cancel(shutsDown());
+        const { version } = rollout.plan.target;
+        if (rollout.hasBegun && !plugin.sources.some((one) => one.version === version))
+          rollout.fail(new BkgError('CONFLICT', `Version ${version} of ${plugin.id} has gone.`));
+        if (rollout.failure) throw rollout.failure;
+        return isReached() || undefined;
+      },
+      {
+        withinMs,
+        onLate: () => new BkgError('DEADLINE_EXCEEDED', `It was not done within ${seconds(withinMs)}.`),
+        signal,
+      },
+    );
+  }
+
+  /** Every step has a deadline of its own; this is beyond all of them. */
+  #longestMs({ replicas, source }: Plugin): number {
+    const { startTimeoutMs, admitMs, selfTestMs, graceMs } = this.#options.timings;
+    const startMs = Math.max(startTimeoutMs, (source?.manifest?.start_timeout_secs ?? 0) * 1_000);
+    return (replicas + 1) * 2 * (startMs + 2 * admitMs + selfTestMs + graceMs);
+  }
+
+  /** From here on the new version is wanted. @throws BkgError */
+  async #commit(plugin: Plugin, rollout: Rollout): Promise<void> {
+    const { by, target } = rollout.plan;
+    await this.#order(plugin, (run) => {
+      if (rollout.failure) throw rollout.failure;
+      return { ...runOf(run, target), by };
+    });
+    rollout.commit();
+    this.#options.loop.pass();
+    this.#options.plugins.changed(plugin.id);
+  }
+
+  /** Makes everything as it was before; the loop does so with the instances. */
+  async #takeBack(plugin: Plugin, rollout: Rollout): Promise<void> {
+    const { log, plugins, loop } = this.#options;
+    const { plan, isCancelled, wasCommitted, failure } = rollout;
+    const { verb, before } = plan;
+    const isOfVersion = verb === 'swap' || (verb === 'rollback' && !plan.isCommitted);
+    try {
+      const why = `the ${verb} failed: ${failure?.message ?? ''}`.slice(0, whyMostChars);
+      // What was stopped after its version was wanted is stopped in that version.
+      const keepsVersion = isCancelled && (wasCommitted || !isOfVersion);
+      if (verb !== 'restart' && !keepsVersion) await this.#configureBack(plugin, rollout, why);
+      if ((verb === 'restart' || (isOfVersion && wasCommitted)) && !isCancelled)
+        await this.#order(plugin, (run) => ({ ...runOf(run, before.target), by: 'supervisor' }));
+    } catch (error) {
+      // It is read again; a version that is half swapped is taken back then.
+      log.error({ error, plugin_id: plugin.id }, 'a rollout that failed could not be taken back as a whole');
+    }
+    clearSetback(plugin);
+    loop.pass();
+    plugins.changed(plugin.id);
+    await this.#settled(plugin);
+  }
+
+  /** Those of before serve again, or it turns out that they cannot. */
+  async #settled(plugin: Plugin): Promise<void> {
+    const { loop, plugins, timings, signal } = this.#options;
+    const late = new BkgError('DEADLINE_EXCEEDED', 'It is not as before yet.');
+    try {
+      await plugins.until(
+        plugin.id,
+        () => isAsWanted(plugin) || plugin.setback.failures > 0 || !loop.mayRun || undefined,
+        { withinMs: timings.controlWaitMs, onLate: () => late, signal },
+      );
+    } catch (error) {
+      if (error !== late) throw error;
+    }
+  }
+
+  async #configureBack(plugin: Plugin, { plan }: Rollout, why: string): Promise<void> {
+    const { desiredState } = this.#options;
+    await inTurn(plugin, async (desired) => {
+      if (!desired) throw notRead(plugin);
+      const circumstances: Circumstances = { ...plan.before.circumstances, by: 'supervisor', why };
+      const config = await rereadOnFailure(plugin, () =>
+        desiredState.configure(desired.config, plan.before.config, circumstances),
+      );
+      return { ...desired, config };
+    });
+  }
+
+  async #order(plugin: Plugin, next: (run: RunOrder) => RunOrder): Promise<void> {
+    await inTurn(plugin, async (desired) => {
+      if (!desired) throw notRead(plugin);
+      const value = { ...next(desired.run.value), at: new Date().toISOString() };
+      const run = await rereadOnFailure(plugin, () =>
+        this.#options.desiredState.order(plugin.id, desired.run, value),
+      );
+      return { ...desired, run };
+    });
+  }
+
+  /** What to answer who has ordered it: with its last words, and who serves now. */
+  async #explained(plugin: Plugin, { plan, failed }: Rollout, failure: BkgError): Promise<BkgError> {
+    if (failure.code !== 'PLUGIN_CRASHED') return failure;
+    const serves = plugin.ready.length > 0 ? ` ${plan.from} goes on serving.` : '';
+    const words = failed ? await lastWords(this.#options.logs, plugin.id, failed) : '';
+    return new BkgError('PLUGIN_CRASHED', `${failure.message}${serves}${words}`);
+  }
+}
+
+/** As many instances as are wanted serve, and each is as it is wanted. */
+function isAsWanted(plugin: Plugin): boolean {
+  const { managed, ready, isWanted, replicas } = plugin;
+  if (!isWanted) return managed.size === 0;
+  return (
+    ready.length === managed.size &&
+    ready.length === replicas &&
+    !ready.some((one) => plugin.isUnconfigured(one))
+  );
+}
+
+/** The same order for other instances. */
+export function runOf(run: RunOrder, { version, notBefore }: Target): RunOrder {
+  const { not_before: _before, ...rest } = run;
+  return {
+    ...rest,
+    version: version ?? run.version,
+    ...(notBefore > 0 && { not_before: new Date(notBefore).toISOString() }),
+  };
+}
+
+function unexpected(error: unknown): BkgError {
+  return new BkgError('INTERNAL', `It could not be carried through: ${(error as Error).message}`, {
+    cause: error,
+  });
+}
