@@ -33,7 +33,7 @@ export async function configHistory(
 function readQuery(body: unknown): HistoryQuery {
   const given = body ?? {};
   const errors = validate(given);
-  if (errors.length === 0) return given as HistoryQuery;
+  if (errors.length === 0) return given;
   const list = errors.map(({ path, message }) => `${path.slice(1) || 'it'} ${message}`).join('; ');
   throw new BkgError('INVALID_PAYLOAD', `The question does not fit: ${list}.`, { errors });
 }

@@ -162,8 +162,9 @@ export class Configuring {
   ): Promise<void> {
     const { plugins, loop, timings, logs } = this.#options;
     const hadFailed = plugin.setback.failures > 0;
+    // Somebody has looked: it is tried again at once.
+    if (hadFailed) clearSetback(plugin);
     loop.pass();
-    // Who has failed before this is tried again in its own time.
     if (!wait || hadFailed || !plugin.isWanted) return;
     const failed = await plugins.until(
       plugin.id,

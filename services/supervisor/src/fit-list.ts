@@ -2,11 +2,15 @@ import type { PluginInfo } from '@bkg/sdk';
 
 /** What is left out of an entry of a list that is too long for one message, in this order, the largest first. */
 const steps: readonly ((plugin: PluginInfo) => PluginInfo)[] = [
-  (plugin) => ({ ...plugin, capabilities: plugin.capabilities.map(withoutSchemas) }),
+  ({ settings_schema: _settings, ...plugin }) => ({
+    ...plugin,
+    capabilities: plugin.capabilities.map(withoutSchemas),
+  }),
   (plugin) => ({ ...plugin, capabilities: [] }),
-  (plugin) => ({
+  ({ rollout: _rollout, ...plugin }) => ({
     ...plugin,
     instances: [],
+    versions: [],
     description: '',
     config: { ...plugin.config, env: {}, settings: {} },
   }),

@@ -3,6 +3,7 @@ import type { Connection, RolloutInvocations } from '@bkg/sdk';
 import type { Subscription } from '@nats-io/nats-core';
 import { bodyOf } from './event-body.ts';
 import type { Questions } from './questions.ts';
+import type { Rollout } from './rollout.ts';
 
 interface Counts {
   requests: number;
@@ -51,11 +52,12 @@ export class InvocationTally {
 
   /**
    * @param instances those that are there
-   * @param drained those that have ended, and whether that was in order
+   * @param departed those that went, and whether in order
+   * @param selfTests our own invocations, which are left out
    */
   async end(
     instances: readonly string[],
-    drained: ReadonlyMap<string, boolean>,
+    { departed, selfTests }: Pick<Rollout, 'departed' | 'selfTests'>,
   ): Promise<RolloutInvocations> {
     // What they have said before is read before the answer to this.
     await this.#connection.flush();
@@ -65,9 +67,9 @@ export class InvocationTally {
     const sum = (of: (counts: Counts) => number): number =>
       all.reduce((total, { first, last }) => total + Math.max(0, of(last) - of(first)), 0);
     return {
-      answered: sum(({ requests }) => requests),
-      failed: sum(({ errors }) => errors),
-      lost: this.#lost(drained),
+      answered: Math.max(0, sum(({ requests }) => requests) - selfTests.answered),
+      failed: Math.max(0, sum(({ errors }) => errors) - selfTests.failed),
+      lost: this.#lost(departed),
     };
   }
 

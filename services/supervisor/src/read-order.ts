@@ -32,7 +32,7 @@ export function readOrder<Name extends keyof Orders>(name: Name, body: unknown):
       .join('; ');
     throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
   }
-  return { ...ordered(given as Partial<Ordered>), ...(given as Orders[Name]) };
+  return { ...ordered(given), ...(given as Orders[Name]) };
 }
 
 /** What is not said. */

@@ -65,6 +65,8 @@ export class Rollout {
   readonly plan: RolloutPlan;
   contract: ContractReport = noContract;
   invocations: RolloutInvocations = noInvocations;
+  /** Those that were answered. */
+  readonly selfTests = { answered: 0, failed: 0 };
   readonly #startedAt = now();
   readonly #arrivals: Arrival[] = [];
   readonly #departures: Departure[] = [];
@@ -159,9 +161,13 @@ export class Rollout {
     if (arrival) arrival.readyAt ??= now();
   }
 
-  selfTested(instance: string, tookMs: number): void {
+  /** It has answered its self-test. */
+  selfTested(instance: string, tookMs: number, hasPassed: boolean): void {
     const arrival = this.#arrivalOf(instance);
-    if (arrival) arrival.selfTestMs = tookMs;
+    if (!arrival) return;
+    arrival.selfTestMs = tookMs;
+    this.selfTests.answered += 1;
+    if (!hasPassed) this.selfTests.failed += 1;
   }
 
   /** It takes invocations. */

@@ -1,7 +1,6 @@
 import { BkgError } from '@bkg/sdk';
 import type { Connection, Logger } from '@bkg/sdk';
-import { configIn } from './desired-state.ts';
-import type { Circumstances, DesiredPlugin, DesiredState, RunOrder } from './desired-state.ts';
+import type { Circumstances, DesiredState, RunOrder } from './desired-state.ts';
 import { inTurn, rereadOnFailure } from './in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
 import { notRead, shutsDown } from './known-plugin.ts';
@@ -70,7 +69,7 @@ export class Rollouts {
     const { verb, from, target } = plan;
     log.info({ plugin_id: plugin.id, verb, from, to: target.version }, `a ${verb} of ${plugin.id} begins`);
     const tally = new InvocationTally(plugin.id, connection, questions);
-    const counting = tally.begin(plugin.ready.map(({ id }) => id));
+    const counting = tally.begin([...plugin.managed.keys()]);
     loop.pass();
     plugins.changed(plugin.id);
     const done = this.#carry(plugin, rollout, tally, counting).finally(() => tally.close());
@@ -97,10 +96,7 @@ export class Rollouts {
       await this.#takeBack(plugin, rollout);
     }
     await counting;
-    rollout.invocations = await tally.end(
-      plugin.ready.map(({ id }) => id),
-      rollout.departed,
-    );
+    rollout.invocations = await tally.end([...plugin.managed.keys()], rollout);
     rollout.end();
     plugin.receipt = rollout.receipt;
     plugin.rollout = undefined;

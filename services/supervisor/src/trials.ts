@@ -2,6 +2,7 @@ import { BkgError, createToken, headerNames, NoRespondersError, problemOfMsg, su
 import type { Connection, Descriptor, Manifest } from '@bkg/sdk';
 import { now } from './clock.ts';
 import { compareContracts } from './contract.ts';
+import { fitContract } from './fit-contract.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
@@ -72,8 +73,9 @@ export class Trials {
     const { rollout } = plugin;
     const before = rollout?.plan.contract;
     if (!rollout || !before) return;
-    rollout.contract = compareContracts(before, after);
-    const { breaks } = rollout.contract;
+    const report = compareContracts(before, after);
+    rollout.contract = fitContract(report);
+    const { breaks } = report;
     if (breaks.length === 0 || rollout.plan.force) return;
     const list = breaks.slice(0, 5).map(({ capability, detail }) => `${capability} ${detail}`);
     const more = breaks.length > list.length ? `; and ${breaks.length - list.length} more` : '';
@@ -103,6 +105,8 @@ export class Trials {
       (plugin.config?.resources.timeout_secs ?? Infinity) * 1_000,
     );
     const from = now();
+    const answered = (hasPassed: boolean): void =>
+      plugin.rollout?.selfTested(instance.id, now() - from, hasPassed);
     try {
       const reply = await connection.request(
         subjects.invokeAt(plugin.id, instance.id, capability),
@@ -117,6 +121,7 @@ export class Trials {
         },
       );
       const problem = problemOfMsg(reply);
+      answered(problem === undefined);
       if (problem) throw failedTest(`${capability} answered ${problem.code}: ${problem.detail}`);
     } catch (error) {
       if (error instanceof NoRespondersError) {
@@ -127,8 +132,6 @@ export class Trials {
         throw failedTest(`${capability} did not answer within ${seconds(timeoutMs)}`);
       throw error;
     }
-    const tookMs = now() - from;
-    plugin.rollout?.selfTested(instance.id, tookMs);
     instance.note('info', `its self-test ${capability} has passed`);
   }
 

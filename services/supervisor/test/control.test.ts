@@ -43,7 +43,7 @@ describe('an order', () => {
     expect(instanceOf(await mesh.order('start', 'echo'))).toBe(instanceOf(before));
   });
 
-  it('to restart ends the old process before it starts the new one', async () => {
+  it('to restart lets a new process in, and ends the old one', async () => {
     const before = await mesh.order('start', 'echo');
     const after = await mesh.order('restart', 'echo');
     expect(after.status).toBe('running');

@@ -12,6 +12,7 @@ const options = {
   credentialsFile: '/data/bkg/run/i1.credentials.json',
   configFile: '/data/bkg/run/i1.config.json',
   node: '/opt/node/bin/node',
+  held: false,
   env: { PATH: '/usr/bin', LANG: 'de_DE.UTF-8', SECRET: 'hunter2', NODE_OPTIONS: '--inspect' },
 };
 
@@ -43,6 +44,10 @@ it('adds what the configuration sets, but for what would change the code that ru
   expect(env).toMatchObject({ TZ: 'UTC', HOME: '/elsewhere', LANG: 'C.UTF-8' });
   expect(env['PATH']).toBe('/opt/node/bin:/usr/local/bin:/usr/bin:/bin');
   expect(env).not.toHaveProperty('LD_PRELOAD');
+});
+
+it('tells one that shall replace another to wait until it is let in', () => {
+  expect(launchCommand({ ...options, held: true }).env).toMatchObject({ BKG_HOLD: '1' });
 });
 
 it('starts any other program by its own name', () => {

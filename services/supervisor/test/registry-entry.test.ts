@@ -38,6 +38,8 @@ const entry = (more: Partial<PluginFacts> = {}) =>
     wanted: true,
     isDue: false,
     instances: [],
+    versions: [],
+    isSingleWriter: false,
     observedAt: '2026-11-24T08:00:00.000Z',
     ...more,
   });
