@@ -118,8 +118,7 @@ export class Configuring {
       await this.#reached(plugin, verb, failuresBefore, order, signal);
       return written;
     }
-    const version = plugin.source?.version ?? desired.run.value.version;
-    const target = { ...plugin.target, version };
+    const target = { ...plugin.target, version: desired.run.value.version };
     const plan = planOf(plugin, desired, target, { ...order, verb: 'configure', isCommitted: true });
     const { done } = await rollouts.begin(plugin, plan, write);
     if (order.wait) await within(done, plugin, this.#options.timings.controlWaitMs, signal);

@@ -1,5 +1,5 @@
-import { configDefaults } from '@bkg/sdk';
-import type { Connection, Descriptor, PluginConfig } from '@bkg/sdk';
+import { configDefaults, createValidator, schemaOf } from '@bkg/sdk';
+import type { Connection, Descriptor, PluginConfig, Rollout as Receipt } from '@bkg/sdk';
 import { buckets } from '@bkg/sdk';
 import { Bucket, UnreadableError } from './bucket.ts';
 import type { Stored } from './bucket.ts';
@@ -50,6 +50,8 @@ export interface DesiredPlugin {
   run: Kept<RunOrder>;
   /** What the plugin said of itself last, to be shown while it is stopped. */
   descriptor?: Descriptor;
+  /** The last rollout that has ended. */
+  receipt?: Receipt;
 }
 
 /** Who has written what was made of plugin.json. */
@@ -58,6 +60,7 @@ export const ofManifest = 'manifest';
 const configKey = (id: string): string => `config.${id}`;
 const runKey = (id: string): string => `run.${id}`;
 const descriptorKey = (id: string): string => `descriptor.${id}`;
+const receiptKey = (id: string): string => `rollout.${id}`;
 
 /** What is wanted, kept by the broker on its disk. Each write is a compare-and-set, and ends when it is on that disk. */
 export class DesiredState {
@@ -73,8 +76,8 @@ export class DesiredState {
    * @returns undefined when something is missing and there is no manifest
    */
   async load(id: string, manifest: Manifest | undefined): Promise<DesiredPlugin | undefined> {
-    const [config, run, described] = await Promise.all(
-      [configKey(id), runKey(id), descriptorKey(id)].map((key) => this.#read(key)),
+    const [config, run, described, rollout] = await Promise.all(
+      [configKey(id), runKey(id), descriptorKey(id), receiptKey(id)].map((key) => this.#read(key)),
     );
     const at = new Date().toISOString();
     const keptConfig = config
@@ -90,6 +93,7 @@ export class DesiredState {
         config: keptConfig,
         run: { ...keptRun, value: followed(keptRun.value, keptConfig.value) },
         ...(descriptor && { descriptor }),
+        ...(isReceipt(rollout?.value) && { receipt: rollout.value }),
       }
     );
   }
@@ -143,6 +147,11 @@ export class DesiredState {
   /** Keeps what a plugin says of itself. */
   async describe(id: string, descriptor: Descriptor): Promise<void> {
     await this.#bucket.put(descriptorKey(id), JSON.stringify(descriptor));
+  }
+
+  /** Keeps what has become of a rollout. */
+  async keep(id: string, receipt: Receipt): Promise<void> {
+    await this.#bucket.put(receiptKey(id), JSON.stringify(receipt));
   }
 
   /** What somebody has removed is made anew. */
@@ -211,6 +220,13 @@ function followed(run: RunOrder, { autostart }: PluginConfig): RunOrder {
 function descriptorOf(value: unknown): Descriptor | undefined {
   const { capabilities } = Object(value) as Partial<Descriptor>;
   return Array.isArray(capabilities) ? (value as Descriptor) : undefined;
+}
+
+const isReceiptOf = createValidator(schemaOf('Rollout'));
+
+/** What does not fit any more is not shown. */
+function isReceipt(value: unknown): value is Receipt {
+  return value !== undefined && isReceiptOf(value).length === 0;
 }
 
 function orderOf(id: string, value: unknown): RunOrder {

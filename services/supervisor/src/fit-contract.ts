@@ -15,5 +15,7 @@ export function fitContract(report: ContractReport): ContractReport {
 function shorter<T extends ContractChange>(list: readonly T[]): T[] {
   const half = list.slice(0, Math.floor(list.length / 2));
   const last = half.pop();
-  return last ? [...half, { ...last, detail: `${last.detail.slice(0, 100)}; and more that are not listed` }] : [];
+  return last
+    ? [...half, { ...last, detail: `${last.detail.slice(0, 100)}; and more that are not listed` }]
+    : [];
 }

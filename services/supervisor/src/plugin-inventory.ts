@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger } from '@bkg/sdk';
+import type { Logger, Rollout as Receipt } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { UnreadableError } from './bucket.ts';
 import { now } from './clock.ts';
@@ -16,7 +16,7 @@ import type { Timings } from './timings.ts';
 
 export interface PluginInventoryOptions {
   folders: Pick<PluginFolders, 'scan'>;
-  desiredState: Pick<DesiredState, 'load' | 'configure' | 'takeBack'>;
+  desiredState: Pick<DesiredState, 'load' | 'configure' | 'takeBack' | 'keep'>;
   plugins: Plugins;
   timings: Pick<Timings, 'scanEveryMs' | 'settleMs'>;
   log: Logger;
@@ -151,6 +151,8 @@ export class PluginInventory {
   #follow(plugin: Plugin): void {
     const { desiredState, plugins, log } = this.#options;
     const { manifest } = plugin.source ?? {};
+    // What a rollout leads to is not certain yet.
+    if (plugin.rollout) return;
     if (!manifest || !differsFromManifest(plugin, manifest)) return;
     plugin.writing = (plugin.writing ?? Promise.resolve()).then(async () => {
       const { desired } = plugin;
@@ -175,7 +177,11 @@ export class PluginInventory {
     if (!isHalfSwapped(desired)) return desired;
     const { desiredState, log } = this.#options;
     log.warn({ plugin_id: plugin.id }, `a swap of ${plugin.id} was left half done: it is taken back`);
-    return { ...desired, config: await desiredState.takeBack(plugin.id, desired) };
+    const config = await desiredState.takeBack(plugin.id, desired);
+    const receipt = receiptOfInterrupted(desired);
+    plugin.receipt = receipt;
+    await desiredState.keep(plugin.id, receipt);
+    return { ...desired, config };
   }
 
   async #load(plugin: Plugin): Promise<void> {
@@ -189,6 +195,7 @@ export class PluginInventory {
       this.#saidFailure = false;
       if (!desired) return;
       plugin.desired = plugin.rollout ? desired : await this.#whole(plugin, desired);
+      plugin.receipt ??= desired.receipt;
       plugin.desiredProblem = undefined;
       plugins.changed(plugin.id);
     } catch (error) {
@@ -214,4 +221,23 @@ function differsFromManifest({ desired }: Plugin, manifest: Manifest): boolean {
 function manifestOfRunning({ id, managed }: Plugin): Manifest | undefined {
   const [instance] = managed.values();
   return instance && { id, version: instance.record.version, command: ['none'], autostart: true };
+}
+
+/** Of a swap that an earlier supervisor has begun, as far as that is known. */
+function receiptOfInterrupted({ config, run }: DesiredPlugin): Receipt {
+  const { by, why, at, version = '' } = config.value;
+  return {
+    verb: 'swap',
+    state: 'failed',
+    error: 'The supervisor ended before it was done: it was taken back.',
+    by,
+    why,
+    from: run.value.version,
+    to: version,
+    started_at: at,
+    duration_ms: Math.max(0, Date.now() - Date.parse(at)),
+    instances: [],
+    invocations: { answered: 0, failed: 0, lost: null },
+    contract: { breaks: [], unknown: [] },
+  };
 }

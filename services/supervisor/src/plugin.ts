@@ -260,7 +260,7 @@ export class Plugin {
     const { source, rollout } = this;
     if (!source?.manifest || source.problem !== undefined) return false;
     // Nothing but what was ordered.
-    return !rollout?.hasBegun || source.version === rollout.target.version;
+    return !rollout?.isOfVersion || source.version === rollout.target.version;
   }
 
   #shown(): ShownInstance[] {

@@ -93,6 +93,11 @@ export class Rollout {
     return this.#hasBegun;
   }
 
+  /** Nothing but its version may be launched; another configuration goes to whatever counts. */
+  get isOfVersion(): boolean {
+    return this.#hasBegun && this.plan.verb !== 'configure';
+  }
+
   /** What instances must be to stay: before it begins and after a failure what they were before. */
   get target(): Target {
     return this.#hasBegun && !this.#failure ? this.plan.target : this.plan.before.target;

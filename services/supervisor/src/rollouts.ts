@@ -1,5 +1,5 @@
 import { BkgError } from '@bkg/sdk';
-import type { Connection, Logger } from '@bkg/sdk';
+import type { Connection, Logger, Rollout as Receipt } from '@bkg/sdk';
 import type { Circumstances, DesiredState, RunOrder } from './desired-state.ts';
 import { inTurn, rereadOnFailure } from './in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
@@ -19,7 +19,7 @@ import { seconds } from './verdict.ts';
 export interface RolloutsOptions {
   connection: Connection;
   plugins: Plugins;
-  desiredState: Pick<DesiredState, 'order' | 'configure'>;
+  desiredState: Pick<DesiredState, 'order' | 'configure' | 'keep'>;
   loop: Pick<ReconcileLoop, 'mayRun' | 'pass'>;
   questions: Pick<Questions, 'ask' | 'mayAsk'>;
   logs: Pick<PluginLogs, 'lastOutput'>;
@@ -102,6 +102,7 @@ export class Rollouts {
     plugin.rollout = undefined;
     clearSetback(plugin);
     plugins.changed(plugin.id);
+    this.#keep(plugin, plugin.receipt);
     const { verb, state, error, duration_ms } = plugin.receipt;
     log.info(
       { plugin_id: plugin.id, verb, duration_ms },
@@ -110,6 +111,14 @@ export class Rollouts {
         : `the ${verb} of ${plugin.id} failed: ${error}`,
     );
     if (rollout.failure) throw await this.#explained(plugin, rollout, rollout.failure);
+  }
+
+  /** To be shown by a successor, too; nobody waits for it. */
+  #keep({ id }: Plugin, receipt: Receipt): void {
+    const { desiredState, log } = this.#options;
+    desiredState.keep(id, receipt).catch((error: unknown) => {
+      log.warn({ error, plugin_id: id }, 'what has become of a rollout could not be kept');
+    });
   }
 
   /** @throws BkgError the rollout's failure, or that it takes too long */
@@ -121,7 +130,7 @@ export class Rollouts {
       () => {
         if (!loop.mayRun) rollout.cancel(shutsDown());
         const { version } = rollout.plan.target;
-        if (rollout.hasBegun && !plugin.sources.some((one) => one.version === version))
+        if (rollout.isOfVersion && !plugin.sources.some((one) => one.version === version))
           rollout.fail(new BkgError('CONFLICT', `Version ${version} of ${plugin.id} has gone.`));
         if (rollout.failure) throw rollout.failure;
         return isReached() || undefined;

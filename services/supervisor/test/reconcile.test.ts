@@ -7,10 +7,14 @@ const now = 1_000_000;
 
 const wanted = (instances: number, more: Partial<Desired> = {}): Desired => ({
   instances,
-  notBefore: 0,
   launchable: true,
+  singleWriter: false,
+  onTrial: false,
+  committed: true,
   ...more,
 });
+/** A rollout that has begun, and of which no new instance serves yet. */
+const rollout = { onTrial: true, committed: false };
 
 let count = 0;
 const instance = (
@@ -22,25 +26,39 @@ const instance = (
   launchedAt: now - 5_000,
   since: now - 5_000,
   startTimeoutMs: 30_000,
+  outdated: false,
+  held: false,
+  onTrial: false,
+  unconfigured: false,
   killed: false,
   ...more,
 });
+const old = (more: Partial<ObservedInstance> = {}) => instance('running', { outdated: true, ...more });
+const held = (more: Partial<ObservedInstance> = {}) =>
+  instance('starting', { held: true, onTrial: true, ...more });
 
 const there = (...instances: ObservedInstance[]): Observed => ({ instances, launchFrom: 0 });
 const decide = (desired: Desired, observed: Observed): Action[] => reconcile(desired, observed, limits, now);
 const acts = (actions: Action[]): Action[] => actions.filter(({ type }) => type !== 'wait');
+const launch = { type: 'launch', held: false };
+const launchHeld = { type: 'launch', held: true };
+const drain = ({ instance }: ObservedInstance, why: 'not wanted' | 'outdated') => ({
+  type: 'drain',
+  instance,
+  why,
+});
 
 describe('what is missing', () => {
   it('is launched, all of it at once', () => {
-    expect(decide(wanted(1), there())).toEqual([{ type: 'launch' }]);
-    expect(decide(wanted(3), there(instance('running')))).toEqual([{ type: 'launch' }, { type: 'launch' }]);
+    expect(decide(wanted(1), there())).toEqual([launch]);
+    expect(decide(wanted(3), there(instance('running')))).toEqual([launch, launch]);
   });
 
   it('is launched only when the wait after a failure is over', () => {
     expect(decide(wanted(1), { instances: [], launchFrom: now + 700 })).toEqual([
       { type: 'wait', until: now + 700 },
     ]);
-    expect(decide(wanted(1), { instances: [], launchFrom: now })).toEqual([{ type: 'launch' }]);
+    expect(decide(wanted(1), { instances: [], launchFrom: now })).toEqual([launch]);
   });
 
   it('stays missing after a crash loop, without anything to wait for', () => {
@@ -60,8 +78,8 @@ describe('what is not wanted', () => {
   it('is drained, whether it is ready or not', () => {
     const [running, starting] = [instance('running'), instance('starting')];
     expect(acts(decide(wanted(0), there(running, starting)))).toEqual([
-      { type: 'drain', instance: running.instance, why: 'not wanted' },
-      { type: 'drain', instance: starting.instance, why: 'not wanted' },
+      drain(running, 'not wanted'),
+      drain(starting, 'not wanted'),
     ]);
   });
 
@@ -69,40 +87,108 @@ describe('what is not wanted', () => {
     expect(acts(decide(wanted(0), there(instance('stopping'))))).toEqual([]);
   });
 
-  it('is what runs for the shortest time, and before that what does not run yet', () => {
-    const old = instance('running', { launchedAt: now - 9_000 });
+  it('is what runs for the shortest time, before that what is on trial, and before that what does not run yet', () => {
+    const oldest = instance('running', { launchedAt: now - 9_000 });
     const young = instance('running', { launchedAt: now - 1_000 });
-    const starting = instance('starting', { launchedAt: now - 10_000 });
-    expect(acts(decide(wanted(1), there(young, starting, old)))).toEqual([
-      { type: 'drain', instance: young.instance, why: 'not wanted' },
-      { type: 'drain', instance: starting.instance, why: 'not wanted' },
-    ]);
-    expect(acts(decide(wanted(2), there(young, starting, old)))).toEqual([
-      { type: 'drain', instance: starting.instance, why: 'not wanted' },
-    ]);
+    const tried = instance('running', { launchedAt: now - 10_000, onTrial: true });
+    const starting = instance('starting', { launchedAt: now - 11_000 });
+    const all = there(young, starting, tried, oldest);
+    const drained = (instances: number) =>
+      decide(wanted(instances), all).flatMap((one) => (one.type === 'drain' ? [one.instance] : []));
+    expect(drained(1)).toEqual([young.instance, tried.instance, starting.instance]);
+    expect(drained(2)).toEqual([tried.instance, starting.instance]);
+    expect(drained(3)).toEqual([starting.instance]);
+  });
+
+  it('gets nothing else any more', () => {
+    const stays = instance('running');
+    const untried = held();
+    const unconfigured = instance('running', { launchedAt: now, unconfigured: true });
+    expect(acts(decide(wanted(1), there(stays, untried)))).toEqual([drain(untried, 'not wanted')]);
+    expect(acts(decide(wanted(0), there(unconfigured)))).toEqual([drain(unconfigured, 'not wanted')]);
   });
 });
 
-describe('what was launched before a restart', () => {
-  it('is drained, and replaced when it has gone', () => {
-    const old = instance('running', { launchedAt: now - 2 });
-    const desired = wanted(1, { notBefore: now - 1 });
-    expect(decide(desired, there(old))).toEqual([{ type: 'drain', instance: old.instance, why: 'outdated' }]);
-    expect(acts(decide(desired, there({ ...old, status: 'stopping', since: now })))).toEqual([]);
-    expect(decide(desired, there())).toEqual([{ type: 'launch' }]);
-    expect(decide(desired, there(instance('running', { launchedAt: now - 1 })))).toEqual([]);
+describe('what is outdated', () => {
+  it('goes when another has taken its place', () => {
+    const before = old();
+    const after = held();
+    expect(decide(wanted(1), there(before))).toEqual([launchHeld]);
+    expect(decide(wanted(1), there(before, instance('starting', { onTrial: true })))).toMatchObject([
+      { type: 'wait' },
+    ]);
+    expect(decide(wanted(1), there(before, after))).toEqual([{ type: 'try', instance: after.instance }]);
+    expect(decide(wanted(1), there(before, instance('running')))).toEqual([drain(before, 'outdated')]);
+  });
+
+  it('goes one at a time', () => {
+    const [a, b] = [old({ launchedAt: now - 9_000 }), old({ launchedAt: now - 8_000 })];
+    const fresh = instance('running');
+    expect(decide(wanted(2), there(a, b))).toEqual([launchHeld]);
+    expect(decide(wanted(2), there(a, b, fresh))).toEqual([drain(b, 'outdated')]);
+    expect(acts(decide(wanted(2), there(a, { ...b, status: 'stopping' }, fresh)))).toEqual([]);
+    expect(decide(wanted(2), there(a, fresh))).toEqual([launchHeld]);
+    expect(decide(wanted(2), there(a, fresh, instance('running')))).toEqual([drain(a, 'outdated')]);
+  });
+
+  it('goes at once when it does not serve yet', () => {
+    const [starting, untried] = [instance('starting', { outdated: true }), held({ outdated: true })];
+    expect(decide(wanted(2), there(starting, untried))).toEqual(
+      expect.arrayContaining([drain(starting, 'outdated'), drain(untried, 'outdated')]),
+    );
+  });
+
+  it('stays until it is written that the new one is wanted', () => {
+    const [before, after] = [old(), instance('running')];
+    expect(decide(wanted(1, rollout), there(before, after))).toEqual([]);
+    expect(decide(wanted(1, { ...rollout, committed: true }), there(before, after))).toEqual([
+      drain(before, 'outdated'),
+    ]);
+  });
+
+  it('stays until then also when fewer are wanted than before', () => {
+    const all = there(old(), old(), old());
+    expect(decide(wanted(1, rollout), all)).toEqual([launchHeld]);
+  });
+
+  it('of a single writer ends before another starts', () => {
+    const before = old();
+    const desired = wanted(1, { ...rollout, singleWriter: true });
+    expect(decide(desired, there(before))).toEqual([drain(before, 'outdated')]);
+    expect(acts(decide(desired, there({ ...before, status: 'stopping', since: now })))).toEqual([]);
+    expect(decide(desired, there())).toEqual([launchHeld]);
   });
 
   it('goes on while there is no successor to launch', () => {
-    const old = instance('running', { launchedAt: now - 2 });
-    expect(decide(wanted(1, { notBefore: now, launchable: false }), there(old))).toEqual([]);
+    for (const singleWriter of [false, true])
+      expect(decide(wanted(1, { launchable: false, singleWriter }), there(old()))).toEqual([]);
+  });
+});
+
+describe('what comes in a rollout', () => {
+  it('is tried before it counts, held or not', () => {
+    for (const one of [held(), instance('running', { onTrial: true })])
+      expect(decide(wanted(1, rollout), there(old(), one))).toEqual([
+        { type: 'try', instance: one.instance },
+      ]);
   });
 
-  it('is the same as what cannot do its work where it is', () => {
-    const lost = instance('running', { outdated: true });
-    expect(decide(wanted(1), there(lost))).toEqual([
-      { type: 'drain', instance: lost.instance, why: 'outdated' },
-    ]);
+  it('comes one after the other, also where nothing was', () => {
+    const desired = wanted(2, rollout);
+    expect(decide(desired, there())).toEqual([launchHeld]);
+    expect(acts(decide(desired, there(instance('starting', { onTrial: true }))))).toEqual([]);
+    expect(decide(desired, there(instance('running')))).toEqual([launchHeld]);
+  });
+});
+
+describe('what runs with another configuration', () => {
+  it('is given that of today when it runs, has been tried and stays', () => {
+    const configured = (one: ObservedInstance) =>
+      decide(wanted(1), there(one)).filter(({ type }) => type === 'configure');
+    const runs = instance('running', { unconfigured: true });
+    expect(configured(runs)).toEqual([{ type: 'configure', instance: runs.instance }]);
+    for (const more of [{ status: 'starting' as const }, { onTrial: true }, { outdated: true }])
+      expect(configured({ ...runs, ...more })).toEqual([]);
   });
 });
 
@@ -114,6 +200,21 @@ describe('what takes too long', () => {
     ]);
     expect(decide(wanted(1), there({ ...slow, launchedAt: now - 29_999 }))).toEqual([
       { type: 'wait', until: now + 1 },
+    ]);
+  });
+
+  it('to be let in is not, as long as it is heard of', () => {
+    const waiting = held({ launchedAt: now - 40_000 });
+    expect(decide(wanted(1, rollout), there(waiting))).toEqual([{ type: 'try', instance: waiting.instance }]);
+    expect(decide(wanted(1, rollout), there({ ...waiting, silentSince: now - 30_000 }))).toEqual([
+      { type: 'kill', instance: waiting.instance, why: 'silent' },
+    ]);
+  });
+
+  it('to take invocations after it was let in is killed', () => {
+    const mute = held({ onTrial: false, launchedAt: now - 30_000 });
+    expect(decide(wanted(1), there(mute))).toEqual([
+      { type: 'kill', instance: mute.instance, why: 'not ready' },
     ]);
   });
 
@@ -137,6 +238,13 @@ describe('what takes too long', () => {
     ]);
   });
 
+  it('to be heard of again takes no place of one that is heard of', () => {
+    const silent = instance('running', { launchedAt: now - 9_000, silentSince: now - 1_000 });
+    const heard = instance('running');
+    expect(acts(decide(wanted(1), there(silent, heard)))).toEqual([drain(silent, 'not wanted')]);
+    expect(acts(decide(wanted(1), there(silent, old())))).toEqual([]);
+  });
+
   it('is killed once', () => {
     expect(decide(wanted(1), there(instance('starting', { launchedAt: 0, killed: true })))).toEqual([]);
     expect(decide(wanted(0), there(instance('stopping', { since: 0, killed: true })))).toEqual([]);
@@ -147,90 +255,5 @@ describe('what takes too long', () => {
     expect(decide(wanted(0), there(slow))).toEqual([
       { type: 'kill', instance: slow.instance, why: 'not ready' },
     ]);
-  });
-});
-
-describe('in every situation with up to three instances', () => {
-  const shapes: Partial<ObservedInstance>[] = [
-    {},
-    { killed: true },
-    { outdated: true },
-    { launchedAt: now - 40_000, since: now - 40_000 },
-    { silentSince: now - 40_000 },
-    { silentSince: now - 10 },
-  ];
-  const kinds = (['starting', 'running', 'stopping'] as const).flatMap((status) =>
-    shapes.map((shape) => instance(status, shape)),
-  );
-  const sets: ObservedInstance[][] = [
-    [],
-    ...kinds.map((a) => [a]),
-    ...kinds.flatMap((a) => kinds.map((b) => [a, { ...b, instance: 'b' }])),
-    ...kinds.flatMap((a) => kinds.map((b) => [a, { ...b, instance: 'b' }, instance('running')])),
-  ];
-  const situations = sets.flatMap((instances) =>
-    [0, 1, 2].flatMap((wantedCount) =>
-      [true, false].flatMap((launchable) =>
-        [0, now, Infinity].flatMap((launchFrom) =>
-          [0, now - 4_000].map((notBefore) => ({
-            desired: wanted(wantedCount, { launchable, notBefore }),
-            observed: { instances, launchFrom },
-          })),
-        ),
-      ),
-    ),
-  );
-
-  /** Those for which something does not hold; one expectation for all, because there are tens of thousands. */
-  const wrong = (holds: (situation: (typeof situations)[number], actions: Action[]) => boolean) =>
-    situations.filter((situation) => !holds(situation, decide(situation.desired, situation.observed)));
-  const touched = (actions: Action[]) =>
-    actions.flatMap((action) => ('instance' in action ? [action.instance] : []));
-
-  it('does at most one thing to an instance, and nothing to one that was killed while it stopped', () => {
-    expect(situations.length).toBeGreaterThan(20_000);
-    expect(
-      wrong(({ observed }, actions) => {
-        const names = touched(actions);
-        const left = observed.instances.filter((one) => one.killed && one.status === 'stopping');
-        return new Set(names).size === names.length && !left.some((one) => names.includes(one.instance));
-      }),
-    ).toEqual([]);
-  });
-
-  it('never has more processes than are wanted by launching', () => {
-    expect(
-      wrong(({ desired, observed }, actions) => {
-        const launches = actions.filter(({ type }) => type === 'launch').length;
-        if (!desired.launchable) return launches === 0;
-        return launches === 0 || observed.instances.length + launches === desired.instances;
-      }),
-    ).toEqual([]);
-  });
-
-  it('never waits for a time that has come', () => {
-    expect(
-      wrong((_, actions) => actions.every((action) => action.type !== 'wait' || action.until > now)),
-    ).toEqual([]);
-  });
-
-  it('comes to rest with what is wanted when its actions succeed', () => {
-    expect(
-      wrong(({ desired, observed }) => {
-        if (observed.launchFrom > now || !desired.launchable) return true;
-        let instances = [...observed.instances];
-        for (let round = 0; round < 6; round += 1) {
-          const actions = reconcile(desired, { instances, launchFrom: 0 }, limits, now);
-          const gone = new Set(touched(actions));
-          instances = instances
-            .filter((one) => !gone.has(one.instance) && one.status !== 'stopping' && !one.killed)
-            .map((one) => ({ ...one, status: 'running' as const }));
-          const launched = actions.filter(({ type }) => type === 'launch');
-          instances.push(...launched.map(() => instance('running', { launchedAt: now })));
-        }
-        const more = acts(reconcile(desired, { instances, launchFrom: 0 }, limits, now));
-        return instances.length === desired.instances && more.length === 0;
-      }),
-    ).toEqual([]);
   });
 });

@@ -4,7 +4,7 @@ import { eventually } from '@bkg/sdk/testing';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 
 /** Invokes a plugin over NATS all the time, and knows what has become of each invocation. */
-export class SteadyCaller {
+export class SteadyCaller implements Disposable {
   readonly #connection: Connection;
   readonly #id: string;
   readonly #inbox = `_INBOX.steady.${createToken()}`;
@@ -40,6 +40,10 @@ export class SteadyCaller {
     return this.#answers.flatMap((answers, n) =>
       answers.length === 1 && answers[0] === 'ok' ? [] : [`${n}: ${answers.join(' and ') || 'none'}`],
     );
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
   }
 
   #call(): void {
