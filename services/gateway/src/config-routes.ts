@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin';
-import { BkgError, isJsonContentType } from '@bkg/sdk';
-import type { Logger, PluginConfig } from '@bkg/sdk';
+import { BkgError, isJsonContentType, jsonContentType } from '@bkg/sdk';
+import type { HistoryQuery, Logger, PluginConfig } from '@bkg/sdk';
 import { parseBody } from './invoke/raw-json.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { readBody } from './http/read-body.ts';
@@ -13,7 +13,10 @@ const limit = {
   remedy: 'It takes the members that change, and the "revision" that they change.',
 };
 
-/** `GET /api/plugins/:id/config`, and `POST` of a merge patch, which the supervisor checks and writes. */
+/**
+ * `GET /api/plugins/:id/config` and `/config/history?before=`, and `POST` of a merge patch, which the supervisor checks,
+ * writes and, unless it says `"wait": false`, brings to every instance before it answers.
+ */
 export const configRoutes = fp<{ log: Logger }>(
   async (app, { log }) => {
     const { broker, catalog, cutOff } = app;
@@ -35,24 +38,49 @@ export const configRoutes = fp<{ log: Logger }>(
       const { id } = request.params;
       assertPluginId(id);
       const body = await readBody(request, reply, limit);
-      assertJson(body, request.headers['content-type']);
+      const { wait } = readChange(body, request.headers['content-type']);
       log.info({ plugin: id }, `another configuration of ${id} was asked for`);
-      const config = await supervisor.configure(id, body);
+      const config = await supervisor.configure(id, body, wait !== false);
       // Whoever asks right after this must not be told of the time before.
       catalog.noteConfig(id, config);
       return config;
     });
+
+    app.get<{ Params: { id: string }; Querystring: Record<string, unknown> }>(
+      '/api/plugins/:id/config/history',
+      { config: { isQuiet: true } },
+      async (request, reply) => {
+        const { id } = request.params;
+        assertPluginId(id);
+        const history = await supervisor.history(id, readHistoryQuery(request.query));
+        return reply.header('content-type', jsonContentType).send(history);
+      },
+    );
   },
   { name: 'config-routes', dependencies: ['mesh-watch', 'shutdown'] },
 );
 
-/** What is in it the supervisor says. */
-function assertJson(body: Buffer, contentType: string | undefined): void {
+/** Whether it fits the supervisor says; here matters how long that may take. */
+function readChange(body: Buffer, contentType: string | undefined): { wait?: unknown } {
   if (body.length > 0 && contentType !== undefined && isJsonContentType(contentType))
-    return void parseBody(body);
-  const detail =
+    return Object(parseBody(body)) as { wait?: unknown };
+  throw invalid(
+    '',
     body.length === 0
       ? `There is no body. ${limit.remedy}`
-      : 'The body needs "Content-Type: application/json".';
-  throw new BkgError('INVALID_PAYLOAD', detail, { errors: [{ path: '', message: detail }] });
+      : 'The body needs "Content-Type: application/json".',
+  );
+}
+
+function readHistoryQuery({ before }: Record<string, unknown>): HistoryQuery {
+  if (before === undefined) return {};
+  const revision = Number(before);
+  if (typeof before === 'string' && /^\d+$/.test(before) && revision >= 1 && Number.isSafeInteger(revision))
+    return { before: revision };
+  const given = JSON.stringify(before).slice(0, 64);
+  throw invalid('/before', `"before" is ${given}; it takes a revision, a whole number from 1.`);
+}
+
+function invalid(path: string, detail: string): BkgError {
+  return new BkgError('INVALID_PAYLOAD', detail, { errors: [{ path, message: detail }] });
 }

@@ -12,6 +12,7 @@ import { feedRoutes } from './feed/feed-routes.ts';
 import { guard } from './http/guard.ts';
 import { healthRoutes } from './health-routes.ts';
 import { invocations } from './invoke/invocations.ts';
+import type { HeldCallsOptions } from './invoke/held-calls.ts';
 import { invokeRoutes } from './invoke/invoke-routes.ts';
 import { logRoutes } from './log-routes.ts';
 import { meshWatch } from './mesh/mesh-watch.ts';
@@ -36,6 +37,8 @@ export interface ServerOptions {
   settleMs?: number;
   /** What is sent to the broker in one turn of the event loop goes out in one write. @default true */
   joinWrites?: boolean;
+  /** Of the invocations that wait for the next instance of a `single_writer` plugin. */
+  hold?: HeldCallsOptions;
   clients?: ClientsOptions;
   ws?: WsRoutesOptions;
 }
@@ -82,7 +85,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(requestLog, { log });
   await app.register(brokerLink, { ...settings, log, ...(joinWrites !== undefined && { joinWrites }) });
   await app.register(meshWatch, { log, ...(settleMs !== undefined && { settleMs }) });
-  await app.register(invocations);
+  await app.register(invocations, { ...(options.hold && { hold: options.hold }) });
   await app.register(dashboard, { folder: settings.dashboard });
   await app.register(notFound);
   await app.register(healthRoutes);

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BkgError, configDefaults, problemReply } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo, Problem } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
@@ -8,6 +8,7 @@ import type { TestMesh } from './mesh.ts';
 let mesh: TestMesh;
 /** What the supervisor was asked, as it arrived. */
 let asked: { subject: string; text: string }[] = [];
+let history: (id: string) => string | BkgError = () => '';
 let answer: (id: string) => string | BkgError = () => '';
 
 const address = (id: string) => `${mesh.url}/api/plugins/${id}/config`;
@@ -27,14 +28,21 @@ const get = async (id: string) => {
   return { status: response.status, body: (await response.json()) as PluginConfig & Problem };
 };
 
+function replyOf(given: string | BkgError): { data: string; headers?: Record<string, string> } {
+  if (typeof given === 'string') return { data: given };
+  const { data, headers } = problemReply(given.problem);
+  return { data: data as string, headers };
+}
+
 beforeAll(async () => {
   mesh = await startMesh();
   mesh.supervisor.control('configure', (msg, id) => {
     asked.push({ subject: msg.subject, text: msg.string() });
-    const given = answer(id);
-    if (typeof given === 'string') return { data: given };
-    const { data, headers } = problemReply(given.problem);
-    return { data: data as string, headers };
+    return replyOf(answer(id));
+  });
+  mesh.supervisor.history((msg, id) => {
+    asked.push({ subject: msg.subject, text: msg.string() });
+    return replyOf(history(id));
   });
   await mesh.supervisor.connection.nats.flush();
   await mesh.supervisor.put(entryOf('one'));
@@ -134,5 +142,72 @@ describe('a change of it', () => {
     const response = await fetch(`${other.url}/api/plugins/one/config`, init);
     const problem = (await response.json()) as Problem;
     expect([response.status, problem.code]).toEqual([503, 'PLUGIN_UNAVAILABLE']);
+  });
+});
+
+describe('how long a change may take', () => {
+  const config = { id: 'one', ...configDefaults, revision: 1 };
+
+  /** What the gateway grants the supervisor, in ms. */
+  async function granted(change: string): Promise<number> {
+    await using other = await startMesh();
+    other.supervisor.control('configure', () => ({ data: JSON.stringify(config) }));
+    await other.supervisor.connection.nats.flush();
+    const request = vi.spyOn(other.app.broker, 'request');
+    const init = { method: 'POST', body: change, headers: { 'content-type': 'application/json' } };
+    expect((await fetch(`${other.url}/api/plugins/one/config`, init)).status).toBe(200);
+    return request.mock.calls[0]?.[2].timeoutMs ?? 0;
+  }
+
+  it.each([
+    ['{"revision":0}', 65_000],
+    ['{"revision":0,"wait":true}', 65_000],
+    ['{"revision":0,"wait":false}', 10_000],
+  ])('%s: %i ms', async (change, expected) => {
+    expect(await granted(change)).toBe(expected);
+  });
+});
+
+describe('the history of a configuration', () => {
+  const read = async (id: string, query = '') => {
+    const response = await fetch(`${address(id)}/history${query}`);
+    return {
+      status: response.status,
+      type: response.headers.get('content-type'),
+      text: await response.text(),
+    };
+  };
+
+  it.each([
+    ['', {}],
+    ['?before=17', { before: 17 }],
+  ])('with %s comes from the supervisor as it is', async (query, expected) => {
+    asked = [];
+    const text = '{"revisions":[{"revision":3, "why":"é","config":{"n":12345678901234567890}}]}';
+    history = () => text;
+    expect(await read('one', query)).toEqual({ status: 200, type: 'application/json', text });
+    expect(asked).toEqual([{ subject: 'bkg.registry.history.one', text: JSON.stringify(expected) }]);
+  });
+
+  it('is refused in the words of the supervisor', async () => {
+    const { problem } = new BkgError('PLUGIN_NOT_FOUND', 'There is no plugin "two".');
+    history = () => new BkgError('PLUGIN_NOT_FOUND', 'There is no plugin "two".');
+    const { status, text } = await read('two');
+    expect([status, JSON.parse(text)]).toEqual([404, problem]);
+  });
+
+  it.each(['0', '-1', '1.5', 'x', '', '9007199254740993', '1&before=2'])(
+    'refuses before=%s',
+    async (before) => {
+      asked = [];
+      const { status, text } = await read('one', `?before=${before}`);
+      const problem = JSON.parse(text) as Problem;
+      expect([status, problem.code, asked]).toEqual([400, 'INVALID_PAYLOAD', []]);
+      expect(problem.detail).toContain('it takes a revision, a whole number from 1');
+    },
+  );
+
+  it('is 404 for a name that no plugin can have', async () => {
+    expect((await read('NO')).status).toBe(404);
   });
 });

@@ -123,6 +123,10 @@ export class FakeSupervisor {
     this.#answer(patterns.logs, answer);
   }
 
+  history(answer: Answer): void {
+    this.#answer(patterns.history, answer);
+  }
+
   #answer(subject: string, answer: Answer): void {
     this.connection.subscribe(subject, {
       callback: (error, msg) => {

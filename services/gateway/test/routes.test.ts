@@ -87,7 +87,7 @@ describe('control', () => {
   let failure: BkgError | undefined;
 
   beforeAll(async () => {
-    for (const verb of ['start', 'stop', 'restart']) {
+    for (const verb of ['start', 'stop', 'restart', 'swap', 'scale', 'rollback']) {
       mesh.supervisor.control(verb, (msg, id) => {
         asked.push({ subject: msg.subject, body: msg.json() });
         if (failure) {
@@ -112,6 +112,60 @@ describe('control', () => {
     // The dashboard reads it whenever it shows a plugin.
     expect(body.telemetry.plugin_id).toBe('one');
     expect(asked).toEqual([{ subject: `bkg.control.${verb}.one`, body: { wait: true } }]);
+  });
+
+  const by = { by: 'ada', why: 'a try' };
+  it.each([
+    ['start', by],
+    ['stop', by],
+    ['restart', by],
+    ['swap', { version: '2.0.0' }],
+    ['swap', { version: '2.0.0', force: true, ...by }],
+    ['scale', { replicas: 0, ...by }],
+    ['rollback', undefined],
+    ['rollback', { to: 3, force: true, ...by }],
+  ])('%s hands on what its body says: %o', async (verb, order) => {
+    asked = [];
+    status = 'running';
+    const send = (more: object, query = '') =>
+      call('POST', `/api/plugins/one/${verb}${query}`, {
+        ...(order && { body: JSON.stringify({ ...order, ...more }), headers: json }),
+      });
+    expect((await send({})).status).toBe(200);
+    expect((await send({ wait: true }, '?wait=false')).status).toBe(202);
+    const subject = `bkg.control.${verb}.one`;
+    expect(asked).toEqual([
+      { subject, body: { ...order, wait: true } },
+      { subject, body: { ...order, wait: false } },
+    ]);
+  });
+
+  it.each([
+    ['swap', undefined, 'The body must have required property \'version\'. swap takes {"version", "force"?,'],
+    ['swap', { version: 2 }, '"version" must be string, and is 2. swap takes {"version", "force"?,'],
+    ['swap', { version: '' }, '"version" must NOT have fewer than 1 characters, and is "". swap takes'],
+    ['swap', { version: '2', now: 1 }, 'The body must NOT have additional properties: "now". swap takes'],
+    ['scale', {}, 'The body must have required property \'replicas\'. scale takes {"replicas", "wait"?,'],
+    ['scale', { replicas: 65 }, '"replicas" must be <= 64, and is 65. scale takes'],
+    [
+      'scale',
+      { replicas: 1.5, by: 1 },
+      '"replicas" must be integer, and is 1.5; "by" must be string, and is 1.',
+    ],
+    ['rollback', { to: 0 }, '"to" must be >= 1, and is 0. rollback takes {"to"?, "force"?,'],
+    ['start', { why: 'x'.repeat(501) }, '"why" must NOT have more than 500 characters, and is "xxx'],
+    [
+      'stop',
+      { version: '2' },
+      'additional properties: "version". stop takes {"wait"?, "by"?, "why"?}, or nothing.',
+    ],
+  ])('%s with the body %o is refused with what was given and what is allowed', async (verb, order, words) => {
+    asked = [];
+    const init = order ? { body: JSON.stringify(order), headers: json } : {};
+    const { status: httpStatus, body } = await call('POST', `/api/plugins/one/${verb}`, init);
+    expect([httpStatus, body.code, asked]).toEqual([400, 'INVALID_PAYLOAD', []]);
+    expect(body.detail).toContain(words);
+    expect(body.errors?.length).toBeGreaterThan(0);
   });
 
   it('is seen by whoever asks right after it, although the registry follows later', async () => {

@@ -14,6 +14,8 @@ import type { RunningCall } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { CallHeaders } from './call-headers.ts';
 import type { Catalog } from '../mesh/catalog.ts';
+import { HeldCalls } from './held-calls.ts';
+import type { HeldCallsOptions } from './held-calls.ts';
 import { missing } from '../mesh/readiness.ts';
 import { unanswered } from '../mesh/unanswered.ts';
 
@@ -30,24 +32,42 @@ export interface Call extends CallHeaders {
   contentType: string | undefined;
 }
 
+/** What is needed to send one again. */
+interface Attempt {
+  call: Call;
+  timeoutMs: number;
+  deadlineAt: number;
+  controller: AbortController;
+  running: RunningCall;
+}
+
 /** The reason of an abort by the gateway itself. */
 const stopping = new Error('the gateway is stopping');
 
-/** Everything that is being invoked through this gateway: one request on the broker each, and nothing before it. */
+/**
+ * Everything that is being invoked through this gateway: one request on the broker each, and nothing before it;
+ * those of a `single_writer` plugin that nobody takes are held, and sent again.
+ */
 export class Invocations {
   readonly #broker: Broker;
   readonly #catalog: Catalog;
   readonly #running: LostCalls;
+  readonly #held: HeldCalls;
 
-  constructor(broker: Broker, catalog: Catalog) {
+  constructor(broker: Broker, catalog: Catalog, options: HeldCallsOptions = {}) {
     this.#broker = broker;
     this.#catalog = catalog;
+    this.#held = new HeldCalls(
+      { broker, catalog, unanswered: (pluginId, capability) => this.#unanswered(pluginId, capability) },
+      options,
+    );
     this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
     broker.onStatus((connected) => this.#running.connectionChanged(connected));
   }
 
   /** Ends all that is running. */
   cutOff(): void {
+    this.#held.close();
     this.#running.endAll(() => stopping);
   }
 
@@ -58,35 +78,64 @@ export class Invocations {
    * @throws BkgError when there is no reply
    */
   async run(call: Call, controller: AbortController): Promise<Msg> {
-    const { pluginId, capability, contentType } = call;
     if (controller.signal.aborted) {
       throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
     }
     const timeoutMs = this.#timeoutMs(call);
+    const deadlineAt = performance.now() + timeoutMs;
     const running: RunningCall = {
-      plugin: pluginId,
+      plugin: call.pluginId,
       invocationId: call.invocationId,
       isIdempotent: () => this.#isIdempotent(call),
       end: (error) => controller.abort(error),
     };
     this.#running.add(running);
     try {
-      return await this.#broker.request(subjects.invokeCapability(pluginId, capability), call.body, {
-        timeoutMs: timeoutMs + answerGraceMs,
-        signal: controller.signal,
-        headers: {
-          [headerNames.invocationId]: call.invocationId,
-          [headerNames.timeoutMs]: String(timeoutMs),
-          [headerNames.traceparent]: call.traceparent,
-          [headerNames.tracestate]: call.tracestate,
-          [headerNames.contentType]: contentType === jsonContentType ? undefined : contentType,
-        },
-      });
+      return await this.#request(call, timeoutMs, controller.signal);
     } catch (error) {
-      throw this.#explain(call, timeoutMs, controller.signal.reason, error);
+      if (!(error instanceof NoRespondersError)) throw this.#explain(call, timeoutMs, controller, error);
+      return await this.#hold({ call, timeoutMs, deadlineAt, controller, running });
     } finally {
       this.#running.delete(running);
     }
+  }
+
+  /** Nobody has got it. @throws BkgError at once when it is not held */
+  #hold(attempt: Attempt): Promise<Msg> {
+    const { call, timeoutMs, deadlineAt, controller, running } = attempt;
+    // Until it is sent again there is nothing that the broker could lose.
+    this.#running.delete(running);
+    const { pluginId, capability, body } = call;
+    const send = (): Promise<Msg> => this.#sendAgain(attempt);
+    return this.#held.run({ pluginId, capability, body, timeoutMs, deadlineAt, controller, send });
+  }
+
+  /** @throws NoRespondersError; what `run` throws */
+  async #sendAgain({ call, timeoutMs, deadlineAt, controller, running }: Attempt): Promise<Msg> {
+    const leftMs = Math.max(1, Math.floor(deadlineAt - performance.now()));
+    this.#running.add(running);
+    try {
+      return await this.#request(call, leftMs, controller.signal);
+    } catch (error) {
+      throw error instanceof NoRespondersError ? error : this.#explain(call, timeoutMs, controller, error);
+    } finally {
+      this.#running.delete(running);
+    }
+  }
+
+  #request(call: Call, timeoutMs: number, signal: AbortSignal): Promise<Msg> {
+    const { pluginId, capability, contentType } = call;
+    return this.#broker.request(subjects.invokeCapability(pluginId, capability), call.body, {
+      timeoutMs: timeoutMs + answerGraceMs,
+      signal,
+      headers: {
+        [headerNames.invocationId]: call.invocationId,
+        [headerNames.timeoutMs]: String(timeoutMs),
+        [headerNames.traceparent]: call.traceparent,
+        [headerNames.tracestate]: call.tracestate,
+        [headerNames.contentType]: contentType === jsonContentType ? undefined : contentType,
+      },
+    });
   }
 
   #timeoutMs({ pluginId, timeoutMs }: Call): number {
@@ -100,10 +149,9 @@ export class Invocations {
     return capabilities.some(({ id, idempotent }) => id === capability && idempotent);
   }
 
-  /** @param reason of the abort, if it was aborted */
-  #explain(call: Call, timeoutMs: number, reason: unknown, error: unknown): unknown {
+  #explain(call: Call, timeoutMs: number, { signal }: AbortController, error: unknown): unknown {
     const { pluginId, capability } = call;
-    if (error instanceof NoRespondersError) return this.#unanswered(pluginId, capability);
+    const reason: unknown = signal.reason;
     if (!(error instanceof BkgError)) return error;
     if (error.code === 'DEADLINE_EXCEEDED') {
       this.#cancel(call);
@@ -135,9 +183,9 @@ export class Invocations {
 }
 
 /** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */
-export const invocations = fp(
-  async (app) => {
-    app.decorate('invocations', new Invocations(app.broker, app.catalog));
+export const invocations = fp<{ hold?: HeldCallsOptions }>(
+  async (app, { hold }) => {
+    app.decorate('invocations', new Invocations(app.broker, app.catalog, hold));
     app.cutOff.addEventListener('abort', () => app.invocations.cutOff());
     app.addHook('onClose', async () => app.invocations.cutOff());
   },

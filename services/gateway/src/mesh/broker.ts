@@ -65,6 +65,11 @@ export class Broker {
     return this.#connection?.publish(subject, data) ?? false;
   }
 
+  /** Waits until the broker has everything sent so far, at most 2 s. @returns false when it is away, or late */
+  async flush(): Promise<boolean> {
+    return (await this.#connection?.flush()) ?? false;
+  }
+
   /** Lasts over reconnections. @returns undefined before the first connection */
   subscribe(subject: string, take: (msg: Msg) => void): Subscription | undefined {
     return this.#connection?.subscribe(subject, {
@@ -73,6 +78,14 @@ export class Broker {
         if (!error) take(msg);
       },
     });
+  }
+
+  /** For who needs the broker while it is away. */
+  awayError(): BkgError {
+    return new BkgError(
+      'PLUGIN_UNAVAILABLE',
+      `The broker at ${this.address} is away; the gateway keeps trying to reach it.`,
+    );
   }
 
   async close(): Promise<void> {
@@ -84,10 +97,7 @@ export class Broker {
   #live(): Connection {
     // The connection says the same for itself, in words that do not name the way out.
     if (this.#connection?.connected) return this.#connection;
-    throw new BkgError(
-      'PLUGIN_UNAVAILABLE',
-      `The broker at ${this.address} is away; the gateway keeps trying to reach it.`,
-    );
+    throw this.awayError();
   }
 
   async #open({ servers, credentials, log, joinWrites = true }: BrokerOptions): Promise<void> {

@@ -4,8 +4,7 @@ import type { Catalog } from './catalog.ts';
 
 /** What is missing before the gateway can do its work, as a sentence; undefined when nothing is. */
 export function missing(broker: Broker, catalog: Catalog): string | undefined {
-  if (!broker.connected)
-    return `The broker at ${broker.address} is away; the gateway keeps trying to reach it.`;
+  if (!broker.connected) return broker.awayError().message;
   if (!catalog.ready) return 'The registry is not there yet; the supervisor makes it when it starts.';
   return undefined;
 }

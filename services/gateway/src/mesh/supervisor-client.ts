@@ -1,20 +1,27 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError, decodeJson, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
-import type { LogQuery, PluginConfig, RegistryEntry } from '@bkg/sdk';
+import type {
+  ControlOptions,
+  HistoryQuery,
+  LogQuery,
+  PluginConfig,
+  RegistryEntry,
+  RollbackOrder,
+  ScaleOrder,
+  SwapOrder,
+} from '@bkg/sdk';
 import type { Broker } from './broker.ts';
 import { isRegistryEntry } from './registry-entry.ts';
 
-export type ControlVerb = 'start' | 'stop' | 'restart';
+export type ControlVerb = 'start' | 'stop' | 'restart' | 'swap' | 'scale' | 'rollback';
 
-export interface ControlOptions {
-  /** False: the answer comes when it is accepted, not when it is reached. @default true */
-  wait?: boolean;
-}
+/** By its verb one of these. */
+export type Order = ControlOptions | SwapOrder | ScaleOrder | RollbackOrder;
 
 /** The supervisor gives up after 60 s, and then says what it has reached. */
 const reachedMs = 65_000;
 const acceptedMs = 10_000;
-const logsMs = 8_000;
+const readMs = 8_000;
 
 /** What only the supervisor can do. */
 export class SupervisorClient {
@@ -26,30 +33,26 @@ export class SupervisorClient {
     this.#cutOff = cutOff;
   }
 
-  /** @returns the plugin in the state that was asked for; without `wait` as it is. @throws BkgError */
-  async control(verb: ControlVerb, id: string, { wait = true }: ControlOptions): Promise<RegistryEntry> {
-    const timeoutMs = wait ? reachedMs : acceptedMs;
-    const msg = await this.#ask(
-      subjects.control(verb, id),
-      JSON.stringify({ wait }),
-      timeoutMs,
-      `${verb} of ${id}`,
-    );
+  /** @returns the plugin in the state that was asked for; with `wait: false` as it is. @throws BkgError */
+  async control(verb: ControlVerb, id: string, order: Order): Promise<RegistryEntry> {
+    const { wait = true } = order;
+    const body = JSON.stringify({ ...order, wait });
+    const what = `${verb} of ${id}`;
+    const msg = await this.#ask(subjects.control(verb, id), body, wait ? reachedMs : acceptedMs, what);
     const entry = parse(msg);
     if (isRegistryEntry(entry) && entry.id === id) return entry;
-    throw new BkgError(
-      'INTERNAL',
-      `The supervisor answered ${verb} of ${id} with something that is no plugin.`,
-    );
+    throw new BkgError('INTERNAL', `The supervisor answered ${what} with something that is no plugin.`);
   }
 
   /**
    * @param change the merge patch as it was sent: parsed and written again, numbers beyond 2^53 would be others
+   * @param wait what it says of that: false is answered when it is written, not when every instance has it
    * @returns the configuration that it has led to. @throws BkgError
    */
-  async configure(id: string, change: Uint8Array): Promise<PluginConfig> {
+  async configure(id: string, change: Uint8Array, wait: boolean): Promise<PluginConfig> {
     const what = `the configuration of ${id}`;
-    const msg = await this.#ask(subjects.control('configure', id), change, acceptedMs, what);
+    const timeoutMs = wait ? reachedMs : acceptedMs;
+    const msg = await this.#ask(subjects.control('configure', id), change, timeoutMs, what);
     const config = parse(msg);
     if (isPluginConfig(config) && config.id === id) return config;
     throw new BkgError('INTERNAL', `The supervisor answered about ${what} with something that is none.`);
@@ -57,7 +60,14 @@ export class SupervisorClient {
 
   /** @returns `{lines: LogRecord[]}` as it was written. @throws BkgError */
   async logs(id: string, query: LogQuery): Promise<Uint8Array> {
-    const msg = await this.#ask(subjects.logs(id), JSON.stringify(query), logsMs, `the logs of ${id}`);
+    const msg = await this.#ask(subjects.logs(id), JSON.stringify(query), readMs, `the logs of ${id}`);
+    return msg.data;
+  }
+
+  /** @returns a ConfigHistory as it was written. @throws BkgError */
+  async history(id: string, query: HistoryQuery): Promise<Uint8Array> {
+    const what = `the history of ${id}`;
+    const msg = await this.#ask(subjects.history(id), JSON.stringify(query), readMs, what);
     return msg.data;
   }
 

@@ -1,10 +1,12 @@
 import { wireSchemas } from '@bkg/sdk/protocol';
 import type { ErrorCode, JsonSchema, WireName } from '@bkg/sdk/protocol';
+import { orderSchemas } from '../order-body.ts';
+import type { ControlVerb } from '../mesh/supervisor-client.ts';
 
 /** The groups of the gateway's own operations. Plugin ids have no capitals, so that none is called the same. */
 export const fixedTags = [
   { name: 'Plugins', description: 'What exists, and what it measures and says.' },
-  { name: 'Control', description: 'Starting, stopping and configuring.' },
+  { name: 'Control', description: 'Starting, stopping, replacing and configuring.' },
   {
     name: 'Invocation',
     description: 'For any capability. Those that there are now have an operation each, under their plugin.',
@@ -43,14 +45,18 @@ export interface FixedOperation {
 }
 
 /** The members of a type as parameters of an address. */
-function queryOf(name: WireName, remark = ''): FixedOperation['query'] {
-  const members = Object.entries(wireSchemas[name]['properties'] as Record<string, { description: string }>);
-  return members.map(([member, { description, ...schema }]) => ({
+function queryOf(name: WireName): NonNullable<FixedOperation['query']> {
+  const members = wireSchemas[name]['properties'] as Record<string, { description: string }>;
+  return Object.entries(members).map(([member, { description, ...schema }]) => ({
     name: member,
-    description: `${description}${remark}`,
+    description,
     schema,
   }));
 }
+
+const waitQuery = queryOf('ControlOptions')
+  .filter(({ name }) => name === 'wait')
+  .map((wait) => ({ ...wait, description: `${wait.description} It counts more than the body.` }));
 
 const controlFailures = [
   'PLUGIN_NOT_FOUND',
@@ -61,15 +67,17 @@ const controlFailures = [
   'DEADLINE_EXCEEDED',
 ] as const satisfies ErrorCode[];
 
-function control(verb: string, summary: string): FixedOperation {
+function control(verb: ControlVerb, summary: string, description?: string): FixedOperation {
+  const json = orderSchemas[verb];
   return {
     method: 'post',
     route: `/api/plugins/:id/${verb}`,
     operationId: `${verb}Plugin`,
     tag: 'Control',
     summary,
-    query: queryOf('ControlOptions', ' It counts more than the body.'),
-    body: { json: 'ControlOptions', required: false },
+    ...(description !== undefined && { description }),
+    query: waitQuery,
+    body: { json, required: 'required' in wireSchemas[json] },
     answers: [
       { status: 200, description: 'It is reached.', json: 'PluginInfo' },
       { status: 202, description: 'It is accepted, and not waited for.', json: 'PluginInfo' },
@@ -127,7 +135,18 @@ export const fixedOperations: readonly FixedOperation[] = [
   },
   control('start', 'Start it, and wait until it runs'),
   control('stop', 'Drain and end it, and wait until it has'),
-  control('restart', 'Drain and end what runs, and start it'),
+  control('restart', 'Replace what runs, instance by instance'),
+  control(
+    'swap',
+    'Replace what runs by another version, instance by instance',
+    'Each new instance is ready and tested before an old one ends; of a `single_writer` plugin the old one ends first, and invocations are held meanwhile. `rollout` of the answer is the receipt. When it fails the old version goes on: 409 when it could not be done or its contract is broken (then `errors` names where), 502 when a new instance was not ready, crashed, or failed its test.',
+  ),
+  control('scale', 'Change how many instances it has'),
+  control(
+    'rollback',
+    'Bring back an earlier configuration and its version',
+    'Done and answered as a swap. The configuration is written again, as a new revision.',
+  ),
   {
     method: 'get',
     route: '/api/plugins/:id/config',
@@ -144,10 +163,26 @@ export const fixedOperations: readonly FixedOperation[] = [
     tag: 'Control',
     summary: 'Change its configuration',
     description:
-      'A merge patch (RFC 7396). `replicas` and `enabled` act at once; everything else holds for instances launched from then on.',
+      'A merge patch (RFC 7396). What instances cannot take over while they run is brought to them by replacing them one by one.',
     body: { json: 'ConfigChange', required: true },
-    answers: [{ status: 200, description: 'The new configuration.', json: 'PluginConfig' }],
-    failures: ['PLUGIN_NOT_FOUND', 'CONFLICT', 'PAYLOAD_TOO_LARGE', 'CANCELLED', 'DEADLINE_EXCEEDED'],
+    answers: [
+      {
+        status: 200,
+        description: 'The new configuration; unless `wait` is `false`, every instance has it.',
+        json: 'PluginConfig',
+      },
+    ],
+    failures: controlFailures,
+  },
+  {
+    method: 'get',
+    route: '/api/plugins/:id/config/history',
+    operationId: 'getConfigHistory',
+    tag: 'Control',
+    summary: 'Its configurations so far',
+    query: queryOf('HistoryQuery'),
+    answers: [{ status: 200, description: 'Those that are kept, newest first.', json: 'ConfigHistory' }],
+    failures: ['PLUGIN_NOT_FOUND', 'CANCELLED', 'DEADLINE_EXCEEDED'],
   },
   {
     method: 'post',
