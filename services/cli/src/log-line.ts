@@ -1,4 +1,5 @@
 import type { LogLevel, LogRecord } from '@bkg/sdk/protocol';
+import { clock } from './clock.ts';
 import { paint, printable } from './terminal.ts';
 import type { Style } from './terminal.ts';
 
@@ -39,16 +40,6 @@ export function logLine(record: LogRecord, { withPlugin, now }: LogLineOptions):
     ...pairs.map((pair) => paint('dim', printable(pair))),
   ];
   return [parts.join(' '), ...[...more, ...stacks].map((line) => `    ${printable(line)}`)].join('\n');
-}
-
-/** In the zone of the reader; with its date when that is not today's. */
-function clock(time: string, now: Date): string {
-  const at = new Date(time);
-  if (Number.isNaN(at.getTime())) return printable(String(time));
-  const two = (n: number, width = 2): string => String(n).padStart(width, '0');
-  const date = (of: Date): string => `${of.getFullYear()}-${two(of.getMonth() + 1)}-${two(of.getDate())}`;
-  const hours = `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${two(at.getMilliseconds(), 3)}`;
-  return date(at) === date(now) ? hours : `${date(at)} ${hours}`;
 }
 
 /** Of an error as loggers write it. */

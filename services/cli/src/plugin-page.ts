@@ -2,12 +2,14 @@ import { sampleOf } from '@bkg/sdk/protocol';
 import type { PluginCapability, PluginInfo } from '@bkg/sdk/protocol';
 import { age, amount, count, milliseconds } from './figures.ts';
 import { paintStatus } from './plugin-table.ts';
+import { rolloutLines } from './receipt.ts';
 import { schemaText } from './schema-text.ts';
 import { paint, printable } from './terminal.ts';
+import { versionTexts } from './version-list.ts';
 
 /** All about one plugin. */
 export function pluginPage(plugin: PluginInfo): string[] {
-  const { id, name, version, description, author, status, error, unknown_since: since } = plugin;
+  const { id, name, version, description, author, status, error, rollout, unknown_since: since } = plugin;
   const title = [paint('bold', printable(id)), printable(version), paintStatus(status)].join('  ');
   const by = author ? ` (${author})` : '';
   return [
@@ -17,6 +19,13 @@ export function pluginPage(plugin: PluginInfo): string[] {
     ...(error ? ['', ...texts(error).map((line) => paint('red', line))] : []),
     ...(since ? ['', paint('yellow', `  The supervisor is silent since ${since}: this was true then.`)] : []),
     ...section('instances', instanceLines(plugin)),
+    ...section('versions', versionLines(plugin)),
+    ...(rollout
+      ? section(
+          rollout.state === 'running' ? 'being replaced' : 'last replaced',
+          rolloutLines(rollout, Date.now()),
+        )
+      : []),
     ...section('measured', telemetryLines(plugin)),
     ...section('configuration', configLines(plugin)),
     ...section(
@@ -39,18 +48,26 @@ function texts(text: string): string[] {
 }
 
 function instanceLines({ instances }: PluginInfo): string[] {
-  return instances.flatMap(({ instance, status, version, host, pid, managed, started_at: at, error }) => {
-    const started = Date.parse(at);
-    const facts = [
-      printable(instance),
-      paintStatus(status),
-      printable(version),
-      managed ? 'managed' : 'not managed',
-      pid === undefined ? printable(host) : `process ${pid} on ${printable(host)}`,
-      ...(Number.isNaN(started) ? [] : [`for ${age((Date.now() - started) / 1_000)}`]),
-    ];
-    return [`  ${facts.filter(Boolean).join('  ')}`, ...(error ? texts(`  ${error}`) : [])];
-  });
+  return instances.flatMap(
+    ({ instance, status, version, host, pid, managed, held, started_at: at, error }) => {
+      const started = Date.parse(at);
+      const facts = [
+        printable(instance),
+        paintStatus(status),
+        printable(version),
+        managed ? 'managed' : 'not managed',
+        pid === undefined ? printable(host) : `process ${pid} on ${printable(host)}`,
+        held ? 'held until it is let in' : '',
+        ...(Number.isNaN(started) ? [] : [`for ${age((Date.now() - started) / 1_000)}`]),
+      ];
+      return [`  ${facts.filter(Boolean).join('  ')}`, ...(error ? texts(`  ${error}`) : [])];
+    },
+  );
+}
+
+function versionLines(plugin: PluginInfo): string[] {
+  const texts = versionTexts(plugin);
+  return plugin.versions.length > 0 ? [`  ${texts.join(', ')}`] : [];
 }
 
 function telemetryLines({ telemetry }: PluginInfo): string[] {

@@ -8,6 +8,10 @@ export interface Concern {
   plugin?: string;
   /** A change of its configuration, not an invocation. */
   isConfig?: boolean;
+  /** The command that is an order: `swap`. */
+  order?: string;
+  /** The whole command that does it whatever the rules of a contract say. */
+  forced?: string;
 }
 
 /** What the gateway or a plugin says no with. */
@@ -72,15 +76,30 @@ const configRemedies: Partial<Record<ErrorCode, (plugin: string) => string>> = {
   INVALID_PAYLOAD: (plugin) =>
     `correct it; \`bkg config ${plugin}\` shows what is set, and "PluginConfig" in plugins/sdk/PROTOCOL.md what each member takes.`,
   CONFLICT: (plugin) =>
-    `see with \`bkg config ${plugin}\` what it is now, as somebody else has changed it meanwhile, then try again.`,
+    `see with \`bkg config ${plugin}\` what it is now, and with \`bkg plugins ${plugin}\` whether it is just being replaced, then try again.`,
+  DEADLINE_EXCEEDED: (plugin) => `\`bkg plugins ${plugin}\` shows how far it is; it may still be reached.`,
 };
 
-function remedyOf({ code, retryable }: Problem, { plugin: named, isConfig = false }: Concern): string {
+/** Where an order does. */
+const orderRemedies: Partial<Record<ErrorCode, (plugin: string, order: string) => string>> = {
+  INVALID_PAYLOAD: (_plugin, order) => `correct it; \`bkg help ${order}\` shows what it takes.`,
+  DEADLINE_EXCEEDED: (plugin) => `\`bkg plugins ${plugin}\` shows how far it is; it may still be reached.`,
+};
+
+function remedyOf(
+  { code, retryable, errors }: Problem,
+  { plugin: named, isConfig = false, order, forced }: Concern,
+): string {
   // The gateway itself has nothing to say yet.
   if (code === 'PLUGIN_UNAVAILABLE' && named === undefined) return 'try again in a moment.';
   const plugin = named ?? '<plugin>';
   const ofConfig = isConfig && configRemedies[code as ErrorCode];
   if (ofConfig) return ofConfig(plugin);
+  // Only a broken contract has places that are wrong: every other conflict cannot be forced.
+  if (code === 'CONFLICT' && forced !== undefined && errors?.length)
+    return `mend it, or \`${printable(forced)}\` when no caller relies on it.`;
+  const ofOrder = order !== undefined && orderRemedies[code as ErrorCode];
+  if (ofOrder) return ofOrder(plugin, order);
   const remedy = Object.hasOwn(remedies, code) ? remedies[code as ErrorCode](plugin) : undefined;
   if (remedy) return remedy;
   const again = retryable === true ? 'try again in a moment; ' : '';

@@ -32,22 +32,27 @@ it.each([
 
 it('has help for each command of its list, which fits 100 columns', async () => {
   const { stdout } = await bkg(['help']);
-  const names = [...stdout.matchAll(/^ {2}([a-z]+) {2}/gm)].map(([, name]) => name ?? '');
+  const names = [...stdout.matchAll(/^ {2}([a-z]+(?: [a-z]+)?) {2}/gm)].map(([, name]) => name ?? '');
   expect(names).toEqual(
     expect.arrayContaining([
       'up',
       'plugins',
       'start',
       'stop',
+      'swap',
+      'scale',
+      'rollback',
       'invoke',
       'logs',
       'config',
+      'config history',
+      'config diff',
       'new',
       'conformance',
     ]),
   );
   const commands = names.filter((name) => !['help', 'version'].includes(name));
-  const pages = await Promise.all(commands.map((name) => bkg(['help', name])));
+  const pages = await Promise.all(commands.map((name) => bkg(['help', ...name.split(' ')])));
   for (const [i, page] of pages.entries()) {
     expect(page).toMatchObject({ code: 0, stderr: '' });
     expect(page.stdout).toMatch(new RegExp(`^Usage: bkg ${commands[i]}\\b`));
@@ -124,6 +129,27 @@ it.each([
     'conformance: --sample is "say"; it takes <capability>=<json>',
     'Usage: bkg conformance',
   ],
+  [['config', 'a', '--no-wait'], 'config: --no-wait goes with --set', 'Usage: bkg config'],
+  [['config', 'history'], 'config history: something is missing', 'Usage: bkg config history'],
+  [
+    ['config', 'history', 'a', '--before', '0'],
+    'config history: --before is "0"; it takes the number of a revision, such as 3',
+    'Usage: bkg config history',
+  ],
+  [['config', 'diff', 'a'], 'config diff: something is missing after "a"', 'Usage: bkg config diff'],
+  [
+    ['config', 'diff', 'a', '1', 'two'],
+    'config diff: the revision is "two"; it takes the number of a revision',
+    'Usage: bkg config diff',
+  ],
+  [
+    ['scale', 'a', '-1'],
+    'scale: there is no option -1; it takes --url, --why, --no-wait',
+    'Usage: bkg scale',
+  ],
+  [['scale', 'a', 'two'], 'scale: the count is "two"; it takes a whole number', 'Usage: bkg scale'],
+  [['scale', 'a', '1.5'], 'scale: the count is "1.5"; it takes a whole number', 'Usage: bkg scale'],
+  [['rollback', 'a', 'last'], 'rollback: the revision is "last"; it takes the number', 'Usage: bkg rollback'],
   [['config', 'a', '--why', 'x'], 'config: --why goes with --set', 'Usage: bkg config'],
   [
     ['config', 'a', '--set', 'a=1', '--set', 'a.b=1'],

@@ -1,7 +1,5 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -11,6 +9,7 @@ import { processStart } from '@bkg/sdk/host';
 import { eventually, silentLogger } from '@bkg/sdk/testing';
 import { bkg, startBkg } from './bkg.ts';
 import type { BkgOptions, Outcome } from './bkg.ts';
+import { listening } from './listening.ts';
 import { testHome } from './test-home.ts';
 import type { TestHome } from './test-home.ts';
 
@@ -165,7 +164,7 @@ describe('bkg start, stop and restart', () => {
   it('say how it went, for each of several', async () => {
     const first = await run(['restart', 'talker', 'nobody']);
     expect(first.code).toBe(1);
-    expect(first.stdout).toMatch(/^ {2}✓ talker +running \(\d/);
+    expect(first.stdout).toMatch(/^ {2}✓ talker +running[ ,]/);
     expect(first.stderr).toContain('PLUGIN_NOT_FOUND (404): There is no plugin "nobody".');
     const stopped = await run(['stop', 'talker']);
     expect(stopped.stdout).toMatch(/✓ talker +stopped/);
@@ -438,12 +437,3 @@ describe.skipIf(!hasScript)('on a terminal', () => {
     expect((await onTerminal([...invoke, '--raw'])).stdout).toBe('{"said":"hello"}');
   });
 });
-
-async function listening(handler: Parameters<typeof createServer>[1]) {
-  const server = createServer(handler);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    [Symbol.asyncDispose]: () => new Promise<void>((resolve) => void server.close(() => resolve())),
-  };
-}

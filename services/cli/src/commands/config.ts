@@ -4,14 +4,16 @@ import type { Arguments } from '../command.ts';
 import { configPatch } from '../config-patch.ts';
 import { Gateway } from '../gateway.ts';
 import { layOut } from '../json-layout.ts';
+import { orderedBy, orderTimeoutMs } from '../order.ts';
 import { printable } from '../terminal.ts';
 
 /** `bkg config <plugin> [--set <member>=<value>]…` */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
   const gateway = new Gateway(args, env);
   const [id = ''] = args.words;
-  const [settings, why] = [args.list('set'), args.text('why')];
+  const [settings, why, wait] = [args.list('set'), args.text('why'), !args.isSet('no-wait')];
   if (settings.length === 0 && why !== undefined) throw new UsageError('--why goes with --set');
+  if (settings.length === 0 && !wait) throw new UsageError('--no-wait goes with --set');
   const patch = configPatch(settings);
   const path = `/api/plugins/${encodeURIComponent(id)}/config`;
   const concern = { plugin: id, isConfig: true };
@@ -19,10 +21,18 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   if (settings.length > 0) {
     // Who has changed it since then is not overruled: the gateway refuses.
     const { revision } = JSON.parse(config.toString()) as PluginConfig;
+    const by = orderedBy();
     config = await gateway.get(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ revision, ...patch, ...(why !== undefined && { why }) }),
+      body: JSON.stringify({
+        revision,
+        ...patch,
+        ...(why !== undefined && { why }),
+        ...(by !== undefined && { by }),
+        ...(!wait && { wait }),
+      }),
+      timeoutMs: orderTimeoutMs,
       concern,
     });
   }

@@ -1,0 +1,40 @@
+import type { ConfigRevision } from '@bkg/sdk/protocol';
+
+export interface ConfigDifference {
+  /** As `--set` takes it: `limits.max_queue`. */
+  path: string;
+  /** JSON; absent where the member is not there. */
+  before?: string;
+  after?: string;
+}
+
+/** What differs between two revisions, the version that ran with each included, in the order of their members. */
+export function configChanges(before: ConfigRevision, after: ConfigRevision): ConfigDifference[] {
+  return differences('', compared(before), compared(after));
+}
+
+/** Without what is the same of all, or other of all. */
+function compared({ version, config }: ConfigRevision): Record<string, unknown> {
+  const { id: _id, revision: _revision, ...members } = config;
+  return { ...(version !== undefined && { version }), ...members };
+}
+
+function differences(path: string, before: unknown, after: unknown): ConfigDifference[] {
+  if (isObject(before) && isObject(after)) {
+    const names = new Set([...Object.keys(before), ...Object.keys(after)]);
+    return [...names].flatMap((name) =>
+      differences(path ? `${path}.${name}` : name, member(before, name), member(after, name)),
+    );
+  }
+  const [a, b] = [JSON.stringify(before), JSON.stringify(after)] as (string | undefined)[];
+  if (a === b) return [];
+  return [{ path, ...(a !== undefined && { before: a }), ...(b !== undefined && { after: b }) }];
+}
+
+function member(of: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(of, name) ? of[name] : undefined;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
