@@ -5,7 +5,7 @@ import { declaredErrorNumbers } from './protocol/errors.ts';
 import type { DeclaredError } from './protocol/errors.ts';
 import { endpointName, isCapabilityId, isVersion, pluginIdProblem } from './protocol/names.ts';
 import type { Descriptor } from './protocol/micro.ts';
-import type { JsonSchema } from './protocol/plugin.ts';
+import type { JsonSchema, PluginConfig } from './protocol/plugin.ts';
 
 export interface CapabilityDefinition<Input extends TSchema = TSchema, Output extends TSchema = TSchema> {
   /** @default the capability's id */
@@ -40,6 +40,12 @@ export interface StartContext {
   signal: AbortSignal;
 }
 
+export interface ConfigureContext {
+  log: Logger;
+  /** Aborts when it takes too long, and when the instance ends. */
+  signal: AbortSignal;
+}
+
 export interface PluginDefinition {
   id: string;
   /** Semantic version. */
@@ -53,6 +59,13 @@ export interface PluginDefinition {
   capabilities: Record<string, Capability>;
   /** Awaited before the instance takes invocations. */
   start?: (context: StartContext) => Promise<void>;
+  /**
+   * Takes other settings over while the instance runs: called with the new configuration when its `settings`, which
+   * fit their schema, differ from those in force; within 10 s, and never twice at the same time. What it throws is
+   * told to who has ordered it, and the old settings stay in force: it changes all, or nothing.
+   * Without it, other settings replace the instance. Needs `settings`.
+   */
+  configure?: (config: PluginConfig, context: ConfigureContext) => void | Promise<void>;
   /** Called after the last invocation has been answered. */
   stop?: () => Promise<void>;
 }
@@ -75,7 +88,7 @@ export function definePlugin(definition: PluginDefinition): PluginDefinition {
 
 /** What the plugin says of itself on the wire. */
 export function descriptorOf(definition: PluginDefinition): Descriptor {
-  const { id, version, name = id, description, author = '', settings, capabilities } = definition;
+  const { id, version, name = id, description, author = '', settings, configure, capabilities } = definition;
   return {
     id,
     version,
@@ -94,10 +107,11 @@ export function descriptorOf(definition: PluginDefinition): Descriptor {
       ...(one.errors && { errors: one.errors }),
     })),
     ...(settings && { settings_schema: settings as unknown as JsonSchema }),
+    ...(configure && { settings_live: true }),
   };
 }
 
-function identityProblems({ id, version, capabilities }: PluginDefinition): string[] {
+function identityProblems({ id, version, capabilities, settings, configure }: PluginDefinition): string[] {
   const problems: string[] = [];
   const idProblem = pluginIdProblem(id);
   if (idProblem) problems.push(idProblem);
@@ -106,6 +120,8 @@ function identityProblems({ id, version, capabilities }: PluginDefinition): stri
   }
   if (Object.keys(capabilities).length === 0)
     problems.push('It has no capability, so nobody could invoke it.');
+  if (configure && !settings)
+    problems.push('It has configure, but no settings that could change: add their schema as settings.');
   return problems;
 }
 

@@ -2,16 +2,16 @@ import type { Msg } from '@nats-io/nats-core';
 import { InvocationError } from './client/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Capability, PluginDefinition } from './define-plugin.ts';
+import { assertHeaders } from './invocation-headers.ts';
 import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { decodeJson, respondProblem } from './problem.ts';
 import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
 import type { PayloadError, Problem } from './protocol/errors.ts';
-import { headerNames, isJsonContentType } from './protocol/headers.ts';
-import { isSubjectToken } from './protocol/names.ts';
 import type { PluginConfig } from './protocol/plugin.ts';
 import { capabilityOf, inboxRoot } from './protocol/subjects.ts';
 import { Slots } from './slots.ts';
+import type { SlotLimits } from './slots.ts';
 import { Statistics } from './statistics.ts';
 import { shortToken } from './token.ts';
 import { createValidator } from './validator.ts';
@@ -42,9 +42,9 @@ export class Dispatcher {
   readonly #plugin: PluginDefinition;
   readonly #connection: Connection;
   readonly #log: Logger;
-  readonly #timeoutMs: number;
   readonly #endpoints: Map<string, Endpoint>;
   readonly #slots: Slots;
+  #timeoutMs: number;
   /** From the arrival of a request until its answer is published. */
   readonly #inFlight = new Map<string, Invocation>();
   /** Handlers go on after their answer was due; a drain waits for them too. */
@@ -54,11 +54,8 @@ export class Dispatcher {
     this.#plugin = plugin;
     this.#connection = connection;
     this.#log = log;
-    this.#timeoutMs = config.resources.timeout_secs * 1_000;
-    this.#slots = new Slots({
-      maxConcurrency: config.limits.max_concurrency,
-      maxQueue: config.limits.max_queue,
-    });
+    this.#timeoutMs = timeoutMsOf(config);
+    this.#slots = new Slots(slotLimitsOf(config));
     this.#endpoints = new Map(
       Object.entries(plugin.capabilities).map(([id, one]) => [
         id,
@@ -83,6 +80,12 @@ export class Dispatcher {
   /** Whether this instance holds the invocation: it has arrived, and its answer is not published yet. */
   holds(invocationId: string): boolean {
     return this.#inFlight.has(invocationId);
+  }
+
+  /** Holds for what arrives from now on; an invocation that is here keeps its deadline and its place. */
+  configure(config: Pick<PluginConfig, 'resources' | 'limits'>): void {
+    this.#timeoutMs = timeoutMsOf(config);
+    this.#slots.limits = slotLimitsOf(config);
   }
 
   cancel(invocationId: string): void {
@@ -250,6 +253,14 @@ export class Dispatcher {
   }
 }
 
+function timeoutMsOf({ resources }: Pick<PluginConfig, 'resources'>): number {
+  return resources.timeout_secs * 1_000;
+}
+
+function slotLimitsOf({ limits }: Pick<PluginConfig, 'limits'>): SlotLimits {
+  return { maxConcurrency: limits.max_concurrency, maxQueue: limits.max_queue };
+}
+
 /**
  * A failure of another invocation that the handler let through keeps its code, which may say that nothing was executed:
  * of this handler that is not true, and nobody may repeat it by themselves, whether it was made by `context.invoke` or
@@ -260,35 +271,6 @@ function rethrowAsRun(error: unknown): never {
     throw BkgError.from({ ...error.problem, retryable: false });
   }
   throw error;
-}
-
-function assertHeaders(msg: Msg): void {
-  const contentType = msg.headers?.get(headerNames.contentType);
-  if (!isJsonContentType(contentType)) {
-    throw new BkgError(
-      'INVALID_PAYLOAD',
-      `The content type ${contentType} was given; allowed is application/json.`,
-    );
-  }
-  const invocationId = msg.headers?.get(headerNames.invocationId);
-  if (invocationId && !isSubjectToken(invocationId)) {
-    throw invalidHeader(
-      headerNames.invocationId,
-      invocationId,
-      'up to 128 characters of A-Z, a-z, 0-9, "_" and "-"',
-    );
-  }
-  const timeoutMs = msg.headers?.get(headerNames.timeoutMs);
-  if (timeoutMs && !/^\d{1,9}$/.test(timeoutMs)) {
-    throw invalidHeader(headerNames.timeoutMs, timeoutMs, 'whole milliseconds');
-  }
-}
-
-function invalidHeader(name: string, given: string, allowed: string): BkgError {
-  return new BkgError(
-    'INVALID_PAYLOAD',
-    `The header ${name} is "${given.slice(0, 128)}"; it takes ${allowed}.`,
-  );
 }
 
 function invalidPayload(errors: PayloadError[]): BkgError {

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { nuid } from '@nats-io/nats-core';
@@ -6,21 +5,21 @@ import type { Connection } from './connection.ts';
 import { descriptorOf } from './define-plugin.ts';
 import type { PluginDefinition } from './define-plugin.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { delay, settlesWithin } from './host/delay.ts';
+import { Heartbeats } from './heartbeats.ts';
+import { settlesWithin } from './host/delay.ts';
+import { LiveConfig } from './live-config.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { BkgError } from './protocol/errors.ts';
-import type { Heartbeat, StatusEvent } from './protocol/event.ts';
+import type { StatusEvent } from './protocol/event.ts';
 import type { Descriptor } from './protocol/micro.ts';
 import { configDefaults } from './protocol/plugin.ts';
 import type { PluginConfig } from './protocol/plugin.ts';
 import type { Status } from './protocol/status.ts';
-import { inboxRoot, invokeQueue, subjects } from './protocol/subjects.ts';
+import { invokeQueue, subjects } from './protocol/subjects.ts';
 import type { EventKind } from './protocol/subjects.ts';
-import { latencyPercentiles } from './protocol/telemetry.ts';
 import type { PluginTelemetry } from './protocol/telemetry.ts';
-import { serveDiscovery } from './service-responder.ts';
-import { UsageMeter } from './usage.ts';
+import { serveQuestions } from './questions.ts';
 
 export interface InstanceOptions {
   /** Closed by `drain`. */
@@ -29,6 +28,8 @@ export interface InstanceOptions {
   instance?: string;
   /** @default the defaults of the protocol */
   config?: PluginConfig;
+  /** Takes no share of the invocations before it is admitted, but answers on its own subject. @default false */
+  held?: boolean;
   log?: Logger;
   /** Between two heartbeats, jittered by a tenth. @default 2000 */
   heartbeatMs?: number;
@@ -38,39 +39,60 @@ const graceMsDefault = 10_000;
 /** After the grace period, for handlers that heed their signal. */
 const abortedMs = 1_000;
 
-/** One process of a plugin, from its first status event to its last. */
+/**
+ * One process of a plugin, from its first status event to its last:
+ *
+ *   starting ─► plugin.start ─► own subject ─► queue group ─► running ─► stopping ─► stopped
+ *                                   └► held: starting, until it is admitted
+ */
 export class Instance {
   readonly id: string;
   readonly plugin: PluginDefinition;
   readonly #connection: Connection;
   readonly #log: Logger;
-  readonly #heartbeatMs: number;
   readonly #dispatcher: Dispatcher;
   readonly #descriptor: Descriptor;
-  readonly #descriptorHash: string;
-  readonly #usage = new UsageMeter();
+  readonly #heartbeats: Heartbeats;
+  readonly #config: LiveConfig;
   readonly #startedAt = new Date();
+  readonly #prepared = Promise.withResolvers<void>();
+  readonly #draining = new AbortController();
   readonly #ending = new AbortController();
   readonly #drainAsked = Promise.withResolvers<void>();
+  readonly #isToBeHeld: boolean;
   #invokeSubscriptions: Subscription[] = [];
   #status: Status = 'starting';
+  #isHeld = false;
   #error: string | undefined;
-  #sequence = 0;
+  #admitted: Promise<void> | undefined;
   #drained: Promise<void> | undefined;
 
   constructor(plugin: PluginDefinition, options: InstanceOptions) {
     const { connection, instance = nuid.next(), config = { id: plugin.id, ...configDefaults } } = options;
+    const log = options.log ?? createLogger({ plugin_id: plugin.id, instance });
     this.id = instance;
     this.plugin = plugin;
     this.#connection = connection;
-    this.#log = options.log ?? createLogger({ plugin_id: plugin.id, instance });
-    this.#heartbeatMs = options.heartbeatMs ?? 2_000;
-    this.#dispatcher = new Dispatcher({ plugin, config, connection, log: this.#log });
+    this.#log = log;
+    this.#isToBeHeld = options.held ?? false;
+    this.#dispatcher = new Dispatcher({ plugin, config, connection, log });
     this.#descriptor = descriptorOf(plugin);
-    this.#descriptorHash = createHash('sha256')
-      .update(JSON.stringify(this.#descriptor))
-      .digest('hex')
-      .slice(0, 32);
+    this.#heartbeats = new Heartbeats({
+      descriptor: this.#descriptor,
+      dispatcher: this.#dispatcher,
+      startedAt: this.#startedAt,
+      self: () => this.#self(),
+      publish: (heartbeat) => this.#publish('telemetry', heartbeat),
+      everyMs: options.heartbeatMs ?? 2_000,
+    });
+    this.#config = new LiveConfig({
+      plugin,
+      config,
+      dispatcher: this.#dispatcher,
+      log,
+      prepared: this.#prepared.promise,
+      ending: this.#draining.signal,
+    });
   }
 
   get status(): Status {
@@ -83,13 +105,14 @@ export class Instance {
   }
 
   /**
-   * Announces itself, runs the plugin's `start` and then takes invocations.
+   * Announces itself, runs the plugin's `start` and then takes invocations; one that is held is then ready for
+   * `admit`.
    * @throws what `start` throws; the instance then says `error` and has to be drained
    */
   async start(signal: AbortSignal = this.#ending.signal): Promise<void> {
     await this.#say('starting');
     this.#serveQuestions();
-    void this.#beat();
+    void this.#heartbeats.run(this.#ending.signal);
     try {
       await this.plugin.start?.({ log: this.#log, signal });
     } catch (error) {
@@ -97,11 +120,24 @@ export class Instance {
       await this.#say('error');
       throw error;
     }
-    this.#serveInvocations();
-    // Ready means that the broker knows the subscriptions, not that they are on their way.
-    await this.#connection.flush();
-    await this.#say('running');
-    this.#log.info({ version: this.plugin.version }, `${this.plugin.id} is running`);
+    if (this.#drained) return;
+    this.#prepared.resolve();
+    this.#serveInvocations([subjects.invokeAtAny(this.plugin.id, this.id)]);
+    if (this.#isToBeHeld) await this.#hold();
+    else await (this.#admitted = this.#join());
+  }
+
+  /**
+   * Lets an instance that is held take its share of the invocations; of no effect on one that does already.
+   * @throws BkgError CONFLICT when it is not ready yet, or ends
+   */
+  async admit(): Promise<void> {
+    const refusal = (why: string): BkgError =>
+      new BkgError('CONFLICT', `The instance ${this.id} of ${this.plugin.id} ${why}.`);
+    if (this.#drained) throw refusal('is ending');
+    if (!this.#admitted && !this.#isHeld) throw refusal('is not ready yet');
+    await (this.#admitted ??= this.#join());
+    if (this.#drained) throw refusal('is ending');
   }
 
   /**
@@ -113,25 +149,33 @@ export class Instance {
   }
 
   telemetry(): PluginTelemetry {
-    const { statistics } = this.#dispatcher;
-    const buckets = statistics.buckets;
-    return {
-      plugin_id: this.plugin.id,
-      ...this.#usage.last,
-      uptime_secs: Math.round((Date.now() - this.#startedAt.getTime()) / 1_000),
-      request_count: statistics.requests,
-      error_count: statistics.errors,
-      last_error: statistics.lastError,
-      in_flight: this.#dispatcher.inFlight,
-      queue_depth: this.#dispatcher.queued,
-      instances: 1,
-      latency_ms: latencyPercentiles(buckets),
-      latency_buckets: buckets,
-    };
+    return this.#heartbeats.telemetry();
+  }
+
+  /** Ready but for the queue group: who replaces another instance by this one tries it first, on its own subject. */
+  async #hold(): Promise<void> {
+    await this.#connection.flush();
+    if (this.#drained) return;
+    this.#isHeld = true;
+    await this.#say('starting');
+    this.#log.info({ version: this.plugin.version }, `${this.plugin.id} is ready, and waits to be admitted`);
+  }
+
+  async #join(): Promise<void> {
+    const { id, version } = this.plugin;
+    this.#serveInvocations([subjects.invoke(id), subjects.invokeAny(id)], invokeQueue);
+    // Ready means that the broker knows the subscriptions, not that they are on their way.
+    await this.#connection.flush();
+    if (this.#drained) return;
+    this.#isHeld = false;
+    await this.#say('running');
+    this.#log.info({ version }, `${id} is running`);
   }
 
   /** The order is the protocol's, and every step of it is needed: each shorter way loses invocations. */
   async #drain(graceMs: number): Promise<void> {
+    this.#draining.abort(new Error('the instance is ending'));
+    this.#isHeld = false;
     await this.#say('stopping');
     await this.#connection.drain(this.#invokeSubscriptions);
     const settled = this.#dispatcher.settled();
@@ -152,71 +196,58 @@ export class Instance {
       this.#log.error({ error }, 'the plugin failed while it stopped');
     }
     this.#ending.abort(new Error('the instance has ended'));
+    // Between this one and the one before it invocations were answered, which are to be counted too.
+    this.#heartbeats.beat();
     await this.#say('stopped');
-    this.#usage.close();
+    this.#heartbeats.close();
     await this.#connection.close();
   }
 
-  #serveInvocations(): void {
-    const { id } = this.plugin;
+  #serveInvocations(names: readonly string[], queue?: string): void {
     const callback = (error: Error | null, msg: Msg): void => {
       if (!error) this.#dispatcher.accept(msg);
     };
-    this.#invokeSubscriptions = [
-      this.#connection.subscribe(subjects.invoke(id), { queue: invokeQueue, callback }),
-      this.#connection.subscribe(subjects.invokeAny(id), { queue: invokeQueue, callback }),
-      this.#connection.subscribe(subjects.invokeAtAny(id, this.id), { callback }),
-    ];
+    for (const name of names) {
+      const options = { callback, ...(queue && { queue }) };
+      this.#invokeSubscriptions.push(this.#connection.subscribe(name, options));
+    }
   }
 
-  /** What is answered from the first moment to the last. */
   #serveQuestions(): void {
-    const { id } = this.plugin;
-    const on = (subject: string, take: (msg: Msg) => void): void => {
-      this.#connection.subscribe(subject, { callback: (error, msg) => (error ? undefined : take(msg)) });
-    };
-    serveDiscovery({
+    serveQuestions({
+      connection: this.#connection,
       descriptor: this.#descriptor,
       instance: this.id,
-      statistics: this.#dispatcher.statistics,
-      connection: this.#connection,
-      answer: this.#answer,
-    });
-    on(subjects.status(id), (msg) => this.#answer(msg, JSON.stringify(this.#statusEvent())));
-    on(subjects.telemetry(id), (msg) => this.#answer(msg, JSON.stringify(this.telemetry())));
-    on(subjects.cancel(id), (msg) => {
-      const { invocation_id } = bodyOf(msg);
-      if (typeof invocation_id === 'string') this.#dispatcher.cancel(invocation_id);
-    });
-    on(subjects.inflight(id), (msg) => {
-      const { invocation_ids } = bodyOf(msg);
-      const asked = Array.isArray(invocation_ids) ? invocation_ids : [];
-      const held = asked.filter(
-        (one): one is string => typeof one === 'string' && this.#dispatcher.holds(one),
-      );
-      this.#answer(msg, JSON.stringify({ instance: this.id, invocation_ids: held }));
-    });
-    on(subjects.drain(id, this.id), (msg) => {
-      this.#answer(msg, JSON.stringify({ ok: true }));
-      this.#drainAsked.resolve();
+      dispatcher: this.#dispatcher,
+      log: this.#log,
+      status: () => this.#statusEvent(),
+      telemetry: () => this.telemetry(),
+      orders: {
+        drain: () => this.#drainAsked.resolve(),
+        admit: () => this.admit(),
+        configure: (body) => this.#config.apply(body()),
+      },
     });
   }
-
-  readonly #answer = (msg: Msg, text: string): void => {
-    // The reply subject is the asker's choice, and we would publish to whatever it names.
-    if (msg.reply?.startsWith(inboxRoot)) this.#connection.respond(msg, text);
-  };
 
   #statusEvent(): StatusEvent {
     return {
       id: this.plugin.id,
       instance: this.id,
+      ...this.#self(),
+      ...(this.#error && { error: this.#error }),
+    };
+  }
+
+  /** What status events and heartbeats both say. */
+  #self(): Pick<StatusEvent, 'status' | 'version' | 'started_at' | 'host' | 'pid' | 'held'> {
+    return {
       status: this.#status,
       version: this.plugin.version,
       started_at: this.#startedAt.toISOString(),
       host: hostname(),
       pid: process.pid,
-      ...(this.#error && { error: this.#error }),
+      ...(this.#isHeld && { held: true }),
     };
   }
 
@@ -226,39 +257,7 @@ export class Instance {
     await this.#connection.flush();
   }
 
-  /** Telemetry is the heartbeat. Its timer is jittered, so that a thousand instances do not beat together. */
-  async #beat(): Promise<void> {
-    const { signal } = this.#ending;
-    while (!signal.aborted) {
-      this.#usage.sample();
-      const heartbeat: Heartbeat = {
-        seq: this.#sequence++,
-        status: this.#status,
-        version: this.plugin.version,
-        started_at: this.#startedAt.toISOString(),
-        host: hostname(),
-        pid: process.pid,
-        descriptor: this.#descriptorHash,
-        telemetry: this.telemetry(),
-      };
-      this.#publish('telemetry', heartbeat);
-      const jitteredMs = this.#heartbeatMs * (0.9 + Math.random() * 0.2);
-      // Its one failure is the signal's, which ends the loop.
-      await delay(jitteredMs, signal).catch(() => undefined);
-    }
-  }
-
   #publish(kind: EventKind, body: unknown): void {
     this.#connection.publish(subjects.event(this.plugin.id, this.id, kind), JSON.stringify(body));
-  }
-}
-
-/** The members of a JSON object; none for anything else that somebody sent. */
-function bodyOf(msg: Msg): Record<string, unknown> {
-  try {
-    const value: unknown = msg.json();
-    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
-  } catch {
-    return {};
   }
 }

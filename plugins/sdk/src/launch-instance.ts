@@ -7,9 +7,8 @@ import { readLaunch } from './launch.ts';
 import type { Launch } from './launch.ts';
 import type { LogOutput } from './log-output.ts';
 import type { Logger } from './logger.ts';
-import type { JsonSchema } from './protocol/plugin.ts';
 import { subjects } from './protocol/subjects.ts';
-import { createValidator } from './validator.ts';
+import { settingsErrors } from './settings.ts';
 
 /** What decides about the plugin before it is defined, for one that needs its settings or its data folder for that. */
 export interface PluginProgram {
@@ -44,7 +43,7 @@ export async function launchInstance(
 ): Promise<LaunchedInstance> {
   const { id } = plugin;
   const launch = readLaunch(id, env);
-  const { instance, config } = launch;
+  const { instance, config, held } = launch;
   const log = bootLog.child({ instance });
   const definition = 'define' in plugin ? plugin.define(launch) : plugin;
   assertSettings(definition, launch);
@@ -58,14 +57,15 @@ export async function launchInstance(
     signal,
   });
   if (!launch.managed) output.publishTo(connection, subjects.event(id, instance, 'log'));
-  return { instance: new Instance(definition, { connection, instance, config, log }), connection, log };
+  const options = { connection, instance, config, held, log };
+  return { instance: new Instance(definition, options), connection, log };
 }
 
-function assertSettings({ id, settings }: PluginDefinition, { config }: Launch): void {
-  const errors = settings ? createValidator(settings as unknown as JsonSchema)(config.settings) : [];
+function assertSettings(plugin: PluginDefinition, { config }: Launch): void {
+  const errors = settingsErrors(plugin, config.settings);
   if (errors.length === 0) return;
   const list = errors
     .map(({ path, message }) => `settings${path.replaceAll('/', '.')} ${message}`)
     .join('; ');
-  throw new Error(`The settings of ${id} do not fit its schema: ${list}.`);
+  throw new Error(`The settings of ${plugin.id} do not fit its schema: ${list}.`);
 }

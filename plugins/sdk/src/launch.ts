@@ -14,6 +14,8 @@ export interface Launch {
   instance: string;
   /** Started by a supervisor, which captures what it prints. */
   managed: boolean;
+  /** It replaces another one, and takes its share of the invocations when it is told to. */
+  held: boolean;
   servers: string[];
   credentials: Credentials;
   config: PluginConfig;
@@ -44,6 +46,8 @@ export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.en
   const instance = env['BKG_INSTANCE_ID'] ?? nuid.next();
   if (!isSubjectToken(instance))
     complaints.add(`BKG_INSTANCE_ID is "${instance}", which is no subject token.`);
+  const hold = env['BKG_HOLD'];
+  if (hold && hold !== '1') complaints.add(`BKG_HOLD is "${hold}": it takes 1, or is left out.`);
   if (!credentials || !config || complaints.list.length > 0) {
     throw new Error(`${pluginId} cannot start:\n${complaints.list.map((line) => `- ${line}`).join('\n')}`);
   }
@@ -51,6 +55,7 @@ export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.en
   return {
     instance,
     managed: env['BKG_INSTANCE_ID'] !== undefined,
+    held: hold === '1',
     servers,
     credentials,
     config,

@@ -18,15 +18,17 @@ const leftOpenMs = 1_000;
  * broker. Then the process ends with code 0; with 1 when it could not start.
  */
 export async function runPlugin(plugin: PluginDefinition | PluginProgram, env = process.env): Promise<void> {
-  const stop = stopSignal();
+  const order = new AbortController();
+  const stop = AbortSignal.any([stopSignal(), order.signal]);
   const output = new LogOutput();
   const bootLog = createLogger({ plugin_id: plugin.id }, { destination: output });
   let instance: Instance | undefined;
   try {
     const launched = await launchInstance(plugin, { env, log: bootLog, output, signal: stop });
     instance = launched.instance;
+    void instance.drainAsked.then(() => order.abort(new Error('stopped over the broker')));
     await instance.start(stop);
-    await Promise.race([aborted(stop), instance.drainAsked]);
+    await aborted(stop);
     launched.log.info('draining');
     await instance.drain();
   } catch (error) {

@@ -1,17 +1,16 @@
-import type { Msg, Subscription } from '@nats-io/nats-core';
+import type { Msg } from '@nats-io/nats-core';
 import { encodeDescriptor } from './protocol/micro.ts';
 import type { Descriptor, InfoResponse, PingResponse, StatsResponse } from './protocol/micro.ts';
 import { serviceVerbs, subjects } from './protocol/subjects.ts';
 import type { ServiceVerb } from './protocol/subjects.ts';
-import type { Connection } from './connection.ts';
 import type { Statistics } from './statistics.ts';
 
 export interface ServiceOptions {
   descriptor: Descriptor;
   instance: string;
   statistics: Statistics;
-  connection: Connection;
-  /** Answers a request, when its reply subject is one that may be answered. */
+  /** Subscribes, and leaves out requests whose reply subject may not be answered. */
+  on: (subject: string, take: (msg: Msg) => void) => void;
   answer: (msg: Msg, text: string) => void;
 }
 
@@ -20,18 +19,13 @@ export interface ServiceOptions {
  * libraries of other languages find the plugin. Our own, because the replies of the stock JavaScript library do not
  * fit the published schemas: they lack `last_error` and carry fractional times.
  */
-export function serveDiscovery(options: ServiceOptions): Subscription[] {
-  const { descriptor, instance, connection, answer } = options;
+export function serveDiscovery(options: ServiceOptions): void {
+  const { descriptor, instance, on, answer } = options;
   const replies = createReplies(options);
-  return serviceVerbs.flatMap((verb) =>
-    [[], [descriptor.id], [descriptor.id, instance]].map((rest) =>
-      connection.subscribe(subjects.service(verb, ...rest), {
-        callback: (error, msg) => {
-          if (!error) answer(msg, replies[verb]());
-        },
-      }),
-    ),
-  );
+  for (const verb of serviceVerbs) {
+    for (const rest of [[], [descriptor.id], [descriptor.id, instance]])
+      on(subjects.service(verb, ...rest), (msg) => answer(msg, replies[verb]()));
+  }
 }
 
 function createReplies({

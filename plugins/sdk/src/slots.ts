@@ -13,7 +13,7 @@ interface Waiter {
 
 /** How many handlers run, and a bounded queue of those that wait, first come, first served. */
 export class Slots {
-  readonly #limits: SlotLimits;
+  #limits: SlotLimits;
   readonly #waiting = new Set<Waiter>();
   #running = 0;
 
@@ -27,6 +27,12 @@ export class Slots {
 
   get queued(): number {
     return this.#waiting.size;
+  }
+
+  /** What runs and waits already stays, also when it is more than is allowed from now on. */
+  set limits(limits: SlotLimits) {
+    this.#limits = limits;
+    this.#letIn();
   }
 
   /**
@@ -56,13 +62,18 @@ export class Slots {
     });
   }
 
-  /** Hands a slot on to the next who waits. */
+  /** Hands a slot on to the next who waits, unless fewer are allowed by now. */
   give(): void {
-    for (const waiter of this.#waiting) {
-      this.#waiting.delete(waiter);
-      waiter.enter();
-      return;
-    }
     this.#running -= 1;
+    this.#letIn();
+  }
+
+  #letIn(): void {
+    for (const waiter of this.#waiting) {
+      if (this.#running >= this.#limits.maxConcurrency) return;
+      this.#waiting.delete(waiter);
+      this.#running += 1;
+      waiter.enter();
+    }
   }
 }

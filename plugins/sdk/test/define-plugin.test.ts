@@ -53,6 +53,13 @@ describe('defining a plugin', () => {
     );
   });
 
+  it('refuses one that would take over settings, and has none', () => {
+    const { plugin } = createEcho();
+    const configure = () => undefined;
+    expect(() => definePlugin({ ...plugin, configure })).toThrow(/add their schema as settings/);
+    expect(definePlugin({ ...plugin, configure, settings: Type.Object({}) }).configure).toBe(configure);
+  });
+
   it('takes one as it should be', () => {
     expect(createEcho().plugin.id).toBe('echo');
   });

@@ -2,8 +2,9 @@ import { spawn } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
-import { manifestSchema, subjects } from '../src/protocol/index.ts';
-import type { JsonSchema } from '../src/protocol/index.ts';
+import type { Connection } from '../src/connection.ts';
+import { configDefaults, manifestSchema, subjects } from '../src/protocol/index.ts';
+import type { JsonSchema, StatusEvent } from '../src/protocol/index.ts';
 import { eventually, startNatsServer } from '../src/testing.ts';
 import { createValidator } from '../src/validator.ts';
 
@@ -17,17 +18,13 @@ function block(readme: string, heading: string, language: string): string {
   return found;
 }
 
-it('the plugin of the README runs as it stands there', async () => {
-  const readme = await readFile(path.join(root, 'README.md'), 'utf8');
-  const manifest = JSON.parse(block(readme, '## A plugin of your own', 'json')) as { command: string[] };
-  expect(createValidator(manifestSchema as unknown as JsonSchema)(manifest)).toEqual([]);
-
+/** Runs the program beside the other plugins, where `@bkg/sdk` is found without a package of its own. */
+async function run(code: string, use: (caller: Connection) => Promise<void>): Promise<void> {
   await using server = await startNatsServer({ jetstream: false });
-  // Beside the other plugins, where `@bkg/sdk` is found without a package of its own.
   const folder = await mkdtemp(path.join(root, 'plugins', '.readme-'));
   try {
-    await writeFile(path.join(folder, 'main.ts'), block(readme, '## A plugin of your own', 'ts'));
-    const child = spawn(process.execPath, manifest.command.slice(1), {
+    await writeFile(path.join(folder, 'main.ts'), code);
+    const child = spawn(process.execPath, ['main.ts'], {
       cwd: folder,
       env: {
         PATH: process.env['PATH'],
@@ -38,14 +35,44 @@ it('the plugin of the README runs as it stands there', async () => {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    const caller = await server.connect('caller');
-    const reply = await eventually(() =>
-      caller.request(subjects.invokeCapability('greeter', 'greet'), '{"name":"Ada"}', { timeoutMs: 1_000 }),
-    );
-    expect(reply.json()).toEqual({ text: 'Hello, Ada!' });
-    child.kill('SIGTERM');
+    try {
+      await use(await server.connect('caller'));
+    } finally {
+      child.kill('SIGTERM');
+    }
     expect(await ended).toBe(0);
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+const greet = async (caller: Connection): Promise<unknown> => {
+  const subject = subjects.invokeCapability('greeter', 'greet');
+  const reply = await eventually(() => caller.request(subject, '{"name":"Ada"}', { timeoutMs: 1_000 }));
+  return reply.json();
+};
+
+it('the plugin of the README runs as it stands there', async () => {
+  const readme = await readFile(path.join(root, 'README.md'), 'utf8');
+  const manifest = JSON.parse(block(readme, '## A plugin of your own', 'json')) as { command: string[] };
+  expect(createValidator(manifestSchema as unknown as JsonSchema)(manifest)).toEqual([]);
+  expect(manifest.command).toEqual(['node', 'main.ts']);
+  await run(block(readme, '## A plugin of your own', 'ts'), async (caller) => {
+    expect(await greet(caller)).toEqual({ text: 'Hello, Ada!' });
+  });
+});
+
+it('the plugin that takes other settings over, in the README of the SDK, runs as it stands there', async () => {
+  const readme = await readFile(path.join(root, 'plugins/sdk/README.md'), 'utf8');
+  await run(block(readme, '## An instance', 'ts'), async (caller) => {
+    expect(await greet(caller)).toEqual({ text: 'Hello, Ada!' });
+    const [status] = await caller.requestMany(subjects.status('greeter'), '', { forMs: 1_000, most: 1 });
+    const { instance = '' } = status?.json<StatusEvent>() ?? {};
+    const config = { id: 'greeter', ...configDefaults, settings: { greeting: 'Ahoy' } };
+    const order = caller.request(subjects.configure('greeter', instance), JSON.stringify(config), {
+      timeoutMs: 2_000,
+    });
+    expect((await order).json()).toEqual({ ok: true });
+    expect(await greet(caller)).toEqual({ text: 'Ahoy, Ada!' });
+  });
 });

@@ -90,6 +90,33 @@ describe('a plugin as a program', () => {
     subscription.unsubscribe();
   });
 
+  it('is held with BKG_HOLD=1 until it is admitted, and drains by order before that', async () => {
+    for (const isAdmitted of [true, false]) {
+      const plugin = run({ ...broker(), BKG_INSTANCE_ID: `held-${isAdmitted}`, BKG_HOLD: '1' });
+      const { instance } = await eventually(async () => {
+        const now = await status();
+        return now?.held && now;
+      });
+      await expect(say()).rejects.toThrow('Nobody answers');
+      if (isAdmitted) {
+        await caller.request(subjects.admit('echo', instance), '', { timeoutMs: 1_000 });
+        expect((await say()).json()).toEqual({ text: 'x' });
+      }
+      await caller.request(subjects.drain('echo', instance), '', { timeoutMs: 1_000 });
+      expect(await plugin.ended).toBe(0);
+    }
+  });
+
+  it('drains by order while it still prepares itself', async () => {
+    const config = path.join(folder, 'slow.json');
+    await writeFile(config, JSON.stringify({ settings: { slow: true } }));
+    const plugin = run({ ...broker(), BKG_INSTANCE_ID: 'slow', BKG_CONFIG_FILE: config });
+    await eventually(() => plugin.records().some(({ message }) => message === 'warming up'));
+    await eventually(async () => (await status())?.status === 'starting');
+    await caller.request(subjects.drain('echo', 'slow'), '', { timeoutMs: 1_000 });
+    expect(await plugin.ended).toBe(0);
+  });
+
   it('ends with code 1 and its reason when it cannot start', async () => {
     const config = path.join(folder, 'config.json');
     await writeFile(config, JSON.stringify({ settings: { broken: true } }));
@@ -99,10 +126,10 @@ describe('a plugin as a program', () => {
   });
 
   it('says everything that is missing of its environment at once', async () => {
-    const plugin = run({ BKG_PLUGIN_ID: 'other' });
+    const plugin = run({ BKG_PLUGIN_ID: 'other', BKG_HOLD: 'yes' });
     expect(await plugin.ended).toBe(1);
     const { message } = plugin.records()[0]!;
-    for (const word of ['BKG_PLUGIN_ID', 'BKG_NATS_URL', 'BKG_CREDENTIALS_FILE'])
+    for (const word of ['BKG_PLUGIN_ID', 'BKG_NATS_URL', 'BKG_CREDENTIALS_FILE', 'BKG_HOLD is "yes"'])
       expect(message).toContain(word);
   });
 

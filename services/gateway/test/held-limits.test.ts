@@ -56,7 +56,7 @@ describe('what is held', () => {
     const refused = await invoke(mesh, 'db', { body: JSON.stringify('x'.repeat(600)) });
     expect([refused.status, refused.problem.detail]).toEqual([
       503,
-      expect.stringContaining('1 invocations with 602 bytes; a gateway holds at most 1024 with 1000 bytes'),
+      expect.stringContaining('1 invocations with 602 bytes; a gateway holds at most 10000 with 1000 bytes'),
     ]);
     await Taker.start(mesh, 'db');
     expect((await held).status).toBe(200);

@@ -8,15 +8,13 @@ import type { Rollout } from './rollout.ts';
 interface Counts {
   requests: number;
   errors: number;
-  /** What it held then; undefined where that is not said. */
-  held?: number;
+  /** What it still held when it said so while it went. */
+  held?: number | undefined;
 }
 
 interface Known {
   first: Counts;
   last: Counts;
-  /** It publishes events, the last of them when it has answered everything. */
-  speaks: boolean;
 }
 
 /** Counts the invocations that a plugin's instances answer between two moments, also those of who ends meanwhile. */
@@ -38,8 +36,10 @@ export class InvocationTally {
         const instance = parseEventSubject(msg.subject)?.instance;
         const heartbeat = error ? undefined : bodyOf(msg);
         if (instance === undefined || !isHeartbeat(heartbeat) || heartbeat.by !== undefined) return;
-        const { request_count: requests, error_count: errors, in_flight: held } = heartbeat.telemetry;
-        this.#note(instance, { requests, errors, held }, true);
+        const { request_count: requests, error_count: errors, in_flight } = heartbeat.telemetry;
+        // Its last word is that of one that goes; before that it may hold any number.
+        const held = heartbeat.status === 'stopping' ? in_flight : undefined;
+        this.#note(instance, { requests, errors, held });
       },
     });
   }
@@ -77,13 +77,13 @@ export class InvocationTally {
     this.#subscription.unsubscribe();
   }
 
-  #lost(drained: ReadonlyMap<string, boolean>): number | null {
+  #lost(departed: ReadonlyMap<string, boolean>): number | null {
     let lost = 0;
-    for (const [instance, inOrder] of drained) {
-      const { last, speaks = false } = this.#known.get(instance) ?? {};
-      // Its last word came after its last answer; one that ended otherwise has had no last word.
-      if (!speaks || !inOrder || last?.held === undefined) return null;
-      lost += last.held;
+    for (const [instance, inOrder] of departed) {
+      const held = this.#known.get(instance)?.last.held;
+      // Who ended otherwise, or says nothing of itself, has had no last word.
+      if (!inOrder || held === undefined) return null;
+      lost += held;
     }
     return lost;
   }
@@ -92,18 +92,15 @@ export class InvocationTally {
     if (!this.#questions.mayAsk('STATS', this.#id, instance, true)) return;
     const stats = await this.#questions.ask('STATS', this.#id, instance);
     const counts = stats && countsOf(stats['endpoints']);
-    if (counts) this.#note(instance, counts, false);
+    if (counts) this.#note(instance, counts);
   }
 
-  #note(instance: string, counts: Counts, speaks: boolean): void {
+  #note(instance: string, counts: Counts): void {
     const known = this.#known.get(instance);
+    const first = known?.first ?? (this.#there.has(instance) ? counts : none);
     // An answer may be older than the event that came before it.
-    const last = known && known.last.requests > counts.requests ? known.last : counts;
-    this.#known.set(instance, {
-      first: known?.first ?? (this.#there.has(instance) ? counts : none),
-      last: { ...counts, ...last },
-      speaks: speaks || (known?.speaks ?? false),
-    });
+    if (known && known.last.requests > counts.requests) return;
+    this.#known.set(instance, { first, last: { ...counts, held: counts.held ?? known?.last.held } });
   }
 }
 

@@ -15,7 +15,7 @@ beforeAll(async () => {
     { ...manifest('nobody', 'echo.mjs'), config: { replicas: 0 } },
   ]);
   mesh.writeText('broken', '{"id": "broken", "version": "1.0.0", "command": []}');
-  await mesh.supervise({ controlWaitMs: 3_000 });
+  await mesh.supervise({ controlWaitMs: 8_000 });
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
 
@@ -158,7 +158,7 @@ describe('an order is refused', () => {
     await eventually(() => mesh.get('slower'));
     expect(await problemOf(mesh.order('start', 'slower'))).toMatchObject({
       code: 'DEADLINE_EXCEEDED',
-      detail: 'slower is starting after 3 s; the order to start it stays.',
+      detail: 'slower is starting after 8 s; the order to start it stays.',
     });
     await eventually(async () => (await mesh.get('slower')).status === 'running');
     await mesh.order('stop', 'slower');

@@ -41,7 +41,13 @@ class RunningPlugin {
   #startedAt = new Date().toISOString();
   #status = 'starting';
   #started;
-  #endInvoke = async () => undefined;
+  /** With BKG_HOLD=1 it is ready, and waits until it is told to take its share of the invocations. */
+  #isToBeHeld;
+  #isHeld = false;
+  #joined;
+  /** What ends the subscriptions that invocations come by. */
+  #endInvoke = [];
+  #beats = 0;
   #ending = new AbortController();
 
   constructor(plugin, env) {
@@ -53,6 +59,7 @@ class RunningPlugin {
     this.#plugin = plugin;
     this.#instance = env.BKG_INSTANCE_ID ?? randomBytes(11).toString('hex');
     this.#isManaged = env.BKG_INSTANCE_ID !== undefined;
+    this.#isToBeHeld = env.BKG_HOLD === '1';
     this.#nats = new Nats({ servers, env, name: `${plugin.id} ${this.#instance}` });
     this.#nats.on('trouble', (why) => this.#log('warn', why));
     this.#statistics = new Statistics(plugin.id, Object.keys(plugin.capabilities));
@@ -70,12 +77,29 @@ class RunningPlugin {
     this.#serveDiscovery();
     this.#serveQuestions();
     void this.#beat();
-    const accept = (message) => void this.#invocations.accept(message);
-    this.#endInvoke = this.#nats.subscribe(this.#subject('invoke.>'), accept, { queue: 'q' });
+    this.#takeInvocations(`at.${this.#instance}.invoke.>`);
+    this.#serveAdmit();
+    if (!this.#isToBeHeld) this.#joined = this.#join();
+    await this.#nats.flush();
+    if (this.#joined) return this.#joined;
+    this.#isHeld = true;
+    await this.#say('starting');
+  }
+
+  /** Takes its share of the invocations, which go to one instance of the queue group each. */
+  async #join() {
+    if (this.#status !== 'starting') return;
+    this.#takeInvocations('invoke.>', { queue: 'q' });
     // Ready means that the broker knows the subscription, not that it is on its way.
     await this.#nats.flush();
+    this.#isHeld = false;
     await this.#say('running');
     this.#log('info', `${this.#plugin.id} is running`);
+  }
+
+  #takeInvocations(subject, options) {
+    const accept = (message) => void this.#invocations.accept(message);
+    this.#endInvoke.push(this.#nats.subscribe(this.#subject(subject), accept, options));
   }
 
   /** The order is the protocol's; each shorter way loses invocations. */
@@ -83,13 +107,17 @@ class RunningPlugin {
     this.#log('info', 'draining');
     // Not half of each; without a broker the start would never end.
     if (this.#nats.connected) await this.#started;
+    await this.#joined;
+    this.#isHeld = false;
     await this.#say('stopping');
-    await this.#endInvoke();
+    await Promise.all(this.#endInvoke.map((end) => end()));
     if (!(await this.#invocations.settled(graceMs))) {
       this.#invocations.abortAll(new Failure('PLUGIN_CRASHED', 'The plugin stopped before it could answer.'));
       await this.#invocations.settled(abortedMs);
     }
     this.#ending.abort();
+    // What was answered since the last one is to be counted too.
+    this.#heartbeat();
     await this.#say('stopped');
     await this.#nats.close();
   }
@@ -134,6 +162,14 @@ class RunningPlugin {
     });
   }
 
+  #serveAdmit() {
+    this.#nats.subscribe(this.#subject(`ctl.${this.#instance}.admit`), async ({ reply }) => {
+      if (!reply.startsWith('_INBOX.')) return;
+      await (this.#joined ??= this.#join());
+      this.#nats.publish(reply, '{"ok": true}');
+    });
+  }
+
   #question(subject, reply) {
     this.#nats.subscribe(subject, (message) => {
       // As with invocations: never to a subject outside of the inboxes.
@@ -149,11 +185,18 @@ class RunningPlugin {
   }
 
   #statusEvent() {
-    return { id: this.#plugin.id, instance: this.#instance, status: this.#status, ...this.#self() };
+    return { id: this.#plugin.id, instance: this.#instance, ...this.#self() };
   }
 
   #self() {
-    return { version: this.#plugin.version, started_at: this.#startedAt, host: hostname(), pid: process.pid };
+    return {
+      status: this.#status,
+      version: this.#plugin.version,
+      started_at: this.#startedAt,
+      host: hostname(),
+      pid: process.pid,
+      ...(this.#isHeld && { held: true }),
+    };
   }
 
   #telemetry() {
@@ -163,14 +206,17 @@ class RunningPlugin {
   /** Jittered, so that a thousand instances do not beat together. */
   async #beat() {
     const { signal } = this.#ending;
-    // What INFO says of a process never changes here, so its version is description enough.
-    const descriptor = this.#plugin.version;
-    for (let seq = 0; !signal.aborted; seq++) {
-      this.#statistics.measure();
-      const telemetry = this.#telemetry();
-      this.#event('telemetry', { seq, status: this.#status, ...this.#self(), descriptor, telemetry });
+    while (!signal.aborted) {
+      this.#heartbeat();
       await wait(heartbeatMs * (0.9 + Math.random() * 0.2), undefined, { signal }).catch(() => undefined);
     }
+  }
+
+  #heartbeat() {
+    this.#statistics.measure();
+    // What INFO says of a process never changes here, so its version is description enough.
+    const more = { descriptor: this.#plugin.version, telemetry: this.#telemetry() };
+    this.#event('telemetry', { seq: this.#beats++, ...this.#self(), ...more });
   }
 
   #subject(rest) {

@@ -58,7 +58,9 @@ export class Invocations {
     // Who asks names the subject of the answer; a plugin must not be made to publish anywhere else.
     if (message.reply && !message.reply.startsWith('_INBOX.')) return;
     const arrivedAt = performance.now();
-    const capability = message.subject.split('.').slice(3).join('.');
+    // `plugin.<id>.invoke.<capability>`, or `plugin.<id>.at.<instance>.invoke.<capability>`.
+    const tokens = message.subject.split('.');
+    const capability = tokens.slice(tokens[2] === 'at' ? 5 : 3).join('.');
     const invocationId = headerOf(message, 'Bkg-Invocation-Id') ?? randomBytes(16).toString('hex');
     const isRunning = this.#held.has(invocationId);
     const early = Promise.withResolvers();

@@ -61,6 +61,7 @@ class RunningPlugin:
         self._managed = "BKG_INSTANCE_ID" in os.environ
         self._started_at = now()
         self._status = "starting"
+        self._beats = 0
         self._tasks = []
         self._nats = Nats(servers, f"{self._id} {self._instance}", lambda why: self._log("warn", why))
         self._statistics = Statistics(self._id, list(plugin["capabilities"]))
@@ -91,6 +92,8 @@ class RunningPlugin:
                 await self._invocations.settled(ABORTED_SECS)
             for task in self._tasks:
                 task.cancel()
+            # What was answered since the last one is to be counted too.
+            self._heartbeat()
             await self._say("stopped")
         await self._nats.close()
 
@@ -164,15 +167,17 @@ class RunningPlugin:
 
     async def _beat(self) -> None:
         """Jittered, so that a thousand instances do not beat together."""
-        seq = 0
         while True:
-            self._statistics.measure()
-            # What INFO says of a process never changes here, so its version is description enough.
-            descriptor = self._plugin["version"]
-            beat = {"seq": seq, "status": self._status, **self._self(), "descriptor": descriptor}
-            self._event("telemetry", {**beat, "telemetry": self._telemetry()})
-            seq += 1
+            self._heartbeat()
             await asyncio.sleep(HEARTBEAT_SECS * random.uniform(0.9, 1.1))
+
+    def _heartbeat(self) -> None:
+        self._statistics.measure()
+        # What INFO says of a process never changes here, so its version is description enough.
+        descriptor = self._plugin["version"]
+        beat = {"seq": self._beats, "status": self._status, **self._self(), "descriptor": descriptor}
+        self._event("telemetry", {**beat, "telemetry": self._telemetry()})
+        self._beats += 1
 
     def _subject(self, rest: str) -> str:
         return f"plugin.{self._id}.{rest}"

@@ -36,6 +36,7 @@ export const bkgTransport: unique symbol = Symbol('bkg');
  *
  *   SIGTERM, ctl.drain, app.close ─► drained ─► onModuleDestroy … onApplicationShutdown ─► exit 0
  *
+ * With BKG_HOLD=1 `app.listen` is fulfilled before it takes invocations: when it could, and waits to be admitted.
  * With `enableShutdownHooks()` Nest calls `onModuleDestroy` and `beforeApplicationShutdown` at the signal, as the drain
  * begins; without it the process ends after the drain, and no hook is called.
  */
@@ -78,7 +79,7 @@ export class BkgPlugin
     super.addHandler(pattern, callback, isEvent, extras);
   }
 
-  /** Called by `app.listen()`, which is fulfilled when the plugin is ready and rejected with what keeps it from that. */
+  /** Called by `app.listen()`, which is fulfilled when the plugin is ready, held or not, and rejected with what keeps it from that. */
   override listen(callback: (error?: unknown) => void): void {
     if (this.#started) {
       callback(new Error(`${this.#options.id} listens already, or has: make a new BkgPlugin.`));
@@ -129,8 +130,8 @@ export class BkgPlugin
     this.logger.use(log);
     connection.onStatus((connected) => this._status$.next(connected ? 'connected' : 'disconnected'));
     this._status$.next('connected');
-    await instance.start(signal);
     void instance.drainAsked.then(() => this.#processEnd?.ask());
+    await instance.start(signal);
   }
 
   async #close(): Promise<void> {

@@ -9,7 +9,7 @@ import type { CaseResult, Level } from '../../src/conformance/index.ts';
 import type { Connection } from '../../src/connection.ts';
 import { problemOfMsg } from '../../src/problem.ts';
 import { manifestSchema, subjects } from '../../src/protocol/index.ts';
-import type { JsonSchema } from '../../src/protocol/index.ts';
+import type { Heartbeat, JsonSchema, StatusEvent } from '../../src/protocol/index.ts';
 import { eventually, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { createValidator } from '../../src/validator.ts';
@@ -23,12 +23,14 @@ interface Example {
   /** What it needs on this machine; the test is skipped without. */
   needs?: string;
   isPossible?: boolean;
+  /** It knows BKG_HOLD, and answers its self-test on its own subject. */
+  canBeHeld?: boolean;
 }
 
 const examples: Example[] = [
-  { language: 'typescript', level: 'full' },
-  { language: 'nest', level: 'full' },
-  { language: 'javascript', level: 'graceful' },
+  { language: 'typescript', level: 'full', canBeHeld: true },
+  { language: 'nest', level: 'full', canBeHeld: true },
+  { language: 'javascript', level: 'graceful', canBeHeld: true },
   { language: 'python', level: 'graceful', needs: 'python3', isPossible: isThere('python3', '--version') },
   { language: 'go', level: 'timed', needs: 'go', isPossible: isThere('go', 'version') },
 ];
@@ -107,7 +109,7 @@ class Stage implements AsyncDisposable {
 const complaints = (results: CaseResult[], upTo: Level) =>
   results.filter(({ level, verdict }) => levels.indexOf(level) <= levels.indexOf(upTo) && verdict !== 'kept');
 
-for (const { language, level, needs, isPossible = true } of examples) {
+for (const { language, level, needs, isPossible = true, canBeHeld = false } of examples) {
   const title = isPossible ? language : `${language} (skipped: there is no ${needs} on the PATH)`;
   describe.skipIf(!isPossible)(title, { concurrent: true, timeout: 120_000 }, () => {
     it('has a plugin.json that fits, and claims no other level in its README', async ({ expect }) => {
@@ -170,11 +172,51 @@ for (const { language, level, needs, isPossible = true } of examples) {
       expect(await plugin.ended, plugin.output).toBe(0);
     });
 
+    it.skipIf(!canBeHeld)(
+      'is held, tried and admitted when it replaces another, and drains while it is held',
+      async ({ expect }) => {
+        await using server = await startNatsServer({ jetstream: false });
+        const caller = await server.connect('caller');
+        const events: (StatusEvent | Heartbeat)[] = [];
+        const folder = folders.get(language) ?? '';
+        const { id, self_test } = readManifest(folder);
+        caller.subscribe(subjects.events('*', id), { callback: (_, msg) => void events.push(msg.json()) });
+        const ask = (subject: string, body: unknown = {}) =>
+          caller.request(subject, JSON.stringify(body), { timeoutMs: 5_000 });
+        const greet = () => ask(subjects.invokeCapability(id, 'greet'), { name: 'Ada' });
+        for (const isAdmitted of [true, false]) {
+          events.length = 0;
+          const instance = `held-${isAdmitted}`;
+          await using plugin = new PluginProcess(folder, server, instance, true);
+          await eventually(() => events.some(({ held }) => held), { withinMs: 30_000 });
+          await expect(greet()).rejects.toThrow('Nobody answers');
+          const direct = subjects.invokeAt(id, instance, self_test?.capability ?? '');
+          expect((await ask(direct, self_test?.payload)).headers).toBeUndefined();
+          if (isAdmitted) {
+            expect((await ask(subjects.admit(id, instance))).json()).toEqual({ ok: true });
+            expect((await ask(subjects.admit(id, instance))).json()).toEqual({ ok: true });
+            expect((await greet()).json()).toEqual({ greeting: 'Hello, Ada!' });
+            await eventually(() => events.at(-1)?.status === 'running' && !events.at(-1)?.held);
+          }
+          await ask(subjects.drain(id, instance));
+          expect(await plugin.ended, plugin.output).toBe(0);
+          await eventually(() => events.at(-1)?.status === 'stopped');
+          const answered = { request_count: isAdmitted ? 2 : 1, in_flight: 0 };
+          expect(events.at(-2)).toMatchObject({ status: 'stopping', telemetry: answered });
+        }
+      },
+    );
+
     // Who publishes no events is drained by the supervisor's signal only.
     if (levels.indexOf(level) < levels.indexOf('graceful')) return;
     it('drains by order over the broker when it runs by hand', async ({ expect }) => {
       await using stage = await Stage.of(language);
       const { plugin, caller: connection } = stage;
+      const events: (StatusEvent | Heartbeat)[] = [];
+      for (const kind of ['status', 'telemetry'] as const)
+        connection.subscribe(subjects.events(kind, plugin.id), {
+          callback: (_, msg) => void events.push(msg.json()),
+        });
       const results = await runConformance({
         connection,
         pluginId: plugin.id,
@@ -183,6 +225,8 @@ for (const { language, level, needs, isPossible = true } of examples) {
       });
       expect(complaints(results, 'graceful')).toEqual([]);
       expect(await plugin.ended, plugin.output).toBe(0);
+      await eventually(() => events.at(-1)?.status === 'stopped');
+      expect(events.at(-2)).toMatchObject({ status: 'stopping', telemetry: { in_flight: 0 } });
     });
   });
 }

@@ -25,8 +25,8 @@ export class PluginProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #data: string;
 
-  /** @param instance makes it a managed one */
-  constructor(folder: string, server: TestServer, instance?: string) {
+  /** @param instance makes it a managed one @param isHeld launches it as one that replaces another */
+  constructor(folder: string, server: TestServer, instance?: string, isHeld = false) {
     const { id, version, command } = readManifest(folder);
     const [program = '', ...args] = command;
     this.id = id;
@@ -41,6 +41,7 @@ export class PluginProcess implements AsyncDisposable {
         HOME: this.#data,
         BKG_NATS_URL: server.url,
         BKG_CREDENTIALS_FILE: server.credentialsFile,
+        ...(isHeld && { BKG_HOLD: '1' }),
         ...(instance !== undefined && {
           BKG_PLUGIN_ID: id,
           BKG_INSTANCE_ID: instance,

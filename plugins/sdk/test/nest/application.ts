@@ -21,6 +21,8 @@ export interface ApplicationOptions extends Partial<BkgPluginOptions> {
   instance?: string;
   /** What the supervisor would write into BKG_CONFIG_FILE. */
   config?: Partial<PluginConfig>;
+  /** With BKG_HOLD=1. */
+  held?: boolean;
   application?: NestApplicationOptions;
   /** Before it listens. */
   prepare?: (app: INestMicroservice) => void;
@@ -55,7 +57,7 @@ export class Application implements AsyncDisposable {
   }
 
   static async create(metadata: ModuleMetadata, options: ApplicationOptions): Promise<Application> {
-    const { server, instance = 'nest-1', config, application, prepare, ...rest } = options;
+    const { server, instance = 'nest-1', config, held, application, prepare, ...rest } = options;
     const folder = await mkdtemp(path.join(tmpdir(), 'bkg-nest-'));
     const id = rest.id ?? 'nest';
     const env: NodeJS.ProcessEnv = managed(server, id, folder, instance);
@@ -63,6 +65,7 @@ export class Application implements AsyncDisposable {
       env['BKG_CONFIG_FILE'] = path.join(folder, 'config.json');
       await writeFile(env['BKG_CONFIG_FILE'], JSON.stringify(config));
     }
+    if (held) env['BKG_HOLD'] = '1';
     class Root {}
     Module(metadata)(Root);
     const strategy = new BkgPlugin({

@@ -8,12 +8,14 @@ import { Controller, Get, Injectable, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { EventPattern, MessagePattern, Payload, Transport } from '@nestjs/microservices';
 import type { MicroserviceOptions } from '@nestjs/microservices';
+import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection.ts';
 import { NoRespondersError } from '../../src/requests.ts';
 import { BkgPlugin, Capability } from '../../src/nest/index.ts';
 import { subjects } from '../../src/protocol/index.ts';
 import type { StatusEvent } from '../../src/protocol/index.ts';
+import { configDefaults } from '../../src/protocol/plugin.ts';
 import { eventually, silentLogger, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { Application, invoke, managed } from './application.ts';
@@ -137,6 +139,36 @@ describe('the life of a Nest plugin', () => {
     expect(failed).toBe(0);
     expect(handled.size).toBe(asked);
     expect([...handled.values()].every((times) => times === 1)).toBe(true);
+  });
+
+  it('is held like any plugin: it listens, answers on its own subject, and takes its share when it is admitted', async () => {
+    await using _ = await Application.start({ controllers: [Work] }, { server, held: true });
+    await expect(invoke(caller, 'work', { ms: 0 })).rejects.toBeInstanceOf(NoRespondersError);
+    const ask = (subject: string) => caller.request(subject, '{"ms":0}', { timeoutMs: 2_000 });
+    expect((await ask(subjects.invokeAt('nest', 'nest-1', 'work'))).json()).toEqual({ ms: 0 });
+    const [status] = await caller.requestMany(subjects.status('nest'), '', { forMs: 500, most: 1 });
+    expect(status?.json()).toMatchObject({ status: 'starting', held: true });
+    expect((await ask(subjects.admit('nest', 'nest-1'))).json()).toEqual({ ok: true });
+    expect(await invoke(caller, 'work', { ms: 0 })).toEqual({ output: { ms: 0 } });
+  });
+
+  it('takes another configuration over while it runs', async () => {
+    const taken: unknown[] = [];
+    await using _ = await Application.start(
+      { controllers: [Work] },
+      {
+        server,
+        settings: Type.Object({ tone: Type.Optional(Type.String()) }),
+        configure: ({ settings }) => void taken.push(settings),
+      },
+    );
+    const config = { id: 'nest', ...configDefaults, settings: { tone: 'low' } };
+    const body = JSON.stringify({ ...config, resources: { timeout_secs: 0.1 } });
+    const subject = subjects.configure('nest', 'nest-1');
+    expect((await caller.request(subject, body, { timeoutMs: 2_000 })).json()).toEqual({ ok: true });
+    expect(taken).toEqual([{ tone: 'low' }]);
+    const late = await invoke(caller, 'work', { ms: 300 });
+    expect(late.problem?.detail).toContain('within 100 ms');
   });
 
   it('is one of several transports of a hybrid application', async () => {

@@ -2,7 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { logLevels, logLinesDefault, logLinesMost, parseSince } from '../../src/protocol/log-record.ts';
 import { configDefaults } from '../../src/protocol/plugin.ts';
-import { configWhyMostLength } from '../../src/protocol/requests.ts';
+import { configWhyMostLength, orderByMostLength } from '../../src/protocol/requests.ts';
+import { contractRules, rolloutStates, rolloutSteps, rolloutVerbs } from '../../src/protocol/rollout.ts';
 import { wireSchemas } from '../../src/protocol/schemas/index.ts';
 import type { WireName } from '../../src/protocol/schemas/index.ts';
 import { frameIdMostLength, topics } from '../../src/protocol/socket.ts';
@@ -23,6 +24,9 @@ describe('the tables of types in PROTOCOL.md', () => {
   it('are of all types that have one', () => {
     const own = [
       'ConfigChange',
+      'ConfigHistory',
+      'ConfigRevision',
+      'ContractReport',
       'ControlOptions',
       'Heartbeat',
       'LogQuery',
@@ -32,7 +36,11 @@ describe('the tables of types in PROTOCOL.md', () => {
       'PluginInfo',
       'PluginTelemetry',
       'Problem',
+      'RollbackOrder',
+      'Rollout',
+      'ScaleOrder',
       'StatusEvent',
+      'SwapOrder',
     ];
     expect(sorted(typed)).toEqual(own);
   });
@@ -59,7 +67,17 @@ describe('the tables of types in PROTOCOL.md', () => {
     ['InflightReply', inCell('Subjects', 'subject', '`plugin.<id>.inflight`', 'body → reply').slice(1)],
     ['LogReply', inCell('Subjects', 'subject', '`plugin.<id>.logs`', 'body → reply')],
     ['Acknowledgement', inCell('Subjects', 'subject', '`plugin.<id>.ctl.<instance>.drain`', 'body → reply')],
+    ['Acknowledgement', inCell('Subjects', 'subject', '`plugin.<id>.ctl.<instance>.admit`', 'body → reply')],
+    [
+      'Acknowledgement',
+      inCell('Subjects', 'subject', '`plugin.<id>.ctl.<instance>.configure`', 'body → reply'),
+    ],
     ['Acknowledgement', inCell('Subjects', 'subject', '`bkg.control.shutdown`', 'body → reply')],
+    ['HistoryQuery', inCell('Subjects', 'subject', '`bkg.registry.history.<id>`', 'body → reply')],
+    ['RolloutInstance', inCell('Rollout', 'member', '`instances`', 'value')],
+    ['RolloutInvocations', inCell('Rollout', 'member', '`invocations`', 'value')],
+    ['ContractBreak', inCell('ContractReport', 'member', '`breaks`', 'value')],
+    ['ContractChange', inCell('ContractReport', 'member', '`unknown`', 'value')],
   ])('say in a cell what is in a %s', (name, told) => {
     expect(told.map(({ names }) => sorted(names))).toEqual([sorted(schemaMembers(name).names)]);
   });
@@ -153,9 +171,30 @@ describe('the types in PROTOCOL.md', () => {
     );
   });
 
-  it('have the length of a reason', () => {
-    const row = table('ConfigChange', 'member').find((one) => one['member'] === '`why?`');
-    expect(row?.['value']).toContain(`at most ${configWhyMostLength} characters`);
+  it.each(['ConfigChange', 'ControlOptions'])('have the lengths of a reason and of a name: %s', (name) => {
+    const cell = (member: string) =>
+      table(name, 'member').find((one) => one['member'] === `\`${member}\``)?.['value'];
+    expect(cell('why?')).toContain(`at most ${configWhyMostLength} characters`);
+    expect(cell('by?')).toContain(`at most ${orderByMostLength} characters`);
+  });
+
+  it('have the words of a rollout, and the rules of a contract', () => {
+    const words = (member: string) =>
+      codesIn(
+        table('Rollout', 'member').filter((one) => one['member'] === `\`${member}\``),
+        'value',
+      );
+    expect(words('verb')).toEqual([...rolloutVerbs]);
+    expect(words('state')).toEqual([...rolloutStates]);
+    expect(words('step?')).toEqual([...rolloutSteps]);
+    expect(codesIn(table('Contract', 'rule'), 'rule')).toEqual([...contractRules]);
+  });
+
+  it('have the bounds of an order to scale', () => {
+    const { replicas } = wireSchemas.ScaleOrder['properties'] as { replicas: object };
+    const { minimum, maximum } = boundsOf(replicas);
+    const row = table('ScaleOrder', 'member').find((one) => one['member'] === '`replicas`');
+    expect(row?.['value']).toMatch(new RegExp(`\\b${minimum} to ${maximum}\\b`));
   });
 
   it('have the levels and numbers of a log query', () => {

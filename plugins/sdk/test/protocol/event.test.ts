@@ -25,6 +25,7 @@ describe('a status event', () => {
   it('says who is in which state since when, and perhaps where and why', () => {
     expect(isStatusEvent(statusEvent)).toBe(true);
     expect(isStatusEvent({ ...statusEvent, host: 'h', pid: 7, error: 'no' })).toBe(true);
+    expect(isStatusEvent({ ...statusEvent, status: 'starting', held: true })).toBe(true);
     expect(isStatusEvent({ ...statusEvent, status: 'error', more: [1] })).toBe(true);
   });
 
@@ -38,6 +39,7 @@ describe('a status event', () => {
     { ...statusEvent, version: 1 },
     { ...statusEvent, error: { html: '<b>' } },
     { ...statusEvent, host: 1 },
+    { ...statusEvent, held: 'yes' },
     { ...statusEvent, pid: 'one' },
     { ...statusEvent, pid: -1 },
   ])('is not %j', (value) => {
@@ -67,6 +69,7 @@ describe('a heartbeat', () => {
     { ...heartbeat, seq: -1 },
     { ...heartbeat, seq: 0.5 },
     { ...heartbeat, pid: 1.5 },
+    { ...heartbeat, held: 1 },
     ...['1', [], { p50: 1, p95: 1 }].map((latency_ms) => ({
       ...heartbeat,
       telemetry: { ...telemetry, latency_ms },

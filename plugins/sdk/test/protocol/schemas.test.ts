@@ -34,6 +34,7 @@ const statusEvent = {
   started_at: '2026-11-24T08:00:00.000Z',
   host: 'h',
   pid: 7,
+  held: true,
   error: 'no',
 };
 const { id: _, instance: __, error: ___, ...life } = statusEvent;
@@ -53,6 +54,7 @@ const plugin = {
   capabilities: [],
   config: pluginConfig,
   instances: [],
+  versions: ['1.0.0'],
   telemetry,
   observed_at: '2026-11-24T08:00:00.000Z',
 };

@@ -10,7 +10,7 @@ import { HeldQueue } from './held-queue.ts';
 export interface HeldCallsOptions {
   /** How long one is held at most; never beyond its own deadline. @default 10000 */
   mostMs?: number;
-  /** How many are held at most, of all plugins. @default 1024 */
+  /** How many are held at most, of all plugins. @default 10000 */
   most?: number;
   /** How large their bodies are at most, together. @default 64 MiB */
   mostBytes?: number;
@@ -39,7 +39,7 @@ export class HeldCalls {
 
   constructor(parts: HeldCallsParts, options: HeldCallsOptions = {}) {
     this.#parts = parts;
-    this.#options = { mostMs: 10_000, most: 1_024, mostBytes: 64 * 1024 * 1024, retryMs: 250, ...options };
+    this.#options = { mostMs: 10_000, most: 10_000, mostBytes: 64 * 1024 * 1024, retryMs: 250, ...options };
     parts.catalog.onChange((id) => this.#entryChanged(id));
   }
 

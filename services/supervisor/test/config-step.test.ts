@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { configDefaults } from '@bkg/sdk';
+import type { PluginConfig } from '@bkg/sdk';
+import { configStep } from '../src/config-step.ts';
+
+const config: PluginConfig = {
+  id: 'notes',
+  ...configDefaults,
+  env: { LEVEL: '1', PLACE: 'here' },
+  settings: { colour: 'red', deep: { list: [1, 2] } },
+  revision: 4,
+};
+const step = (change: Partial<PluginConfig>, settingsLive = false) =>
+  configStep(config, { ...config, revision: 5, ...change }, settingsLive);
+
+it.each<[string, Partial<PluginConfig>]>([
+  ['nothing but its revision', {}],
+  ['how many of it run, and whether they do', { replicas: 3, enabled: false, autostart: true }],
+  [
+    'the order of its keys',
+    { env: { PLACE: 'here', LEVEL: '1' }, settings: { deep: { list: [1, 2] }, colour: 'red' } },
+  ],
+])('a configuration that differs in %s takes no step', (_, change) => {
+  expect(step(change)).toBe('none');
+  expect(step(change, true)).toBe('none');
+});
+
+it.each<[string, Partial<PluginConfig>]>([
+  ['resources', { resources: { timeout_secs: 31 } }],
+  ['concurrency', { limits: { ...config.limits, max_concurrency: 1 } }],
+  ['queue', { limits: { ...config.limits, max_queue: 0 } }],
+])('other %s are taken over live, whatever it says of its settings', (_, change) => {
+  expect(step(change)).toBe('live');
+  expect(step(change, true)).toBe('live');
+});
+
+it.each<[string, Partial<PluginConfig>]>([
+  ['a value', { settings: { colour: 'blue', deep: { list: [1, 2] } } }],
+  ['the order of a list', { settings: { colour: 'red', deep: { list: [2, 1] } } }],
+  ['one that is not there any more', { settings: { colour: 'red' } }],
+  ['one more', { settings: { ...config.settings, more: null } }],
+])('other settings, by %s, are taken over live only where it says so', (_, change) => {
+  expect(step(change)).toBe('restart');
+  expect(step(change, true)).toBe('live');
+  expect(step({ ...change, resources: { timeout_secs: 1 } })).toBe('restart');
+});
+
+it.each([{ LEVEL: '2', PLACE: 'here' }, { LEVEL: '1' }, { ...config.env, MORE: '' }])(
+  'another environment takes a restart: %j',
+  (env) => {
+    expect(step({ env })).toBe('restart');
+    expect(step({ env, settings: {}, resources: { timeout_secs: 1 } }, true)).toBe('restart');
+  },
+);
