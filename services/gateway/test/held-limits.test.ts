@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Msg } from '@nats-io/nats-core';
 import { Type } from 'typebox';
 import { describe, expect, it } from 'vitest';
-import { capability, definePlugin, Instance, invokeQueue, subjects } from '@bkg/sdk';
+import { capability, configDefaults, definePlugin, Instance, invokeQueue, subjects } from '@bkg/sdk';
 import { eventually, silentLogger } from '@bkg/sdk/testing';
 import { startMesh } from './mesh.ts';
 import { announce, invoke, never, Taker, told } from './single-writer.ts';
@@ -46,6 +46,29 @@ describe('what is held', () => {
     await delay(200);
     for (const id of ['one', 'two']) await Taker.start(mesh, id);
     expect((await Promise.all(next)).map((one) => one.status)).toEqual([200, 200, 200]);
+  });
+
+  it('is let go no faster than the plugin takes it', async () => {
+    await using mesh = await startMesh({ hold: { retryMs: never } });
+    const limits = { max_concurrency: 2, max_queue: 2 };
+    await told(mesh, 'slow', 'starting', { config: { id: 'slow', ...configDefaults, limits } });
+    const held = Array.from({ length: 9 }, () => invoke(mesh, 'slow'));
+    await delay(300);
+    const unanswered: Msg[] = [];
+    mesh.peer.subscribe(subjects.invokeCapability('slow', '>'), {
+      queue: invokeQueue,
+      callback: (_error, msg) => void unanswered.push(msg),
+    });
+    await mesh.peer.nats.flush();
+    announce(mesh, 'slow');
+    // Two that run, and half of the two that may wait.
+    for (const taken of [3, 3, 3]) {
+      await eventually(() => unanswered.length === taken);
+      await delay(100);
+      expect(unanswered).toHaveLength(taken);
+      for (const msg of unanswered.splice(0)) msg.respond(msg.data);
+    }
+    expect((await Promise.all(held)).map(({ status }) => status)).toEqual(Array(9).fill(200));
   });
 
   it('is limited in the size of all bodies', async () => {

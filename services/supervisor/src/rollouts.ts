@@ -57,9 +57,12 @@ export class Rollouts {
     const { connection, loop, plugins, questions, log } = this.#options;
     const rollout = new Rollout(plan);
     plugin.rollout = rollout;
+    const tally = new InvocationTally(plugin.id, connection, questions);
+    const counting = tally.begin([...plugin.managed.keys()]);
     try {
       await write();
     } catch (error) {
+      tally.close();
       plugin.rollout = undefined;
       plugins.changed(plugin.id);
       throw error;
@@ -68,8 +71,6 @@ export class Rollouts {
     rollout.begin();
     const { verb, from, target } = plan;
     log.info({ plugin_id: plugin.id, verb, from, to: target.version }, `a ${verb} of ${plugin.id} begins`);
-    const tally = new InvocationTally(plugin.id, connection, questions);
-    const counting = tally.begin([...plugin.managed.keys()]);
     loop.pass();
     plugins.changed(plugin.id);
     const done = this.#carry(plugin, rollout, tally, counting).finally(() => tally.close());

@@ -45,7 +45,7 @@ it.each<[string, Partial<PluginConfig>]>([
   expect(step({ ...change, resources: { timeout_secs: 1 } })).toBe('restart');
 });
 
-it.each([{ LEVEL: '2', PLACE: 'here' }, { LEVEL: '1' }, { ...config.env, MORE: '' }])(
+it.each<Record<string, string>>([{ LEVEL: '2', PLACE: 'here' }, { LEVEL: '1' }, { ...config.env, MORE: '' }])(
   'another environment takes a restart: %j',
   (env) => {
     expect(step({ env })).toBe('restart');

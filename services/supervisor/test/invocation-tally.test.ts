@@ -152,12 +152,15 @@ describe('the invocations of a plugin', () => {
 });
 
 describe('lost', () => {
+  const lastWord = { status: 'stopping' } as const;
+
   it('is what those that went held at their last word', async () => {
-    const [a, b] = [new Instance('a'), new Instance('b')];
+    const [a, b] = [new Instance('a', 1).serve(), new Instance('b', 2)];
     await begin(a, b);
     a.heartbeat({}, { requests: 1, errors: 0, held: 9 });
-    a.heartbeat({}, { requests: 2, errors: 0, held: 2 });
-    b.heartbeat({}, { requests: 2, errors: 0, held: 1 });
+    a.heartbeat(lastWord, { requests: 2, errors: 0, held: 7 });
+    a.heartbeat(lastWord, { requests: 2, errors: 0, held: 2 });
+    b.heartbeat(lastWord, { requests: 2, errors: 0, held: 1 });
     const departed: [Instance, boolean][] = [
       [a, true],
       [b, true],
@@ -172,11 +175,11 @@ describe('lost', () => {
     expect(await end([a])).toMatchObject({ lost: 0 });
   });
 
-  it('is not known of one that ended otherwise than in order, of whoever else it is', async () => {
+  it('is not known where one ended otherwise than in order', async () => {
     const [a, b] = [new Instance('a'), new Instance('b')];
     await begin(a, b);
-    a.heartbeat();
-    b.heartbeat();
+    a.heartbeat(lastWord);
+    b.heartbeat(lastWord);
     const departed: [Instance, boolean][] = [
       [a, true],
       [b, false],
@@ -184,8 +187,15 @@ describe('lost', () => {
     expect(await end([], departed)).toMatchObject({ lost: null });
   });
 
-  it('is not known of one that was never heard', async () => {
+  it('is not known where one was never heard', async () => {
     expect(await end([], [[new Instance('a'), true]])).toMatchObject({ lost: null });
+  });
+
+  it('is not known where one was not heard when it ended', async () => {
+    const a = new Instance('a').serve();
+    await begin(a);
+    a.heartbeat();
+    expect(await end([], [[a, true]])).toMatchObject({ lost: null });
   });
 });
 
@@ -200,7 +210,7 @@ describe('of instances that publish no events', () => {
   it('it is not known what those that went have lost, whatever was published in their name', async () => {
     const a = new Instance('a', 10).serve();
     await begin(a);
-    a.heartbeat({ by: 'supervisor' });
+    a.heartbeat({ by: 'supervisor', status: 'stopping' });
     expect(await end([], [[a, true]])).toMatchObject({ lost: null });
   });
 
@@ -239,7 +249,6 @@ describe('what is said', () => {
 
   it.each([
     'not a list',
-    [null],
     [{ subject: 'plugin.notes.invoke.x', num_requests: '7', num_errors: 0 }],
     [{ subject: 'plugin.notes.invoke.x', num_requests: 1e300, num_errors: 0 }],
   ])('does not count where it makes no sense: %j', async (endpoints) => {

@@ -117,6 +117,15 @@ describe('a failure', () => {
     expect(rollout.receipt.state).toBe('done');
   });
 
+  it('is not that of one that came, and ends after the end', () => {
+    const rollout = begun();
+    arrive(rollout, 'new');
+    rollout.end();
+    expect(rollout.ended(instance('new'), crashed)).toBe(false);
+    rollout.launched(instance('next'));
+    expect(rollout.receipt).toMatchObject({ state: 'done', instances: [{ instance: 'new' }] });
+  });
+
   it('is the unasked end of one that came', () => {
     const rollout = begun();
     rollout.launched(instance('new'));
@@ -276,9 +285,9 @@ describe('those that went', () => {
     const rollout = begun();
     rollout.ended(instance('x'), crashed);
     arrive(rollout, 'a');
-    rollout.ended(instance('a'), crashed);
     rollout.launched(instance('b'));
     rollout.ended(instance('b'), crashed);
+    rollout.ended(instance('a'), crashed);
     expect(new Map(rollout.departed)).toEqual(
       new Map([
         ['x', false],

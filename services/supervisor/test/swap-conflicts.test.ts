@@ -53,6 +53,7 @@ async function agreed(id: string, version: string): Promise<void> {
   await eventually(async () => {
     const { config, run } = await kept(id);
     expect([config.version, run.version]).toEqual([version, version]);
+    return true;
   });
 }
 
@@ -177,12 +178,7 @@ describe('a stop during a swap', () => {
   it.each<[string, string, (id: string) => Promise<unknown>, number]>([
     ['when it has begun', 'early', underWay, 1],
     ['in the self-test', 'tested', isTested, 1],
-    [
-      'when its version is the wanted one',
-      'three',
-      () => heard(`$KV.${buckets.desired}.run.three`),
-      3,
-    ],
+    ['when its version is the wanted one', 'three', () => heard(`$KV.${buckets.desired}.run.three`), 3],
   ])('%s cancels it, and all is stopped', async (_, id, moment, replicas) => {
     const cancelled = problemOf(swap(id));
     await moment(id);
@@ -244,7 +240,11 @@ describe('a swap is refused', () => {
     const event = { id: 'hand', instance: 'i', status: 'running', version: '1.0.0', started_at: '' };
     mesh.caller.publish(subjects.event('hand', 'i', 'status'), JSON.stringify(event));
     await eventually(() => mesh.get('hand'));
-    for (const refused of [swap('hand'), mesh.order('rollback', 'hand'), mesh.order('scale', 'hand', { replicas: 2 })])
+    for (const refused of [
+      swap('hand'),
+      mesh.order('rollback', 'hand'),
+      mesh.order('scale', 'hand', { replicas: 2 }),
+    ])
       expect(await problemOf(refused)).toMatchObject({
         code: 'CONFLICT',
         detail: expect.stringContaining('not managed'),
@@ -253,7 +253,7 @@ describe('a swap is refused', () => {
 
   it.each<['swap' | 'scale' | 'rollback', unknown, string[]]>([
     ['swap', {}, ['']],
-    ['swap', { version: 'new' }, ['/version']],
+    ['swap', { version: 1 }, ['/version']],
     ['swap', { version: '1.1.0', force: 'yes', more: 1 }, ['', '/force']],
     ['swap', [], ['']],
     ['scale', {}, ['']],

@@ -258,7 +258,9 @@ describe('of several instances', () => {
     const keys = ['config.many', 'run.many'];
     // Those of the swap are let through, and the first of taking it back.
     const moment: Moment = (_id, _to, reached) => tap.before(buckets.desired, keys, reached, 3);
-    await killAt(moment, 'many', '2.0.0', () => mesh.order('swap', 'many', { version: '2.0.0', wait: false }));
+    await killAt(moment, 'many', '2.0.0', () =>
+      mesh.order('swap', 'many', { version: '2.0.0', wait: false }),
+    );
     await begin();
     await truth('many', run.version);
     expect((await kept('many')).config.restores).toBe(config.revision);

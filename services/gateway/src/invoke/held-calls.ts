@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
-import { BkgError } from '@bkg/sdk';
+import { BkgError, configDefaults } from '@bkg/sdk';
 import type { RegistryEntry } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { Catalog } from '../mesh/catalog.ts';
@@ -86,6 +86,7 @@ export class HeldCalls {
       pluginId,
       broker,
       retryMs: this.#options.retryMs,
+      mostTaken: () => mostTaken(this.#parts.catalog.get(pluginId)),
       onLeave: ({ call }) => {
         this.#count -= 1;
         this.#bytes -= call.body.length;
@@ -155,6 +156,12 @@ export class HeldCalls {
         `a gateway holds at most ${most} with ${mostBytes} bytes.`,
     );
   }
+}
+
+/** All that run at a time in one instance, and half of those that wait: the rest is for who comes now. */
+function mostTaken(entry: RegistryEntry | undefined): number {
+  const { max_concurrency, max_queue } = entry?.config.limits ?? configDefaults.limits;
+  return Math.max(1, max_concurrency + Math.floor(max_queue / 2));
 }
 
 /** Whether it is to be expected that somebody takes the invocations of a plugin again. */

@@ -9,6 +9,8 @@ export interface HeldQueueOptions {
   broker: Broker;
   /** Between two attempts of which no event is the reason. */
   retryMs: number;
+  /** How many of its calls the plugin can have at a time: one more it would answer BUSY. */
+  mostTaken: () => number;
   /** Hears of each call that leaves the queue. */
   onLeave: (held: HeldCall) => void;
 }
@@ -22,6 +24,9 @@ export class HeldQueue {
   readonly #calls = new Set<HeldCall>();
   readonly #retry: NodeJS.Timeout;
   readonly #events: Subscription | undefined;
+  /** Sent from here, and not answered yet. */
+  #taken = 0;
+  #onAnswer: () => void = () => undefined;
   #isTrying = false;
   #isTriedAgain = false;
 
@@ -80,8 +85,14 @@ export class HeldQueue {
     const unserved = new Set<string>();
     let mostBytes = 0;
     for (;;) {
-      const portion = this.#next(unserved, mostBytes);
+      const room = this.#options.mostTaken() - this.#taken;
+      const portion = this.#next(unserved, { mostBytes, most: Math.max(1, room) });
       if (portion.length === 0) return;
+      if (room <= 0) {
+        // Each has its deadline.
+        await new Promise<void>((resolve) => (this.#onAnswer = resolve));
+        continue;
+      }
       const returned = await this.#send(portion);
       for (const { call } of returned) unserved.add(call.capability);
       mostBytes = returned.length < portion.length ? portionMostBytes : 0;
@@ -89,13 +100,13 @@ export class HeldQueue {
   }
 
   /** At least one, unless there is none; more as far as their bodies fit. */
-  #next(unserved: ReadonlySet<string>, mostBytes: number): HeldCall[] {
+  #next(unserved: ReadonlySet<string>, { mostBytes, most }: { mostBytes: number; most: number }): HeldCall[] {
     const portion: HeldCall[] = [];
     let bytes = 0;
     for (const held of this.#calls) {
       if (!held.isWaiting || unserved.has(held.call.capability)) continue;
       bytes += held.call.body.length;
-      if (portion.length > 0 && bytes > mostBytes) break;
+      if (portion.length >= most || (portion.length > 0 && bytes > mostBytes)) break;
       portion.push(held);
     }
     return portion;
@@ -108,8 +119,19 @@ export class HeldQueue {
     const isFlushed = await this.#options.broker.flush();
     await turn();
     const returned = portion.filter(({ isWaiting }) => isWaiting);
-    if (isFlushed) for (const held of portion) if (!held.isWaiting) this.remove(held);
+    if (isFlushed) for (const held of portion) if (!held.isWaiting) this.#taking(held);
     return returned;
+  }
+
+  /** Somebody has got it. */
+  #taking(held: HeldCall): void {
+    this.remove(held);
+    this.#taken += 1;
+    const answered = (): void => {
+      this.#taken -= 1;
+      this.#onAnswer();
+    };
+    held.reply.then(answered, answered);
   }
 }
 

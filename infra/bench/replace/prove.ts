@@ -1,0 +1,65 @@
+import { Folders } from './folders.ts';
+import { judge, unexcused } from './judge.ts';
+import { Mesh } from './mesh.ts';
+import { readOptions } from './options.ts';
+import type { Options } from './options.ts';
+import { countFlaws, describe } from './report.ts';
+import { observe } from './scenario.ts';
+import type { Plan } from './scenario.ts';
+
+/**
+ * Proves on a real mesh of its own that plugins are replaced without loss while they are used. Prints what it measures; the
+ * last line is all of it as JSON. Ends with code 1 when anything was lost, failed or done twice, or a receipt was wrong.
+ *
+ *   node infra/bench/replace/prove.ts [--short] [--swaps 100] [--restarts 50] [--rate 1000] [--seconds 20]
+ *     [--only steady,plain,writer] [--json]
+ */
+const options = optionsOrEnd();
+process.exitCode = (await prove(options)) ? 0 : 1;
+
+async function prove({ plans, isJson }: Options): Promise<boolean> {
+  const say = (text: string): void => void (isJson || console.log(text));
+  await using stack = new AsyncDisposableStack();
+  const folders = stack.use(new Folders());
+  const mesh = stack.use(await Mesh.start({ home: folders.home, plugins: folders.plugins }));
+  endOnSignal(stack);
+  const results = [];
+  for (const plan of plans) {
+    say(`\n${titleOf(plan)}`);
+    const evidence = await observe(mesh, folders, plan);
+    const verdict = judge(evidence);
+    say(describe(evidence, verdict));
+    const { flaws, starts: _, ...figures } = verdict;
+    const isExact = unexcused(verdict, plan).length === 0 && verdict.orderFlaws.length === 0;
+    say(isExact ? 'Nothing was lost, nothing was done twice.' : 'NOT without loss.');
+    results.push({ plugin: plan.id, isExact, flaws: countFlaws(flaws), ...figures });
+  }
+  const ok = results.every(({ isExact }) => isExact);
+  console.log(JSON.stringify({ ok, results }, rounded));
+  return ok;
+}
+
+function optionsOrEnd(): Options {
+  try {
+    return readOptions(process.argv.slice(2));
+  } catch (error) {
+    console.error((error as Error).message);
+    process.exit(1);
+  }
+}
+
+function titleOf({ id, perSecond, steadyMs, swaps, restarts, isPlain, isSingleWriter }: Plan): string {
+  const kind = isPlain ? ', without the SDK' : isSingleWriter ? ', a single_writer' : '';
+  return `${id}${kind}: ${perSecond} invocations/s, ${steadyMs / 1_000} s steady, ${swaps} swaps, ${restarts} restarts`;
+}
+
+/** The mesh and the folders must not stay when somebody loses patience. */
+function endOnSignal(stack: AsyncDisposableStack): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => void stack.disposeAsync().finally(() => process.exit(1)));
+}
+
+/** To thousandths: what is below is noise. */
+function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' ? Math.round(value * 1_000) / 1_000 : value;
+}
