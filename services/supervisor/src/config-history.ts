@@ -21,7 +21,7 @@ export async function configHistory(
   const stored = await desiredState.history(id);
   const asked = stored.filter(({ revision }) => revision < before).map(revisionOf);
   const revisions: ConfigRevision[] = [];
-  let bytes = 0;
+  let bytes = Buffer.byteLength(JSON.stringify({ revisions, truncated: true }));
   for (const one of asked) {
     bytes += Buffer.byteLength(JSON.stringify(one)) + 1;
     if (bytes > mostBytes && revisions.length > 0) return { revisions, truncated: true };

@@ -17,6 +17,12 @@ interface Known {
   last: Counts;
 }
 
+/** A plugin, and its instances that this supervisor manages. */
+export interface InstancesOf {
+  id: string;
+  managed: { has: (instance: string) => boolean };
+}
+
 /** Counts the invocations that a plugin's instances answer between two moments, also those of who ends meanwhile. */
 export class InvocationTally {
   readonly #id: string;
@@ -27,7 +33,11 @@ export class InvocationTally {
   readonly #known = new Map<string, Known>();
   readonly #subscription: Subscription;
 
-  constructor(id: string, connection: Connection, questions: Pick<Questions, 'ask' | 'mayAsk'>) {
+  constructor(
+    { id, managed }: InstancesOf,
+    connection: Connection,
+    questions: Pick<Questions, 'ask' | 'mayAsk'>,
+  ) {
     this.#id = id;
     this.#connection = connection;
     this.#questions = questions;
@@ -36,6 +46,8 @@ export class InvocationTally {
         const instance = parseEventSubject(msg.subject)?.instance;
         const heartbeat = error ? undefined : bodyOf(msg);
         if (instance === undefined || !isHeartbeat(heartbeat) || heartbeat.by !== undefined) return;
+        // Anybody may publish events under any name.
+        if (!managed.has(instance) && !this.#known.has(instance)) return;
         const { request_count: requests, error_count: errors, in_flight } = heartbeat.telemetry;
         // Its last word is that of one that goes; before that it may hold any number.
         const held = heartbeat.status === 'stopping' ? in_flight : undefined;
@@ -62,7 +74,6 @@ export class InvocationTally {
     // What they have said before is read before the answer to this.
     await this.#connection.flush();
     await Promise.all(instances.map((instance) => this.#ask(instance)));
-    this.#subscription.unsubscribe();
     const all = [...this.#known.values()];
     const sum = (of: (counts: Counts) => number): number =>
       all.reduce((total, { first, last }) => total + Math.max(0, of(last) - of(first)), 0);
@@ -91,7 +102,7 @@ export class InvocationTally {
   async #ask(instance: string): Promise<void> {
     if (!this.#questions.mayAsk('STATS', this.#id, instance, true)) return;
     const stats = await this.#questions.ask('STATS', this.#id, instance);
-    const counts = stats && countsOf(stats['endpoints']);
+    const counts = stats && countsOf(this.#id, stats['endpoints']);
     if (counts) this.#note(instance, counts);
   }
 
@@ -106,12 +117,14 @@ export class InvocationTally {
 
 const none: Counts = { requests: 0, errors: 0 };
 
-/** Of an answer to `$SRV.STATS`, whoever has given it. */
-function countsOf(endpoints: unknown): Counts | undefined {
+/** Of an answer to `$SRV.STATS`, whoever has given it; a service may have endpoints that are nobody's invocations. */
+function countsOf(id: string, endpoints: unknown): Counts | undefined {
   if (!Array.isArray(endpoints)) return undefined;
+  const own = subjects.invoke(id);
   const counts = { requests: 0, errors: 0 };
   for (const one of endpoints) {
-    const { num_requests, num_errors } = Object(one) as Record<string, unknown>;
+    const { subject, num_requests, num_errors } = Object(one) as Record<string, unknown>;
+    if (subject !== own && !String(subject).startsWith(`${own}.`)) continue;
     if (!Number.isSafeInteger(num_requests) || !Number.isSafeInteger(num_errors)) return undefined;
     counts.requests += Number(num_requests);
     counts.errors += Number(num_errors);

@@ -52,7 +52,9 @@ export class PluginInventory {
     for (const source of scan.sources.values()) this.#find(source, scan);
     for (const plugin of plugins.all()) {
       if (!scan.sources.has(plugin.id)) this.#miss(plugin, scan);
-      if (!plugin.desired) await this.#load(plugin);
+      // Of several versions that come at once it would be chance which is wanted first.
+      const isComing = scan.coming.has(plugin.id) && plugin.managed.size === 0;
+      if (!plugin.desired && !isComing) await this.#load(plugin);
       else this.#follow(plugin);
       await this.#forgive(plugin, lookedAt);
     }

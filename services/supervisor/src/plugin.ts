@@ -119,7 +119,12 @@ export class Plugin {
   }
 
   get isSingleWriter(): boolean {
-    return this.source?.manifest?.single_writer === true;
+    const { source, sources } = this;
+    const present = new Set([...this.managed.values()].map(({ record }) => record.version));
+    // Also as long as one of a version that is: the other must not start beside it.
+    return [source, ...sources].some(
+      (one) => one?.manifest?.single_writer === true && (one === source || present.has(one.version ?? '')),
+    );
   }
 
   get isWanted(): boolean {

@@ -75,7 +75,7 @@ export function reconcile(desired: Desired, observed: Observed, limits: Limits, 
   const isReplaced = (one: ObservedInstance): boolean => one.outdated && desired.launchable;
   const old = alive.filter((one) => isReplaced(one));
   const fresh = alive.filter((one) => !isReplaced(one));
-  for (const one of fresh) actions.push(...attention(one));
+  for (const one of byWorth(fresh).slice(0, desired.instances)) actions.push(...attention(one));
   actions.push(...drains(desired, old, fresh));
   actions.push(...launches(desired, observed, { old, fresh }, now));
   return actions;
@@ -97,8 +97,10 @@ function drains(desired: Desired, old: ObservedInstance[], fresh: ObservedInstan
   // Who does not serve is no loss.
   const useless = old.filter(({ status }) => status === 'starting');
   const serving = old.filter((one) => !useless.includes(one));
-  const served = desired.committed ? fresh.filter(isInService).length : 0;
-  const kept = Math.max(0, desired.instances - served);
+  // Until it is written that the new ones are wanted all of them may have to go on.
+  const kept = desired.committed
+    ? Math.max(0, desired.instances - fresh.filter(isInService).length)
+    : serving.length;
   const replaced = byWorth(serving).slice(kept);
   return [...surplus, ...useless.map(drain('outdated')), ...replaced.map(drain('outdated'))];
 }
@@ -110,25 +112,32 @@ function launches(
   now: number,
 ): Action[] {
   if (!desired.launchable) return [];
-  const count = missing(desired, instances.length, old.length, fresh);
+  const count = missing(desired, instances.length, old, fresh);
   if (count === 0) return [];
   if (now < launchFrom) return launchFrom < Infinity ? [{ type: 'wait', until: launchFrom }] : [];
   const held = desired.onTrial || old.length > 0;
   return Array.from({ length: count }, (): Action => ({ type: 'launch', held }));
 }
 
-/** @param present processes of any status: there is at most one more of them than instances are wanted */
-function missing(desired: Desired, present: number, old: number, fresh: ObservedInstance[]): number {
+/** @param present processes of any status: there is at most one more of them than are to serve */
+function missing(
+  desired: Desired,
+  present: number,
+  old: ObservedInstance[],
+  fresh: ObservedInstance[],
+): number {
   const free = desired.instances - present;
   if (desired.singleWriter) return present === 0 ? Math.min(1, free) : 0;
-  if (old === 0 && !desired.onTrial) return Math.max(0, free);
+  if (old.length === 0 && !desired.onTrial) return Math.max(0, free);
   // One after the other: what comes is tried before the next one comes.
   const isSettled = fresh.every(isInService);
-  return isSettled && fresh.length < desired.instances && free + (old > 0 ? 1 : 0) > 0 ? 1 : 0;
+  const kept = desired.committed ? 0 : old.filter(({ status }) => status === 'running').length;
+  const most = Math.max(desired.instances, kept) + (old.length > 0 ? 1 : 0);
+  return isSettled && fresh.length < desired.instances && present < most ? 1 : 0;
 }
 
-function isInService({ status, onTrial }: ObservedInstance): boolean {
-  return status === 'running' && !onTrial;
+function isInService({ status, onTrial, silentSince }: ObservedInstance): boolean {
+  return status === 'running' && !onTrial && silentSince === undefined;
 }
 
 /** What the time says about one instance: it is over, or when it will be. */
@@ -143,7 +152,9 @@ function deadlineOf(one: ObservedInstance, graceMs: number, silentKillMs: number
   const silentUntil = one.silentSince === undefined ? Infinity : one.silentSince + silentKillMs;
   switch (one.status) {
     case 'starting':
-      return one.held ? [silentUntil, 'silent'] : [one.launchedAt + one.startTimeoutMs, 'not ready'];
+      return one.held && one.onTrial
+        ? [silentUntil, 'silent']
+        : [one.launchedAt + one.startTimeoutMs, 'not ready'];
     case 'running':
       return [silentUntil, 'silent'];
     case 'stopping':

@@ -213,7 +213,9 @@ export function planOf(
     by: order.by,
     why: order.why,
     force: order.force ?? false,
-    singleWriter: plugin.isSingleWriter,
+    singleWriter:
+      plugin.isSingleWriter ||
+      plugin.sources.some((one) => one.version === target.version && one.manifest?.single_writer === true),
     from,
     target,
     before: {

@@ -54,7 +54,6 @@ interface Departure {
   readonly instance: string;
   readonly askedAt: number;
   endedAt?: number;
-  inOrder?: boolean;
 }
 
 const noContract: ContractReport = { breaks: [], unknown: [] };
@@ -70,6 +69,8 @@ export class Rollout {
   readonly #startedAt = now();
   readonly #arrivals: Arrival[] = [];
   readonly #departures: Departure[] = [];
+  /** Those that have ended and could have held invocations, asked to or not, and whether in order. */
+  readonly #gone = new Map<string, boolean>();
   #hasBegun = false;
   #committed: boolean;
   #failure: BkgError | undefined;
@@ -156,7 +157,7 @@ export class Rollout {
   }
 
   launched({ id, record, launchedAt }: ManagedInstance): void {
-    if (this.#failure) return;
+    if (this.#failure || this.#endedAt !== undefined) return;
     this.#arrivals.push({ instance: id, version: record.version, launchedAt });
   }
 
@@ -169,8 +170,7 @@ export class Rollout {
   /** It has answered its self-test. */
   selfTested(instance: string, tookMs: number, hasPassed: boolean): void {
     const arrival = this.#arrivalOf(instance);
-    if (!arrival) return;
-    arrival.selfTestMs = tookMs;
+    if (arrival) arrival.selfTestMs = tookMs;
     this.selfTests.answered += 1;
     if (!hasPassed) this.selfTests.failed += 1;
   }
@@ -189,11 +189,14 @@ export class Rollout {
     this.#departures.push({ instance, askedAt: now() });
   }
 
-  /** @returns whether it was one that came, so that this rollout has failed */
+  /** @returns whether it was one that came, so that this rollout has failed, unless it is over */
   ended({ id, wasAskedToStop }: ManagedInstance, { status, text }: Verdict): boolean {
     const departure = this.#departures.find(({ instance }) => instance === id);
-    if (departure) Object.assign(departure, { endedAt: now(), inOrder: status === 'stopped' });
-    if (!this.#arrivalOf(id)) return false;
+    if (departure) departure.endedAt = now();
+    const arrival = this.#arrivalOf(id);
+    // What was never let in has taken no invocations.
+    if (!arrival || arrival.passedAt !== undefined) this.#gone.set(id, status === 'stopped');
+    if (!arrival || this.#endedAt !== undefined) return false;
     if (!wasAskedToStop) {
       const { pluginId, target } = this.plan;
       this.fail(new BkgError('PLUGIN_CRASHED', `${pluginId} ${target.version} ${text}.`), id);
@@ -203,7 +206,7 @@ export class Rollout {
 
   /** The instances that went, and whether they did so in order. */
   get departed(): ReadonlyMap<string, boolean> {
-    return new Map(this.#departures.map(({ instance, inOrder = false }) => [instance, inOrder]));
+    return new Map([...this.#departures.map(({ instance }) => [instance, false] as const), ...this.#gone]);
   }
 
   end(): void {

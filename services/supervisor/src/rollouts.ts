@@ -57,7 +57,7 @@ export class Rollouts {
     const { connection, loop, plugins, questions, log } = this.#options;
     const rollout = new Rollout(plan);
     plugin.rollout = rollout;
-    const tally = new InvocationTally(plugin.id, connection, questions);
+    const tally = new InvocationTally(plugin, connection, questions);
     const counting = tally.begin([...plugin.managed.keys()]);
     try {
       await write();
@@ -90,18 +90,20 @@ export class Rollouts {
       await this.#until(plugin, rollout, () => rollout.hasArrived || isAsWanted(plugin));
       if (!rollout.wasCommitted) await this.#commit(plugin, rollout);
       await this.#until(plugin, rollout, () => isAsWanted(plugin));
+      await this.#count(plugin, rollout, tally, counting);
+      // One may have crashed meanwhile.
+      if (rollout.failure) throw rollout.failure;
     } catch (error) {
       if (signal.aborted) throw error;
       rollout.fail(error instanceof BkgError ? error : unexpected(error));
       plugins.changed(plugin.id);
       await this.#takeBack(plugin, rollout);
+      await this.#count(plugin, rollout, tally, counting);
     }
-    await counting;
-    rollout.invocations = await tally.end([...plugin.managed.keys()], rollout);
     rollout.end();
+    clearSetback(plugin);
     plugin.receipt = rollout.receipt;
     plugin.rollout = undefined;
-    clearSetback(plugin);
     plugins.changed(plugin.id);
     this.#keep(plugin, plugin.receipt);
     const { verb, state, error, duration_ms } = plugin.receipt;
@@ -112,6 +114,16 @@ export class Rollouts {
         : `the ${verb} of ${plugin.id} failed: ${error}`,
     );
     if (rollout.failure) throw await this.#explained(plugin, rollout, rollout.failure);
+  }
+
+  async #count(
+    plugin: Plugin,
+    rollout: Rollout,
+    tally: InvocationTally,
+    counting: Promise<void>,
+  ): Promise<void> {
+    await counting;
+    rollout.invocations = await tally.end([...plugin.managed.keys()], rollout);
   }
 
   /** To be shown by a successor, too; nobody waits for it. */

@@ -46,6 +46,7 @@ export class Trials {
       const manifest = plugin.source?.manifest;
       if (manifest?.self_test) await this.#selfTest(plugin, instance, manifest.self_test);
       if (instance.isHeld) await this.#admit(plugin, instance);
+      if (instance.isLeaving) return;
       instance.passTrial();
       rollout?.passed(instance.id);
     } catch (error) {
@@ -137,7 +138,7 @@ export class Trials {
 
   /** @throws Rejection */
   async #admit(plugin: Plugin, instance: ManagedInstance): Promise<void> {
-    const { connection, timings, signal } = this.#options;
+    const { connection, plugins, timings, signal } = this.#options;
     let problem: string | undefined;
     try {
       const reply = await connection.request(subjects.admit(plugin.id, instance.id), '{}', {
@@ -149,6 +150,11 @@ export class Trials {
       problem = (error as Error).message;
     }
     if (problem !== undefined) throw new Rejection(`could not be let in: ${problem}`);
+    await plugins.until(plugin.id, () => instance.status === 'running' || instance.isLeaving || undefined, {
+      withinMs: timings.admitMs,
+      onLate: () => new Rejection(`did not say within ${seconds(timings.admitMs)} that it takes invocations`),
+      signal,
+    });
   }
 }
 

@@ -26,7 +26,8 @@ beforeEach(() => {
   const signal = AbortSignal.timeout(10_000);
   for (const one of subscriptions) one.unsubscribe();
   subscriptions = [];
-  tally = new InvocationTally(id, supervisor, new Questions(supervisor, 300, signal));
+  const managed = { has: (instance: string) => instance !== 'stranger' };
+  tally = new InvocationTally({ id, managed }, supervisor, new Questions(supervisor, 300, signal));
   return () => tally.close();
 });
 
@@ -257,6 +258,13 @@ describe('what is said', () => {
     plugin.publish(subjects.event(id, 'a', 'telemetry'), '{"seq"');
     plugin.publish(subjects.event(id, 'a', 'telemetry'), '{}');
     a.answer(5);
+    expect(await end([a])).toEqual({ answered: 0, failed: 0, lost: 0 });
+  });
+
+  it('does not count of those whom nobody manages here', async () => {
+    const a = new Instance('a', 10).serve();
+    await begin(a);
+    new Instance('stranger', 5_000).heartbeat();
     expect(await end([a])).toEqual({ answered: 0, failed: 0, lost: 0 });
   });
 
