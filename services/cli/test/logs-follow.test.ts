@@ -80,6 +80,6 @@ it('goes on when the plugin is another process', async () => {
   const one = follow('talker', '-n', '1');
   await eventually(() => one.printed.stdout !== '');
   await run('restart', 'talker');
-  await eventually(() => /ended with code 0[^]*talker is running/.test(one.printed.stdout));
+  await eventually(() => /talker is running[^]*ended with code 0/.test(one.printed.stdout));
   await end(one);
 });
