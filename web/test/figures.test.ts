@@ -5,6 +5,7 @@ import {
   formatBytes,
   formatDuration,
   formatMemory,
+  formatMoment,
   formatPercent,
   formatUptime,
   plural,
@@ -34,6 +35,13 @@ describe('figures', () => {
     ]);
     expect([512, 2048, 3_145_728].map(formatBytes)).toEqual(['512 B', '2.0 KiB', '3.0 MiB']);
     expect([plural(1, 'line'), plural(1_200, 'line')]).toEqual(['1 line', '1,200 lines']);
+  });
+
+  it('have a date when they are of another day', () => {
+    const now = new Date(2026, 10, 28, 12, 0, 0).getTime();
+    expect(formatMoment(new Date(2026, 10, 28, 0, 3, 4).getTime(), now)).toBe('00:03:04');
+    expect(formatMoment(new Date(2026, 0, 2, 23, 59, 0).getTime(), now)).toBe('2026-01-02 23:59:00');
+    expect(formatMoment('no time', now)).toBe('–');
   });
 
   it('show an uptime in two units', () => {

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { getConfigHistory, saveConfig } from '../src/lib/config/config-api.ts';
 import { invoke } from '../src/lib/invocation.ts';
 import { getLogs } from '../src/lib/logs.ts';
 import { actOnPlugin, listPlugins } from '../src/lib/plugins.ts';
+import { rollBackPlugin, scalePlugin, swapPlugin } from '../src/lib/rollout/orders.ts';
 import { ProblemError, problemOfReply, request, UnreachableError, type Fetch } from '../src/lib/request.ts';
 
 /** Answers every request the same and remembers what was asked. */
@@ -76,6 +78,37 @@ describe('the resources', () => {
     const { fetch, asked } = answering('{"id":"candle"}');
     await actOnPlugin('candle', 'start', { fetch });
     expect(asked[0]).toMatchObject({ path: '/api/plugins/candle/start', init: { method: 'POST' } });
+  });
+
+  it('order what replaces a plugin, and say who does', async () => {
+    const { fetch, asked } = answering('{"id":"candle"}');
+    await swapPlugin('candle', { version: '1.1.0', why: 'Faster.', force: true }, { fetch });
+    await scalePlugin('candle', { replicas: 0 }, { fetch });
+    await rollBackPlugin('candle', { to: 3 }, { fetch });
+    const body = (i: number) => JSON.parse(asked[i]?.init.body as string) as object;
+    expect(asked.map(({ path }) => path.replace('/api/plugins/candle/', ''))).toEqual([
+      'swap',
+      'scale',
+      'rollback',
+    ]);
+    expect(body(0)).toEqual({ version: '1.1.0', why: 'Faster.', force: true, by: 'dashboard' });
+    expect(body(1)).toEqual({ replicas: 0, by: 'dashboard' });
+    expect(body(2)).toEqual({ to: 3, by: 'dashboard' });
+  });
+
+  it('save a configuration with the revision that it changes, and read what was before', async () => {
+    const { fetch, asked } = answering('{"revisions":[]}');
+    await saveConfig('candle', { revision: 4, patch: { replicas: null }, why: '' }, { fetch });
+    await getConfigHistory('candle', undefined, { fetch });
+    await getConfigHistory('candle', 7, { fetch });
+    expect(JSON.parse(asked[0]?.init.body as string)).toEqual({
+      replicas: null,
+      revision: 4,
+      why: '',
+      by: 'dashboard',
+    });
+    expect(asked[1]?.path).toBe('/api/plugins/candle/config/history');
+    expect(asked[2]?.path).toBe('/api/plugins/candle/config/history?before=7');
   });
 
   it('ask for log lines after a time', async () => {

@@ -51,7 +51,18 @@ export function formatClock(time: number | string): string {
     .join(':');
 }
 
-/** The same with milliseconds, for log lines: 12:03:11.042. */
+/** The time of day, after its date when that is not the day of `now`: 12:03:11, 2026-11-28 12:03:11. */
+export function formatMoment(time: number | string, now: number): string {
+  const [date, today] = [new Date(time), new Date(now)];
+  if (Number.isNaN(date.getTime())) return absent;
+  if (date.toDateString() === today.toDateString()) return formatClock(time);
+  const day = [date.getFullYear(), date.getMonth() + 1, date.getDate()].map((part) =>
+    String(part).padStart(2, '0'),
+  );
+  return `${day.join('-')} ${formatClock(time)}`;
+}
+
+/** The time of day with milliseconds, for log lines: 12:03:11.042. */
 export function formatLogTime(time: string): string {
   const date = new Date(time);
   if (Number.isNaN(date.getTime())) return absent;

@@ -10,6 +10,9 @@ import {
 } from './edit-history.ts';
 import type { DraftStore } from './draft-store.ts';
 
+/** Where what was typed is kept, for a reload. */
+export type PayloadStore = Pick<DraftStore, 'read' | 'write' | 'remove'>;
+
 /** The payload of one capability as somebody types it, with the way back through all changes. */
 export class Payload {
   /** Stands until something else is written; follows the schema until then. */
@@ -19,11 +22,11 @@ export class Payload {
   #written = $state.raw<Version>();
   #steps = $state.raw({ undoable: 0, redoable: 0 });
   #history = new EditHistory();
-  #store: DraftStore;
+  #store: PayloadStore;
   #pluginId: string;
   #capability: string;
 
-  constructor(pluginId: string, capability: string, store: DraftStore) {
+  constructor(pluginId: string, capability: string, store: PayloadStore) {
     this.#pluginId = pluginId;
     this.#capability = capability;
     this.#store = store;

@@ -16,6 +16,11 @@ export function listPlugins(options: CallOptions = {}): Promise<PluginInfo[]> {
   return requestJson('/api/plugins', { ...options, timeoutMs: readTimeoutMs });
 }
 
+/** What the mesh knows of one plugin. */
+export function describePlugin(id: string, options: CallOptions = {}): Promise<PluginInfo> {
+  return requestJson(`/api/plugins/${encodeURIComponent(id)}`, { ...options, timeoutMs: readTimeoutMs });
+}
+
 /**
  * What keeps the gateway from its work, as sentences; undefined when nothing does.
  * @throws UnreachableError when it does not answer

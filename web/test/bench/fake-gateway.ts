@@ -167,6 +167,7 @@ function pluginOf(i: number): PluginInfo {
         started_at: now,
       },
     ],
+    versions: ['1.0.0'],
     telemetry: telemetryOf(i, 0),
     observed_at: now,
   };

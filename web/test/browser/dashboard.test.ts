@@ -263,6 +263,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
       '/plugins/forms/invoke?cap=order',
       '/plugins/forms/invoke?cap=order&view=json',
       '/plugins/candle/logs',
+      '/plugins/candle/config',
       '/plugins/broken',
     ]) {
       const page = await stage.open(path, options);

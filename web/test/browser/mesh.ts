@@ -14,6 +14,10 @@ export interface Mesh {
   url: string;
   /** Starts, stops or restarts a plugin without a browser, and waits until it is so. */
   act: (pluginId: string, action: 'start' | 'stop' | 'restart') => Promise<void>;
+  /** Swaps, scales or rolls a plugin back without a browser, and waits until it is so. */
+  order: (pluginId: string, verb: 'swap' | 'scale' | 'rollback', order: object) => Promise<void>;
+  /** Changes the configuration of a plugin that is in force, and waits until its instances have it. */
+  configure: (pluginId: string, patch: object) => Promise<{ revision: number }>;
   /** Ends the gateway's process the hard way; `bkg up` starts the next one. */
   killGateway: () => Promise<void>;
   /** Ends a part the hard way, and keeps `bkg up` from starting the next one until `act` is done. */
@@ -50,12 +54,16 @@ export async function startMesh(): Promise<Mesh> {
   return {
     url,
     act: async (pluginId, action) => {
-      const response = await fetch(`${url}/api/plugins/${pluginId}/${action}`, {
-        method: 'POST',
-        signal: AbortSignal.timeout(75_000),
-      });
-      if (!response.ok)
-        throw new Error(`${action} of ${pluginId}: ${response.status} ${await response.text()}`);
+      await send(`${url}/api/plugins/${pluginId}/${action}`);
+    },
+    order: async (pluginId, verb, order) => {
+      await send(`${url}/api/plugins/${pluginId}/${verb}`, order);
+    },
+    configure: async (pluginId, patch) => {
+      const path = `${url}/api/plugins/${pluginId}/config`;
+      const read = await fetch(path, { signal: AbortSignal.timeout(10_000) });
+      const { revision } = (await read.json()) as { revision: number };
+      return (await send(path, { ...patch, revision })) as { revision: number };
     },
     killGateway: async () => {
       process.kill((await recordOf(home)).parts.gateway.pid, 'SIGKILL');
@@ -91,6 +99,17 @@ export async function startMesh(): Promise<Mesh> {
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+/** The answer to a POST. @throws Error with the whole answer when it is a failure */
+async function send(path: string, body?: object): Promise<unknown> {
+  const response = await fetch(path, {
+    method: 'POST',
+    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    signal: AbortSignal.timeout(75_000),
+  });
+  if (response.ok) return response.json();
+  throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
 }
 
 /** What `words` finds in the output of the process; fails with its whole output when it ends or is silent too long. */

@@ -87,3 +87,20 @@ export async function violations(page: Page): Promise<string[]> {
     .analyze();
   return found.violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
 }
+
+/** @returns what live regions have said since, as a screen reader hears it */
+export async function listen(page: Page): Promise<() => Promise<string[]>> {
+  const heard = await page.evaluateHandle(() => {
+    const texts: string[] = [];
+    for (const region of document.querySelectorAll('[role=status], [role=alert]')) {
+      let last = region.textContent;
+      new MutationObserver(() => {
+        const text = region.textContent.trim();
+        if (text && text !== last) texts.push(text);
+        last = text;
+      }).observe(region, { childList: true, characterData: true, subtree: true });
+    }
+    return texts;
+  });
+  return () => heard.jsonValue();
+}

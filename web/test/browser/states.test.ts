@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { Locator, Page } from 'playwright-core';
 import { describe, expect, it } from 'vitest';
-import { executablePath, setStage, violations, type Stage } from './stage.ts';
+import { executablePath, listen, setStage, violations, type Stage } from './stage.ts';
 
 const byHand = fileURLToPath(new URL('by-hand.ts', import.meta.url));
 
@@ -98,23 +98,6 @@ describe.skipIf(!executablePath)('what a browser shows of the states', { timeout
 /** False while there is no such button. */
 async function hasFocus(button: Locator): Promise<boolean> {
   return (await button.count()) === 1 && button.evaluate((one) => one === document.activeElement);
-}
-
-/** @returns what live regions have said since, as a screen reader hears it */
-async function listen(page: Page): Promise<() => Promise<string[]>> {
-  const heard = await page.evaluateHandle(() => {
-    const texts: string[] = [];
-    for (const region of document.querySelectorAll('[role=status], [role=alert]')) {
-      let last = region.textContent;
-      new MutationObserver(() => {
-        const text = region.textContent.trim();
-        if (text && text !== last) texts.push(text);
-        last = text;
-      }).observe(region, { childList: true, characterData: true, subtree: true });
-    }
-    return texts;
-  });
-  return () => heard.jsonValue();
 }
 
 async function clean(page: Page): Promise<void> {

@@ -1,0 +1,73 @@
+import { pointerToken, type ConfigRevision, type PluginConfig } from '@bkg/sdk/protocol';
+import { isObject, isSame } from './merge-patch.ts';
+
+/** A place where two configurations differ. */
+export interface Difference {
+  /** A JSON pointer. */
+  path: string;
+  /** Undefined when the place was not there. */
+  before: unknown;
+  /** Undefined when the place is gone. */
+  after: unknown;
+  /** It comes back to its default, which only the plugin's folder knows. */
+  toDefault?: true;
+}
+
+/** Where two configurations differ, leaf by leaf; lists count as one value. Which revisions they are does not matter. */
+export function diffConfigs(before: PluginConfig, after: PluginConfig): Difference[] {
+  return diffValues(contentOf(before), contentOf(after));
+}
+
+/** The same with their versions, which a rollback brings back together with the configuration. */
+export function diffRevisions(
+  before: Pick<ConfigRevision, 'config' | 'version'>,
+  after: Pick<ConfigRevision, 'config' | 'version'>,
+): Difference[] {
+  return [
+    ...diffValues({ version: before.version }, { version: after.version }),
+    ...diffConfigs(before.config, after.config),
+  ];
+}
+
+export function diffValues(before: unknown, after: unknown, path = ''): Difference[] {
+  if (isSame(before, after)) return [];
+  // An object that comes or goes is told as a whole when it has no members.
+  const isOpen = (value: unknown) => isObject(value) && Object.keys(value).length > 0;
+  const [left, right] = [membersOf(before), membersOf(after)];
+  if (!left || !right || !(isOpen(before) || isOpen(after))) return [{ path, before, after }];
+  const names = new Set([...Object.keys(left), ...Object.keys(right)]);
+  return [...names].flatMap((name) =>
+    diffValues(own(left, name), own(right, name), `${path}/${pointerToken(name)}`),
+  );
+}
+
+/** Places of `mine` at which, within which or around which `theirs` changed something too. */
+export function overlapsOf(mine: readonly Difference[], theirs: readonly Difference[]): string[] {
+  const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}/`);
+  return mine
+    .map(({ path }) => path)
+    .filter((path) => theirs.some((other) => isWithin(path, other.path) || isWithin(other.path, path)));
+}
+
+const longestValue = 2_000;
+
+/** A value as JSON, laid out when it has an inside. */
+export function valueText(value: unknown): string {
+  if (value === undefined) return '';
+  const text = JSON.stringify(value, null, isObject(value) || Array.isArray(value) ? 2 : undefined);
+  return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text;
+}
+
+function contentOf({ id: _id, revision: _revision, ...content }: PluginConfig): Record<string, unknown> {
+  return content;
+}
+
+/** What is not there has no members, and is told member by member all the same. */
+function membersOf(value: unknown): Record<string, unknown> | undefined {
+  if (value === undefined) return {};
+  return isObject(value) ? value : undefined;
+}
+
+function own(members: Record<string, unknown>, name: string): unknown {
+  return Object.hasOwn(members, name) ? members[name] : undefined;
+}

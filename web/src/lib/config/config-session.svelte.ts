@@ -1,0 +1,97 @@
+import type { PluginConfig, PluginInfo, Problem } from '@bkg/sdk/protocol';
+import { describePlugin } from '../plugins.ts';
+import { problemOfError } from '../request.ts';
+import { saveConfig } from './config-api.ts';
+import { ConfigDraft } from './config-draft.svelte.ts';
+import { wait } from '../wait.ts';
+import { isTold, saveEffect, type SaveEffect } from './save-effect.ts';
+
+/** The receipt comes over the socket, a little after the answer; what needs none has none. */
+const receiptWithinMs = 2_000;
+const lookEveryMs = 100;
+
+export interface Saved {
+  revision: number;
+  /** Undefined until it is known. */
+  effect?: SaveEffect;
+}
+
+export interface ConfigSessionOptions {
+  /** What is known of the plugin. */
+  info: () => PluginInfo | undefined;
+  /** Takes over what an order learnt. */
+  onPlugin: (plugin: PluginInfo) => void;
+}
+
+/** The configuration of one plugin as it is changed and saved here; it survives the pages that show it. */
+export class ConfigSession {
+  readonly draft: ConfigDraft;
+  isSaving = $state(false);
+  problem = $state.raw<Problem>();
+  saved = $state.raw<Saved>();
+  #id: string;
+  #options: ConfigSessionOptions;
+
+  constructor(config: PluginConfig, options: ConfigSessionOptions) {
+    this.draft = new ConfigDraft(config);
+    this.#id = config.id;
+    this.#options = options;
+  }
+
+  /** Resolves when it is done, however it went. */
+  async save(before: PluginInfo): Promise<void> {
+    const { draft } = this;
+    const { patch } = draft.read();
+    if (this.isSaving) return;
+    this.isSaving = true;
+    this.problem = undefined;
+    this.saved = undefined;
+    try {
+      const config = await saveConfig(this.#id, {
+        patch,
+        revision: draft.base.revision,
+        why: draft.why.trim(),
+      });
+      draft.begin(config);
+      draft.why = '';
+      this.saved = { revision: config.revision };
+      void this.#learnEffect(before, this.saved);
+    } catch (error) {
+      this.problem = problemOfError(error);
+      await this.#readAgain();
+    } finally {
+      this.isSaving = false;
+    }
+  }
+
+  /** It may have been changed meanwhile, or be written all the same, and this page had not heard of it. */
+  async #readAgain(): Promise<void> {
+    try {
+      this.#options.onPlugin(await describePlugin(this.#id));
+    } catch {
+      // The problem of the order itself is shown.
+    }
+  }
+
+  async #learnEffect(before: PluginInfo, saved: Saved): Promise<void> {
+    const effect = await this.#effect(before);
+    if (this.saved === saved) this.saved = { ...saved, effect };
+  }
+
+  async #effect(before: PluginInfo): Promise<SaveEffect> {
+    const late = AbortSignal.timeout(receiptWithinMs);
+    while (!late.aborted) {
+      const info = this.#options.info();
+      if (info && isTold(before, info)) return saveEffect(before, info);
+      await wait(lookEveryMs, late);
+    }
+    try {
+      const after = await describePlugin(this.#id);
+      this.#options.onPlugin(after);
+      return saveEffect(before, after);
+    } catch {
+      // It is saved all the same; only how it took effect stays open.
+      return { kind: 'unknown' };
+    }
+  }
+}

@@ -1,0 +1,26 @@
+import type { ContractBreak, ContractChange, Problem, Rollout } from '@bkg/sdk/protocol';
+
+/** What of an order names its receipt. */
+type Ordered = { verb: 'swap'; version: string } | { verb: 'rollback' };
+
+/** The receipt of an order that failed; undefined when it has none, or another one came after it. */
+export function receiptOf(order: Ordered, rollout: Rollout | undefined): Rollout | undefined {
+  if (rollout?.state !== 'failed' || rollout.verb !== order.verb) return undefined;
+  return order.verb === 'swap' && order.version !== rollout.to ? undefined : rollout;
+}
+
+/**
+ * What a refused order would break; undefined when it was refused for another reason, which no force overcomes. The
+ * receipt names the rules, the answer itself the places only.
+ */
+export function brokenContract(
+  { status, code, errors }: Problem,
+  receipt: Rollout | undefined,
+): readonly (ContractChange & Partial<Pick<ContractBreak, 'rule'>>)[] | undefined {
+  if (status !== 409 || code !== 'CONFLICT' || !errors || errors.length === 0) return undefined;
+  if (receipt && receipt.contract.breaks.length > 0) return receipt.contract.breaks;
+  return errors.map(({ path, message }) => {
+    const [, capability = '', ...inner] = path.split('/');
+    return { capability, path: inner.length > 0 ? `/${inner.join('/')}` : '', detail: message };
+  });
+}
