@@ -21,8 +21,8 @@ import type { Plugins } from './plugins.ts';
 import { readOrder } from './read-order.ts';
 import { clearSetback } from './reconcile-loop.ts';
 import type { ReconcileLoop } from './reconcile-loop.ts';
-import { nextMs } from './rollout-orders.ts';
-import type { RolloutOrders } from './rollout-orders.ts';
+import { nextMs } from './rollout/rollout-plan.ts';
+import type { RolloutOrders } from './rollout/rollout-orders.ts';
 import type { Timings } from './timings.ts';
 import { seconds } from './verdict.ts';
 

@@ -9,7 +9,7 @@ import type {
   Status,
 } from '@bkg/sdk';
 import { now } from './clock.ts';
-import { configStep } from './config-step.ts';
+import { configStep } from './config/config-step.ts';
 import { configOf } from './desired-state.ts';
 import type { DesiredPlugin } from './desired-state.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -17,7 +17,7 @@ import type { PluginSource } from './plugin-folders.ts';
 import type { Desired, Observed } from './reconcile.ts';
 import { pluginInfo, registryEntry } from './registry-entry.ts';
 import type { ShownInstance } from './registry-entry.ts';
-import type { Rollout } from './rollout.ts';
+import type { Rollout } from './rollout/rollout.ts';
 import type { Sighting } from './sighting.ts';
 
 /** The last instance that failed; shown until another is launched or somebody orders something. */

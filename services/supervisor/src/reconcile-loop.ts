@@ -12,8 +12,8 @@ import { reconcile } from './reconcile.ts';
 import type { Action } from './reconcile.ts';
 import { planRestart } from './restart-policy.ts';
 import type { Timings } from './timings.ts';
-import type { LiveConfig } from './live-config.ts';
-import type { Trials } from './trials.ts';
+import type { LiveConfig } from './config/live-config.ts';
+import type { Trials } from './rollout/trials.ts';
 import { seconds } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 

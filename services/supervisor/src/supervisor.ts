@@ -12,8 +12,8 @@ import type {
 import { delay, homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import type { Subscription } from '@nats-io/nats-core';
-import { configHistory } from './config-history.ts';
-import { Configuring } from './configure.ts';
+import { configHistory } from './config/config-history.ts';
+import { Configuring } from './config/configure.ts';
 import { Control } from './control.ts';
 import { DescriptorKeeper } from './descriptor-keeper.ts';
 import { DesiredState } from './desired-state.ts';
@@ -25,7 +25,7 @@ import { Introductions } from './introductions.ts';
 import { knownPlugin } from './known-plugin.ts';
 import { Launcher } from './launcher.ts';
 import { Lease } from './lease.ts';
-import { LiveConfig } from './live-config.ts';
+import { LiveConfig } from './config/live-config.ts';
 import { Liveness } from './liveness.ts';
 import { RecentLogs } from './logs/recent-logs.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -38,14 +38,14 @@ import { Plugins } from './plugins.ts';
 import { Questions } from './questions.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RegistryBucket } from './registry-bucket.ts';
-import { RolloutOrders } from './rollout-orders.ts';
-import { Rollouts } from './rollouts.ts';
+import { RolloutOrders } from './rollout/rollout-orders.ts';
+import { Rollouts } from './rollout/rollouts.ts';
 import { Sightings } from './sightings.ts';
 import { standInForAbsent } from './stand-in.ts';
 import { StatsPoll } from './stats-poll.ts';
 import { defaultTimings } from './timings.ts';
 import type { Timings } from './timings.ts';
-import { Trials } from './trials.ts';
+import { Trials } from './rollout/trials.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface SupervisorOptions {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { BkgError, configDefaults } from '@bkg/sdk';
 import type { Problem, PluginConfig } from '@bkg/sdk';
-import { changedConfig, readConfigChange } from '../src/config-change.ts';
+import { changedConfig, readConfigChange } from '../src/config/config-change.ts';
 
 const defaults: PluginConfig = { id: 'echo', ...configDefaults, replicas: 2, env: { A: 'manifest' } };
 const current: PluginConfig = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { configDefaults, createValidator, schemaOf } from '@bkg/sdk';
 import type { ConfigHistory } from '@bkg/sdk';
-import { configHistory } from '../src/config-history.ts';
+import { configHistory } from '../src/config/config-history.ts';
 import type { StoredConfig } from '../src/desired-state.ts';
 import { problemOf } from './mesh.ts';
 

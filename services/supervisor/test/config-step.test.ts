@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { configDefaults } from '@bkg/sdk';
 import type { PluginConfig } from '@bkg/sdk';
-import { configStep } from '../src/config-step.ts';
+import { configStep } from '../src/config/config-step.ts';
 
 const config: PluginConfig = {
   id: 'notes',

@@ -4,7 +4,7 @@ import type { PluginConfig } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { Kvm } from '@nats-io/kv';
 import type { KV } from '@nats-io/kv';
-import { Configuring } from '../src/configure.ts';
+import { Configuring } from '../src/config/configure.ts';
 import { Plugins } from '../src/plugins.ts';
 import { manifest, Mesh, problemOf } from './mesh.ts';
 

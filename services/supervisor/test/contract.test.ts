@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import type { ContractReport, Descriptor, JsonSchema, PluginCapability } from '@bkg/sdk';
 import { Type } from '@bkg/sdk';
-import { compareContracts } from '../src/contract.ts';
+import { compareContracts } from '../src/rollout/contract.ts';
 import { hostile, randomOf } from './hostile.ts';
 import type { Random } from './hostile.ts';
 

@@ -4,7 +4,7 @@ import type { Connection, Heartbeat, RolloutInvocations } from '@bkg/sdk';
 import { startNatsServer } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
 import type { Subscription } from '@nats-io/nats-core';
-import { InvocationTally } from '../src/invocation-tally.ts';
+import { InvocationTally } from '../src/rollout/invocation-tally.ts';
 import { Questions } from '../src/questions.ts';
 
 const id = 'notes';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BkgError, configDefaults } from '@bkg/sdk';
 import type { ManagedInstance } from '../src/managed-instance.ts';
-import { Rollout } from '../src/rollout.ts';
-import type { RolloutPlan } from '../src/rollout.ts';
+import { Rollout } from '../src/rollout/rollout.ts';
+import type { RolloutPlan } from '../src/rollout/rollout-plan.ts';
 import type { Verdict } from '../src/verdict.ts';
 
 const before = {

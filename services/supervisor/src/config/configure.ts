@@ -2,9 +2,9 @@ import { isDeepStrictEqual } from 'node:util';
 import { BkgError, configDefaults } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo } from '@bkg/sdk';
 import { changedConfig, readConfigChange } from './config-change.ts';
-import { configOf } from './desired-state.ts';
-import type { DesiredState } from './desired-state.ts';
-import { inTurn, rereadOnFailure } from './in-turn.ts';
+import { configOf } from '../desired-state.ts';
+import type { DesiredState } from '../desired-state.ts';
+import { inTurn, rereadOnFailure } from '../in-turn.ts';
 import {
   knownPlugin,
   notManaged,
@@ -13,22 +13,23 @@ import {
   refuseUnlessHeld,
   shutsDown,
   whenRead,
-} from './known-plugin.ts';
-import { lastWords } from './last-words.ts';
-import type { Lease } from './lease.ts';
-import { firstConfig } from './manifest.ts';
-import { refuseWithoutMemory } from './memory-check.ts';
-import type { Plugin } from './plugin.ts';
-import type { PluginLogs } from './plugin-logs.ts';
-import type { Plugins } from './plugins.ts';
-import { ordered, readOrder } from './read-order.ts';
-import type { Ordered } from './read-order.ts';
-import { clearSetback } from './reconcile-loop.ts';
-import type { ReconcileLoop } from './reconcile-loop.ts';
-import { planOf, within } from './rollout-orders.ts';
-import type { Rollouts } from './rollouts.ts';
-import type { Timings } from './timings.ts';
-import { seconds } from './verdict.ts';
+} from '../known-plugin.ts';
+import { lastWords } from '../last-words.ts';
+import type { Lease } from '../lease.ts';
+import { firstConfig } from '../manifest.ts';
+import { refuseWithoutMemory } from '../rollout/memory-check.ts';
+import type { Plugin } from '../plugin.ts';
+import type { PluginLogs } from '../plugin-logs.ts';
+import type { Plugins } from '../plugins.ts';
+import { ordered, readOrder } from '../read-order.ts';
+import type { Ordered } from '../read-order.ts';
+import { clearSetback } from '../reconcile-loop.ts';
+import type { ReconcileLoop } from '../reconcile-loop.ts';
+import { planOf } from '../rollout/rollout-plan.ts';
+import { within } from '../rollout/rollouts.ts';
+import type { Rollouts } from '../rollout/rollouts.ts';
+import type { Timings } from '../timings.ts';
+import { seconds } from '../verdict.ts';
 
 export interface ConfiguringOptions {
   plugins: Plugins;

@@ -1,7 +1,7 @@
 import { BkgError, createValidator, schemaOf } from '@bkg/sdk';
 import type { ConfigHistory, ConfigRevision, HistoryQuery } from '@bkg/sdk';
-import { configIn } from './desired-state.ts';
-import type { DesiredState, StoredConfig } from './desired-state.ts';
+import { configIn } from '../desired-state.ts';
+import type { DesiredState, StoredConfig } from '../desired-state.ts';
 
 const validate = createValidator(schemaOf('HistoryQuery'));
 

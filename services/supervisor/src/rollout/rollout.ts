@@ -1,43 +1,17 @@
 import { BkgError } from '@bkg/sdk';
 import type {
   ContractReport,
-  Descriptor,
   PluginConfig,
   Rollout as Receipt,
   RolloutInstance,
   RolloutInvocations,
   RolloutStep,
-  RolloutVerb,
 } from '@bkg/sdk';
-import { now } from './clock.ts';
-import type { Circumstances } from './desired-state.ts';
-import type { ManagedInstance } from './managed-instance.ts';
-import type { Target } from './plugin.ts';
-import type { Verdict } from './verdict.ts';
-
-export interface RolloutPlan {
-  pluginId: string;
-  verb: RolloutVerb;
-  by: string;
-  why: string;
-  /** Whatever the rules of a contract say. */
-  force: boolean;
-  singleWriter: boolean;
-  /** The version that is wanted now. */
-  from: string;
-  target: Target & { version: string };
-  /** What is wanted again when it fails. */
-  before: {
-    target: Target;
-    config: PluginConfig;
-    /** How that configuration is written again. */
-    circumstances: Omit<Circumstances, 'by' | 'why'>;
-  };
-  /** What the instances of today say of themselves, where another version shall keep to it. */
-  contract?: Descriptor | undefined;
-  /** It is written that the new instances are wanted, before there is one. */
-  isCommitted: boolean;
-}
+import { now } from '../clock.ts';
+import type { RolloutPlan } from './rollout-plan.ts';
+import type { ManagedInstance } from '../managed-instance.ts';
+import type { Target } from '../plugin.ts';
+import type { Verdict } from '../verdict.ts';
 
 /** An instance that comes. */
 interface Arrival {

@@ -1,6 +1,6 @@
 import { BkgError } from '@bkg/sdk';
 import { availableMemoryMb, memoryRefusal, memoryReserveMb } from './machine-memory.ts';
-import type { Plugin } from './plugin.ts';
+import type { Plugin } from '../plugin.ts';
 
 /**
  * Refuses what the machine has no memory for, judged by what the plugin's instances take now.

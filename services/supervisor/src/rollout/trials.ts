@@ -1,13 +1,13 @@
 import { BkgError, createToken, headerNames, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, Descriptor, Manifest } from '@bkg/sdk';
-import { now } from './clock.ts';
+import { now } from '../clock.ts';
 import { compareContracts } from './contract.ts';
 import { fitContract } from './fit-contract.ts';
-import type { ManagedInstance } from './managed-instance.ts';
-import type { Plugin } from './plugin.ts';
-import type { Plugins } from './plugins.ts';
-import type { Timings } from './timings.ts';
-import { seconds } from './verdict.ts';
+import type { ManagedInstance } from '../managed-instance.ts';
+import type { Plugin } from '../plugin.ts';
+import type { Plugins } from '../plugins.ts';
+import type { Timings } from '../timings.ts';
+import { seconds } from '../verdict.ts';
 
 export interface TrialsOptions {
   connection: Connection;

@@ -1,20 +1,20 @@
 import { BkgError } from '@bkg/sdk';
 import type { Connection, Logger, Rollout as Receipt } from '@bkg/sdk';
-import type { Circumstances, DesiredState, RunOrder } from './desired-state.ts';
-import { inTurn, rereadOnFailure } from './in-turn.ts';
+import type { Circumstances, DesiredState, RunOrder } from '../desired-state.ts';
+import { inTurn, rereadOnFailure } from '../in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
-import { notRead, shutsDown } from './known-plugin.ts';
-import { lastWords } from './last-words.ts';
-import type { Plugin, Target } from './plugin.ts';
-import type { PluginLogs } from './plugin-logs.ts';
-import type { Plugins } from './plugins.ts';
-import type { Questions } from './questions.ts';
-import { clearSetback } from './reconcile-loop.ts';
-import type { ReconcileLoop } from './reconcile-loop.ts';
+import { notRead, shutsDown } from '../known-plugin.ts';
+import { lastWords } from '../last-words.ts';
+import type { Plugin, Target } from '../plugin.ts';
+import type { PluginLogs } from '../plugin-logs.ts';
+import type { Plugins } from '../plugins.ts';
+import type { Questions } from '../questions.ts';
+import { clearSetback } from '../reconcile-loop.ts';
+import type { ReconcileLoop } from '../reconcile-loop.ts';
 import { Rollout } from './rollout.ts';
-import type { RolloutPlan } from './rollout.ts';
-import type { Timings } from './timings.ts';
-import { seconds } from './verdict.ts';
+import type { RolloutPlan } from './rollout-plan.ts';
+import type { Timings } from '../timings.ts';
+import { seconds } from '../verdict.ts';
 
 export interface RolloutsOptions {
   connection: Connection;
@@ -242,6 +242,33 @@ export class Rollouts {
     const serves = plugin.ready.length > 0 ? ` ${plan.from} goes on serving.` : '';
     const words = failed ? await lastWords(this.#options.logs, plugin.id, failed) : '';
     return new BkgError('PLUGIN_CRASHED', `${failure.message}${serves}${words}`);
+  }
+}
+
+/**
+ * Waits for a rollout, and no longer than an order may be waited for.
+ * @throws what it fails with; BkgError DEADLINE_EXCEEDED while it goes on; the reason of `signal`
+ */
+export async function within(
+  done: Promise<void>,
+  plugin: Plugin,
+  waitMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const impatient = Promise.withResolvers<never>();
+  const abort = (): void => impatient.reject(signal.reason as Error);
+  const timer = setTimeout(() => {
+    const step = plugin.rollout?.step ?? 'ending';
+    const detail = `The rollout of ${plugin.id} goes on after ${seconds(waitMs)}: it is ${step}.`;
+    impatient.reject(new BkgError('DEADLINE_EXCEEDED', detail));
+  }, waitMs);
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    await Promise.race([done, impatient.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal.removeEventListener('abort', abort);
   }
 }
 

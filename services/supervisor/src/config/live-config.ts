@@ -1,9 +1,9 @@
 import { NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, PluginConfig } from '@bkg/sdk';
-import type { ManagedInstance } from './managed-instance.ts';
-import type { Plugin } from './plugin.ts';
-import type { Plugins } from './plugins.ts';
-import type { Timings } from './timings.ts';
+import type { ManagedInstance } from '../managed-instance.ts';
+import type { Plugin } from '../plugin.ts';
+import type { Plugins } from '../plugins.ts';
+import type { Timings } from '../timings.ts';
 
 export interface LiveConfigOptions {
   connection: Connection;

@@ -1,9 +1,8 @@
 import { BkgError } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo, RollbackOrder, SwapOrder } from '@bkg/sdk';
-import { now } from './clock.ts';
-import { configIn, configOf, followsManifest } from './desired-state.ts';
-import type { Circumstances, DesiredPlugin, DesiredState, StoredConfig } from './desired-state.ts';
-import { inTurn, rereadOnFailure } from './in-turn.ts';
+import { configIn, configOf, followsManifest } from '../desired-state.ts';
+import type { Circumstances, DesiredPlugin, DesiredState, StoredConfig } from '../desired-state.ts';
+import { inTurn, rereadOnFailure } from '../in-turn.ts';
 import {
   knownPlugin,
   notManaged,
@@ -12,21 +11,21 @@ import {
   refuseUnlessHeld,
   shutsDown,
   whenRead,
-} from './known-plugin.ts';
-import type { Lease } from './lease.ts';
-import { firstConfig } from './manifest.ts';
+} from '../known-plugin.ts';
+import type { Lease } from '../lease.ts';
+import { firstConfig } from '../manifest.ts';
 import { refuseWithoutMemory } from './memory-check.ts';
-import type { Plugin, Target } from './plugin.ts';
-import type { PluginSource } from './plugin-folders.ts';
-import type { Plugins } from './plugins.ts';
-import { readOrder } from './read-order.ts';
-import type { Ordered } from './read-order.ts';
-import type { ReconcileLoop } from './reconcile-loop.ts';
-import type { RolloutPlan } from './rollout.ts';
-import { runOf } from './rollouts.ts';
+import type { Plugin } from '../plugin.ts';
+import type { PluginSource } from '../plugin-folders.ts';
+import type { Plugins } from '../plugins.ts';
+import { readOrder } from '../read-order.ts';
+import type { Ordered } from '../read-order.ts';
+import type { ReconcileLoop } from '../reconcile-loop.ts';
+import { nextMs, planOf } from './rollout-plan.ts';
+import type { RolloutPlan } from './rollout-plan.ts';
+import { runOf, within } from './rollouts.ts';
 import type { Rollouts } from './rollouts.ts';
-import type { Timings } from './timings.ts';
-import { seconds } from './verdict.ts';
+import type { Timings } from '../timings.ts';
 
 export interface RolloutOrdersOptions {
   plugins: Plugins;
@@ -165,72 +164,6 @@ export class RolloutOrders {
     if (wait) await within(done, plugin, timings.controlWaitMs, signal);
     return plugin.info(loop.mayRun);
   }
-}
-
-/**
- * Waits for a rollout, and no longer than an order may be waited for.
- * @throws what it fails with; BkgError DEADLINE_EXCEEDED while it goes on; the reason of `signal`
- */
-export async function within(
-  done: Promise<void>,
-  plugin: Plugin,
-  waitMs: number,
-  signal: AbortSignal,
-): Promise<void> {
-  const impatient = Promise.withResolvers<never>();
-  const abort = (): void => impatient.reject(signal.reason as Error);
-  const timer = setTimeout(() => {
-    const step = plugin.rollout?.step ?? 'ending';
-    const detail = `The rollout of ${plugin.id} goes on after ${seconds(waitMs)}: it is ${step}.`;
-    impatient.reject(new BkgError('DEADLINE_EXCEEDED', detail));
-  }, waitMs);
-  signal.addEventListener('abort', abort, { once: true });
-  if (signal.aborted) abort();
-  try {
-    await Promise.race([done, impatient.promise]);
-  } finally {
-    clearTimeout(timer);
-    signal.removeEventListener('abort', abort);
-  }
-}
-
-/** The next millisecond: times are kept without fractions, and what was launched in this one was launched before. */
-export function nextMs(): number {
-  return Math.floor(now()) + 1;
-}
-
-export function planOf(
-  plugin: Plugin,
-  { config, run }: DesiredPlugin,
-  target: Target & { version: string },
-  order: Ordered & Pick<RolloutPlan, 'verb' | 'isCommitted'> & { force?: boolean },
-): RolloutPlan {
-  const { value } = config;
-  const from = run.value.version;
-  return {
-    pluginId: plugin.id,
-    verb: order.verb,
-    by: order.by,
-    why: order.why,
-    force: order.force ?? false,
-    singleWriter:
-      plugin.isSingleWriter ||
-      plugin.sources.some((one) => one.version === target.version && one.manifest?.single_writer === true),
-    from,
-    target,
-    before: {
-      target: plugin.target,
-      config: configOf(config),
-      circumstances: {
-        version: value.version ?? from,
-        restores: value.restores ?? value.revision,
-        ...(followsManifest(value) && { of_manifest: true }),
-      },
-    },
-    // The same version, or one that nobody has seen run, has nothing to keep to.
-    ...(order.verb !== 'restart' && order.verb !== 'configure' && { contract: plugin.lastSaid }),
-    isCommitted: order.isCommitted,
-  };
 }
 
 /** @throws BkgError CONFLICT */

@@ -1,8 +1,8 @@
 import { isHeartbeat, parseEventSubject, subjects } from '@bkg/sdk';
 import type { Connection, RolloutInvocations } from '@bkg/sdk';
 import type { Subscription } from '@nats-io/nats-core';
-import { bodyOf } from './event-body.ts';
-import type { Questions } from './questions.ts';
+import { bodyOf } from '../event-body.ts';
+import type { Questions } from '../questions.ts';
 import type { Rollout } from './rollout.ts';
 
 interface Counts {
