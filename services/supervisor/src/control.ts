@@ -132,7 +132,8 @@ export class Control {
       const { want, by: before } = desired.run.value;
       if (want === wanted.want && before !== ofManifest && !wanted.not_before) return undefined;
       const value: RunOrder = {
-        version: plugin.source?.version ?? desired.run.value.version,
+        // What a rollout leads to it writes itself.
+        version: (plugin.rollout ? undefined : plugin.source?.version) ?? desired.run.value.version,
         at: new Date().toISOString(),
         by: order.by,
         ...wanted,
@@ -184,6 +185,7 @@ export class Control {
     this.#refuseWhenLost(plugin, order);
     if (order.verb === 'stop') return plugin.managed.size === 0 ? 'reached' : undefined;
     if (!this.#options.loop.mayRun) throw shutsDown();
+    if (plugin.rollout) return undefined;
     if (plugin.failureCount > failuresBefore) return 'failed';
     if (!plugin.source && plugin.managed.size === 0) throw notManaged(plugin.id, order.verb);
     return plugin.ready.length >= plugin.replicas ? 'reached' : undefined;

@@ -122,17 +122,20 @@ export class DesiredState {
   }
 
   /** Undoes a swap that somebody has left half done. @throws BkgError CONFLICT */
-  async takeBack(id: string, { config, run }: DesiredPlugin): Promise<Kept<StoredConfig>> {
+  async takeBack(id: string, { config, run }: DesiredPlugin): Promise<Pick<DesiredPlugin, 'config' | 'run'>> {
     const { version } = run.value;
     const history = await this.history(id);
     const before = history.find(({ revision }) => revision === config.value.revision - 1) ?? config.value;
-    return this.configure(config, configIn(before), {
+    // Who began it may still be there, asleep: its compare-and-set fails from now on.
+    const written = await this.order(id, run, run.value);
+    const back = await this.configure(config, configIn(before), {
       by: 'supervisor',
       why: `the swap to ${config.value.version} was not finished`,
       version,
       restores: before.restores ?? before.revision,
       ...(followsManifest(before) && { of_manifest: true }),
     });
+    return { config: back, run: written };
   }
 
   /** The configurations of a plugin that are kept, newest first; what cannot be read is left out. */

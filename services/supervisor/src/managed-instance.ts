@@ -156,7 +156,8 @@ export class ManagedInstance {
     if (!wasSilent && silentSince !== undefined)
       this.note('error', 'no heartbeat, and no answer when it was asked');
     if (wasSilent && silentSince === undefined) this.note('info', 'heard of again');
-    if (status === 'starting' && held && this.status === 'starting' && !this.isHeld) {
+    if (status === 'starting' && held && this.status !== 'stopping' && !this.isHeld) {
+      // It may have been taken for one that runs, when an answer of it came and its events had not.
       this.#record = { ...this.#record, speaks, held };
       this.#become('starting');
       this.#noteReady();

@@ -78,15 +78,16 @@ export class PluginInventory {
       // What failed was another.
       plugin.setback = noSetback;
     }
-    if (isHeir) this.#succeed(plugin, before.folder, after.folder);
+    if (isHeir) this.#succeed(plugin, before, after.folder);
     plugins.changed(plugin.id);
   }
 
   /** What runs was launched from a folder that has gone, and could miss any file of it from now on. */
-  #succeed(plugin: Plugin, before: string, after: string): void {
-    const why = `its folder ${before} has gone, and ${after}, which has the same id, takes its place`;
+  #succeed(plugin: Plugin, before: PluginSource, after: string): void {
+    const why = `its folder ${before.folder} has gone, and ${after}, which has the same id, takes its place`;
     this.#options.log.info({ plugin_id: plugin.id, folder: after }, `${plugin.id}: ${why}`);
     for (const instance of plugin.managed.values()) {
+      if (instance.record.version !== before.version) continue;
       instance.supersede(why);
       // Otherwise it is said when it is told to stop.
       if (plugin.problem) instance.note('warn', `${why}; it runs on, because that cannot be started`);
@@ -179,11 +180,11 @@ export class PluginInventory {
     if (!isHalfSwapped(desired)) return desired;
     const { desiredState, log } = this.#options;
     log.warn({ plugin_id: plugin.id }, `a swap of ${plugin.id} was left half done: it is taken back`);
-    const config = await desiredState.takeBack(plugin.id, desired);
+    const back = await desiredState.takeBack(plugin.id, desired);
     const receipt = receiptOfInterrupted(desired);
     plugin.receipt = receipt;
     await desiredState.keep(plugin.id, receipt);
-    return { ...desired, config };
+    return { ...desired, ...back };
   }
 
   async #load(plugin: Plugin): Promise<void> {

@@ -2,7 +2,12 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { freemem, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { availableMemoryMb, memoryRefusal, memoryReserveMb, totalMemoryMb } from '../src/rollout/machine-memory.ts';
+import {
+  availableMemoryMb,
+  memoryRefusal,
+  memoryReserveMb,
+  totalMemoryMb,
+} from '../src/rollout/machine-memory.ts';
 import type { MemoryFiles } from '../src/rollout/machine-memory.ts';
 
 const mb = 1024 * 1024;

@@ -57,6 +57,7 @@ describe('the entry of a plugin', () => {
       capabilities: [],
       config: { id: 'echo', ...configDefaults },
       instances: [],
+      versions: [],
       observed_at: '2026-11-24T08:00:00.000Z',
     });
   });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
@@ -16,6 +17,7 @@ interface Kept {
 
 let mesh: Mesh;
 let desired: KV;
+const lockFile = () => path.join(mesh.folder, 'turns.lock');
 
 /** A plugin in two versions, the second of which is tested for a while. */
 function versions(id: string, replicas = 1, second: Partial<Manifest> = {}, first = second): void {
@@ -27,15 +29,32 @@ function versions(id: string, replicas = 1, second: Partial<Manifest> = {}, firs
     mesh.writeVersion({ ...manifest(id, 'echo.mjs', { version, self_test }), config: { replicas }, ...more });
 }
 
-const ids = ['busy', 'twice', 'mixed', 'scaled', 'same', 'early', 'tested', 'gone', 'rewritten', 'still'];
+const ids = [
+  'busy',
+  'twice',
+  'mixed',
+  'scaled',
+  'same',
+  'early',
+  'tested',
+  'gone',
+  'rewritten',
+  'still',
+  'again',
+  'crashes',
+  'turns',
+];
 
 beforeAll(async () => {
   mesh = await Mesh.create();
-  for (const id of [...ids, 'stopped', 'disabled', 'two-homes']) versions(id);
+  for (const id of [...ids, 'stopped', 'disabled']) versions(id);
   versions('three', 3);
+  versions('edited', 1, { self_test: { capability: 'freeze', payload: { ms: 1_000 } } });
+  const config = { env: { ECHO_LOCK: lockFile() } };
+  versions('turns', 1, { config }, { config, single_writer: true });
   versions('auto', 1, { autostart: true, config: { env: { ECHO_FAILS: 'never' } } }, { autostart: true });
   await mesh.supervise({ graceMs: 2_000 });
-  await Promise.all([...ids, 'three'].map((id) => mesh.order('start', id)));
+  await Promise.all([...ids, 'three', 'edited'].map((id) => mesh.order('start', id)));
   desired = await new Kvm(mesh.caller.nats).open(buckets.desired);
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
@@ -119,6 +138,24 @@ describe('while a swap is under way', () => {
     expect((await serves('auto', '1.0.0')).instances).toEqual(before.instances);
   });
 
+  it('its old instance may crash: the new one serves, and what is lost is not known', async () => {
+    const { instances } = await mesh.get('crashes');
+    const swapping = swap('crashes');
+    await isTested('crashes');
+    process.kill(instances[0]!.pid!, 'SIGKILL');
+    expect((await swapping).rollout).toMatchObject({ state: 'done', invocations: { lost: null } });
+    await serves('crashes', '1.1.0');
+  });
+
+  it('of a single writer to a version that is none, there are never two', async () => {
+    await swap('turns');
+    await serves('turns', '1.1.0');
+    expect(existsSync(`${lockFile()}.broken`)).toBe(false);
+    await swap('turns', '1.0.0');
+    await serves('turns', '1.0.0');
+    expect(existsSync(`${lockFile()}.broken`)).toBe(false);
+  });
+
   it('its version may go: those before it go on', async () => {
     const before = await mesh.get('gone');
     const failing = problemOf(swap('gone'));
@@ -129,6 +166,24 @@ describe('while a swap is under way', () => {
     expect((await serves('gone', '1.0.0')).instances).toEqual(before.instances);
   });
 
+  it('its plugin.json may change: until its version is the wanted one nothing else is written', async () => {
+    const written: Kept['config'][] = [];
+    const subscription = mesh.caller.nats.subscribe(`$KV.${buckets.desired}.*.edited`, {
+      callback: (_, msg) => {
+        if (msg.subject.includes('.run.')) subscription.unsubscribe();
+        else if (msg.subject.includes('.config.')) written.push(msg.json());
+      },
+    });
+    const swapping = swap('edited');
+    await isTested('edited');
+    const self_test = { capability: 'freeze', payload: { ms: 1 } };
+    mesh.writeVersion(manifest('edited', 'echo.mjs', { version: '1.1.0', self_test, env: { NEW: '1' } }));
+    expect((await swapping).rollout).toMatchObject({ state: 'done' });
+    expect(written).toMatchObject([{ version: '1.1.0', from_version: '1.0.0' }]);
+    await eventually(async () => (await mesh.get('edited')).config.env['NEW'] === '1');
+    await serves('edited', '1.1.0');
+  });
+
   it('somebody else may write what is wanted: it is taken back as a whole', async () => {
     const before = await mesh.get('rewritten');
     const failing = problemOf(swap('rewritten'));
@@ -137,6 +192,16 @@ describe('while a swap is under way', () => {
     await desired.put('run.rewritten', run!.value);
     expect(await failing).toMatchObject({ code: 'CONFLICT' });
     expect((await serves('rewritten', '1.0.0')).instances).toEqual(before.instances);
+  });
+});
+
+describe('a swap to the version that runs', () => {
+  it('replaces it by what lies there now', async () => {
+    const before = await mesh.get('again');
+    const { rollout } = await swap('again', '1.0.0');
+    expect(rollout).toMatchObject({ state: 'done', from: '1.0.0', to: '1.0.0' });
+    const { instances } = await serves('again', '1.0.0');
+    expect(instances[0]?.instance).not.toBe(before.instances[0]?.instance);
   });
 });
 

@@ -2,6 +2,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { BkgError, subjects } from '@bkg/sdk';
 import type { ConfigHistory, Manifest, PluginConfig, PluginInfo } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import { manifest, Mesh, problemOf } from './mesh.ts';
 import { SteadyCaller } from './steady-caller.ts';
@@ -62,9 +63,10 @@ beforeAll(async () => {
   versions('refuses', {}, { env: { ECHO_SETTINGS: settings } });
   versions('live', {}, { env: { ECHO_SETTINGS: settings, ECHO_LIVE: '1' } });
   versions('past', {});
+  version('edited', '1.0.0', 'echo.mjs', {});
   await mesh.supervise({ selfTestMs: 700, admitMs: 1_500, startTimeoutMs: 10_000 });
   const brief = livesMs.map((ms) => `brief-${ms}`);
-  const ids = [...bad.map(([id]) => id), ...brief, 'poor', 'three', 'refuses', 'live', 'past'];
+  const ids = [...bad.map(([id]) => id), ...brief, 'poor', 'three', 'refuses', 'live', 'past', 'edited'];
   await Promise.all(ids.map((id) => mesh.order('start', id)));
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
@@ -252,5 +254,16 @@ describe('a rollback', () => {
       detail: expect.stringContaining('1.0.0'),
     });
     await serves('past', '1.1.0');
+  });
+
+  it('to what an earlier plugin.json said stays', async () => {
+    version('edited', '1.0.0', 'echo.mjs', { env: { WHO: 'second' } });
+    await eventually(async () => (await mesh.get('edited')).config.env['WHO'] === 'second');
+    await serves('edited', '1.0.0');
+    await mesh.order('rollback', 'edited');
+    await delay(300);
+    expect((await history('edited')).map(({ revision }) => revision)).toEqual([3, 2, 1]);
+    await serves('edited', '1.0.0');
+    expect((await environment('edited'))['WHO']).toBeUndefined();
   });
 });

@@ -6,7 +6,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
 import type { KV } from '@nats-io/kv';
 import { buckets, subjects } from '@bkg/sdk';
-import type { PluginInfo, StatusEvent } from '@bkg/sdk';
+import type { Manifest, PluginInfo, StatusEvent } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import { fixture, manifest, Mesh, quick } from './mesh.ts';
 import { SteadyCaller } from './steady-caller.ts';
@@ -26,7 +27,10 @@ interface Kept {
 }
 
 /** A plugin in two versions, whose test takes a while. */
-function versions(id: string, { replicas = 1, ...more }: { replicas?: number } & object = {}): void {
+function versions(
+  id: string,
+  { replicas = 1, ...more }: Partial<Manifest> & { replicas?: number } = {},
+): void {
   for (const version of ['1.0.0', '1.1.0']) {
     const self_test = { capability: 'freeze', payload: { ms: 100 } };
     const config = { replicas, env: { ECHO_LOCK: id === 'files' ? lockFile() : '' } };
@@ -58,20 +62,27 @@ afterAll(async () => {
   await mesh[Symbol.asyncDispose]();
 });
 
+const lease = { leaseTtlMs: 1_500, leaseEveryMs: 500, fenceMs: 1_000 };
+
 /** A supervisor as a process of its own. */
-async function begin(): Promise<void> {
-  supervisor = spawn(process.execPath, [fixture('supervisor.mjs')], {
+function program({ home, plugins, server }: Mesh, natsUrl: string): ChildProcess {
+  return spawn(process.execPath, [fixture('supervisor.mjs')], {
     env: {
       PATH: process.env['PATH'],
-      BKG_HOME: mesh.home,
-      BKG_NATS_URL: tap.url,
-      BKG_CREDENTIALS_FILE: mesh.server.credentialsFile,
-      PLUGIN_FOLDER: mesh.plugins,
-      TIMINGS: JSON.stringify({ ...quick, leaseTtlMs: 1_500, leaseEveryMs: 500, fenceMs: 1_000 }),
+      BKG_HOME: home,
+      BKG_NATS_URL: natsUrl,
+      BKG_CREDENTIALS_FILE: server.credentialsFile,
+      PLUGIN_FOLDER: plugins,
+      TIMINGS: JSON.stringify({ ...quick, ...lease }),
     },
-    stdio: process.env['SHOW'] ? 'inherit' : 'ignore',
+    stdio: 'ignore',
   });
-  await eventually(() => mesh.get('one'));
+}
+
+async function begin(): Promise<void> {
+  supervisor = program(mesh, tap.url);
+  // The first may still be sent to the one before it.
+  await eventually(() => mesh.ask(subjects.registryGet('one'), {}, 500));
 }
 
 async function kill(): Promise<void> {
@@ -185,6 +196,7 @@ async function swapAndKill(moment: Moment, id: string, isDone: boolean | undefin
     expect(left).toMatchObject({ revision: config.revision + 1, by: 'control' });
     return;
   }
+  expect(after.rollout).toMatchObject({ verb: 'swap', state: 'failed', from: run.version, to });
   if (!before.single_writer) expect(after.instances).toEqual(before.instances);
   expect(left).toMatchObject({ revision: config.revision + 2, by: 'supervisor' });
   expect(left.restores).toBe(config.restores ?? config.revision);
@@ -281,4 +293,37 @@ it('a restart whose new instance became ready while nobody watched goes on', asy
   });
   await truth('one', before.version);
   expect(await caller.end()).toEqual([]);
+});
+
+it('a supervisor that slept in the middle of a swap, and whose lease another has, writes nothing any more', async () => {
+  await kill();
+  await using other = await Mesh.create();
+  const self_test = { capability: 'freeze', payload: { ms: 100 } };
+  for (const version of ['1.0.0', '1.1.0'])
+    other.writeVersion(manifest('echo', 'echo.mjs', { version, self_test, autostart: true }));
+  const between = await WriteTap.create(other.server.port);
+  const sleeper = program(other, between.url);
+  try {
+    await eventually(async () => (await other.get('echo')).status === 'running');
+    // That the new version is wanted is on its way when it falls asleep.
+    const committing = new Promise<void>((resolve) => {
+      between.before(buckets.desired, ['run.echo'], () => {
+        sleeper.kill('SIGSTOP');
+        resolve();
+      });
+    });
+    await other.order('swap', 'echo', { version: '1.1.0', wait: false });
+    await committing;
+    await other.supervise(lease, { home: path.join(other.folder, 'elsewhere') });
+    between.release();
+    sleeper.kill('SIGCONT');
+    await delay(1_000);
+    const kv = await new Kvm(other.caller.nats).open(buckets.desired);
+    const [config, run] = await Promise.all([kv.get('config.echo'), kv.get('run.echo')]);
+    expect(config!.json()).toMatchObject({ version: '1.0.0', by: 'supervisor' });
+    expect(run!.json()).toMatchObject({ version: '1.0.0' });
+  } finally {
+    sleeper.kill('SIGKILL');
+    between.close();
+  }
 });

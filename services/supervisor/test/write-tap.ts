@@ -1,10 +1,11 @@
 import net from 'node:net';
 import type { AddressInfo } from 'node:net';
 
-/** Stands between a supervisor and its broker, and cuts its stream of bytes before a write to a key of a bucket. */
+/** Stands between a supervisor and its broker, and holds its bytes back from a write to a key of a bucket on. */
 export class WriteTap {
   readonly #server: net.Server;
   readonly #sockets = new Set<net.Socket>();
+  #held: (() => void)[] = [];
   #awaited: { texts: string[]; skip: number; reached: () => void } | undefined;
 
   constructor(brokerPort: number) {
@@ -22,11 +23,15 @@ export class WriteTap {
   }
 
   /**
-   * Who writes to one of these keys next is heard no more: `reached` is called instead.
+   * Who writes to one of these keys next is not heard any more until `release`: `reached` is called instead.
    * @param skip as many writes are let through before
    */
   before(bucket: string, keys: readonly string[], reached: () => void, skip = 0): void {
     this.#awaited = { texts: keys.map((key) => `PUB $KV.${bucket}.${key} `), skip, reached };
+  }
+
+  release(): void {
+    for (const send of this.#held.splice(0)) send();
   }
 
   close(): void {
@@ -35,10 +40,11 @@ export class WriteTap {
   }
 
   #join(client: net.Socket, broker: net.Socket): void {
-    let isCut = false;
-    client.on('data', (bytes) => {
-      isCut ||= this.#isReached(bytes);
-      if (!isCut) broker.write(bytes);
+    let isHeld = false;
+    client.on('data', (bytes: Buffer) => {
+      isHeld ||= this.#isReached(bytes);
+      if (isHeld) this.#held.push(() => broker.write(bytes));
+      else broker.write(bytes);
     });
     broker.on('data', (bytes) => client.write(bytes));
     for (const [socket, other] of [

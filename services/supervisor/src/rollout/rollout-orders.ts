@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { BkgError } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo, RollbackOrder, SwapOrder } from '@bkg/sdk';
 import { configIn, configOf, followsManifest } from '../desired-state.ts';
@@ -73,7 +74,12 @@ export class RolloutOrders {
     refuseDuringRollout(plugin, 'roll back');
     const earlier = earlierOf(id, history, desired.config.value, order.to);
     const source = sourceOf(plugin, earlier.version ?? desired.run.value.version);
-    const isOfManifest = followsManifest(earlier);
+    const { manifest } = source;
+    // What plugin.json said then and does not say now would be written over at once.
+    const isOfManifest =
+      followsManifest(earlier) &&
+      manifest !== undefined &&
+      isDeepStrictEqual({ ...firstConfig(manifest), revision: earlier.revision }, configIn(earlier));
     const goal = {
       source,
       config: configIn(earlier),
@@ -140,6 +146,11 @@ export class RolloutOrders {
     return this.#roll(plugin, plan, order, signal, () =>
       inTurn(plugin, async (kept) => {
         if (!kept) throw notRead(plugin);
+        if (kept.config.revision !== desired.config.revision)
+          throw new BkgError(
+            'CONFLICT',
+            `The configuration of ${plugin.id} was changed meanwhile; repeat it.`,
+          );
         const why = order.why || `${order.verb} to ${version}`;
         const marks = isOfVersion ? { from_version: from } : {};
         const written: Circumstances = { ...circumstances, ...marks, version, by: order.by, why };

@@ -75,7 +75,8 @@ export class Rollout {
 
   /** What instances must be to stay: before it begins and after a failure what they were before. */
   get target(): Target {
-    return this.#hasBegun && !this.#failure ? this.plan.target : this.plan.before.target;
+    const isKept = !this.#failure || (this.#isCancelled && this.#committed);
+    return this.#hasBegun && isKept ? this.plan.target : this.plan.before.target;
   }
 
   /** After a failure the configuration of before; undefined otherwise: then what is written counts. */

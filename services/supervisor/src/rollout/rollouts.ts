@@ -3,7 +3,7 @@ import type { Connection, Logger, Rollout as Receipt } from '@bkg/sdk';
 import type { Circumstances, DesiredState, RunOrder } from '../desired-state.ts';
 import { inTurn, rereadOnFailure } from '../in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
-import { notRead, shutsDown } from '../known-plugin.ts';
+import { notRead, refuseDuringRollout, shutsDown } from '../known-plugin.ts';
 import { lastWords } from '../last-words.ts';
 import type { Plugin, Target } from '../plugin.ts';
 import type { PluginLogs } from '../plugin-logs.ts';
@@ -55,6 +55,7 @@ export class Rollouts {
    */
   async begin(plugin: Plugin, plan: RolloutPlan, write: () => Promise<void>): Promise<BegunRollout> {
     const { connection, loop, plugins, questions, log } = this.#options;
+    refuseDuringRollout(plugin, plan.verb);
     const rollout = new Rollout(plan);
     plugin.rollout = rollout;
     const tally = new InvocationTally(plugin, connection, questions);
@@ -86,6 +87,7 @@ export class Rollouts {
     counting: Promise<void>,
   ): Promise<void> {
     const { plugins, signal, log } = this.#options;
+    let isWhole = true;
     try {
       await this.#until(plugin, rollout, () => rollout.hasArrived || isAsWanted(plugin));
       if (!rollout.wasCommitted) await this.#commit(plugin, rollout);
@@ -97,13 +99,15 @@ export class Rollouts {
       if (signal.aborted) throw error;
       rollout.fail(error instanceof BkgError ? error : unexpected(error));
       plugins.changed(plugin.id);
-      await this.#takeBack(plugin, rollout);
+      isWhole = await this.#takeBack(plugin, rollout);
       await this.#count(plugin, rollout, tally, counting);
     }
     rollout.end();
     clearSetback(plugin);
     plugin.receipt = rollout.receipt;
     plugin.rollout = undefined;
+    // Read without a rollout, what is half swapped is taken back.
+    if (!isWhole) plugin.desired = undefined;
     plugins.changed(plugin.id);
     this.#keep(plugin, plugin.receipt);
     const { verb, state, error, duration_ms } = plugin.receipt;
@@ -176,7 +180,8 @@ export class Rollouts {
   }
 
   /** Makes everything as it was before; the loop does so with the instances. */
-  async #takeBack(plugin: Plugin, rollout: Rollout): Promise<void> {
+  async #takeBack(plugin: Plugin, rollout: Rollout): Promise<boolean> {
+    let isWhole = true;
     const { log, plugins, loop } = this.#options;
     const { plan, isCancelled, wasCommitted, failure } = rollout;
     const { verb, before } = plan;
@@ -185,17 +190,20 @@ export class Rollouts {
       const why = `the ${verb} failed: ${failure?.message ?? ''}`.slice(0, whyMostChars);
       // What was stopped after its version was wanted is stopped in that version.
       const keepsVersion = isCancelled && (wasCommitted || !isOfVersion);
-      if (verb !== 'restart' && !keepsVersion) await this.#configureBack(plugin, rollout, why);
       if ((verb === 'restart' || (isOfVersion && wasCommitted)) && !isCancelled)
         await this.#order(plugin, (run) => ({ ...runOf(run, before.target), by: 'supervisor' }));
+      // Last: a successor that finds only the first of the two sees by `from_version` that the other is missing.
+      if (verb !== 'restart' && !keepsVersion) await this.#configureBack(plugin, rollout, why);
     } catch (error) {
       // It is read again; a version that is half swapped is taken back then.
+      isWhole = false;
       log.error({ error, plugin_id: plugin.id }, 'a rollout that failed could not be taken back as a whole');
     }
     clearSetback(plugin);
     loop.pass();
     plugins.changed(plugin.id);
     await this.#settled(plugin);
+    return isWhole;
   }
 
   /** Those of before serve again, or it turns out that they cannot. */

@@ -42,10 +42,10 @@ export class Trials {
     plugins.changed(plugin.id);
     try {
       const descriptor = await this.#descriptorOf(plugin, instance);
-      if (rollout?.plan.contract) this.#compare(plugin, descriptor);
+      if (rollout?.plan.contract && !rollout.failure) this.#compare(plugin, descriptor);
       const manifest = plugin.source?.manifest;
       if (manifest?.self_test) await this.#selfTest(plugin, instance, manifest.self_test);
-      if (instance.isHeld) await this.#admit(plugin, instance);
+      await this.#admit(plugin, instance);
       if (instance.isLeaving) return;
       instance.passTrial();
       rollout?.passed(instance.id);
@@ -136,7 +136,11 @@ export class Trials {
     instance.note('info', `its self-test ${capability} has passed`);
   }
 
-  /** @throws Rejection */
+  /**
+   * Also asks one that seems to run already: it may be held, and what it said of that not be heard yet. Who knows nothing of
+   * being held takes invocations as it is.
+   * @throws Rejection
+   */
   async #admit(plugin: Plugin, instance: ManagedInstance): Promise<void> {
     const { connection, plugins, timings, signal } = this.#options;
     let problem: string | undefined;
@@ -147,6 +151,7 @@ export class Trials {
       });
       problem = problemOfMsg(reply)?.detail;
     } catch (error) {
+      if (error instanceof NoRespondersError && !instance.isHeld) return;
       problem = (error as Error).message;
     }
     if (problem !== undefined) throw new Rejection(`could not be let in: ${problem}`);
