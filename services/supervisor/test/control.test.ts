@@ -169,14 +169,7 @@ describe('an order is refused', () => {
 describe('the list of plugins', () => {
   it('has them all, by id', async () => {
     const list = await mesh.ask<PluginInfo[]>(subjects.registryList);
-    expect(list.map(({ id }) => id)).toEqual([
-      'broken',
-      'disabled',
-      'echo',
-      'nobody',
-      'slow',
-      'twice',
-    ]);
+    expect(list.map(({ id }) => id)).toEqual(['broken', 'disabled', 'echo', 'nobody', 'slow', 'twice']);
     expect(list[0]).toMatchObject({
       status: 'error',
       error: expect.stringContaining('plugin.json: /command'),
