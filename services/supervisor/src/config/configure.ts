@@ -78,7 +78,8 @@ export class Configuring {
   async scale(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
     const order = readOrder('ScaleOrder', body);
     const plugin = knownPlugin(this.#options.plugins, id);
-    await this.#change(plugin, 'scale', order, signal, (current) => ({
+    const why = order.why || `scale to ${order.replicas}`;
+    await this.#change(plugin, 'scale', { ...order, why }, signal, (current) => ({
       ...current,
       replicas: order.replicas,
     }));

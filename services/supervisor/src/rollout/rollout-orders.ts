@@ -199,6 +199,8 @@ function earlierOf(
   const found = history.find(({ revision }) => (to === undefined ? revision < base : revision === to));
   if (found) return found;
   const kept = history.map(({ revision }) => revision);
-  const what = to === undefined ? `There is no revision before ${base}` : `Revision ${to} is not kept`;
-  throw new BkgError('CONFLICT', `${what} of the configuration of ${id}; kept are ${kept.join(', ')}.`);
+  const of = `of the configuration of ${id}`;
+  const what =
+    to === undefined ? `There is no revision ${of} before ${base}` : `Revision ${to} ${of} is not kept`;
+  throw new BkgError('CONFLICT', `${what}; kept are ${kept.join(', ')}.`);
 }
