@@ -1,13 +1,4 @@
-import { hostname } from 'node:os';
-import type {
-  Descriptor,
-  PluginConfig,
-  PluginInfo,
-  PluginInstance,
-  RegistryEntry,
-  Rollout as Receipt,
-  Status,
-} from '@bkg/sdk';
+import type { Descriptor, PluginConfig, PluginInfo, RegistryEntry, Rollout as Receipt } from '@bkg/sdk';
 import { now } from './clock.ts';
 import { configStep } from './config/config-step.ts';
 import { configOf } from './desired-state.ts';
@@ -18,15 +9,9 @@ import type { Desired, Observed } from './reconcile.ts';
 import { pluginInfo, registryEntry } from './registry-entry.ts';
 import type { ShownInstance } from './registry-entry.ts';
 import type { Rollout } from './rollout/rollout.ts';
+import { shownFailed, shownManaged, shownSighting } from './shown-instance.ts';
+import type { FailedInstance } from './shown-instance.ts';
 import type { Sighting } from './sighting.ts';
-
-/** The last instance that failed; shown until another is launched or somebody orders something. */
-export interface FailedInstance {
-  instance: string;
-  version: string;
-  startedAt: string;
-  error: string;
-}
 
 /** What failed in a row, and what follows from it. */
 export interface Setback {
@@ -276,60 +261,4 @@ export class Plugin {
     const failed = this.failed ? [shownFailed(this.failed)] : [];
     return [...managed, ...others, ...failed];
   }
-}
-
-function shownManaged(one: ManagedInstance, sighting: Sighting | undefined): ShownInstance {
-  const said = sighting?.status === 'error' ? (sighting.error ?? 'it says that it has failed') : undefined;
-  return {
-    instance: one.id,
-    ...statusOf(said && one.status !== 'stopping' ? 'error' : one.status, one.silentSince, said),
-    version: one.record.version,
-    host: hostname(),
-    ...(one.pid !== undefined && { pid: one.pid }),
-    managed: true,
-    started_at: one.record.launched_at,
-    ...(one.isHeld && { held: true }),
-    ...(sighting?.descriptor && { descriptor: sighting.descriptor }),
-    ...(sighting?.telemetry && { telemetry: sighting.telemetry }),
-  };
-}
-
-function shownSighting(sighting: Sighting): ShownInstance {
-  const { instance, status, version, host, pid, held, startedAt, error, silentSince } = sighting;
-  const { descriptor, telemetry } = sighting;
-  return {
-    instance,
-    ...statusOf(status, silentSince, error),
-    version,
-    host,
-    ...(pid !== undefined && { pid }),
-    managed: false,
-    started_at: startedAt,
-    ...(held && { held }),
-    ...(descriptor && { descriptor }),
-    ...(telemetry && { telemetry }),
-  };
-}
-
-function shownFailed({ instance, version, startedAt, error }: FailedInstance): ShownInstance {
-  return {
-    instance,
-    status: 'error',
-    error,
-    version,
-    host: hostname(),
-    managed: true,
-    started_at: startedAt,
-  };
-}
-
-function statusOf(
-  status: Status,
-  silentSince: number | undefined,
-  error: string | undefined,
-): Pick<PluginInstance, 'status' | 'error'> {
-  if (silentSince !== undefined && status !== 'stopping') {
-    return { status: 'error', error: `no heartbeat since ${new Date(silentSince).toISOString()}` };
-  }
-  return status === 'error' ? { status, error: error ?? 'it says that it has failed' } : { status };
 }
