@@ -21,6 +21,7 @@ import type { Plugins } from './plugins.ts';
 import { readOrder } from './read-order.ts';
 import { clearSetback } from './reconcile-loop.ts';
 import type { ReconcileLoop } from './reconcile-loop.ts';
+import { refuseWithoutMemory } from './rollout/memory-check.ts';
 import { nextMs } from './rollout/rollout-plan.ts';
 import type { RolloutOrders } from './rollout/rollout-orders.ts';
 import type { Timings } from './timings.ts';
@@ -62,9 +63,12 @@ export class Control {
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     this.#refuseUnlessStartable(plugin, 'restart');
     refuseDuringRollout(plugin, 'restart');
+    const isRolling = plugin.ready.length > 0;
+    if (isRolling && !plugin.isSingleWriter)
+      refuseWithoutMemory(plugin, 1, 'restart it one instance at a time');
     const order = this.#give(plugin, 'restart', ordered.by);
     // What serves is replaced while it does; otherwise nobody is lost.
-    if (plugin.ready.length > 0) return this.#options.rolloutOrders.restart(plugin, ordered, signal);
+    if (isRolling) return this.#options.rolloutOrders.restart(plugin, ordered, signal);
     await this.#write(plugin, order, { want: 'running', not_before: new Date(nextMs()).toISOString() });
     return this.#await(plugin, order, ordered.wait, signal);
   }
@@ -76,7 +80,7 @@ export class Control {
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     const order = this.#give(plugin, 'stop', by);
     const { rollout } = plugin;
-    rollout?.cancel(overtaken(id, rollout.plan.verb, 'stop'));
+    rollout?.cancel(overtaken(id, rollout.plan.verb, 'stop', rollout.stays));
     await this.#write(plugin, order, { want: 'stopped' });
     return this.#await(plugin, order, wait, signal);
   }
@@ -213,6 +217,6 @@ export class Control {
   }
 }
 
-function overtaken(id: string, verb: string, by: string): BkgError {
-  return new BkgError('CONFLICT', `The order to ${verb} ${id} was overtaken by one to ${by} it.`);
+function overtaken(id: string, verb: string, by: string, stays = ''): BkgError {
+  return new BkgError('CONFLICT', `The order to ${verb} ${id} was overtaken by one to ${by} it.${stays}`);
 }

@@ -49,7 +49,7 @@ export function refuseDuringRollout({ id, rollout }: Plugin, verb: string): void
     other === 'restart' || other === 'configure' ? `A ${other}` : `A ${other} to ${target.version}`;
   throw new BkgError(
     'CONFLICT',
-    `${what} of ${id} is under way: ${verb} it when that is done, or end it with an order to stop ${id}.`,
+    `${what} of ${id} is under way: order to ${verb} it when that is done, or end it with an order to stop ${id}.`,
   );
 }
 

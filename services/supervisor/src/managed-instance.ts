@@ -47,6 +47,7 @@ export class ManagedInstance {
   #obsolete: string | undefined;
   #rejection: string | undefined;
   #config: PluginConfig | undefined;
+  #notTakenOver: number | undefined;
   #letGo = false;
   #usage: UsageOfProcess | undefined;
 
@@ -98,6 +99,11 @@ export class ManagedInstance {
   /** With which it runs; undefined when that is not known. */
   get config(): PluginConfig | undefined {
     return this.#config;
+  }
+
+  /** The revision that it does not take over while it runs. */
+  get notTakenOver(): number | undefined {
+    return this.#notTakenOver;
   }
 
   get launchedAt(): number {
@@ -197,11 +203,23 @@ export class ManagedInstance {
     this.drain(text);
   }
 
-  /** It has taken over another configuration. @throws what the system says when that cannot be written down */
+  /** It has taken over another configuration. */
   configured(config: PluginConfig): void {
-    writeWhole(this.#files.config, JSON.stringify(config), 0o600);
     this.#config = config;
+    try {
+      writeWhole(this.#files.config, JSON.stringify(config), 0o600);
+    } catch (error) {
+      // A successor gives it once more.
+      this.#options.log.error({ error, instance: this.id }, 'its configuration cannot be written down');
+    }
     this.note('info', `it has taken over configuration ${config.revision}`);
+    this.#options.onChange();
+  }
+
+  /** It does not take over this configuration: as long as that is wanted, another shall run instead of it. */
+  cannotTakeOver(revision: number, why: string): void {
+    this.#notTakenOver = revision;
+    this.note('warn', `configuration ${revision} needs another instance: ${why}`);
     this.#options.onChange();
   }
 

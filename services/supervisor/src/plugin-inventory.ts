@@ -181,9 +181,11 @@ export class PluginInventory {
     const { desiredState, log } = this.#options;
     log.warn({ plugin_id: plugin.id }, `a swap of ${plugin.id} was left half done: it is taken back`);
     const back = await desiredState.takeBack(plugin.id, desired);
-    const receipt = receiptOfInterrupted(desired);
-    plugin.receipt = receipt;
-    await desiredState.keep(plugin.id, receipt);
+    // What this supervisor has begun has its own receipt.
+    if (!plugin.receipt) {
+      plugin.receipt = receiptOfInterrupted(desired);
+      await desiredState.keep(plugin.id, plugin.receipt);
+    }
     return { ...desired, ...back };
   }
 
@@ -226,11 +228,11 @@ function manifestOfRunning({ id, managed }: Plugin): Manifest | undefined {
   return instance && { id, version: instance.record.version, command: ['none'], autostart: true };
 }
 
-/** Of a swap that an earlier supervisor has begun, as far as that is known. */
+/** Of a swap or rollback that an earlier supervisor has begun, as far as that is known. */
 function receiptOfInterrupted({ config, run }: DesiredPlugin): Receipt {
-  const { by, why, at, version = '' } = config.value;
+  const { by, why, at, version = '', restores } = config.value;
   return {
-    verb: 'swap',
+    verb: restores === undefined ? 'swap' : 'rollback',
     state: 'failed',
     error: 'The supervisor ended before it was done: it was taken back.',
     by,

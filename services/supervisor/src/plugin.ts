@@ -1,6 +1,7 @@
 import type { Descriptor, PluginConfig, PluginInfo, RegistryEntry, Rollout as Receipt } from '@bkg/sdk';
 import { now } from './clock.ts';
 import { configStep } from './config/config-step.ts';
+import type { ConfigStep } from './config/config-step.ts';
 import { configOf } from './desired-state.ts';
 import type { DesiredPlugin } from './desired-state.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -155,17 +156,19 @@ export class Plugin {
     return this.#step(one) === 'live';
   }
 
-  /** Whether instances that run would have to be given a configuration, or to be replaced. */
-  needsAttention(config: PluginConfig): boolean {
+  /** What it would take until the instances that run have another configuration. */
+  stepTo(config: PluginConfig): ConfigStep {
     const next = { ...config, revision: Infinity };
-    return [...this.managed.values()].some((one) => !one.isLeaving && this.#step(one, next) !== 'none');
+    const steps = [...this.managed.values()].map((one) => (one.isLeaving ? 'none' : this.#step(one, next)));
+    return steps.find((step) => step === 'restart') ?? steps.find((step) => step === 'live') ?? 'none';
   }
 
-  #step(one: ManagedInstance, config = this.config) {
-    const isLive = this.sightings.get(one.id)?.descriptor?.settings_live === true;
+  #step(one: ManagedInstance, config = this.config): ConfigStep {
     // The usual case, and the cheap one.
     if (one.config?.revision === config?.revision) return 'none';
-    return config && one.config ? configStep(one.config, config, isLive) : 'none';
+    const isLive = this.sightings.get(one.id)?.descriptor?.settings_live === true;
+    const step = config && one.config ? configStep(one.config, config, isLive) : 'none';
+    return step === 'live' && one.notTakenOver === config?.revision ? 'restart' : step;
   }
 
   /** Every instance that is ready has said what it can do. */

@@ -32,7 +32,21 @@ export function readOrder<Name extends keyof Orders>(name: Name, body: unknown):
       .join('; ');
     throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
   }
-  return { ...ordered(given), ...(given as Orders[Name]) };
+  const order = { ...ordered(given), ...(given as Orders[Name]) };
+  refuseOurNames(order.by);
+  return order;
+}
+
+/** By whom is written what nobody has ordered. */
+const ourNames = ['manifest', 'supervisor'];
+
+/** @throws BkgError INVALID_PAYLOAD */
+export function refuseOurNames(by: string | null | undefined): void {
+  if (by == null || !ourNames.includes(by)) return;
+  const message = `is "${by}", which marks what bkg does by itself; give your own name`;
+  throw new BkgError('INVALID_PAYLOAD', `The order does not fit: by ${message}.`, {
+    errors: [{ path: '/by', message }],
+  });
 }
 
 /** What is not said. */

@@ -45,12 +45,20 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
   // The one that was started last speaks for all.
   const newest = running.toSorted((a, b) => (a.started_at < b.started_at ? 1 : -1))[0]?.descriptor;
   const described = newest ?? facts.lastDescriptor;
+  // Of a single writer the old one is still there when another version is wanted already.
+  const leaving = instances.find((one) => one.status === 'stopping');
   const status = statusOf(facts);
   const error = status === 'error' ? (problem ?? instances.find((one) => one.error)?.error) : undefined;
   return {
     id,
     name: described?.name || manifest?.name || id,
-    version: newest?.version ?? manifest?.version ?? described?.version ?? instances[0]?.version ?? '0.0.0',
+    version:
+      newest?.version ??
+      leaving?.version ??
+      manifest?.version ??
+      described?.version ??
+      instances[0]?.version ??
+      '0.0.0',
     description: described?.description || manifest?.description || '',
     author: described?.author || manifest?.author || '',
     status,

@@ -56,6 +56,8 @@ export interface Timings {
   admitMs: number;
   /** How long an instance may take to take over a configuration. @default 15000 */
   configureMs: number;
+  /** How long it is tried to write back what a rollout that failed has written. @default 300000 */
+  takeBackMs: number;
   /** Until the answer to a shutdown. @default 12000 */
   shutdownMs: number;
 }
@@ -89,5 +91,6 @@ export const defaultTimings: Timings = {
   selfTestMs: 30_000,
   admitMs: 5_000,
   configureMs: 15_000,
+  takeBackMs: 300_000,
   shutdownMs: 12_000,
 };

@@ -34,7 +34,8 @@ export function judge(moments: LastMoments): Verdict {
   if (rejected !== undefined) return { status: 'error', text: rejected };
   const text = killed ? textOfKill(killed, moments) : textOfEnding(ending, askedToStop);
   if (!killed && askedToStop && endedInOrder(ending)) return { status: 'stopped', text };
-  return { status: 'error', text: said ? `${text}: ${said}` : text };
+  // It becomes a part of longer sentences.
+  return { status: 'error', text: said ? `${text}: ${said.replace(/[.\s]+$/, '')}` : text };
 }
 
 function textOfKill(

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
 import type { KvWatchEntry } from '@nats-io/kv';
-import { buckets, leaseKey } from '@bkg/sdk';
+import { buckets, leaseKey, subjects } from '@bkg/sdk';
 import type { Descriptor, Lease, RegistryEntry } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
@@ -160,6 +160,25 @@ describe('a broker that is killed and comes back', () => {
     }
     expect(supervisor.get('echo').instances[0]?.pid).toBe(before.instances[0]?.pid);
     expect(supervisor.get('echo').instances).toHaveLength(1);
+  });
+
+  it('lets a configuration that has failed meanwhile be taken back', async () => {
+    await mesh.supervise({ startTimeoutMs: 1_500 });
+    const before = await mesh.order('start', 'echo');
+    const env = { ECHO_START_MS: '60000' };
+    await mesh.ask(subjects.control('configure', 'echo'), { revision: 1, env, wait: false });
+    await eventually(async () => (await mesh.get('echo')).instances.length === 2);
+    await mesh.server.kill();
+    await delay(2_000);
+    await mesh.server.restart();
+    await eventually(() => mesh.caller.connected);
+    const after = await eventually(async () => {
+      const info = await mesh.get('echo');
+      return info.rollout?.state === 'failed' && info;
+    });
+    expect(after.config).toMatchObject({ revision: 3, env: {} });
+    expect(after.instances.map(({ pid }) => pid)).toEqual(before.instances.map(({ pid }) => pid));
+    expect(await entryIsUpToDate('echo')).toBe(true);
   });
 
   it('finds a plugin that has crashed meanwhile started again', async () => {

@@ -155,12 +155,7 @@ export class Mesh implements AsyncDisposable {
 
   /** Processes of this mesh's plugins, whoever started them. */
   pids(id?: string): number[] {
-    return listProcesses()
-      .map(({ pid }) => pid)
-      .filter((pid) => {
-        const env = environmentOf(pid);
-        return env?.get('BKG_HOME') === this.home && (!id || env.get('BKG_PLUGIN_ID') === id);
-      });
+    return pidsOf((env) => env.get('BKG_HOME') === this.home && (!id || env.get('BKG_PLUGIN_ID') === id));
   }
 
   async stopSupervisors(): Promise<void> {
@@ -169,7 +164,8 @@ export class Mesh implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stopSupervisors();
-    for (const pid of this.pids()) kill(pid);
+    // A test may have had another home, too.
+    for (const pid of pidsOf((env) => env.get('BKG_HOME')?.startsWith(this.folder))) kill(pid);
     await this.server.stop();
     await rm(this.folder, { recursive: true, force: true });
   }
@@ -184,6 +180,15 @@ export async function problemOf(answer: Promise<unknown>): Promise<Problem> {
     throw error;
   }
   throw new Error('it was answered with a success');
+}
+
+function pidsOf(isMeant: (env: Map<string, string>) => boolean | undefined): number[] {
+  return listProcesses()
+    .map(({ pid }) => pid)
+    .filter((pid) => {
+      const env = environmentOf(pid);
+      return env && isMeant(env);
+    });
 }
 
 export function isAlive(pid: number): boolean {

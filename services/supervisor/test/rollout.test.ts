@@ -226,6 +226,7 @@ describe('its receipt', () => {
     expect(rollout.receipt).toMatchObject({ state: 'running', instances: [{ instance: 'a' }] });
     expect(Object.keys(rollout.receipt.instances[0]!)).toEqual(['instance', 'version']);
     expect(rollout.receipt.duration_ms).toBeUndefined();
+    rollout.passed('a');
     rollout.draining('x');
     expect(rollout.receipt.instances[0]).toEqual({ instance: 'a', version: '1.1.0', replaced: 'x' });
   });

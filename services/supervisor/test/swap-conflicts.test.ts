@@ -101,6 +101,13 @@ const swap = (id: string, version = '1.1.0') => mesh.order('swap', id, { version
 const underWay = (id: string) =>
   eventually(async () => (await mesh.get(id)).rollout?.state === 'running', { everyMs: 5 });
 
+it.each(['manifest', 'supervisor'])('an order may not be given in the name of bkg: %s', async (by) => {
+  expect(await problemOf(mesh.order('stop', 'echo', { by }))).toMatchObject({
+    code: 'INVALID_PAYLOAD',
+    errors: [{ path: '/by' }],
+  });
+});
+
 describe('while a swap is under way', () => {
   it('other orders are refused, a start waits for its end, and it ends well', async () => {
     using caller = new SteadyCaller(mesh.caller, 'busy');

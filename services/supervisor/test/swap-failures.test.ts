@@ -200,6 +200,8 @@ describe('a configuration with which a plugin does not start', () => {
     const problem = await problemOf(configure('live', { revision: 2, settings: { fails: 'never' } }));
     expect(problem.detail).toContain('never');
     const after = await serves('live', '1.0.0');
+    expect(after.instances).toEqual(before.instances);
+    expect(after.rollout).toMatchObject({ verb: 'configure', state: 'failed', instances: [] });
     expect(await mesh.invoke('live', 'settings')).toEqual({ depth: 2 });
     expect(after.config).toMatchObject({ revision: 4, settings: { depth: 2 } });
     await configure('live', { revision: 4, settings: { depth: 3 }, limits: { max_concurrency: 5 } });
@@ -225,7 +227,7 @@ describe('a rollback', () => {
     await to({}, '1.0.0', undefined);
     expect(await problemOf(mesh.order('rollback', 'past'))).toMatchObject({
       code: 'CONFLICT',
-      detail: expect.stringContaining('no revision before 1'),
+      detail: expect.stringContaining('no revision of the configuration of past before 1'),
     });
     await to({ to: 3, why: 'it was good' }, '1.1.0', 'second');
     expect(await caller.end()).toEqual([]);

@@ -21,7 +21,7 @@ import { refuseWithoutMemory } from '../rollout/memory-check.ts';
 import type { Plugin } from '../plugin.ts';
 import type { PluginLogs } from '../plugin-logs.ts';
 import type { Plugins } from '../plugins.ts';
-import { ordered, readOrder } from '../read-order.ts';
+import { ordered, readOrder, refuseOurNames } from '../read-order.ts';
 import type { Ordered } from '../read-order.ts';
 import { clearSetback } from '../reconcile-loop.ts';
 import type { ReconcileLoop } from '../reconcile-loop.ts';
@@ -58,6 +58,7 @@ export class Configuring {
   async configure(id: string, body: unknown, signal: AbortSignal): Promise<PluginConfig> {
     const plugin = knownPlugin(this.#options.plugins, id);
     const { by, why, wait, ...change } = readConfigChange(id, body);
+    refuseOurNames(by);
     const order = ordered({
       ...(by != null && { by }),
       ...(why != null && { why }),
@@ -109,17 +110,20 @@ export class Configuring {
     const current = configOf(desired.config);
     const next = change(current);
     if (isDeepStrictEqual(next, current)) return current;
-    refuseReplicas(plugin, next);
+    if (next.enabled && next.replicas > current.replicas) refuseReplicas(plugin, next);
     const failuresBefore = plugin.failureCount;
     let written = next;
     const write = async (): Promise<void> => {
       written = await this.#write(plugin, change, order);
     };
-    if (!plugin.needsAttention(next)) {
+    const step = plugin.stepTo(next);
+    if (step === 'none') {
       await write();
       await this.#reached(plugin, verb, failuresBefore, order, signal);
       return written;
     }
+    if (step === 'restart' && !plugin.isSingleWriter && next.enabled)
+      refuseWithoutMemory(plugin, 1, 'give it to an instance that takes the place of another');
     const target = { ...plugin.target, version: desired.run.value.version };
     const plan = planOf(plugin, desired, target, { ...order, verb: 'configure', isCommitted: true });
     const { done } = await rollouts.begin(plugin, plan, write);
@@ -201,7 +205,11 @@ function refuseReplicas(plugin: Plugin, { replicas }: PluginConfig): void {
     );
   }
   if (plugin.isWanted)
-    refuseWithoutMemory(plugin, replicas - plugin.managed.size, `run ${replicas} instances`);
+    refuseWithoutMemory(
+      plugin,
+      replicas - plugin.managed.size,
+      `run ${replicas} ${replicas === 1 ? 'instance' : 'instances'}`,
+    );
 }
 
 function defaultsOf({ id, source }: Plugin): PluginConfig {

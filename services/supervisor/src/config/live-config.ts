@@ -1,4 +1,4 @@
-import { NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
+import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, PluginConfig } from '@bkg/sdk';
 import type { ManagedInstance } from '../managed-instance.ts';
 import type { Plugin } from '../plugin.ts';
@@ -34,14 +34,16 @@ export class LiveConfig {
 
   async #give(plugin: Plugin, instance: ManagedInstance, config: PluginConfig): Promise<void> {
     const { signal } = this.#options;
-    const refusal = await this.#ask(plugin, instance, config);
-    if (signal.aborted) return;
-    if (refusal === undefined) instance.configured(config);
-    else instance.supersede(`its configuration has changed, and ${refusal}`);
+    const { rollout } = plugin;
+    const problem = await this.#ask(plugin, instance, config);
+    if (signal.aborted || instance.isLeaving) return;
+    if (!problem) instance.configured(config);
+    else if (rollout && isRefusal(problem)) rollout.fail(refused(plugin, problem));
+    else instance.cannotTakeOver(config.revision, problem.message);
   }
 
   /** @returns why it does not take it over */
-  async #ask(plugin: Plugin, instance: ManagedInstance, config: PluginConfig): Promise<string | undefined> {
+  async #ask(plugin: Plugin, instance: ManagedInstance, config: PluginConfig): Promise<BkgError | undefined> {
     const { connection, timings, signal } = this.#options;
     try {
       const reply = await connection.request(
@@ -50,10 +52,21 @@ export class LiveConfig {
         { timeoutMs: timings.configureMs, signal },
       );
       const problem = problemOfMsg(reply);
-      return problem && `it does not take the new one over: ${problem.detail}`;
+      return problem && BkgError.from(problem);
     } catch (error) {
-      if (error instanceof NoRespondersError) return 'it takes none over while it runs';
-      return `it did not take the new one over (${(error as Error).message})`;
+      if (error instanceof BkgError) return error;
+      return new BkgError('PLUGIN_UNAVAILABLE', (error as Error).message, { cause: error });
     }
   }
+}
+
+/** It has looked at the configuration and does not want it; others only cannot take one over while they run. */
+function isRefusal({ code }: BkgError): boolean {
+  return !['CONFLICT', 'BUSY', 'PLUGIN_UNAVAILABLE', 'DEADLINE_EXCEEDED', 'CANCELLED'].includes(code);
+}
+
+function refused({ id }: Plugin, { code, message, problem }: BkgError): BkgError {
+  const detail = `${id} does not take the configuration over: ${message} It goes on with the one before.`;
+  if (code !== 'INVALID_PAYLOAD') return new BkgError('CONFLICT', detail);
+  return new BkgError(code, detail, problem.errors ? { errors: problem.errors } : {});
 }

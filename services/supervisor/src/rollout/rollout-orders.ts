@@ -95,7 +95,6 @@ export class RolloutOrders {
   async restart(plugin: Plugin, order: Ordered, signal: AbortSignal): Promise<PluginInfo> {
     const { desired, source } = plugin;
     if (!desired || !source) throw notRead(plugin);
-    refuseWithoutMemory(plugin, plugin.isSingleWriter ? 0 : 1, 'restart it one instance at a time');
     const target = { version: source.version ?? desired.run.value.version, notBefore: nextMs() };
     const plan = planOf(plugin, desired, target, { ...order, verb: 'restart', isCommitted: true });
     return this.#roll(plugin, plan, order, signal, () =>
@@ -123,7 +122,7 @@ export class RolloutOrders {
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     refuseUnlessHeld(lease);
     refuseDuringRollout(plugin, verb);
-    if (!plugin.desired) throw notRead(plugin);
+    if (!plugin.desired) throw plugin.problem ? broken(plugin) : notRead(plugin);
     return { plugin, desired: plugin.desired };
   }
 
@@ -177,6 +176,10 @@ export class RolloutOrders {
   }
 }
 
+function broken({ id, problem }: Plugin): BkgError {
+  return new BkgError('CONFLICT', `${id} cannot be started: ${problem}.`);
+}
+
 /** @throws BkgError CONFLICT */
 function sourceOf({ id, sources, versions }: Plugin, version: string): PluginSource {
   const found = sources.find((one) => one.version === version);
@@ -184,7 +187,7 @@ function sourceOf({ id, sources, versions }: Plugin, version: string): PluginSou
   if (found?.manifest) return found;
   throw new BkgError(
     'CONFLICT',
-    `Version ${version.slice(0, 64)} of ${id} lies in no plugin folder; there ${versions.length === 1 ? 'is' : 'are'} ${versions.join(', ')}.`,
+    `Version ${version.slice(0, 64)} of ${id} lies in no plugin folder; there ${versions.length === 1 ? 'is' : 'are'} ${versions.join(', ') || 'none'}.`,
   );
 }
 

@@ -94,6 +94,13 @@ export class Rollout {
     return this.#committed;
   }
 
+  /** What it leaves when it is cancelled now, as a sentence that follows another. */
+  get stays(): string {
+    const { verb, target } = this.plan;
+    if (!this.#committed || verb === 'restart') return '';
+    return verb === 'configure' ? ' The configuration stays.' : ` Version ${target.version} stays.`;
+  }
+
   get failure(): BkgError | undefined {
     return this.#failure;
   }
@@ -161,7 +168,8 @@ export class Rollout {
   draining(instance: string): void {
     if (this.#arrivalOf(instance)) return;
     if (this.plan.singleWriter) this.#pausedFrom ??= now();
-    this.#departures.push({ instance, askedAt: now() });
+    // Those that go because it has failed have no successor.
+    if (!this.#failure) this.#departures.push({ instance, askedAt: now() });
   }
 
   /** @returns whether it was one that came, so that this rollout has failed, unless it is over */
@@ -204,11 +212,19 @@ export class Rollout {
       started_at: new Date(this.#startedAt).toISOString(),
       ...(this.#endedAt !== undefined && { duration_ms: round(this.#endedAt - this.#startedAt) }),
       ...(this.#pausedMs !== undefined && { paused_ms: round(this.#pausedMs) }),
-      // One comes for one, in the same order.
-      instances: this.#arrivals.map((arrival, i) => shown(arrival, this.#departures[i])),
+      instances: this.#pairs.map(([arrival, departure]) => shown(arrival, departure)),
       invocations: this.invocations,
       contract: this.contract,
     };
+  }
+
+  /** One comes for one, in the same order; of a single writer, before it is known whether it is good enough. */
+  get #pairs(): [Arrival, Departure | undefined][] {
+    const departures = [...this.#departures];
+    return this.#arrivals.map((arrival) => {
+      const isSuccessor = this.plan.singleWriter || arrival.passedAt !== undefined;
+      return [arrival, isSuccessor ? departures.shift() : undefined];
+    });
   }
 
   get step(): RolloutStep | undefined {

@@ -1,5 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { BkgError } from '@bkg/sdk';
 import type { Connection, Logger, Rollout as Receipt } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
+import { now } from '../clock.ts';
+import { configIn } from '../desired-state.ts';
 import type { Circumstances, DesiredState, RunOrder } from '../desired-state.ts';
 import { inTurn, rereadOnFailure } from '../in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
@@ -179,31 +183,45 @@ export class Rollouts {
     this.#options.plugins.changed(plugin.id);
   }
 
-  /** Makes everything as it was before; the loop does so with the instances. */
+  /**
+   * Makes everything as it was before; the loop does so with the instances.
+   * @returns whether it could be written
+   */
   async #takeBack(plugin: Plugin, rollout: Rollout): Promise<boolean> {
-    let isWhole = true;
-    const { log, plugins, loop } = this.#options;
-    const { plan, isCancelled, wasCommitted, failure } = rollout;
-    const { verb, before } = plan;
-    const isOfVersion = verb === 'swap' || (verb === 'rollback' && !plan.isCommitted);
-    try {
-      const why = `the ${verb} failed: ${failure?.message ?? ''}`.slice(0, whyMostChars);
-      // What was stopped after its version was wanted is stopped in that version.
-      const keepsVersion = isCancelled && (wasCommitted || !isOfVersion);
-      if ((verb === 'restart' || (isOfVersion && wasCommitted)) && !isCancelled)
-        await this.#order(plugin, (run) => ({ ...runOf(run, before.target), by: 'supervisor' }));
-      // Last: a successor that finds only the first of the two sees by `from_version` that the other is missing.
-      if (verb !== 'restart' && !keepsVersion) await this.#configureBack(plugin, rollout, why);
-    } catch (error) {
-      // It is read again; a version that is half swapped is taken back then.
-      isWhole = false;
-      log.error({ error, plugin_id: plugin.id }, 'a rollout that failed could not be taken back as a whole');
+    const { log, plugins, loop, timings, signal } = this.#options;
+    const until = now() + timings.takeBackMs;
+    let isWhole = false;
+    for (let tries = 0; !isWhole && !signal.aborted && (tries === 0 || now() < until); tries += 1) {
+      try {
+        await this.#writeBack(plugin, rollout);
+        isWhole = true;
+      } catch (error) {
+        // The broker may be away, or somebody else has written it, and it is being read again.
+        if (tries === 0) log.warn({ error, plugin_id: plugin.id }, 'a rollout cannot be taken back yet');
+        // Its one failure is the signal's, which ends the loop.
+        await delay(timings.scanEveryMs, signal).catch(() => undefined);
+      }
     }
+    if (!isWhole) log.error({ plugin_id: plugin.id }, 'a rollout that failed was not taken back as a whole');
     clearSetback(plugin);
     loop.pass();
     plugins.changed(plugin.id);
     await this.#settled(plugin);
     return isWhole;
+  }
+
+  /** What is as before already is not written again: an answer may have been lost. @throws BkgError */
+  async #writeBack(plugin: Plugin, rollout: Rollout): Promise<void> {
+    const { plan, isCancelled, wasCommitted, failure } = rollout;
+    const { verb, before } = plan;
+    const isOfVersion = verb === 'swap' || (verb === 'rollback' && !plan.isCommitted);
+    // What was stopped after its version was wanted is stopped in that version.
+    if (isCancelled && (wasCommitted || !isOfVersion)) return;
+    if (verb === 'restart' || isOfVersion)
+      await this.#order(plugin, (run) => ({ ...runOf(run, before.target), by: 'supervisor' }));
+    // Last: a successor that finds only the first of the two sees by `from_version` that the other is missing.
+    const why = `the ${verb} failed: ${failure?.message ?? ''}`.slice(0, whyMostChars);
+    if (verb !== 'restart') await this.#configureBack(plugin, rollout, why);
   }
 
   /** Those of before serve again, or it turns out that they cannot. */
@@ -225,9 +243,13 @@ export class Rollouts {
     const { desiredState } = this.#options;
     await inTurn(plugin, async (desired) => {
       if (!desired) throw notRead(plugin);
-      const circumstances: Circumstances = { ...plan.before.circumstances, by: 'supervisor', why };
+      const { value } = desired.config;
+      const { config: before, circumstances: marks } = plan.before;
+      const isSame = isDeepStrictEqual({ ...configIn(value), revision: before.revision }, before);
+      if (isSame && value.version === marks.version) return undefined;
+      const circumstances: Circumstances = { ...marks, by: 'supervisor', why };
       const config = await rereadOnFailure(plugin, () =>
-        desiredState.configure(desired.config, plan.before.config, circumstances),
+        desiredState.configure(desired.config, before, circumstances),
       );
       return { ...desired, config };
     });
@@ -236,7 +258,10 @@ export class Rollouts {
   async #order(plugin: Plugin, next: (run: RunOrder) => RunOrder): Promise<void> {
     await inTurn(plugin, async (desired) => {
       if (!desired) throw notRead(plugin);
-      const value = { ...next(desired.run.value), at: new Date().toISOString() };
+      const { by: _by, at: _at, ...before } = desired.run.value;
+      const { by, at: _then, ...after } = next(desired.run.value);
+      if (isDeepStrictEqual(after, before)) return undefined;
+      const value = { ...after, by, at: new Date().toISOString() };
       const run = await rereadOnFailure(plugin, () =>
         this.#options.desiredState.order(plugin.id, desired.run, value),
       );

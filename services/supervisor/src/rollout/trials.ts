@@ -180,6 +180,9 @@ function failedTest(text: string): Rejection {
 }
 
 function rejectionOf(error: unknown): { text: string; refusal: BkgError | undefined } {
-  if (error instanceof Rejection) return { text: error.message, refusal: error.refusal };
-  return { text: `could not be tried: ${(error as Error).message}`, refusal: undefined };
+  const { message } = error as Error;
+  // It becomes a part of longer sentences.
+  const words = message.replace(/[.\s]+$/, '');
+  if (error instanceof Rejection) return { text: words, refusal: error.refusal };
+  return { text: `could not be tried: ${words}`, refusal: undefined };
 }
