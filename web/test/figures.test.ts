@@ -11,7 +11,7 @@ import {
   plural,
 } from '../src/lib/format.ts';
 import { cpuHistory, historyLength, sparklinePath } from '../src/lib/history.ts';
-import { actionsOf, errorText, statusCounts, whyNoActions } from '../src/lib/status.ts';
+import { actionsOf, errorText, statusCounts, whyNoActions, whyNoStart } from '../src/lib/status.ts';
 import { metrics, type Reading } from '../src/lib/telemetry/rates.ts';
 import { TelemetrySeries } from '../src/lib/telemetry/series.ts';
 import { nextTheme, readTheme } from '../src/lib/theme.ts';
@@ -92,6 +92,12 @@ describe('the actions', () => {
     expect(whyNoActions(plugin('error'))).toContain('cannot be started');
     expect(whyNoActions(plugin('stopped'))).toBeUndefined();
     expect(actionsOf(plugin('running', true))).toEqual(['restart', 'stop']);
+  });
+
+  it('have no start that would bring nothing', () => {
+    const wanting = (replicas: number) => ({ ...plugin('stopped'), config: { replicas } }) as PluginInfo;
+    expect(whyNoStart(wanting(0))).toMatch(/No instances are wanted/);
+    expect(whyNoStart(wanting(1))).toBeUndefined();
   });
 
   it('of what somebody else runs are told as they can be done in its state', () => {

@@ -4,6 +4,8 @@ import {
   aftermathText,
   factsOf,
   instanceFacts,
+  isChoice,
+  isEndedByStop,
   rolloutTitle,
   stepText,
   summaryText,
@@ -41,18 +43,55 @@ describe('the receipt of a rollout', () => {
     const unknown = rollout({ invocations: { answered: 3, failed: 1, lost: null } });
     expect(factsOf(unknown)).toContainEqual({ name: 'Lost', value: 'not known', isBad: false });
     expect(factsOf(unknown)).toContainEqual({ name: 'With an error', value: '1', isBad: true });
-    expect(summaryText(unknown)).toBe('took 3.21 s, losses not known');
-    expect(summaryText(rollout())).toBe('took 3.21 s, nothing lost');
-    expect(summaryText(rollout({ invocations: { answered: 3, failed: 0, lost: 2 } }))).toBe(
+    expect(summaryText(unknown, false)).toBe('took 3.21 s, losses not known');
+    expect(summaryText(rollout(), true)).toBe('took 3.21 s, nothing lost');
+    expect(summaryText(rollout({ invocations: { answered: 3, failed: 0, lost: 2 } }), true)).toBe(
       'took 3.21 s, 2 lost',
     );
   });
 
-  it('has a pause only where there was one, and no loss while it runs', () => {
+  it('has a pause only where there was one, and counts no invocations while it runs', () => {
     const names = (one: Rollout) => factsOf(one).map(({ name }) => name);
     expect(names(rollout())).not.toContain('None answered for');
     expect(names(rollout({ paused_ms: 820 }))).toContain('None answered for');
-    expect(names(rollout({ state: 'running' }))).not.toContain('Lost');
+    expect(names(rollout({ state: 'running' }))).toEqual(['Took']);
+  });
+
+  it('knows no figure of a rollout whose supervisor was interrupted', () => {
+    const interrupted = rollout({
+      state: 'failed',
+      instances: [],
+      invocations: { answered: 0, failed: 0, lost: null },
+    });
+    expect(factsOf(interrupted).map(({ value }) => value)).toEqual([
+      '3.21 s',
+      'not known',
+      'not known',
+      'not known',
+    ]);
+  });
+
+  it('claims no success for a version that was chosen while nothing ran', () => {
+    const chosen = rollout({ instances: [] });
+    expect(rolloutTitle(chosen)).toBe('Chosen for the next start: 1.0.0 → 1.1.0');
+    expect(summaryText(chosen, false)).toBe('not tested yet');
+    expect(summaryText(chosen, true)).toBe('it has started since');
+    expect(factsOf(chosen)).toEqual([]);
+    expect(isChoice(rollout({ verb: 'rollback', instances: [] }))).toBe(true);
+    // Taken over by what runs, or of a failure.
+    expect(isChoice(rollout({ verb: 'rollback', instances: [], to: '1.0.0' }))).toBe(false);
+    expect(isChoice(rollout({ verb: 'configure', instances: [] }))).toBe(false);
+    expect(isChoice(rollout({ state: 'failed', instances: [] }))).toBe(false);
+  });
+
+  it('calls no failure what somebody has stopped', () => {
+    const stopped = rollout({
+      state: 'failed',
+      error: 'The order to swap tally was overtaken by one to stop it. Version 1.1.0 stays.',
+    });
+    expect(isEndedByStop(stopped)).toBe(true);
+    expect(rolloutTitle(stopped)).toBe('Swap ended by the order to stop it: 1.0.0 → 1.1.0');
+    expect(isEndedByStop(rollout({ state: 'failed', error: 'tally ended.' }))).toBe(false);
   });
 
   it('tells of each instance what is known of it', () => {
@@ -72,11 +111,14 @@ describe('the receipt of a rollout', () => {
 
   it('says of a rollout that runs what it does, and how many are to come', () => {
     const running = rollout({ state: 'running', step: 'draining' });
-    expect(stepText(running)).toBe('Ending tally-a: it finishes what it has taken.');
-    expect(stepText(rollout({ state: 'running', step: 'starting', instances: [] }))).toMatch(
+    expect(stepText(running, true)).toBe('Ending tally-a: it finishes what it has taken.');
+    expect(stepText(rollout({ state: 'running', step: 'starting', instances: [] }), true)).toMatch(
       /an instance of 1\.1\.0/,
     );
-    expect(stepText(rollout())).toBeUndefined();
+    const reverting = rollout({ state: 'running', step: 'reverting' });
+    expect(stepText(reverting, true)).toBe('Taking everything back; 1.0.0 goes on.');
+    expect(stepText(reverting, false)).toBe('Taking everything back.');
+    expect(stepText(rollout(), true)).toBeUndefined();
     expect(waitingCount(running, 3)).toBe(2);
     expect(waitingCount(rollout(), 3)).toBe(0);
   });
@@ -148,6 +190,13 @@ describe('the words below the number of instances', () => {
     expect(scaleHint(plugin(1), undefined)).toBe('1 run, 2 should.');
     expect(scaleHint(plugin(0, { status: 'stopped' }), undefined)).toBe(
       'Stopped; the next start brings 2 instances.',
+    );
+    const none = { ...configDefaults, id: 'tally', replicas: 0 };
+    expect(scaleHint(plugin(0, { status: 'stopped', config: none }), undefined)).toBe(
+      'No instances are wanted; + starts one.',
+    );
+    expect(scaleHint(plugin(0, { status: 'stopped', config: { ...none, enabled: false } }), undefined)).toBe(
+      'Stopped, and no instances are wanted.',
     );
     expect(scaleHint(plugin(1, { single_writer: true }), undefined)).toMatch(/one instance at most/);
   });

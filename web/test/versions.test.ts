@@ -1,5 +1,7 @@
+import type { PluginInfo, PluginInstance } from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
-import { compareVersions, newestFirst } from '../src/lib/rollout/versions.ts';
+import { swapNote } from '../src/lib/rollout/swap-note.ts';
+import { compareVersions, currentVersion, newestFirst } from '../src/lib/rollout/versions.ts';
 
 describe('versions', () => {
   it('are sorted by their numbers, not by their letters', () => {
@@ -34,4 +36,27 @@ describe('versions', () => {
     expect(compareVersions('1.0.0', '1.0.0')).toBe(0);
     expect(compareVersions('1.0.0+a', '1.0.0+b')).toBeLessThan(0);
   });
+
+  it('have one that is current: that which runs, or that which the next start brings', () => {
+    const running = [{}] as PluginInstance[];
+    const versions = ['1.1.0', '1.0.0', '2.0.0'];
+    expect(currentVersion({ version: '1.0.0', versions, instances: running })).toBe('1.0.0');
+    expect(currentVersion({ version: '1.0.0', versions, instances: [] })).toBe('1.1.0');
+    // Its folder has gone.
+    expect(currentVersion({ version: '0.9.0', versions, instances: running })).toBe('1.1.0');
+    expect(currentVersion({ version: '1.0.0', versions: [], instances: [] })).toBeUndefined();
+  });
+});
+
+it('says what a swap does to what runs now', () => {
+  const note = (statuses: string[], part: object = {}) =>
+    swapNote(
+      { config: { replicas: 1 }, instances: statuses.map((status) => ({ status })), ...part } as PluginInfo,
+      '1.0.0',
+    );
+  expect(note([])).toBe('Start brings 1.0.0; choosing another here changes that.');
+  expect(note([], { config: { replicas: 0 } })).not.toContain('Start');
+  expect(note(['running', 'starting'])).toMatch(/the old ones answer/);
+  expect(note(['error'])).toMatch(/^No instance serves now/);
+  expect(note(['running'], { single_writer: true })).toMatch(/invocations wait/);
 });

@@ -2,6 +2,8 @@ import type { PluginInfo } from '@bkg/sdk/protocol';
 import { problemOfReply, request, requestJson, type Fetch } from './request.ts';
 import type { Action } from './status.ts';
 
+/** Who orders, as the receipts and the history call it. */
+export const orderedBy = 'dashboard';
 /** Of a list that is asked for when the socket does not tell it. */
 const readTimeoutMs = 5_000;
 /** The mesh itself waits up to 60 s for the state that was asked for. */
@@ -35,6 +37,7 @@ export function actOnPlugin(id: string, action: Action, options: CallOptions = {
   return requestJson(`/api/plugins/${encodeURIComponent(id)}/${action}`, {
     ...options,
     method: 'POST',
+    body: JSON.stringify({ by: orderedBy }),
     timeoutMs: actionTimeoutMs,
   });
 }

@@ -18,9 +18,9 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
 
   // Whatever a test leaves behind: version 1.0.0 runs, once, with its first settings.
   beforeEach(async () => {
+    await stage.mesh.order('tally', 'scale', { replicas: 1 });
     await stage.mesh.act('tally', 'start');
     await stage.mesh.order('tally', 'swap', { version: '1.0.0', force: true });
-    await stage.mesh.order('tally', 'scale', { replicas: 1 });
     await stage.mesh.configure('tally', { settings: { step: 1 }, limits: null, env: null });
   }, 120_000);
 
@@ -76,6 +76,68 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     expect(stage.complaints).toEqual([]);
   });
 
+  it('chooses a version for the next start of what is stopped, and claims nothing of it', async () => {
+    await stage.mesh.act('tally', 'stop');
+    const page = await stage.open('/plugins/tally');
+    // Nothing is chosen for the reader.
+    const choice = page.getByLabel('Version to run');
+    expect(await choice.inputValue()).toBe('1.0.0');
+    await page
+      .getByText(/Start brings 1\.0\.0; choosing another here changes that\.\s+2\.0\.0 is here too\./)
+      .waitFor();
+    expect(await page.getByRole('button', { name: 'Choose 1.0.0' }).getAttribute('aria-disabled')).toBe(
+      'true',
+    );
+    await choice.selectOption('1.1.0');
+    await page.getByRole('button', { name: 'Choose 1.1.0' }).click();
+    await changeOf(page)
+      .getByText('Last change: Chosen for the next start: 1.0.0 → 1.1.0')
+      .waitFor({ timeout: 60_000 });
+    await changeOf(page).getByText('not tested yet').waitFor();
+    await page.getByText('Start brings 1.1.0;').waitFor();
+    await clean(page, 'chosen');
+    await stage.mesh.order('tally', 'scale', { replicas: 0 });
+    const start = page.getByRole('button', { name: 'Start' });
+    await expect.poll(() => start.getAttribute('aria-disabled')).toBe('true');
+    await clean(page, 'none-wanted');
+    await page.close();
+    expect(stage.complaints).toEqual([]);
+  });
+
+  it('calls a swap that somebody stops neither a success nor a failure', async () => {
+    const page = await stage.open('/plugins/tally');
+    await page.getByLabel('Version to run').selectOption('1.1.0');
+    await page.getByRole('button', { name: 'Swap to 1.1.0' }).click();
+    await changeOf(page).getByText('it takes no invocations yet.').waitFor();
+    await page.getByRole('button', { name: 'Stop' }).click();
+    await changeOf(page)
+      .getByText('Last change: Swap ended by the order to stop it: 1.0.0 → 1.1.0')
+      .waitFor({ timeout: 60_000 });
+    await page.getByRole('button', { name: 'Start' }).waitFor({ timeout: 60_000 });
+    expect(await page.getByRole('alert').count()).toBe(0);
+    await clean(page, 'stopped');
+    await page.close();
+    answersForgiven();
+    expect(stage.complaints).toEqual([]);
+  });
+
+  it('has saved a configuration though somebody stops the plugin meanwhile', async () => {
+    await stage.mesh.order('tally', 'swap', { version: '1.1.0' });
+    const page = await stage.open('/plugins/tally/config');
+    await page.getByLabel('step').fill('4');
+    await page.getByRole('button', { name: 'Add variable' }).click();
+    await page.keyboard.type('MOOD');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('being applied').waitFor();
+    await page.getByRole('button', { name: 'Stop Tally' }).click();
+    await page.getByText(/Saved as revision \d+\.\s+Nothing runs now/).waitFor({ timeout: 60_000 });
+    expect(await page.getByLabel('step').inputValue()).toBe('4');
+    await page.getByRole('button', { name: 'Start Tally' }).waitFor({ timeout: 60_000 });
+    await page.close();
+    answersForgiven();
+    expect(stage.complaints).toEqual([]);
+  });
+
   it('scales up and down, and says why there cannot be more', async () => {
     const page = await stage.open('/plugins/tally');
     const instances = page.getByRole('region', { name: 'Instances' });
@@ -93,6 +155,8 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     await instances.getByText('It can have 0 to 64 instances.').waitFor();
     expect(await number.inputValue()).toBe('3');
     await clean(page, 'scaled');
+    await number.blur();
+    await instances.getByText('As many as there should be.').waitFor();
     await number.fill('1');
     await number.press('Enter');
     await expect.poll(() => instances.getByText('running since').count(), { timeout: 60_000 }).toBe(1);
@@ -105,6 +169,7 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     await page.getByLabel('Invocations that wait').fill('12');
     await changes(page).getByText('/limits/max_queue').waitFor();
     await page.getByLabel('Reason').fill('Short queues.');
+    await changes(page).getByText('It is taken over by the instances that run').waitFor();
     await page.getByRole('button', { name: 'Save' }).click();
     await page
       .getByText(/Saved as revision \d+\.\s+It is in force: what runs took it over/)
@@ -120,6 +185,7 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     await page.getByLabel('step').fill('2');
     await page.getByRole('button', { name: 'Reset Invocations that wait to default' }).click();
     await changes(page).getByText('its default').waitFor();
+    await changes(page).getByText('Environment and settings: instances are replaced one by one').waitFor();
     await clean(page, 'changes');
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByText(/instance was replaced for it\.$/).waitFor({ timeout: 60_000 });
@@ -182,19 +248,21 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     await page.getByRole('button', { name: new RegExp(`^Revision ${revision} .*The good one\\.`) }).click();
     await page.getByText('What it changed:').waitFor();
     await page.getByRole('button', { name: 'what is in force' }).click();
-    await page.getByText('What was changed since:').waitFor();
+    await page.getByText('Rolling back would change:').waitFor();
     // The address leads others to the same view.
     expect(new URL(page.url()).search).toBe(`?rev=${revision}&against=now`);
     await page.getByRole('button', { name: 'Roll back to this' }).click();
     const dialog = page.getByRole('dialog');
     expect(await dialog.getByRole('group', { name: 'What changes' }).innerText()).toMatch(
-      /\/version[^/]*"1\.1\.0"[^/]*"1\.0\.0"[^]*\/limits\/max_queue[^/]*5[^/]*77/,
+      /Version \/version[^/]*\b1\.1\.0\b[^/]*\b1\.0\.0\b[^]*Invocations that wait \/limits\/max_queue[^/]*5[^/]*77/,
     );
+    const reason = dialog.getByLabel('Reason');
+    expect(await reason.evaluate((field) => field === document.activeElement)).toBe(true);
     await clean(page, 'roll-back');
     await page.keyboard.press('Escape');
     await dialog.waitFor({ state: 'detached' });
     await page.getByRole('button', { name: 'Roll back to this' }).click();
-    await dialog.getByLabel('Reason').fill('As it was.');
+    await reason.fill('As it was.');
     await page.keyboard.press('Enter');
     await changeOf(page).getByText('Last change: Rolled back 1.1.0 → 1.0.0').waitFor({ timeout: 60_000 });
     await page

@@ -1,7 +1,6 @@
 import type { ConfigHistory, PluginConfig } from '@bkg/sdk/protocol';
-import type { CallOptions } from '../plugins.ts';
+import { orderedBy, type CallOptions } from '../plugins.ts';
 import { requestJson } from '../request.ts';
-import { orderedBy } from '../rollout/orders.ts';
 
 const readTimeoutMs = 10_000;
 /** The mesh itself waits up to 60 s until every instance has it. */

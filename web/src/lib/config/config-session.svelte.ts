@@ -3,6 +3,7 @@ import { describePlugin } from '../plugins.ts';
 import { problemOfError } from '../request.ts';
 import { saveConfig } from './config-api.ts';
 import { ConfigDraft } from './config-draft.svelte.ts';
+import { isOvertakenByStop } from '../rollout/refusal.ts';
 import { wait } from '../wait.ts';
 import { isTold, saveEffect, type SaveEffect } from './save-effect.ts';
 
@@ -57,19 +58,36 @@ export class ConfigSession {
       this.saved = { revision: config.revision };
       void this.#learnEffect(before, this.saved);
     } catch (error) {
-      this.problem = problemOfError(error);
-      await this.#readAgain();
+      await this.#learnFailure(problemOfError(error));
     } finally {
       this.isSaving = false;
     }
   }
 
+  async #learnFailure(problem: Problem): Promise<void> {
+    const isStopped = problem.code === 'CONFLICT' && isOvertakenByStop(problem.detail);
+    if (!isStopped) this.problem = problem;
+    const after = await this.#readAgain();
+    if (!isStopped) return;
+    // An order to stop ends the replacement of instances; what was saved stays.
+    if (!after) {
+      this.problem = problem;
+      return;
+    }
+    this.draft.begin(after.config);
+    this.draft.why = '';
+    this.saved = { revision: after.config.revision, effect: { kind: 'later' } };
+  }
+
   /** It may have been changed meanwhile, or be written all the same, and this page had not heard of it. */
-  async #readAgain(): Promise<void> {
+  async #readAgain(): Promise<PluginInfo | undefined> {
     try {
-      this.#options.onPlugin(await describePlugin(this.#id));
+      const plugin = await describePlugin(this.#id);
+      this.#options.onPlugin(plugin);
+      return plugin;
     } catch {
       // The problem of the order itself is shown.
+      return undefined;
     }
   }
 

@@ -1,4 +1,5 @@
 import type { PluginInfo, Rollout } from '@bkg/sdk/protocol';
+import type { Difference } from './config-diff.ts';
 
 /** How a configuration that was saved came into force. */
 export type SaveEffect =
@@ -25,6 +26,29 @@ export function isTold(before: PluginInfo, after: PluginInfo): boolean {
 
 function hasNewRollout(before: PluginInfo, { rollout }: PluginInfo): boolean {
   return rollout?.verb === 'configure' && rollout.started_at !== before.rollout?.started_at;
+}
+
+/** What saving will do to what runs, a sentence. */
+export function expectedEffect(plugin: PluginInfo, differences: readonly Difference[]): string {
+  const { instances, single_writer: ownsFiles, settings_live: isLive = false } = plugin;
+  const isOneOf = (...members: string[]) =>
+    differences.some(({ path }) => members.includes(path.split('/')[1] ?? ''));
+  if (differences.some(({ path, after }) => path === '/enabled' && after === false))
+    return 'Saving stops it.';
+  if (!instances.some(({ managed }) => managed)) return 'Nothing runs now; it counts from the next start.';
+  const causes = [
+    ...(isOneOf('env') ? ['Environment'] : []),
+    ...(isOneOf('settings') && !isLive ? [isOneOf('env') ? 'settings' : 'Settings'] : []),
+  ];
+  if (causes.length > 0) {
+    const how = ownsFiles ? 'its instance is replaced' : 'instances are replaced one by one';
+    return `${causes.join(' and ')}: ${how}.`;
+  }
+  if (isOneOf('settings', 'resources', 'limits'))
+    return 'It is taken over by the instances that run; none is replaced for it.';
+  return isOneOf('replicas')
+    ? 'Instances start or end until there are as many.'
+    : 'Instances that run do not notice it.';
 }
 
 export function effectText(effect: SaveEffect): string {

@@ -1,9 +1,7 @@
 import type { PluginInfo, RollbackOrder, ScaleOrder, SwapOrder } from '@bkg/sdk/protocol';
-import type { CallOptions } from '../plugins.ts';
+import { orderedBy, type CallOptions } from '../plugins.ts';
 import { requestJson } from '../request.ts';
 
-/** Who orders, as the receipts and the history call it. */
-export const orderedBy = 'dashboard';
 /** A rollout takes its plugin's start time for each instance; past this, its progress is still told over the socket. */
 const rolloutTimeoutMs = 300_000;
 const scaleTimeoutMs = 75_000;

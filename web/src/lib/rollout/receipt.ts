@@ -1,5 +1,6 @@
 import type { ContractRule, Rollout, RolloutInstance, RolloutState, RolloutVerb } from '@bkg/sdk/protocol';
 import { formatCount, formatDuration } from '../format.ts';
+import { isOvertakenByStop } from './refusal.ts';
 
 const names: Record<RolloutVerb | 'redeploy', Record<RolloutState, string>> = {
   swap: { running: 'Swapping', done: 'Swapped', failed: 'Swap failed:' },
@@ -10,14 +11,32 @@ const names: Record<RolloutVerb | 'redeploy', Record<RolloutState, string>> = {
 };
 
 /** "Swapped 1.0.0 → 1.1.0": what a rollout is called, by what has become of it. */
-export function rolloutTitle({ verb, state, from, to }: Rollout): string {
+export function rolloutTitle(rollout: Rollout): string {
+  const { verb, state, from, to } = rollout;
   const isSame = from === to;
+  const versions = isSame ? to : `${from} → ${to}`;
+  if (isChoice(rollout)) return `Chosen for the next start: ${versions}`;
   const name = names[verb === 'swap' && isSame ? 'redeploy' : verb][state];
-  return `${name} ${isSame ? to : `${from} → ${to}`}`;
+  return `${isEndedByStop(rollout) ? name.replace('failed', 'ended by the order to stop it') : name} ${versions}`;
 }
 
-/** What a rollout that runs is doing now, a sentence; undefined when it has ended. */
-export function stepText({ state, step, instances, from, to }: Rollout): string | undefined {
+/** Of a plugin that did not run: nothing was replaced, and nothing tells yet whether the other version runs at all. */
+export function isChoice({ verb, state, instances, from, to }: Rollout): boolean {
+  // A rollback without another version can be one that the instances took over as they ran.
+  const isAboutVersion = verb === 'swap' || (verb === 'rollback' && from !== to);
+  return state === 'done' && instances.length === 0 && isAboutVersion;
+}
+
+/** Somebody has stopped the plugin meanwhile: that is what was wished for, and no failure. */
+export function isEndedByStop({ state, error = '' }: Pick<Rollout, 'state' | 'error'>): boolean {
+  return state === 'failed' && isOvertakenByStop(error);
+}
+
+/**
+ * What a rollout that runs is doing now, a sentence; undefined when it has ended.
+ * @param goesOn the version of before serves, and nobody has ordered to stop it
+ */
+export function stepText({ state, step, instances, from, to }: Rollout, goesOn: boolean): string | undefined {
   if (state !== 'running') return undefined;
   const coming = instances.at(-1);
   const name = coming?.instance ?? `an instance of ${to}`;
@@ -31,7 +50,7 @@ export function stepText({ state, step, instances, from, to }: Rollout): string 
         ? `Ending ${coming.replaced}: it finishes what it has taken.`
         : 'Ending an old instance: it finishes what it has taken.';
     case 'reverting':
-      return `Taking everything back; ${from} goes on.`;
+      return goesOn ? `Taking everything back; ${from} goes on.` : 'Taking everything back.';
     case undefined:
       return 'Beginning.';
   }
@@ -45,30 +64,47 @@ export interface Fact {
   isBad?: boolean;
 }
 
-/** What is counted and measured of a rollout, while it runs as far as it is known. */
+/** What is counted and measured of a rollout; invocations are counted when it has ended. */
 export function factsOf(rollout: Rollout): Fact[] {
-  const { answered, failed, lost } = rollout.invocations;
+  if (isChoice(rollout)) return [];
   const facts: Fact[] = [];
   if (rollout.duration_ms !== undefined)
     facts.push({ name: 'Took', value: formatDuration(rollout.duration_ms) });
   if (rollout.paused_ms !== undefined)
     facts.push({ name: 'None answered for', value: formatDuration(rollout.paused_ms) });
-  facts.push(
-    { name: 'Answered meanwhile', value: formatCount(answered) },
-    { name: 'With an error', value: formatCount(failed), isBad: failed > 0 },
-  );
-  if (rollout.state !== 'running')
-    facts.push({
-      name: 'Lost',
-      value: lost === null ? 'not known' : formatCount(lost),
-      isBad: lost !== null && lost > 0,
-    });
+  if (rollout.state !== 'running') facts.push(...invocationFacts(rollout));
   return facts;
 }
 
-/** "3.2 s, nothing lost": the end of the line that names it. Empty while it runs. */
-export function summaryText({ state, duration_ms: ms, invocations: { lost } }: Rollout): string {
+function invocationFacts({ state, instances, invocations }: Rollout): Fact[] {
+  const { lost } = invocations;
+  // Whoever counted was interrupted: its zeros say nothing.
+  const isUncounted = state === 'failed' && instances.length === 0 && lost === null;
+  const answered = isUncounted ? null : invocations.answered;
+  const failed = isUncounted ? null : invocations.failed;
+  return [
+    { name: 'Answered meanwhile', value: countText(answered) },
+    { name: 'With an error', value: countText(failed), isBad: failed !== null && failed > 0 },
+    { name: 'Lost', value: countText(lost), isBad: lost !== null && lost > 0 },
+  ];
+}
+
+function countText(count: number | null): string {
+  return count === null ? 'not known' : formatCount(count);
+}
+
+/**
+ * "3.2 s, nothing lost": the end of the line that names it. Empty while it runs.
+ * @param isRunning the plugin runs in the version that the rollout was to bring
+ */
+export function summaryText(rollout: Rollout, isRunning: boolean): string {
+  const {
+    state,
+    duration_ms: ms,
+    invocations: { lost },
+  } = rollout;
   if (state === 'running') return '';
+  if (isChoice(rollout)) return isRunning ? 'it has started since' : 'not tested yet';
   const took = ms === undefined ? [] : [`took ${formatDuration(ms)}`];
   const loss = lost === null ? 'losses not known' : lost === 0 ? 'nothing lost' : `${formatCount(lost)} lost`;
   return [...took, loss].join(', ');

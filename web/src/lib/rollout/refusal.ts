@@ -9,6 +9,11 @@ export function receiptOf(order: Ordered, rollout: Rollout | undefined): Rollout
   return order.verb === 'swap' && order.version !== rollout.to ? undefined : rollout;
 }
 
+/** By the words of the mesh, which has no code of its own for it. */
+export function isOvertakenByStop(detail: string): boolean {
+  return detail.includes('was overtaken by one to stop');
+}
+
 /**
  * What a refused order would break; undefined when it was refused for another reason, which no force overcomes. The
  * receipt names the rules, the answer itself the places only.

@@ -11,6 +11,10 @@ export function scaleHint(plugin: PluginInfo, wanted: number | undefined): strin
         ? `Starting ${wanted - runs}…`
         : 'Asking…';
   if (plugin.single_writer) return 'It owns files, so it has one instance at most.';
+  if (plugin.config.replicas === 0 && wanted === undefined && runs === 0)
+    return plugin.config.enabled
+      ? 'No instances are wanted; + starts one.'
+      : 'Stopped, and no instances are wanted.';
   if (!plugin.config.enabled || plugin.status === 'stopped')
     return `Stopped; the next start brings ${plural(wanted ?? plugin.config.replicas, 'instance')}.`;
   if (plugin.rollout?.state === 'running') return 'Being replaced, one after the other.';

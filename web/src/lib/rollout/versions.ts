@@ -1,3 +1,5 @@
+import type { PluginInfo } from '@bkg/sdk/protocol';
+
 /** A version by Semantic Versioning 2.0.0, build metadata left out: it has no part in the order. */
 interface Semver {
   numbers: [number, number, number];
@@ -6,6 +8,18 @@ interface Semver {
 }
 
 const pattern = /^v?(\d+)\.(\d+)\.(\d+)(?:-([0-9A-Za-z.-]+))?(?:\+[0-9A-Za-z.-]+)?$/;
+
+/**
+ * The one that runs, and else the one that the next start brings: the first of those that lie here. Undefined when none
+ * does.
+ */
+export function currentVersion({
+  version,
+  versions,
+  instances,
+}: Pick<PluginInfo, 'version' | 'versions' | 'instances'>): string | undefined {
+  return instances.length > 0 && versions.includes(version) ? version : versions[0];
+}
 
 /** Newest first; what is no semantic version comes after all that are, by its letters. */
 export function newestFirst(versions: readonly string[]): string[] {
