@@ -286,7 +286,8 @@ describe('model.infer', () => {
   it('drops a cancelled invocation from the queue', async () => {
     await infer(workOf(64));
     await mesh.entry('tests/workload');
-    const running = infer(workOf(1600));
+    // Long enough to be seen waiting, on a machine that is busy with other tests.
+    const running = infer(workOf(3000));
     const invocation_id = 'a'.repeat(32);
     const queued = infer(workOf(64), { [headerNames.invocationId]: invocation_id });
     await eventually(async () => (await mesh.entry('tests/workload'))?.queued === 1);
