@@ -178,7 +178,7 @@ describe('a broker that is killed and comes back', () => {
     });
     expect(after.config).toMatchObject({ revision: 3, env: {} });
     expect(after.instances.map(({ pid }) => pid)).toEqual(before.instances.map(({ pid }) => pid));
-    expect(await entryIsUpToDate('echo')).toBe(true);
+    await eventually(() => entryIsUpToDate('echo'));
   });
 
   it('finds a plugin that has crashed meanwhile started again', async () => {
