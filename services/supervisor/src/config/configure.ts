@@ -4,7 +4,7 @@ import type { PluginConfig, PluginInfo } from '@bkg/sdk';
 import { changedConfig, readConfigChange } from './config-change.ts';
 import { configOf } from '../desired-state.ts';
 import type { DesiredState } from '../desired-state.ts';
-import { inTurn, rereadOnFailure } from '../in-turn.ts';
+import { configureInTurn } from '../in-turn.ts';
 import {
   knownPlugin,
   notManaged,
@@ -106,7 +106,7 @@ export class Configuring {
     await plugin.writing;
     refuseDuringRollout(plugin, verb);
     const { desired } = plugin;
-    if (!desired) throw plugin.problem ? unreadable(plugin) : notRead(plugin);
+    if (!desired) throw unknown(plugin);
     const current = configOf(desired.config);
     const next = change(current);
     if (isDeepStrictEqual(next, current)) return current;
@@ -137,24 +137,22 @@ export class Configuring {
     { by, why }: Ordered,
   ): Promise<PluginConfig> {
     const { desiredState, plugins } = this.#options;
-    let written: PluginConfig | undefined;
     try {
-      await inTurn(plugin, async (kept) => {
-        if (!kept) throw plugin.problem ? unreadable(plugin) : notRead(plugin);
+      const kept = await configureInTurn(
+        plugin,
+        desiredState,
         // Somebody else may have been first.
-        const next = change(configOf(kept.config));
-        const { version } = kept.run.value;
-        const config = await rereadOnFailure(plugin, () =>
-          desiredState.configure(kept.config, next, { by, why, version }),
-        );
-        written = configOf(config);
-        return { ...kept, config };
-      });
+        ({ config, run }) => ({
+          config: change(configOf(config)),
+          circumstances: { by, why, version: run.value.version },
+        }),
+        unknown,
+      );
+      if (!kept) throw notRead(plugin);
+      return configOf(kept);
     } finally {
       plugins.changed(plugin.id);
     }
-    if (!written) throw notRead(plugin);
-    return written;
   }
 
   /** As many instances as are wanted are there. */
@@ -216,6 +214,8 @@ function defaultsOf({ id, source }: Plugin): PluginConfig {
   return source?.manifest ? firstConfig(source.manifest) : { id, ...configDefaults };
 }
 
-function unreadable({ id, problem }: Plugin): BkgError {
-  return new BkgError('CONFLICT', `${id} cannot be configured: ${problem}.`);
+/** It is not known what is wanted of it. */
+function unknown(plugin: Plugin): BkgError {
+  const { id, problem } = plugin;
+  return problem ? new BkgError('CONFLICT', `${id} cannot be configured: ${problem}.`) : notRead(plugin);
 }

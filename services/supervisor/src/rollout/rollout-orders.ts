@@ -3,7 +3,7 @@ import { BkgError } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo, RollbackOrder, SwapOrder } from '@bkg/sdk';
 import { configIn, configOf, followsManifest } from '../desired-state.ts';
 import type { Circumstances, DesiredPlugin, DesiredState, StoredConfig } from '../desired-state.ts';
-import { inTurn, rereadOnFailure } from '../in-turn.ts';
+import { configureInTurn, orderInTurn } from '../in-turn.ts';
 import {
   knownPlugin,
   notManaged,
@@ -98,14 +98,12 @@ export class RolloutOrders {
     const target = { version: source.version ?? desired.run.value.version, notBefore: nextMs() };
     const plan = planOf(plugin, desired, target, { ...order, verb: 'restart', isCommitted: true });
     return this.#roll(plugin, plan, order, signal, () =>
-      inTurn(plugin, async (kept) => {
-        if (!kept) throw notRead(plugin);
-        const value = { ...runOf(kept.run.value, target), by: order.by, at: new Date().toISOString() };
-        const run = await rereadOnFailure(plugin, () =>
-          this.#options.desiredState.order(plugin.id, kept.run, { ...value, want: 'running' }),
-        );
-        return { ...kept, run };
-      }),
+      orderInTurn(plugin, this.#options.desiredState, ({ run }) => ({
+        ...runOf(run.value, target),
+        want: 'running',
+        by: order.by,
+        at: new Date().toISOString(),
+      })),
     );
   }
 
@@ -143,8 +141,7 @@ export class RolloutOrders {
       refuseWithoutMemory(plugin, 1, 'start the new one beside the old one');
     const plan = planOf(plugin, desired, { ...target, version }, { ...order, isCommitted: !isOfVersion });
     return this.#roll(plugin, plan, order, signal, () =>
-      inTurn(plugin, async (kept) => {
-        if (!kept) throw notRead(plugin);
+      configureInTurn(plugin, this.#options.desiredState, (kept) => {
         if (kept.config.revision !== desired.config.revision)
           throw new BkgError(
             'CONFLICT',
@@ -152,11 +149,7 @@ export class RolloutOrders {
           );
         const why = order.why || `${order.verb} to ${version}`;
         const marks = isOfVersion ? { from_version: from } : {};
-        const written: Circumstances = { ...circumstances, ...marks, version, by: order.by, why };
-        const next = await rereadOnFailure(plugin, () =>
-          this.#options.desiredState.configure(kept.config, config, written),
-        );
-        return { ...kept, config: next };
+        return { config, circumstances: { ...circumstances, ...marks, version, by: order.by, why } };
       }),
     );
   }
@@ -167,7 +160,7 @@ export class RolloutOrders {
     plan: RolloutPlan,
     { wait }: Ordered,
     signal: AbortSignal,
-    write: () => Promise<void>,
+    write: () => Promise<unknown>,
   ): Promise<PluginInfo> {
     const { rollouts, timings, loop } = this.#options;
     const { done } = await rollouts.begin(plugin, plan, write);

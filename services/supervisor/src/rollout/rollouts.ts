@@ -4,10 +4,10 @@ import type { Connection, Logger, Rollout as Receipt } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { now } from '../clock.ts';
 import { configIn } from '../desired-state.ts';
-import type { Circumstances, DesiredState, RunOrder } from '../desired-state.ts';
-import { inTurn, rereadOnFailure } from '../in-turn.ts';
+import type { DesiredState, RunOrder } from '../desired-state.ts';
+import { configureInTurn, orderInTurn } from '../in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
-import { notRead, refuseDuringRollout, shutsDown } from '../known-plugin.ts';
+import { refuseDuringRollout, shutsDown } from '../known-plugin.ts';
 import { lastWords } from '../last-words.ts';
 import type { Plugin, Target } from '../plugin.ts';
 import type { PluginLogs } from '../plugin-logs.ts';
@@ -57,7 +57,7 @@ export class Rollouts {
    * @param write what has to be written first
    * @throws what `write` throws: then nothing has begun
    */
-  async begin(plugin: Plugin, plan: RolloutPlan, write: () => Promise<void>): Promise<BegunRollout> {
+  async begin(plugin: Plugin, plan: RolloutPlan, write: () => Promise<unknown>): Promise<BegunRollout> {
     const { connection, loop, plugins, questions, log } = this.#options;
     refuseDuringRollout(plugin, plan.verb);
     const rollout = new Rollout(plan);
@@ -214,7 +214,8 @@ export class Rollouts {
   async #writeBack(plugin: Plugin, rollout: Rollout): Promise<void> {
     const { plan, isCancelled, wasCommitted, failure } = rollout;
     const { verb, before } = plan;
-    const isOfVersion = verb === 'swap' || (verb === 'rollback' && !plan.isCommitted);
+    // Only what leads to another version is committed later than it begins.
+    const isOfVersion = !plan.isCommitted;
     // What was stopped after its version was wanted is stopped in that version.
     if (isCancelled && (wasCommitted || !isOfVersion)) return;
     if (verb === 'restart' || isOfVersion)
@@ -240,32 +241,19 @@ export class Rollouts {
   }
 
   async #configureBack(plugin: Plugin, { plan }: Rollout, why: string): Promise<void> {
-    const { desiredState } = this.#options;
-    await inTurn(plugin, async (desired) => {
-      if (!desired) throw notRead(plugin);
-      const { value } = desired.config;
-      const { config: before, circumstances: marks } = plan.before;
-      const isSame = isDeepStrictEqual({ ...configIn(value), revision: before.revision }, before);
-      if (isSame && value.version === marks.version) return undefined;
-      const circumstances: Circumstances = { ...marks, by: 'supervisor', why };
-      const config = await rereadOnFailure(plugin, () =>
-        desiredState.configure(desired.config, before, circumstances),
-      );
-      return { ...desired, config };
+    const { config, circumstances } = plan.before;
+    await configureInTurn(plugin, this.#options.desiredState, ({ config: { value } }) => {
+      const isSame = isDeepStrictEqual({ ...configIn(value), revision: config.revision }, config);
+      if (isSame && value.version === circumstances.version) return undefined;
+      return { config, circumstances: { ...circumstances, by: 'supervisor', why } };
     });
   }
 
   async #order(plugin: Plugin, next: (run: RunOrder) => RunOrder): Promise<void> {
-    await inTurn(plugin, async (desired) => {
-      if (!desired) throw notRead(plugin);
-      const { by: _by, at: _at, ...before } = desired.run.value;
-      const { by, at: _then, ...after } = next(desired.run.value);
-      if (isDeepStrictEqual(after, before)) return undefined;
-      const value = { ...after, by, at: new Date().toISOString() };
-      const run = await rereadOnFailure(plugin, () =>
-        this.#options.desiredState.order(plugin.id, desired.run, value),
-      );
-      return { ...desired, run };
+    await orderInTurn(plugin, this.#options.desiredState, ({ run }) => {
+      const { by: _by, at: _at, ...before } = run.value;
+      const { by, at: _then, ...after } = next(run.value);
+      return isDeepStrictEqual(after, before) ? undefined : { ...after, by, at: new Date().toISOString() };
     });
   }
 

@@ -6,13 +6,14 @@ import { fitContract } from './fit-contract.ts';
 import type { ManagedInstance } from '../managed-instance.ts';
 import type { Plugin } from '../plugin.ts';
 import type { Plugins } from '../plugins.ts';
+import type { Rollout } from './rollout.ts';
 import type { Timings } from '../timings.ts';
 import { seconds } from '../verdict.ts';
 
 export interface TrialsOptions {
   connection: Connection;
   plugins: Plugins;
-  timings: Pick<Timings, 'answerMs' | 'selfTestMs' | 'admitMs'>;
+  timings: Pick<Timings, 'selfTestMs' | 'admitMs'>;
   signal: AbortSignal;
 }
 
@@ -42,7 +43,8 @@ export class Trials {
     plugins.changed(plugin.id);
     try {
       const descriptor = await this.#descriptorOf(plugin, instance);
-      if (rollout?.plan.contract && !rollout.failure) this.#compare(plugin, descriptor);
+      const { contract } = rollout?.plan ?? {};
+      if (rollout && contract && !rollout.failure) compare(rollout, contract, descriptor);
       const manifest = plugin.source?.manifest;
       if (manifest?.self_test) await this.#selfTest(plugin, instance, manifest.self_test);
       await this.#admit(plugin, instance);
@@ -67,31 +69,6 @@ export class Trials {
       onLate: () => new Rejection(`did not say within ${seconds(timings.admitMs)} what it can do`),
       signal,
     });
-  }
-
-  /** @throws Rejection */
-  #compare(plugin: Plugin, after: Descriptor): void {
-    const { rollout } = plugin;
-    const before = rollout?.plan.contract;
-    if (!rollout || !before) return;
-    const report = compareContracts(before, after);
-    rollout.contract = fitContract(report);
-    const { breaks } = report;
-    if (breaks.length === 0 || rollout.plan.force) return;
-    const list = breaks.slice(0, 5).map(({ capability, detail }) => `${capability} ${detail}`);
-    const more = breaks.length > list.length ? `; and ${breaks.length - list.length} more` : '';
-    const refusal = new BkgError(
-      'CONFLICT',
-      `${plugin.id} ${after.version} breaks the contract of ${before.version}: ${list.join('; ')}${more}. ` +
-        `${before.version} goes on serving. To replace it all the same, order it with "force": true.`,
-      {
-        errors: breaks.map(({ capability, path, rule, detail }) => ({
-          path: `/${capability}${path}`,
-          message: `${detail} (${rule})`,
-        })),
-      },
-    );
-    throw new Rejection(`breaks the contract of ${before.version}`, refusal);
   }
 
   /** @throws Rejection */
@@ -173,6 +150,29 @@ class Rejection extends Error {
     super(text);
     this.refusal = refusal;
   }
+}
+
+/** @throws Rejection */
+function compare(rollout: Rollout, before: Descriptor, after: Descriptor): void {
+  const { pluginId, force } = rollout.plan;
+  const report = compareContracts(before, after);
+  rollout.contract = fitContract(report);
+  const { breaks } = report;
+  if (breaks.length === 0 || force) return;
+  const list = breaks.slice(0, 5).map(({ capability, detail }) => `${capability} ${detail}`);
+  const more = breaks.length > list.length ? `; and ${breaks.length - list.length} more` : '';
+  const refusal = new BkgError(
+    'CONFLICT',
+    `${pluginId} ${after.version} breaks the contract of ${before.version}: ${list.join('; ')}${more}. ` +
+      `${before.version} goes on serving. To replace it all the same, order it with "force": true.`,
+    {
+      errors: breaks.map(({ capability, path, rule, detail }) => ({
+        path: `/${capability}${path}`,
+        message: `${detail} (${rule})`,
+      })),
+    },
+  );
+  throw new Rejection(`breaks the contract of ${before.version}`, refusal);
 }
 
 function failedTest(text: string): Rejection {
