@@ -2,11 +2,9 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import { readProcessStat } from '@bkg/sdk/host';
+import { readProcessTotals } from '@bkg/sdk/host';
 
 const startMostMs = 20_000;
-/** USER_HZ: on Linux 100 wherever Node runs. */
-const ticksPerSecond = 100;
 
 /** A program of `programs/`, in a process of its own. It says `{ready: …}` over IPC when it takes load. */
 export class Program implements AsyncDisposable {
@@ -44,8 +42,7 @@ export class Program implements AsyncDisposable {
 
 /** CPU that a process has used so far, in ms. Its resolution is 10 ms: measure over seconds. */
 export function cpuMs(pid: number): number {
-  const stat = readProcessStat(pid);
-  if (!stat) throw new Error(`process ${pid} has ended, or this is not Linux`);
-  // User and system time are fields 14 and 15 of proc(5), counted here from the third.
-  return ((Number(stat[11]) + Number(stat[12])) * 1_000) / ticksPerSecond;
+  const totals = readProcessTotals(pid);
+  if (!totals) throw new Error(`process ${pid} has ended, or this is not Linux`);
+  return totals.cpuMs;
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { readProcessStat } from './host/process-stat.ts';
+import { readProcessTotals } from './host/process-stat.ts';
+import type { ProcessTotals } from './host/process-stat.ts';
 import { round } from './protocol/telemetry.ts';
 
 export interface Usage {
@@ -11,9 +12,6 @@ export interface Usage {
 }
 
 const loopResolutionMs = 10;
-/** Of /proc, on every Linux that Node runs on. */
-const ticksPerSecond = 100;
-const pageBytes = 4096;
 const megabyte = 1024 * 1024;
 
 /** What this process and its children take. Children count, because a plugin may do its work in them. */
@@ -63,10 +61,8 @@ export class UsageMeter {
   }
 }
 
-interface ChildUsage {
+interface ChildUsage extends ProcessTotals {
   pid: number;
-  cpuMs: number;
-  memoryBytes: number;
 }
 
 /** The direct children; none where the system does not tell. */
@@ -82,12 +78,7 @@ function readChildren(): ChildUsage[] {
 }
 
 function readChild(pid: number): ChildUsage[] {
-  const fields = readProcessStat(pid)?.map(Number);
+  const totals = readProcessTotals(pid);
   // It ended after it was listed.
-  if (!fields) return [];
-  // proc(5): utime is field 14, stime 15, rss 24; the first two are cut off here.
-  const [userTicks = 0, systemTicks = 0, pages = 0] = [fields[11], fields[12], fields[21]];
-  return [
-    { pid, cpuMs: ((userTicks + systemTicks) * 1_000) / ticksPerSecond, memoryBytes: pages * pageBytes },
-  ];
+  return totals ? [{ pid, ...totals }] : [];
 }

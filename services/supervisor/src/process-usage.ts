@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { readProcessStat } from '@bkg/sdk/host';
+import { readProcessTotals } from '@bkg/sdk/host';
+import type { ProcessTotals } from '@bkg/sdk/host';
 
 export interface ProcessUsage {
   /** Of one core, since the last time it was asked for; 0 the first time. */
@@ -7,9 +8,6 @@ export interface ProcessUsage {
   memory_mb: number;
 }
 
-/** Of /proc, on every Linux that Node runs on. */
-const msPerTick = 10;
-const pageBytes = 4096;
 const megabyte = 1024 * 1024;
 /** A plugin may start as many processes as it likes. */
 const processesMost = 256;
@@ -44,10 +42,8 @@ export class UsageOfProcess {
   }
 }
 
-interface Row {
+interface Row extends ProcessTotals {
   pid: number;
-  cpuMs: number;
-  memoryBytes: number;
 }
 
 function readTree(root: number): Row[] {
@@ -57,12 +53,10 @@ function readTree(root: number): Row[] {
   const seen = new Set(pids);
   let threadsLeft = threadsMost;
   for (let pid = pids.shift(); pid !== undefined && rows.length < processesMost; pid = pids.shift()) {
-    const fields = readProcessStat(pid)?.map(Number);
+    const totals = readProcessTotals(pid);
     // It ended after it was listed, or this is another system.
-    if (!fields) continue;
-    // proc(5): utime is field 14, stime 15, rss 24; the first two are cut off here.
-    const [userTicks = 0, systemTicks = 0, pages = 0] = [fields[11], fields[12], fields[21]];
-    rows.push({ pid, cpuMs: (userTicks + systemTicks) * msPerTick, memoryBytes: pages * pageBytes });
+    if (!totals) continue;
+    rows.push({ pid, ...totals });
     const threads = threadsOf(pid).slice(0, Math.max(1, threadsLeft));
     threadsLeft -= threads.length;
     for (const child of threads.flatMap((thread) => childrenOf(pid, thread))) {
