@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { createLogger, Instance, problemOfMsg, type Connection, type Problem } from '@bkg/sdk';
+import { readProcessTotals } from '@bkg/sdk/host';
 import { eventually, startNatsServer, type TestServer } from '@bkg/sdk/testing';
 import { createCandle, type CandleOptions } from '../src/candle.ts';
 import type { ModelEntry } from '../src/inventory.ts';
@@ -73,6 +74,17 @@ export class CandleMesh implements AsyncDisposable {
     return eventually(async () => (await this.entry(model_id))?.pid);
   }
 
+  /**
+   * The process of a model that was idle, once it is at work: invocations look for their file before they queue, so that
+   * of several that are sent together any may be the first.
+   */
+  async atWork(model_id: string): Promise<number> {
+    const pid = await this.pidOf(model_id);
+    const before = cpuMsOf(pid);
+    await eventually(() => cpuMsOf(pid) > before + 50);
+    return pid;
+  }
+
   async stopAll(): Promise<void> {
     await Promise.all(this.#running.splice(0).map((instance) => instance.drain()));
   }
@@ -83,3 +95,5 @@ export class CandleMesh implements AsyncDisposable {
     await this.folder[Symbol.asyncDispose]();
   }
 }
+
+const cpuMsOf = (pid: number): number => readProcessTotals(pid)?.cpuMs ?? 0;

@@ -245,9 +245,8 @@ describe('model.infer', () => {
 
   it('fails with CANDLE_MODEL_CRASHED when the model’s process is killed in the middle of a run, and lives on', async () => {
     await infer(workOf(64));
-    const pid = await mesh.pidOf('tests/workload');
     const running = infer(workOf(2000));
-    await delay(100);
+    const pid = await mesh.atWork('tests/workload');
     process.kill(pid, 'SIGKILL');
     expect(await running).toMatchObject({ status: 503, code: 'CANDLE_MODEL_CRASHED', retryable: true });
     expect(await infer(workOf(64))).toMatchObject({ model_id: 'tests/workload' });
@@ -267,7 +266,9 @@ describe('model.infer', () => {
 
   it('is BUSY when the queue of the model is full', async () => {
     await infer(workOf(64));
-    const answers = await Promise.all([1000, 64, 64, 64, 64].map((n) => infer(workOf(n))));
+    const running = infer(workOf(1400));
+    await mesh.atWork('tests/workload');
+    const answers = await Promise.all([running, ...[64, 64, 64, 64].map((n) => infer(workOf(n)))]);
     const codes = answers.map(({ code = 'success' }) => code).sort();
     expect(codes).toEqual(['BUSY', 'BUSY', 'success', 'success', 'success']);
     expect(answers.find(({ code }) => code === 'BUSY')).toMatchObject({ status: 429, retryable: true });
@@ -285,14 +286,11 @@ describe('model.infer', () => {
 
   it('drops a cancelled invocation from the queue', async () => {
     await infer(workOf(64));
-    const running = infer(workOf(2000));
+    const running = infer(workOf(1400));
     const invocation_id = 'a'.repeat(32);
-    // Each looks for its file first, so that the second can overtake the first: then it is answered, and one more is sent.
-    const { queued } = await eventually(async () => {
-      const queued = infer(workOf(64), { [headerNames.invocationId]: invocation_id });
-      const waiting = eventually(async () => (await mesh.entry('tests/workload'))?.queued === 1);
-      return (await Promise.race([waiting, queued])) === true ? { queued } : undefined;
-    });
+    await mesh.atWork('tests/workload');
+    const queued = infer(workOf(64), { [headerNames.invocationId]: invocation_id });
+    await eventually(async () => (await mesh.entry('tests/workload'))?.queued === 1);
     mesh.caller.publish(subjects.cancel('candle'), JSON.stringify({ invocation_id }));
     expect(await queued).toMatchObject({ code: 'CANCELLED', status: 499 });
     expect((await mesh.entry('tests/workload'))?.queued).toBe(0);
