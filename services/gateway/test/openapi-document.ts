@@ -2,8 +2,12 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { expect } from 'vitest';
+import type { JsonSchema, PluginCapability, RegistryEntry } from '@bkg/sdk';
+import { Catalog } from '../src/mesh/catalog.ts';
+import { LiveDocument } from '../src/openapi/live-document.ts';
 import { problemResponses } from '../src/openapi/problem-responses.ts';
 import type { Operation, PathItem, Tag } from '../src/openapi/openapi.ts';
+import { entryOf } from './mesh.ts';
 
 export interface Document {
   openapi: string;
@@ -12,6 +16,40 @@ export interface Document {
   paths: Record<string, PathItem>;
   components: { schemas: Record<string, unknown> };
 }
+
+export function capabilityOf(id: string, changes: Partial<PluginCapability> = {}): PluginCapability {
+  return {
+    id,
+    name: id,
+    description: '',
+    input_schema: {},
+    output_schema: {},
+    stream: false,
+    upload: false,
+    idempotent: false,
+    ...changes,
+  };
+}
+
+export function pluginOf(id: string, capabilities: PluginCapability[]): RegistryEntry {
+  return { ...entryOf(id), capabilities };
+}
+
+export async function documentOf(...entries: RegistryEntry[]): Promise<Document> {
+  const catalog = new Catalog();
+  for (const entry of entries) catalog.put(entry);
+  return JSON.parse((await new LiveDocument(catalog).get()).body.toString()) as Document;
+}
+
+/** The document with one capability `a.b` of a plugin `x`, and its operation. */
+export async function withInput(input_schema: JsonSchema, changes: Partial<PluginCapability> = {}) {
+  const document = await documentOf(pluginOf('x', [capabilityOf('a.b', { input_schema, ...changes })]));
+  const operation = document.paths['/api/plugins/x/invoke/a.b']?.post;
+  if (!operation) throw new Error('the capability has no operation');
+  return { document, operation };
+}
+
+export const inputAt = '#/components/schemas/x.a.b.Input';
 
 /** The operations of a document, with where they are. */
 export function operationsOf({ paths }: Document): { path: string; method: string; operation: Operation }[] {
