@@ -128,7 +128,7 @@ class FollowedLines {
       const [first] = records;
       if (first && records.length >= query.lines) {
         this.#floor = first.time;
-        this.#join.beginAt(first);
+        this.#join.beginAt(records);
       }
       return this.#join.kept(records);
     } catch (error) {

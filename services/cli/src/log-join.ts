@@ -20,6 +20,8 @@ interface Memory {
 export class LogJoin {
   readonly #print: (record: LogRecord) => void;
   readonly #memory = new Map<string, Memory>();
+  /** Instances of which nothing has come yet that was kept or is newer, with the times between which that was. */
+  readonly #behind = new Map<string, { from: string; to: string }>();
   #held: LogRecord[] | undefined;
   #droppedHeld = 0;
 
@@ -38,12 +40,21 @@ export class LogJoin {
     else this.#show(record);
   }
 
-  /** Older ones than this are not wanted, so what waits does not count when it came before. */
-  beginAt(first: LogRecord): void {
+  /**
+   * Older ones than these are not wanted: what waits does not count when it came before them, nor what is still on its
+   * way, since it may take longer than the answer with what was kept.
+   */
+  beginAt(records: readonly LogRecord[]): void {
+    const [first] = records;
+    if (!first) return;
     const key = keyOf(first);
     // Several may be of one millisecond, in which case their order tells.
     const at = this.#held?.findIndex((record) => record.time === first.time && keyOf(record) === key) ?? -1;
     this.#held = this.#held?.filter(({ time }, i) => time > first.time || (time === first.time && i >= at));
+    for (const { instance, time } of records) {
+      const { from } = this.#behind.get(instance) ?? { from: time };
+      this.#behind.set(instance, { from, to: time });
+    }
   }
 
   /**
@@ -77,12 +88,23 @@ export class LogJoin {
 
   #show(record: LogRecord): void {
     const memory = this.#memoryOf(keyOf(record));
-    if (memory.awaited > 0) {
+    const isKept = memory.awaited > 0;
+    if (!isKept && this.#isTooOld(record)) return;
+    // Those of one instance come in their order.
+    this.#behind.delete(record.instance);
+    if (isKept) {
       memory.awaited -= 1;
       return;
     }
     memory.printed += 1;
     this.#print(record);
+  }
+
+  /** Of one that was not kept. */
+  #isTooOld({ instance, time }: LogRecord): boolean {
+    const kept = this.#behind.get(instance);
+    // Of the millisecond of the first, it came before that, or what was kept would not go on after it.
+    return kept !== undefined && (time < kept.from || (time === kept.from && time < kept.to));
   }
 
   #keepHeld(held: LogRecord[], record: LogRecord): void {

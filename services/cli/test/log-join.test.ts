@@ -38,7 +38,7 @@ describe('joining what was kept of a log with what comes', () => {
     const inOneMs = (name: string) => record(3, { message: name });
     join.hold();
     for (const one of [record(1), record(2), inOneMs('a'), inOneMs('b'), inOneMs('c')]) join.live(one);
-    join.beginAt(inOneMs('b'));
+    join.beginAt([inOneMs('b')]);
     join.kept([inOneMs('b')]);
     join.live(record(4));
     expect(printed).toEqual(['b', 'c', 'line 4']);
@@ -48,9 +48,32 @@ describe('joining what was kept of a log with what comes', () => {
     const { join, printed } = joined();
     join.hold();
     for (const one of [record(1, { message: 'a' }), record(2)]) join.live(one);
-    join.beginAt(record(1));
+    join.beginAt([record(1)]);
     join.kept([record(1)]);
     expect(printed).toEqual(['line 1', 'a', 'line 2']);
+  });
+
+  it('begins with the oldest that is wanted, though older ones come after it was read', () => {
+    const { join, printed } = joined();
+    const inOneMs = (name: string) => record(3, { message: name });
+    join.hold();
+    join.live(record(1));
+    const kept = [inOneMs('b'), record(4), record(5)];
+    join.beginAt(kept);
+    join.kept(kept);
+    for (const one of [record(2), inOneMs('a'), ...kept, record(6)]) join.live(one);
+    expect(printed).toEqual(['b', 'line 4', 'line 5', 'line 6']);
+  });
+
+  it('takes an older time for what it is once an instance has come to what was kept, and of another instance', () => {
+    const { join, printed } = joined();
+    join.hold();
+    join.beginAt([record(3), record(4)]);
+    join.kept([record(3), record(4)]);
+    join.live(record(2, { message: 'of another', instance: 'j' }));
+    join.live(record(4));
+    join.live(record(1, { message: 'the clock was put back' }));
+    expect(printed).toEqual(['line 3', 'line 4', 'of another', 'the clock was put back']);
   });
 
   it('knows a record again that comes late, and with its members in another order', () => {
