@@ -15,6 +15,19 @@ export interface StatusEvent {
   /** It is `starting`, could take invocations, and waits for `ctl.<instance>.admit`. */
   held?: boolean;
   error?: string;
+  /** From the supervisor: its process is gone, and how. What it held gets no answer any more. */
+  ended?: InstanceEnding;
+  /** With `ended`: the other instances that may hold what was sent before, at most 256. */
+  others?: OtherInstance[];
+}
+
+export const instanceEndings = ['stopped', 'crashed', 'out_of_memory'] as const;
+export type InstanceEnding = (typeof instanceEndings)[number];
+
+export interface OtherInstance {
+  instance: string;
+  /** Whether it answers `plugin.<id>.inflight`; one without the SDK does not. */
+  inflight: boolean;
 }
 
 /** The telemetry event, which is the heartbeat. */
@@ -29,6 +42,8 @@ export interface Heartbeat {
   held?: boolean;
   /** Changes when what the instance says of itself changes. */
   descriptor: string;
+  /** Until the next one, jittered by a tenth; absent: 2000. */
+  every_ms?: number;
   telemetry: PluginTelemetry;
   /** `supervisor`: published in the name of an instance that publishes no events itself. */
   by?: string;
@@ -37,24 +52,35 @@ export interface Heartbeat {
 /** Anybody may publish an event: it counts only when it has the shape and speaks of who its subject names. */
 export function isStatusEvent(value: unknown): value is StatusEvent {
   if (typeof value !== 'object' || value === null) return false;
-  const { id, instance, status, version, started_at, held, error } = value as Record<string, unknown>;
+  const { id, instance, status, version, started_at, held, error, ended, others } = value as Record<
+    string,
+    unknown
+  >;
   return (
     [id, instance, version, started_at].every(isText) &&
     isStatus(status) &&
     hasPlace(value) &&
     (held === undefined || typeof held === 'boolean') &&
-    (error === undefined || isText(error))
+    (error === undefined || isText(error)) &&
+    (ended === undefined || instanceEndings.some((known) => known === ended)) &&
+    (others === undefined || (Array.isArray(others) && others.every(isOther)))
   );
+}
+
+function isOther(value: unknown): boolean {
+  const { instance, inflight } = Object(value) as Record<string, unknown>;
+  return isText(instance) && typeof inflight === 'boolean';
 }
 
 export function isHeartbeat(value: unknown): value is Heartbeat {
   if (typeof value !== 'object' || value === null) return false;
-  const { seq, status, version, started_at, held, descriptor, telemetry, by } = value as Record<
+  const { seq, status, version, started_at, held, descriptor, every_ms, telemetry, by } = value as Record<
     string,
     unknown
   >;
   return (
     isCount(seq) &&
+    (every_ms === undefined || isCount(every_ms)) &&
     (by === undefined || isText(by)) &&
     (held === undefined || typeof held === 'boolean') &&
     isStatus(status) &&

@@ -1,3 +1,5 @@
+import type { PluginConfig } from './plugin.ts';
+
 /** The part of a configuration that a manifest may preset and an operator may change. */
 export interface ConfigPatch {
   enabled?: boolean;
@@ -5,8 +7,9 @@ export interface ConfigPatch {
   replicas?: number;
   env?: Record<string, string>;
   settings?: Record<string, unknown>;
-  resources?: { timeout_secs?: number };
-  limits?: { max_concurrency?: number; max_queue?: number };
+  sandbox?: PluginConfig['sandbox'];
+  resources?: Partial<PluginConfig['resources']>;
+  limits?: Partial<PluginConfig['limits']>;
 }
 
 /** `plugin.json` beside a plugin's code: how to run it. What it can do it says itself, by discovery. */

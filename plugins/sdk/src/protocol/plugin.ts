@@ -31,9 +31,18 @@ export interface PluginConfig {
   env: Record<string, string>;
   /** The plugin's own settings, in the shape of its settings schema. */
   settings: Record<string, unknown>;
+  /** What its processes may see: `on` as far as the machine can do it, `strict` not started where it cannot. */
+  sandbox: Sandbox;
+  /** Of one instance, with all that it starts. */
   resources: {
     /** Default and ceiling of an invocation's time. */
     timeout_secs: number;
+    /** Resident memory, MiB. Who takes more is killed. */
+    max_memory_mb: number;
+    /** Of one core: 150 is one core and a half. Who wants more waits. */
+    max_cpu_percent: number;
+    /** Processes and threads. One more cannot be started. */
+    max_processes: number;
   };
   limits: {
     /** Handlers that run at the same time in one instance. */
@@ -42,6 +51,67 @@ export interface PluginConfig {
     max_queue: number;
   };
   revision: number;
+}
+
+/** `off`: whatever its user may. `on`, `strict`: no files but its own, no network but the broker. */
+export const sandboxes = ['off', 'on', 'strict'] as const;
+export type Sandbox = (typeof sandboxes)[number];
+
+/** Whether one limit holds on this machine, and what makes it hold. */
+export interface Enforcement {
+  /** `enforced` by the system at once, `late` when it is noticed, `none`: it does not hold. */
+  strength: EnforcementStrength;
+  /** `cgroup-v2`, `cgroup-v1`, `rlimit`, `watchdog`, `user`, `landlock`, `seccomp`, `none`; more may come. */
+  by: string;
+  /** What that means here, and what it does not stop; one sentence for people. */
+  note: string;
+}
+
+export const enforcementStrengths = ['enforced', 'late', 'none'] as const;
+export type EnforcementStrength = (typeof enforcementStrengths)[number];
+
+/** What keeps the instances of a plugin within their limits on this machine. */
+export interface Isolation {
+  memory: Enforcement;
+  cpu: Enforcement;
+  processes: Enforcement;
+  /** A user id of its own: no other plugin's files, no signals to others. */
+  user: Enforcement;
+  files: Enforcement;
+  network: Enforcement;
+}
+
+/** How an instance ended that was not to end. */
+export interface InstanceEnd {
+  instance: string;
+  version: string;
+  at: string;
+  verdict: EndVerdict;
+  /** As the end of a sentence that begins with the plugin: "ended by SIGKILL". */
+  text: string;
+  /** What it printed last, the oldest line first; of the latest end only. */
+  output?: string[];
+}
+
+export const endVerdicts = [
+  'crashed',
+  'out_of_memory',
+  'not_started',
+  'not_ready',
+  'silent',
+  'grace_over',
+  'rejected',
+] as const;
+export type EndVerdict = (typeof endVerdicts)[number];
+
+/** What became of a plugin that failed. */
+export interface Restarts {
+  /** Failures in a row. */
+  failures: number;
+  /** When it is started again. */
+  next_at?: string;
+  /** It is not started again until somebody orders it or changes its folder. */
+  stays_down?: boolean;
 }
 
 /** One process of a plugin. */
@@ -81,6 +151,12 @@ export interface PluginInfo {
   single_writer?: boolean;
   /** The one that runs, or else the last one. */
   rollout?: Rollout;
+  /** What keeps it within its limits; absent when nobody here can start it. */
+  isolation?: Isolation;
+  /** Its last ends that were not wanted, the latest first, at most 5. */
+  ends?: InstanceEnd[];
+  /** Present while what failed last counts. */
+  restarts?: Restarts;
   telemetry: PluginTelemetry;
   observed_at: string;
   /** Set while the supervisor is silent: what is said here was true then, and may not be now. */
@@ -96,7 +172,8 @@ export const configDefaults: Omit<PluginConfig, 'id'> = {
   replicas: 1,
   env: {},
   settings: {},
-  resources: { timeout_secs: 30 },
+  sandbox: 'off',
+  resources: { timeout_secs: 30, max_memory_mb: 1_024, max_cpu_percent: 100, max_processes: 256 },
   limits: { max_concurrency: 64, max_queue: 1024 },
   revision: 0,
 };

@@ -1,9 +1,9 @@
 import type { ConfigPatch } from '../manifest.ts';
-import { configDefaults } from '../plugin.ts';
+import { configDefaults, sandboxes } from '../plugin.ts';
 import type { PluginConfig } from '../plugin.ts';
 import type { ConfigChange } from '../requests.ts';
 import { by, why } from './rollout.ts';
-import { closed, count, flag, number, object, text } from './schema.ts';
+import { closed, count, flag, number, object, oneOf, text } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
 const enabled = flag('`false`: stopped, whatever else is wanted.');
@@ -25,6 +25,14 @@ const timeout_secs = number("Default and ceiling of an invocation's time.", {
   exclusiveMinimum: 0,
   maximum: 3_600,
 });
+const max_memory_mb = count('MiB that one instance may take, with all that it starts.', 16, 16_777_216);
+const max_cpu_percent = count('Of one core, for one instance: 150 is one core and a half.', 1, 100_000);
+const max_processes = count('Processes and threads of one instance.', 16, 1_000_000);
+const resources = { timeout_secs, max_memory_mb, max_cpu_percent, max_processes };
+const sandbox = oneOf(
+  sandboxes,
+  '`on`: no files but its own, no network but the broker, as far as the machine can do it; `strict`: not started where it cannot.',
+);
 const max_concurrency = count('Handlers at the same time in one instance.', 1, 100_000);
 const max_queue = count('Invocations that wait in one instance.', 0, 1_000_000);
 
@@ -35,7 +43,8 @@ const config = object<PluginConfig>({
   replicas,
   env,
   settings,
-  resources: object<PluginConfig['resources']>({ timeout_secs }),
+  sandbox,
+  resources: object<PluginConfig['resources']>(resources),
   limits: object<PluginConfig['limits']>({ max_concurrency, max_queue }),
   revision: count('Of this configuration; 0 before the first is written.'),
 });
@@ -49,7 +58,8 @@ const patch = closed(
       replicas,
       env,
       settings,
-      resources: closed(object<NonNullable<ConfigPatch['resources']>>({}, { timeout_secs })),
+      sandbox,
+      resources: closed(object<NonNullable<ConfigPatch['resources']>>({}, resources)),
       limits: closed(object<NonNullable<ConfigPatch['limits']>>({}, { max_concurrency, max_queue })),
     },
   ),

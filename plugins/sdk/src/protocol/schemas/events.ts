@@ -1,4 +1,5 @@
-import type { Heartbeat, StatusEvent } from '../event.ts';
+import { instanceEndings } from '../event.ts';
+import type { Heartbeat, OtherInstance, StatusEvent } from '../event.ts';
 import { statuses } from '../status.ts';
 import { latencyBucketCount } from '../telemetry.ts';
 import type { PluginTelemetry } from '../telemetry.ts';
@@ -21,7 +22,20 @@ export const eventSchemas = {
       version: text('Its version.'),
       started_at: text('The time it started, RFC 3339; "" when there is no instance.'),
     },
-    { host, pid, held, error: text('Why its status is `error`, for people.') },
+    {
+      host,
+      pid,
+      held,
+      error: text('Why its status is `error`, for people.'),
+      ended: oneOf(instanceEndings, 'From the supervisor: its process is gone, and how.'),
+      others: listOf(
+        object<OtherInstance>({
+          instance: text('The instance id.'),
+          inflight: flag('Whether it answers `plugin.<id>.inflight`.'),
+        }),
+        'With `ended`: the other instances that may hold what was sent before.',
+      ),
+    },
   ),
   Heartbeat: object<Heartbeat>(
     {
@@ -36,6 +50,7 @@ export const eventSchemas = {
       host,
       pid,
       held,
+      every_ms: count('Until the next one, jittered by a tenth; 2000 when it is absent.'),
       by: text('`supervisor` when it is published in the name of an instance that publishes no events.'),
     },
   ),

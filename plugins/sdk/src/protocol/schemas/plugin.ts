@@ -1,14 +1,19 @@
+import { endVerdicts, enforcementStrengths } from '../plugin.ts';
 import type {
+  Enforcement,
+  InstanceEnd,
+  Isolation,
   JsonSchema,
   Lease,
   PluginCapability,
   PluginInfo,
   PluginInstance,
   RegistryEntry,
+  Restarts,
 } from '../plugin.ts';
 import { status } from './events.ts';
 import { ref } from './ref.ts';
-import { count, flag, listOf, mapOf, object, text, time } from './schema.ts';
+import { count, flag, listOf, mapOf, object, oneOf, text, time } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
 const why = text('Why its status is `error`, for people.');
@@ -23,6 +28,9 @@ const maybe = {
   settings_live: flag('Other settings are taken over by the instances that run; else these are replaced.'),
   single_writer: flag('It has one instance at most, and the old one ends before a new one starts.'),
   rollout: { ...ref('Rollout'), description: 'The replacement that runs, or else the last one.' },
+  isolation: { ...ref('Isolation'), description: 'What keeps it within its limits on this machine.' },
+  ends: listOf(ref('InstanceEnd'), 'Its last ends that were not wanted, the latest first, at most 5.'),
+  restarts: { ...ref('Restarts'), description: 'Present while what failed last counts.' },
 };
 
 const entry = {
@@ -76,6 +84,33 @@ export const pluginSchemas = {
       error: why,
     },
   ),
+  Isolation: object<Isolation>({
+    memory: enforcement('`max_memory_mb`.'),
+    cpu: enforcement('`max_cpu_percent`.'),
+    processes: enforcement('`max_processes`.'),
+    user: enforcement("A user id of its own: no other plugin's files, no signals to others."),
+    files: enforcement('No files but its own.'),
+    network: enforcement('No network but the broker.'),
+  }),
+  InstanceEnd: object<InstanceEnd>(
+    {
+      instance: text('The instance id.'),
+      version: text('Its version.'),
+      at: time('When.'),
+      verdict: oneOf(endVerdicts, 'What it came to.'),
+      text: text('As the end of a sentence that begins with the plugin.'),
+    },
+    {
+      output: listOf(text('A line.'), 'What it printed last, the oldest line first; of the latest end only.'),
+    },
+  ),
+  Restarts: object<Restarts>(
+    { failures: count('Failures in a row.') },
+    {
+      next_at: time('When it is started again.'),
+      stays_down: flag('It is not started again until somebody orders it or changes its folder.'),
+    },
+  ),
   PluginInfo: object<PluginInfo>(
     { ...entry, telemetry: { ...ref('PluginTelemetry'), description: 'Over its instances.' } },
     {
@@ -94,3 +129,19 @@ export const pluginSchemas = {
     renewed_at: time('When it was renewed.'),
   }),
 };
+
+function enforcement(what: string): SchemaOf<Enforcement> {
+  return {
+    ...object<Enforcement>({
+      strength: oneOf(
+        enforcementStrengths,
+        'By the system at once, or when it is noticed; `none`: it does not hold.',
+      ),
+      by: text(
+        'Such as `cgroup-v2`, `cgroup-v1`, `rlimit`, `watchdog`, `user`, `landlock`, `seccomp`, `none`.',
+      ),
+      note: text('What that means here, and what it does not stop, for people.'),
+    }),
+    description: what,
+  };
+}

@@ -4,12 +4,15 @@ import type { LogQuery, LogRecord } from '../log-record.ts';
 import type { ConfigPatch } from '../manifest.ts';
 import type { InfoResponse, PingResponse, StatsResponse } from '../micro.ts';
 import type {
+  InstanceEnd,
+  Isolation,
   Lease,
   PluginCapability,
   PluginConfig,
   PluginInfo,
   PluginInstance,
   RegistryEntry,
+  Restarts,
 } from '../plugin.ts';
 import type {
   Acknowledgement,
@@ -72,6 +75,9 @@ export interface Wire {
   PluginInstance: PluginInstance;
   PluginInfo: PluginInfo;
   RegistryEntry: RegistryEntry;
+  Isolation: Isolation;
+  InstanceEnd: InstanceEnd;
+  Restarts: Restarts;
   Lease: Lease;
   PingResponse: PingResponse;
   InfoResponse: InfoResponse;
