@@ -14,6 +14,8 @@ export interface LaunchOptions {
   configFile: string;
   /** It is to be ready, and to take no invocations until it is let in. */
   held: boolean;
+  /** Between its first heartbeats. */
+  heartbeatMs: number;
   /** The project's Node. */
   node: string;
   /** Ours, of which little is passed on. */
@@ -55,6 +57,7 @@ export function launchCommand(options: LaunchOptions): LaunchCommand {
       BKG_CREDENTIALS_FILE: options.credentialsFile,
       BKG_CONFIG_FILE: options.configFile,
       BKG_DATA_DIR: dataDir,
+      BKG_HEARTBEAT_MS: String(options.heartbeatMs),
       ...(options.held && { BKG_HOLD: '1' }),
     },
   };

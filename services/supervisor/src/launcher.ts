@@ -1,22 +1,26 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
+import { configDefaults } from '@bkg/sdk';
 import type { Connection, Credentials, Logger, PluginConfig } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import { now } from './clock.ts';
 import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
 import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
+import type { Confinement } from './isolation/confinement.ts';
+import type { Machine } from './isolation/machine.ts';
 import { launchCommand } from './launch.ts';
 import { LogCapture } from './logs/log-capture.ts';
 import { LogFile, removeOldLogs } from './logs/log-file.ts';
-import { ManagedInstance } from './managed-instance.ts';
+import { announceEnd, ManagedInstance } from './managed-instance.ts';
 import type { Plugin } from './plugin.ts';
 import { adoptProcess, killCarriers, killSession, launchProcess } from './process-driver.ts';
 import type { InstanceProcess } from './process-driver.ts';
 import { expected } from './sighting.ts';
 import { findSurvivors } from './survivors.ts';
 import type { Timings } from './timings.ts';
+import { judge } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface LauncherOptions {
@@ -27,6 +31,10 @@ export interface LauncherOptions {
   natsUrl: string;
   /** The Node that `node` in a manifest means. */
   node: string;
+  /** What it can do to keep instances within their limits; known from the start on. */
+  machine: () => Machine;
+  /** Between heartbeats of an instance that is launched now. */
+  heartbeatMs: () => number;
   timings: Timings;
   log: Logger;
   onChange: (plugin: Plugin) => void;
@@ -47,7 +55,7 @@ export class Launcher {
    * @throws what the system says when there is no place for its files; what fails later the instance tells itself
    */
   launch(plugin: Plugin, { held }: { held: boolean }): ManagedInstance {
-    const { home, credentials, natsUrl, node, timings } = this.#options;
+    const { home, credentials, natsUrl, node, timings, machine, heartbeatMs } = this.#options;
     const { source, config } = plugin;
     const manifest = source?.manifest;
     if (!manifest || !config) throw new Error(`${plugin.id} has no manifest`);
@@ -63,6 +71,7 @@ export class Launcher {
       credentialsFile: files.credentials,
       configFile: files.config,
       held,
+      heartbeatMs: heartbeatMs(),
       env: process.env,
     });
     // A restart replaces what was launched before it, which this instance shall not be taken for.
@@ -81,6 +90,7 @@ export class Launcher {
       ...(held && { on_trial: true }),
     };
     let capture: LogCapture | undefined;
+    let confinement: Confinement | undefined;
     try {
       mkdirSync(dataDir, { recursive: true });
       writeRecord(files.record, record);
@@ -88,22 +98,32 @@ export class Launcher {
       // `env` may hold what nobody else should read.
       writeWhole(files.config, JSON.stringify(config), 0o600);
       capture = this.#capture(plugin, instance, files);
+      confinement = machine().confine({
+        instance,
+        pluginId: plugin.id,
+        folder: source.folder,
+        dataDir,
+        ownFiles: [files.credentials, files.config, files.out, files.err],
+        readable: [home.models, home.hub],
+        servers: natsUrl,
+        config,
+      });
       // Before there is a process, whose first line could come before this one.
       capture.note('info', `${plugin.id} ${manifest.version}: ${manifest.command.join(' ')}`);
       const launched = launchProcess({
         instance,
-        command,
-        args,
+        ...confinement.wrap(command, args),
         folder: source.folder,
         env,
         output: capture.output,
       });
       const known = launched.identity ? { ...record, process: launched.identity } : record;
-      const made = this.#hold(plugin, known, config, launched, capture);
+      const made = this.#hold(plugin, known, { config, process: launched, confinement, capture });
       made.start();
       return made;
     } catch (error) {
       capture?.close();
+      confinement?.release();
       removeFiles(files);
       throw error;
     }
@@ -114,7 +134,7 @@ export class Launcher {
    * @param ensure gives the plugin of an id
    */
   async adopt(ensure: (id: string) => Plugin): Promise<void> {
-    const { home, timings, log } = this.#options;
+    const { home, timings, log, machine } = this.#options;
     const { running, ended, strays } = findSurvivors(home, this.#options.natsUrl);
     for (const record of running) {
       const plugin = ensure(record.plugin_id);
@@ -122,7 +142,9 @@ export class Launcher {
       const files = instanceFiles(home.run, instance);
       const capture = this.#capture(plugin, instance, files);
       const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
-      const held = this.#hold(plugin, record, readConfig(files.config), adopted, capture);
+      const config = readConfig(files.config);
+      const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+      const held = this.#hold(plugin, record, { config, process: adopted, confinement, capture });
       held.note('info', 'adopted by a new supervisor');
       held.start();
       log.info({ plugin_id: plugin.id, instance, pid: record.process.pid }, 'an instance is adopted');
@@ -132,18 +154,46 @@ export class Launcher {
       log.warn({ instance, pids }, 'killing what an instance that has ended left behind');
       killCarriers(pids, instance);
     }
+    const known = new Set(running.map(({ instance }) => instance));
+    for (const instance of machine().leftovers()) {
+      if (known.has(instance)) continue;
+      log.warn({ instance }, 'killing what is left in the cgroups of an instance that has ended');
+      const left = machine().adopt({ instance, pluginId: '', config: undefined });
+      left.kill();
+      left.release();
+    }
   }
 
   /** Keeps the last words of an instance that ended while nobody watched it. */
   async #bury(plugin: Plugin, record: InstanceRecord): Promise<void> {
-    const { home, log } = this.#options;
+    const { home, log, connection, machine, timings } = this.#options;
     const { instance } = record;
     const files = instanceFiles(home.run, instance);
+    const config = readConfig(files.config);
+    const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+    const verdict = judge({
+      ending: { how: 'unknown' },
+      askedToStop: record.status === 'stopping',
+      ...(confinement.oomKills > 0 && { memory: 'system' }),
+      maxMemoryMb: (config ?? configDefaults).resources.max_memory_mb,
+      startTimeoutMs: record.start_timeout_ms,
+      graceMs: timings.graceMs,
+      uselessMs: 0,
+    });
+    announceEnd(connection, record, verdict, plugin.othersThan(instance));
+    confinement.kill();
     if (record.process) killSession(record.process.pid, instance, { leaderIsOurs: false });
     const capture = this.#capture(plugin, instance, files);
     await capture.finish();
-    capture.note('warn', 'it ended while no supervisor watched it; how is not known');
+    const text = verdict.ended === 'out_of_memory' ? verdict.text : 'how is not known';
+    capture.note('warn', `it ended while no supervisor watched it; ${text}`);
     capture.close();
+    confinement.release();
+    if (verdict.status === 'error') {
+      const { version } = record;
+      const at = new Date().toISOString();
+      plugin.addEnd({ instance, version, at, verdict: verdict.verdict, text: verdict.text });
+    }
     removeFiles(files);
     log.warn({ plugin_id: plugin.id, instance }, 'an instance ended while no supervisor watched it');
   }
@@ -151,20 +201,22 @@ export class Launcher {
   #hold(
     plugin: Plugin,
     record: InstanceRecord,
-    config: PluginConfig | undefined,
-    held: InstanceProcess,
-    capture: LogCapture,
+    held: {
+      config: PluginConfig | undefined;
+      process: InstanceProcess;
+      confinement: Confinement;
+      capture: LogCapture;
+    },
   ): ManagedInstance {
     const { home, connection, timings, log, onChange, onEnd } = this.#options;
     const instance = new ManagedInstance({
       record,
-      config,
+      ...held,
       runFolder: home.run,
-      process: held,
-      capture,
       connection,
       log,
       timings,
+      others: () => plugin.othersThan(record.instance),
       onChange: () => onChange(plugin),
       onEnd: (one, verdict) => onEnd(plugin, one, verdict),
     });

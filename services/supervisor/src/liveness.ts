@@ -24,7 +24,7 @@ export interface LivenessOptions {
   signal: AbortSignal;
 }
 
-/** Heartbeats come every 2 s, jittered by a tenth: three missed, and a little for the way. */
+/** Heartbeats are jittered by a tenth: three missed, and a little for the way. */
 const missedHeartbeats = 3.4;
 /** Of an instance without events, which may be busy. */
 const missedAnswers = 2;
@@ -75,7 +75,8 @@ export class Liveness {
     }
     const isUnheard = managed?.status === 'starting' && !speaks;
     const quietMs = this.#options.pollEveryMs() * latePoll;
-    const patienceMs = isUnheard ? 0 : speaks ? heartbeatMs * missedHeartbeats : quietMs;
+    const beatMs = Math.max(heartbeatMs, sighting.beatMs ?? 0);
+    const patienceMs = isUnheard ? 0 : speaks ? beatMs * missedHeartbeats : quietMs;
     const isDoubted = silentSince === undefined && (speaks || vacancies !== undefined);
     const everyMs = isUnheard ? probeEveryMs : isDoubted ? answerMs : pollEveryMs;
     if (at - heardAt < patienceMs || at - askedAt < everyMs) return;

@@ -1,19 +1,22 @@
 import { hostname } from 'node:os';
+import { isDeepStrictEqual } from 'node:util';
 import { subjects } from '@bkg/sdk';
-import type { Connection, Logger, LogLevel, PluginConfig, StatusEvent } from '@bkg/sdk';
+import { configDefaults } from '@bkg/sdk';
+import type { Connection, Logger, LogLevel, OtherInstance, PluginConfig, StatusEvent } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
 import { now } from './clock.ts';
 import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
 import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
+import type { Confinement } from './isolation/confinement.ts';
 import type { LogCapture } from './logs/log-capture.ts';
 import type { InstanceProcess } from './process-driver.ts';
-import { UsageOfProcess } from './process-usage.ts';
+import { UsageOfInstance } from './process-usage.ts';
 import type { ProcessUsage } from './process-usage.ts';
 import type { KillReason, ObservedInstance } from './reconcile.ts';
 import type { Sighting } from './sighting.ts';
 import type { Timings } from './timings.ts';
-import { judge, seconds } from './verdict.ts';
-import type { Ending, Verdict } from './verdict.ts';
+import { endedByHeap, judge, seconds } from './verdict.ts';
+import type { Ending, MemoryDeath, Verdict } from './verdict.ts';
 
 export interface ManagedInstanceOptions {
   record: InstanceRecord;
@@ -21,10 +24,13 @@ export interface ManagedInstanceOptions {
   config: PluginConfig | undefined;
   runFolder: string;
   process: InstanceProcess;
+  confinement: Confinement;
   capture: LogCapture;
   connection: Connection;
   log: Logger;
   timings: Timings;
+  /** The other instances of its plugin that may hold invocations. */
+  others: () => OtherInstance[];
   /** Its status has changed. */
   onChange: () => void;
   /**
@@ -44,12 +50,17 @@ export class ManagedInstance {
   #killed: KillReason | undefined;
   #said: string | undefined;
   #silentSince: number | undefined;
+  /** When it was heard last, and since when it says that it has failed: by `now()`. */
+  #heardAt = now();
+  #failingSince: number | undefined;
+  #over: { what: 'memory' | 'processes'; text: string } | undefined;
+  #uselessMs = 0;
   #obsolete: string | undefined;
   #rejection: string | undefined;
   #config: PluginConfig | undefined;
   #notTakenOver: number | undefined;
   #letGo = false;
-  #usage: UsageOfProcess | undefined;
+  #usage: UsageOfInstance | undefined;
 
   constructor(options: ManagedInstanceOptions) {
     this.#options = options;
@@ -59,6 +70,8 @@ export class ManagedInstance {
     if (options.record.status === 'running') this.#readyAt = Date.parse(options.record.since);
     this.#askedToStop = options.record.status === 'stopping';
     void options.process.ended.then((ending) => this.#end(ending));
+    const { pid } = this;
+    if (pid !== undefined) options.confinement.watch(pid, (what, text) => this.#exceed(what, text));
   }
 
   get id(): string {
@@ -124,13 +137,18 @@ export class ManagedInstance {
   sampleUsage(): ProcessUsage {
     const { pid } = this;
     if (pid === undefined) return { cpu_percent: 0, memory_mb: 0 };
-    this.#usage ??= new UsageOfProcess(pid);
+    this.#usage ??= new UsageOfInstance(pid, this.#options.confinement);
     return this.#usage.sample();
   }
 
   /** How long it was ready; 0 when it never was. */
   get ranMs(): number {
     return this.#readyAt === undefined ? 0 : now() - this.#readyAt;
+  }
+
+  /** It takes no invocations to their end: nothing is heard of it, or that it has failed. */
+  get isUseless(): boolean {
+    return this.#silentSince !== undefined || this.#failingSince !== undefined;
   }
 
   observed(): Omit<ObservedInstance, 'outdated' | 'unconfigured'> {
@@ -144,8 +162,21 @@ export class ManagedInstance {
       held: this.isHeld,
       onTrial: this.isOnTrial,
       killed: this.#killed !== undefined,
-      ...(this.#silentSince !== undefined && { silentSince: this.#silentSince }),
+      ...this.#uselessness(),
     };
+  }
+
+  /** An event loop may be blocked for as long as an invocation may take, and come back. */
+  #uselessness(): Pick<ObservedInstance, 'useless'> {
+    const mostMs = Math.max(this.#options.timings.uselessLeastMs, this.#resources.timeout_secs * 1_000);
+    if (this.#silentSince !== undefined)
+      return { useless: { why: 'silent', until: Math.max(this.#silentSince, this.#heardAt + mostMs) } };
+    if (this.#failingSince === undefined) return {};
+    return { useless: { why: 'failing', until: this.#failingSince + mostMs } };
+  }
+
+  get #resources(): PluginConfig['resources'] {
+    return this.#config?.resources ?? configDefaults.resources;
   }
 
   /** Notes that it is there. */
@@ -155,8 +186,10 @@ export class ManagedInstance {
   }
 
   /** What it has shown on the bus; whether it lives its process says. */
-  hear({ status, held, error, silentSince, speaks }: Sighting): void {
+  hear({ status, held, error, heardAt, silentSince, speaks }: Sighting): void {
     this.#said = error;
+    this.#heardAt = heardAt;
+    this.#failingSince = status === 'error' ? (this.#failingSince ?? now()) : undefined;
     const wasSilent = this.#silentSince !== undefined;
     this.#silentSince = silentSince;
     if (!wasSilent && silentSince !== undefined)
@@ -203,8 +236,16 @@ export class ManagedInstance {
     this.drain(text);
   }
 
-  /** It has taken over another configuration. */
-  configured(config: PluginConfig): void {
+  /**
+   * It has taken over another configuration.
+   * @returns false when its new limits take another instance: then it has not
+   */
+  configured(config: PluginConfig): boolean {
+    if (
+      !isDeepStrictEqual(config.resources, this.#resources) &&
+      !this.#options.confinement.limit(config.resources)
+    )
+      return false;
     this.#config = config;
     try {
       writeWhole(this.#files.config, JSON.stringify(config), 0o600);
@@ -214,6 +255,7 @@ export class ManagedInstance {
     }
     this.note('info', `it has taken over configuration ${config.revision}`);
     this.#options.onChange();
+    return true;
   }
 
   /** It does not take over this configuration: as long as that is wanted, another shall run instead of it. */
@@ -231,8 +273,10 @@ export class ManagedInstance {
   kill(why: KillReason): void {
     if (this.#killed) return;
     this.#killed = why;
-    this.note('error', `killing it: ${killNotes[why]}`);
-    this.#noteUnlessSignalled(this.#options.process.kill());
+    const since = why === 'silent' ? this.#heardAt : (this.#failingSince ?? now());
+    this.#uselessMs = now() - since;
+    this.note('error', `killing it: ${this.#over?.text ?? killNotes[why]}`);
+    this.#killAll();
   }
 
   note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
@@ -250,8 +294,22 @@ export class ManagedInstance {
   letGo(): void {
     this.#letGo = true;
     this.#options.process.letGo();
+    this.#options.confinement.letGo();
     this.#options.capture.pump();
     this.#options.capture.close();
+  }
+
+  #exceed(what: 'memory' | 'processes', text: string): void {
+    if (this.#letGo) return;
+    this.#over ??= { what, text };
+    this.kill('over its limits');
+  }
+
+  /** With what has left its session, where the system knows it. */
+  #killAll(): void {
+    const { process, confinement } = this.#options;
+    const signalled = process.kill();
+    this.#noteUnlessSignalled(confinement.kill() || signalled);
   }
 
   #noteReady(): void {
@@ -281,18 +339,24 @@ export class ManagedInstance {
 
   async #end(ending: Ending): Promise<void> {
     if (this.#letGo) return;
-    const { capture, timings } = this.#options;
+    const { capture, timings, confinement } = this.#options;
+    const memory = this.#memoryDeath(ending);
+    // Before anything else: what the leader has left behind could go on for long.
+    confinement.kill();
     const verdict = judge({
       ending,
       askedToStop: this.#askedToStop,
       ...(this.#killed && { killed: this.#killed }),
+      ...(memory && { memory }),
+      ...(this.#over && { tooMany: this.#over.text }),
+      maxMemoryMb: this.#resources.max_memory_mb,
       ...(this.#rejection !== undefined && { rejected: this.#rejection }),
       ...(this.#said && { said: this.#said }),
       startTimeoutMs: this.#record.start_timeout_ms,
       graceMs: timings.graceMs,
-      silentKillMs: timings.silentKillMs,
+      uselessMs: this.#uselessMs,
     });
-    this.#announce(verdict);
+    announceEnd(this.#options.connection, this.#record, verdict, this.#options.others());
     await capture.finish();
     // Meanwhile it may have become a successor's.
     if (this.#letGo) return;
@@ -300,28 +364,47 @@ export class ManagedInstance {
     const isBad = verdict.status === 'error';
     this.note(isBad ? 'error' : 'info', `${verdict.text}${consequence && `; ${consequence}`}`);
     capture.close();
+    confinement.release();
     removeFiles(this.#files);
   }
 
-  /** Who waits for its answer hears at once that there will be none. */
-  #announce({ status, text }: Verdict): void {
-    const { connection, record } = this.#options;
-    const event: StatusEvent = {
-      id: record.plugin_id,
-      instance: record.instance,
-      status,
-      version: record.version,
-      started_at: record.launched_at,
-      host: hostname(),
-      ...(this.pid !== undefined && { pid: this.pid }),
-      ...(status === 'error' && { error: text }),
-    };
-    connection.publish(subjects.event(record.plugin_id, record.instance, 'status'), JSON.stringify(event));
+  #memoryDeath(ending: Ending): MemoryDeath | undefined {
+    const { confinement, capture } = this.#options;
+    if (confinement.oomKills > 0) return 'system';
+    if (this.#over?.what === 'memory') return 'watch';
+    return endedByHeap(ending, capture.tail('stderr', lastBytes)) ? 'heap' : undefined;
   }
+}
+
+/** Who waits for its answer hears at once that there will be none. */
+export function announceEnd(
+  connection: Pick<Connection, 'publish'>,
+  { plugin_id, instance, version, launched_at, process }: InstanceRecord,
+  { status, text, ended }: Verdict,
+  others: OtherInstance[],
+): void {
+  const event: StatusEvent = {
+    id: plugin_id,
+    instance,
+    status,
+    version,
+    started_at: launched_at,
+    host: hostname(),
+    ...(process && { pid: process.pid }),
+    ...(status === 'error' && { error: text }),
+    ended,
+    others,
+  };
+  connection.publish(subjects.event(plugin_id, instance, 'status'), JSON.stringify(event));
 }
 
 const killNotes: Record<KillReason, string> = {
   'not ready': 'it did not become ready in time',
   silent: 'it gave no sign of life for too long',
+  failing: 'it has said for too long that it has failed',
   'grace over': 'it did not end within the grace period',
+  'over its limits': 'it is over its limits',
 };
+
+/** Of its output; V8 prints some two kilobytes after the line that names the cause. */
+const lastBytes = 16 * 1024;

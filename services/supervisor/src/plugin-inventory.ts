@@ -71,12 +71,13 @@ export class PluginInventory {
     if (isHeir && !this.#hasGone(plugin, scan)) return;
     plugin.missingSince = undefined;
     if (!plugin.isRemoved && isDeepStrictEqual(plugin.sources, found)) return;
+    // Of what is found for the first time an earlier supervisor may have known why it stays down.
+    const isAnother = before !== undefined || plugin.isRemoved;
     plugin.sources = found;
     plugin.isRemoved = false;
     if (!isDeepStrictEqual(before, after)) {
       if (after.problem) log.warn({ plugin_id: after.id, folder: after.folder }, after.problem);
-      // What failed was another.
-      plugin.setback = noSetback;
+      if (isAnother) plugin.setback = noSetback;
     }
     if (isHeir) this.#succeed(plugin, before, after.folder);
     plugins.changed(plugin.id);

@@ -1,4 +1,15 @@
-import type { Descriptor, PluginConfig, PluginInfo, RegistryEntry, Rollout as Receipt } from '@bkg/sdk';
+import type {
+  Descriptor,
+  InstanceEnd,
+  Isolation,
+  OtherInstance,
+  PluginConfig,
+  PluginInfo,
+  RegistryEntry,
+  Restarts,
+  Rollout as Receipt,
+  Sandbox,
+} from '@bkg/sdk';
 import { now } from './clock.ts';
 import { configStep } from './config/config-step.ts';
 import type { ConfigStep } from './config/config-step.ts';
@@ -10,6 +21,7 @@ import type { Desired, Observed } from './reconcile.ts';
 import { pluginInfo, registryEntry } from './registry-entry.ts';
 import type { ShownInstance } from './registry-entry.ts';
 import type { Rollout } from './rollout/rollout.ts';
+import { strictProblem } from './strict-problem.ts';
 import { shownFailed, shownManaged, shownSighting } from './shown-instance.ts';
 import type { FailedInstance } from './shown-instance.ts';
 import type { Sighting } from './sighting.ts';
@@ -29,6 +41,12 @@ export interface Target {
   /** Instances launched before this are replaced, ms since the epoch. */
   notBefore: number;
 }
+
+/** @returns undefined while it is not known */
+export type IsolationOf = (id: string, sandbox: Sandbox) => Isolation | undefined;
+
+const endsMost = 5;
+const othersMost = 256;
 
 export const noSetback: Setback = { failures: 0, launchFrom: 0, failedAt: 0 };
 
@@ -55,6 +73,8 @@ export class Plugin {
   readonly managed = new Map<string, ManagedInstance>();
   readonly sightings = new Map<string, Sighting>();
   failed: FailedInstance | undefined;
+  /** Its last ends that were not wanted, the latest first. */
+  ends: readonly InstanceEnd[] = [];
   setback: Setback = noSetback;
   /** Failures since the supervisor started: an order that waits sees whether there is a new one. */
   failureCount = 0;
@@ -69,10 +89,37 @@ export class Plugin {
   observedAt = new Date().toISOString();
   /** Since when nothing speaks for it any more, ms as `now()` gives them. */
   goneSince: number | undefined;
+  readonly #isolationOf: IsolationOf;
   #saidBefore: Descriptor | undefined;
 
-  constructor(id: string) {
+  /** @param isolationOf what the machine can do for a plugin */
+  constructor(id: string, isolationOf: IsolationOf = () => undefined) {
     this.id = id;
+    this.#isolationOf = isolationOf;
+  }
+
+  /** What keeps its instances within their limits; undefined when nobody here can start it. */
+  get isolation(): Isolation | undefined {
+    return this.source && this.#isolationOf(this.id, this.config?.sandbox ?? 'off');
+  }
+
+  /** An instance has ended that was not to end. */
+  addEnd(end: InstanceEnd): void {
+    const earlier = this.ends.map(({ output: _output, ...rest }) => rest);
+    this.ends = [end, ...earlier].slice(0, endsMost);
+  }
+
+  /** What the latest of them has printed last. */
+  setOutput(instance: string, output: string[]): void {
+    this.ends = this.ends.map((one, i) => (i === 0 && one.instance === instance ? { ...one, output } : one));
+  }
+
+  /** Instances that may hold invocations, besides one. */
+  othersThan(instance: string): OtherInstance[] {
+    return [...this.sightings.values()]
+      .filter((one) => one.instance !== instance && one.status !== 'stopped')
+      .slice(0, othersMost)
+      .map((one) => ({ instance: one.instance, inflight: one.speaks }));
   }
 
   /** Where the code lies that counts: of the wanted version, or else the first that is there. */
@@ -126,7 +173,19 @@ export class Plugin {
 
   /** Why it cannot be launched; undefined when it can. */
   get problem(): string | undefined {
-    return this.source?.problem ?? this.desiredProblem;
+    return this.source?.problem ?? this.desiredProblem ?? this.#sandboxProblem;
+  }
+
+  get #sandboxProblem(): string | undefined {
+    return this.config?.sandbox === 'strict' && this.isolation ? strictProblem(this.isolation) : undefined;
+  }
+
+  get #restarts(): Restarts | undefined {
+    const { failures, launchFrom } = this.setback;
+    if (failures === 0) return undefined;
+    if (launchFrom === Infinity) return { failures, stays_down: true };
+    const isAhead = this.managed.size === 0 && launchFrom > now();
+    return { failures, ...(isAhead && { next_at: new Date(launchFrom).toISOString() }) };
   }
 
   /** Instances that are ready, heard of, and stay. */
@@ -136,7 +195,7 @@ export class Plugin {
         one.status === 'running' &&
         !one.isLeaving &&
         !one.isOnTrial &&
-        one.silentSince === undefined &&
+        !one.isUseless &&
         !this.isOutdated(one),
     );
   }
@@ -236,6 +295,9 @@ export class Plugin {
       ...(this.desired && { config: configOf(this.desired.config) }),
       versions: this.versions,
       isSingleWriter: this.isSingleWriter,
+      ...(this.isolation && { isolation: this.isolation }),
+      ...(this.ends.length > 0 && { ends: this.ends }),
+      ...(this.#restarts && { restarts: this.#restarts }),
       ...((this.rollout ?? this.receipt) && { rollout: this.rollout?.receipt ?? this.receipt }),
       wanted: mayRun && this.isWanted && this.replicas > 0,
       isDue: this.#isLaunchable && this.setback.launchFrom <= now(),
@@ -251,7 +313,7 @@ export class Plugin {
 
   get #isLaunchable(): boolean {
     const { source, rollout } = this;
-    if (!source?.manifest || source.problem !== undefined) return false;
+    if (!source?.manifest || source.problem !== undefined || this.#sandboxProblem) return false;
     // Nothing but what was ordered.
     return !rollout?.isOfVersion || source.version === rollout.target.version;
   }

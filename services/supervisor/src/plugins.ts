@@ -1,4 +1,5 @@
 import { Plugin } from './plugin.ts';
+import type { IsolationOf } from './plugin.ts';
 
 /** Anybody may publish events under any name: those who only do so are not taken beyond this. */
 const pluginsMost = 1_000;
@@ -7,6 +8,11 @@ const pluginsMost = 1_000;
 export class Plugins {
   readonly #plugins = new Map<string, Plugin>();
   readonly #listeners = new Set<(id: string) => void>();
+  readonly #isolationOf: IsolationOf;
+
+  constructor(isolationOf: IsolationOf = () => undefined) {
+    this.#isolationOf = isolationOf;
+  }
 
   get(id: string): Plugin | undefined {
     return this.#plugins.get(id);
@@ -19,7 +25,7 @@ export class Plugins {
   ensure(id: string): Plugin {
     const known = this.#plugins.get(id);
     if (known) return known;
-    const plugin = new Plugin(id);
+    const plugin = new Plugin(id, this.#isolationOf);
     this.#plugins.set(id, plugin);
     return plugin;
   }

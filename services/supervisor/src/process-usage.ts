@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readProcessTotals } from '@bkg/sdk/host';
 import type { ProcessTotals } from '@bkg/sdk/host';
+import type { Confinement } from './isolation/confinement.ts';
 
 export interface ProcessUsage {
   /** Of one core, since the last time it was asked for; 0 the first time. */
@@ -14,20 +15,24 @@ const processesMost = 256;
 /** And threads, of all its processes; the first of each is always read. */
 const threadsMost = 1024;
 
-/** What a process and those that it has started take, for a plugin that does not measure itself. */
-export class UsageOfProcess {
+/** What an instance and all that it has started take, for a plugin that does not measure itself. */
+export class UsageOfInstance {
   readonly #pid: number;
+  readonly #confinement: Pick<Confinement, 'usage'>;
   #cpuMs = new Map<number, number>();
   #at: number | undefined;
 
-  constructor(pid: number) {
+  constructor(pid: number, confinement: Pick<Confinement, 'usage'>) {
     this.#pid = pid;
+    this.#confinement = confinement;
   }
 
   /** Zeros where the system does not tell. */
   sample(): ProcessUsage {
     const at = performance.now();
-    const rows = readTree(this.#pid);
+    // The system's own count has those that have ended, and those that have another parent by now.
+    const whole = this.#confinement.usage();
+    const rows = whole ? [{ pid: this.#pid, ...whole }] : readTree(this.#pid);
     const usedMs = rows.reduce(
       (sum, { pid, cpuMs }) => sum + Math.max(0, cpuMs - (this.#cpuMs.get(pid) ?? 0)),
       0,

@@ -84,14 +84,16 @@ export class ReconcileLoop {
   }
 
   /** An instance is gone. @returns what becomes of the plugin now, as the end of a sentence; "" for nothing special */
-  ended(plugin: Plugin, instance: ManagedInstance, { status, text }: Verdict): string {
-    if (status === 'stopped') {
-      plugin.rollout?.ended(instance, { status, text });
+  ended(plugin: Plugin, instance: ManagedInstance, verdict: Verdict): string {
+    if (verdict.status === 'stopped') {
+      plugin.rollout?.ended(instance, verdict);
       plugin.failed = undefined;
       return '';
     }
-    if (plugin.rollout?.ended(instance, { status, text })) return 'those before it go on';
+    const { text } = verdict;
     const { instance: id, version, launched_at: startedAt } = instance.record;
+    plugin.addEnd({ instance: id, version, at: new Date().toISOString(), verdict: verdict.verdict, text });
+    if (plugin.rollout?.ended(instance, verdict)) return 'those before it go on';
     const consequence = instance.wasAskedToStop ? '' : this.#setBack(plugin, instance.ranMs);
     plugin.failed = {
       instance: id,
@@ -110,16 +112,29 @@ export class ReconcileLoop {
     const actions = reconcile(
       plugin.desiredState(this.#mayRun),
       plugin.observedState(natsUrl),
-      { graceMs: timings.graceMs, silentKillMs: timings.silentKillMs },
+      { graceMs: timings.graceMs },
       now(),
     );
-    let next = Infinity;
+    let next = this.#forgetFailures(plugin);
     for (const action of actions) {
       if (action.type === 'wait') next = Math.min(next, action.until);
       else if (lease.isHeld) this.#act(plugin, action);
       else next = Math.min(next, now() + timings.leaseEveryMs / 3);
     }
     return next;
+  }
+
+  /** What has run for long is not one that fails any more. @returns when to look again */
+  #forgetFailures(plugin: Plugin): number {
+    if (plugin.setback.failures === 0) return Infinity;
+    const { steadyMs } = this.#options.timings;
+    const { ready } = plugin;
+    if (ready.length === 0 || ready.length < plugin.replicas) return Infinity;
+    const leftMs = Math.max(...ready.map(({ ranMs }) => steadyMs - ranMs));
+    if (leftMs > 0) return now() + leftMs;
+    plugin.setback = noSetback;
+    this.#options.plugins.changed(plugin.id);
+    return Infinity;
   }
 
   #act(plugin: Plugin, action: Exclude<Action, { type: 'wait' }>): void {
@@ -154,10 +169,14 @@ export class ReconcileLoop {
       log.error({ error, plugin_id: plugin.id }, 'a plugin cannot be launched');
       const text = `could not be launched (${(error as Error).message})`;
       plugin.rollout?.fail(new BkgError('PLUGIN_CRASHED', `${plugin.id} ${text}.`));
+      const version = plugin.source?.manifest?.version ?? '0.0.0';
+      const at = new Date().toISOString();
+      const instance = nuid.next();
+      plugin.addEnd({ instance, version, at, verdict: 'not_started', text });
       plugin.failed = {
-        instance: nuid.next(),
-        version: plugin.source?.manifest?.version ?? '0.0.0',
-        startedAt: new Date(now()).toISOString(),
+        instance,
+        version,
+        startedAt: at,
         error: `${text}; ${this.#setBack(plugin, 0)}`,
       };
     }

@@ -21,8 +21,8 @@ export interface ObservedInstance {
   since: number;
   /** How long it may take to become ready. */
   startTimeoutMs: number;
-  /** Since when nothing is heard of it; undefined while it is. */
-  silentSince?: number;
+  /** It does not serve, and unless that changes it is killed then; undefined while it does. */
+  useless?: { why: 'silent' | 'failing'; until: number };
   /** It is not what is wanted any more, or cannot do its work where it is: another shall run instead of it. */
   outdated: boolean;
   /** It could take invocations, and waits until it is let in. */
@@ -43,10 +43,10 @@ export interface Observed {
 
 export interface Limits {
   graceMs: number;
-  silentKillMs: number;
 }
 
-export type KillReason = 'not ready' | 'silent' | 'grace over';
+/** `over its limits`: our watch has seen it, where the system does not hold it. */
+export type KillReason = 'not ready' | 'silent' | 'failing' | 'grace over' | 'over its limits';
 
 export type Action =
   /** With `held` it waits until it is let in. */
@@ -136,27 +136,27 @@ function missing(
   return isSettled && fresh.length < desired.instances && present < most ? 1 : 0;
 }
 
-function isInService({ status, onTrial, silentSince }: ObservedInstance): boolean {
-  return status === 'running' && !onTrial && silentSince === undefined;
+function isInService({ status, onTrial, useless }: ObservedInstance): boolean {
+  return status === 'running' && !onTrial && useless === undefined;
 }
 
 /** What the time says about one instance: it is over, or when it will be. */
-function overdue(one: ObservedInstance, { graceMs, silentKillMs }: Limits, now: number): Action[] {
+function overdue(one: ObservedInstance, { graceMs }: Limits, now: number): Action[] {
   if (one.killed) return [];
-  const [until, why] = deadlineOf(one, graceMs, silentKillMs);
+  const [until, why] = deadlineOf(one, graceMs);
   if (until === Infinity) return [];
   return [now >= until ? { type: 'kill', instance: one.instance, why } : { type: 'wait', until }];
 }
 
-function deadlineOf(one: ObservedInstance, graceMs: number, silentKillMs: number): [number, KillReason] {
-  const silentUntil = one.silentSince === undefined ? Infinity : one.silentSince + silentKillMs;
+function deadlineOf(one: ObservedInstance, graceMs: number): [number, KillReason] {
+  const givenUp: [number, KillReason] = one.useless
+    ? [one.useless.until, one.useless.why]
+    : [Infinity, 'silent'];
   switch (one.status) {
     case 'starting':
-      return one.held && one.onTrial
-        ? [silentUntil, 'silent']
-        : [one.launchedAt + one.startTimeoutMs, 'not ready'];
+      return one.held && one.onTrial ? givenUp : [one.launchedAt + one.startTimeoutMs, 'not ready'];
     case 'running':
-      return [silentUntil, 'silent'];
+      return givenUp;
     case 'stopping':
       return [one.since + graceMs, 'grace over'];
   }

@@ -1,6 +1,8 @@
 import { configDefaults, mergeTelemetry, pluginStatus } from '@bkg/sdk';
 import type {
   Descriptor,
+  InstanceEnd,
+  Isolation,
   Manifest,
   PluginCapability,
   PluginConfig,
@@ -8,6 +10,7 @@ import type {
   PluginInstance,
   PluginTelemetry,
   RegistryEntry,
+  Restarts,
   Rollout,
   Status,
 } from '@bkg/sdk';
@@ -30,6 +33,9 @@ export interface PluginFacts {
   versions: string[];
   isSingleWriter: boolean;
   rollout?: Rollout | undefined;
+  isolation?: Isolation;
+  ends?: readonly InstanceEnd[];
+  restarts?: Restarts;
   /** What should run and does not is just about to be launched. */
   isDue: boolean;
   instances: readonly ShownInstance[];
@@ -71,6 +77,9 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
     ...(described?.settings_live && { settings_live: true }),
     ...(facts.isSingleWriter && { single_writer: true }),
     ...(facts.rollout && { rollout: facts.rollout }),
+    ...(facts.isolation && { isolation: facts.isolation }),
+    ...(facts.ends && { ends: [...facts.ends] }),
+    ...(facts.restarts && { restarts: facts.restarts }),
     observed_at: observedAt,
   };
 }

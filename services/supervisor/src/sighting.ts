@@ -15,6 +15,8 @@ export interface Sighting {
   error?: string;
   /** It publishes events; one that does not is asked now and then. */
   speaks: boolean;
+  /** Between two heartbeats, as it says itself; undefined for one that says nothing of it. */
+  beatMs?: number;
   /** When it was heard last, ms as `now()` gives them. */
   heardAt: number;
   /** When it was asked last whether it is there. */
@@ -35,6 +37,8 @@ export interface Sighting {
 }
 
 const textMost = 1_000;
+/** Who says that it beats less often is late all the same. */
+const beatMostMs = 120_000;
 
 /** Of an instance that is known to be there, and has not been heard yet. */
 export function expected(
@@ -71,6 +75,7 @@ export function afterHeartbeat(
     ...placeOf(heartbeat),
     status: heartbeat.status,
     held: heartbeat.held === true,
+    ...(heartbeat.every_ms !== undefined && { beatMs: Math.min(heartbeat.every_ms, beatMostMs) }),
     descriptorHash: heartbeat.descriptor.slice(0, 128),
     telemetry: heartbeat.telemetry,
     speaks: true,

@@ -18,11 +18,17 @@ import { Control } from './control.ts';
 import { DescriptorKeeper } from './descriptor-keeper.ts';
 import { DesiredState } from './desired-state.ts';
 import { Discovery } from './discovery.ts';
+import { watchDisk } from './disk-watch.ts';
 import { EndedInstances } from './ended-instances.ts';
+import { FailureStore } from './failure-store.ts';
 import { fitList } from './fit-list.ts';
+import { HeartbeatPace } from './heartbeat-pace.ts';
 import { lockHome } from './home-lock.ts';
 import { Introductions } from './introductions.ts';
+import { probeMachine } from './isolation/machine.ts';
+import type { Machine } from './isolation/machine.ts';
 import { knownPlugin } from './known-plugin.ts';
+import { lastLines } from './last-words.ts';
 import { Launcher } from './launcher.ts';
 import { Lease } from './lease.ts';
 import { LiveConfig } from './config/live-config.ts';
@@ -84,7 +90,7 @@ export class Supervisor {
   readonly #options: SupervisorOptions;
   readonly #timings: Timings;
   readonly #home: HomePaths;
-  readonly #plugins = new Plugins();
+  readonly #plugins = new Plugins((id, sandbox) => this.#machine?.isolationOf(sandbox, id));
   readonly #desiredState: DesiredState;
   readonly #ended = new EndedInstances();
   readonly #ending = new AbortController();
@@ -98,6 +104,9 @@ export class Supervisor {
   readonly #statsPoll: StatsPoll;
   readonly #registry: RegistryBucket;
   readonly #inventory: PluginInventory;
+  readonly #failures: FailureStore;
+  readonly #pace: HeartbeatPace;
+  #machine: Machine | undefined;
   #subscriptions: Subscription[] = [];
   #unlock: () => void = () => undefined;
   #unfollow: () => void = () => undefined;
@@ -113,6 +122,8 @@ export class Supervisor {
     const recentLogs = new RecentLogs((id, instance) => plugins.get(id)?.sightings.has(instance) ?? false);
     const questions = new Questions(connection, timings.answerMs, signal);
     const tellChange = ({ id }: Plugin): void => plugins.changed(id);
+    this.#failures = new FailureStore(home.run, log);
+    this.#pace = new HeartbeatPace({ connection, plugins, timings, signal });
     this.#options = options;
     this.#timings = timings;
     this.#home = home;
@@ -123,6 +134,8 @@ export class Supervisor {
       credentials,
       natsUrl,
       node: options.node ?? process.execPath,
+      machine: () => this.#assertMachine(),
+      heartbeatMs: () => this.#pace.everyMs,
       timings,
       log,
       onChange: tellChange,
@@ -213,6 +226,7 @@ export class Supervisor {
   /** Ends, and leaves the plugins running. */
   async stop(): Promise<void> {
     this.#quit();
+    if (!this.#loop.mayRun) this.#failures.forgetAll();
     await this.#lease.release();
     this.#unlock();
     this.#unlock = () => undefined;
@@ -221,7 +235,7 @@ export class Supervisor {
   list(): PluginInfo[] {
     const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
     return fitList(
-      this.#plugins.all().map((plugin) => plugin.info(this.#loop.mayRun)),
+      this.#plugins.all().map((plugin) => withoutOutput(plugin.info(this.#loop.mayRun))),
       mostBytes,
     );
   }
@@ -250,9 +264,18 @@ export class Supervisor {
     const { signal } = this.#ending;
     const plugins = this.#plugins;
     void this.#lease.run();
+    this.#machine = await probeMachine({
+      home: this.#home,
+      node: this.#options.node ?? process.execPath,
+      log: this.#options.log,
+      signal,
+    });
+    this.#failures.load(plugins);
     await this.#launcher.adopt((id) => plugins.ensure(id));
     await this.#inventory.begin(signal);
     plugins.onChange((id) => {
+      const plugin = plugins.get(id);
+      if (plugin) this.#failures.keep(plugin);
       this.#registry.changed(id);
       this.#loop.kick();
     });
@@ -263,6 +286,13 @@ export class Supervisor {
     void this.#liveness.run();
     void this.#statsPoll.run();
     void this.#inventory.run(signal);
+    void this.#pace.run();
+    void watchDisk({
+      folder: this.#home.home,
+      log: this.#options.log,
+      everyMs: this.#timings.diskEveryMs,
+      signal,
+    });
     void this.#tail();
     void this.#tidy();
   }
@@ -295,7 +325,23 @@ export class Supervisor {
     );
     this.#plugins.changed(plugin.id);
     this.#inventory.forgetRemoved(plugin);
+    if (verdict.status === 'error') void this.#keepLastOutput(plugin, instance.id);
     return consequence;
+  }
+
+  /** Its log is whole only when we have returned. */
+  async #keepLastOutput(plugin: Plugin, instance: string): Promise<void> {
+    try {
+      plugin.setOutput(instance, await lastLines(this.#logs, plugin.id, instance));
+      this.#plugins.changed(plugin.id);
+    } catch (error) {
+      this.#options.log.error({ error, plugin_id: plugin.id, instance }, 'its last output cannot be read');
+    }
+  }
+
+  #assertMachine(): Machine {
+    if (!this.#machine) throw new Error('the supervisor has not begun');
+    return this.#machine;
   }
 
   /** The broker is back; it may have been started anew. */
@@ -339,4 +385,10 @@ export class Supervisor {
   #instances(): ManagedInstance[] {
     return this.#plugins.all().flatMap((plugin) => [...plugin.managed.values()]);
   }
+}
+
+/** What somebody looks at is asked for by itself; of a thousand plugins it would not fit into one message. */
+function withoutOutput(info: PluginInfo): PluginInfo {
+  if (!info.ends) return info;
+  return { ...info, ends: info.ends.map(({ output: _output, ...end }) => end) };
 }

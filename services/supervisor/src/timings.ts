@@ -12,10 +12,15 @@ export interface Timings {
   probeEveryMs: number;
   /** From SIGTERM to SIGKILL. @default 10000 */
   graceMs: number;
-  /** How long an instance may be silent before it is killed and started again. @default 30000 */
-  silentKillMs: number;
-  /** Between two heartbeats of an instance. @default 2000 */
+  /**
+   * How long nothing may be heard of an instance, or nothing but that it has failed, before it is killed and started
+   * again; or as long as its invocations may take, when that is longer. @default 10000
+   */
+  uselessLeastMs: number;
+  /** Between two heartbeats of an instance, in a mesh that is not large. @default 2000 */
   heartbeatMs: number;
+  /** Between two looks at how often instances beat. @default 2000 */
+  paceEveryMs: number;
   /** Between two questions who is there, at most, jittered by a tenth. @default 60000 */
   pingEveryMs: number;
   /** The same while few answer. @default 3000 */
@@ -34,6 +39,8 @@ export interface Timings {
   watchEveryMs: number;
   /** Between two writes of one plugin's registry entry. @default 1000 */
   registryEveryMs: number;
+  /** Between two looks at how full the disk is. @default 10000 */
+  diskEveryMs: number;
   /** Between two cleanings of the registry's bucket. @default 3600000 */
   tidyEveryMs: number;
   /** The life of a lease that is not renewed. @default 10000 */
@@ -69,8 +76,9 @@ export const defaultTimings: Timings = {
   startTimeoutMs: 30_000,
   probeEveryMs: 500,
   graceMs: 10_000,
-  silentKillMs: 30_000,
+  uselessLeastMs: 10_000,
   heartbeatMs: 2_000,
+  paceEveryMs: 2_000,
   pingEveryMs: 60_000,
   pingLeastMs: 3_000,
   pollEveryMs: 10_000,
@@ -80,6 +88,7 @@ export const defaultTimings: Timings = {
   tailEveryMs: 100,
   watchEveryMs: 250,
   registryEveryMs: 1_000,
+  diskEveryMs: 10_000,
   tidyEveryMs: 3_600_000,
   leaseTtlMs: 10_000,
   leaseEveryMs: 3_000,

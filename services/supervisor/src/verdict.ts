@@ -1,3 +1,4 @@
+import type { EndVerdict, InstanceEnding } from '@bkg/sdk';
 import type { KillReason } from './reconcile.ts';
 
 /** How a process ended. Nothing but that it did is known of one that is not our child. */
@@ -7,48 +8,108 @@ export type Ending =
   | { how: 'not started'; error: string }
   | { how: 'unknown' };
 
+/**
+ * Who has ended a process of it for its memory: the system, our watch, or V8, whose heap is smaller than what the
+ * instance may take.
+ */
+export type MemoryDeath = 'system' | 'watch' | 'heap';
+
 export interface LastMoments {
   ending: Ending;
   /** Somebody asked it to end. */
   askedToStop: boolean;
   /** Why we killed it. */
   killed?: KillReason;
+  memory?: MemoryDeath;
+  /** What our watch saw: it had too many processes. */
+  tooMany?: string;
   /** Why it was no good. */
   rejected?: string;
   /** What its last status event gave as its error. */
   said?: string;
+  maxMemoryMb: number;
   startTimeoutMs: number;
   graceMs: number;
-  silentKillMs: number;
+  /** How long nothing was heard of it, or nothing but that it had failed. */
+  uselessMs: number;
 }
 
-export interface Verdict {
-  status: 'stopped' | 'error';
-  /** How it ended, as the end of a sentence that begins with the plugin: "ended by SIGKILL". */
-  text: string;
-}
+export type Verdict =
+  | { status: 'stopped'; text: string; ended: InstanceEnding }
+  | {
+      status: 'error';
+      /** How it ended, as the end of a sentence that begins with the plugin: "ended by SIGKILL". */
+      text: string;
+      verdict: EndVerdict;
+      /** For who waits for its answers. */
+      ended: InstanceEnding;
+    };
 
 /** What to think of an instance that has ended. */
 export function judge(moments: LastMoments): Verdict {
-  const { ending, askedToStop, killed, rejected, said } = moments;
-  if (rejected !== undefined) return { status: 'error', text: rejected };
+  const { ending, askedToStop, killed, rejected, memory, said } = moments;
+  const isInOrder = killed === undefined && askedToStop && endedInOrder(ending);
+  if (rejected !== undefined)
+    return { status: 'error', text: rejected, verdict: 'rejected', ended: isInOrder ? 'stopped' : 'crashed' };
+  // Who was told to end and has done so is not blamed for a child that was killed meanwhile.
+  if (memory && !isInOrder)
+    return {
+      status: 'error',
+      text: textOfMemory(memory, moments),
+      verdict: 'out_of_memory',
+      ended: 'out_of_memory',
+    };
   const text = killed ? textOfKill(killed, moments) : textOfEnding(ending, askedToStop);
-  if (!killed && askedToStop && endedInOrder(ending)) return { status: 'stopped', text };
-  // It becomes a part of longer sentences.
-  return { status: 'error', text: said ? `${text}: ${said.replace(/[.\s]+$/, '')}` : text };
+  if (isInOrder) return { status: 'stopped', text, ended: 'stopped' };
+  return {
+    status: 'error',
+    // It becomes a part of longer sentences.
+    text: said ? `${text}: ${said.replace(/[.\s]+$/, '')}` : text,
+    verdict: verdictOf(killed, ending),
+    ended: 'crashed',
+  };
 }
 
-function textOfKill(
-  why: KillReason,
-  { startTimeoutMs, graceMs, silentKillMs }: Pick<LastMoments, 'startTimeoutMs' | 'graceMs' | 'silentKillMs'>,
-): string {
+function verdictOf(killed: KillReason | undefined, ending: Ending): EndVerdict {
+  switch (killed) {
+    case 'not ready':
+      return 'not_ready';
+    case 'silent':
+    case 'failing':
+      return 'silent';
+    case 'grace over':
+      return 'grace_over';
+    case 'over its limits':
+    case undefined:
+      return ending.how === 'not started' ? 'not_started' : 'crashed';
+  }
+}
+
+function textOfMemory(memory: MemoryDeath, { ending, maxMemoryMb }: LastMoments): string {
+  switch (memory) {
+    case 'heap':
+      return `ran out of JavaScript heap, and may take ${maxMemoryMb} MB in all (max_memory_mb)`;
+    case 'watch':
+      return `took more than its ${maxMemoryMb} MB (max_memory_mb) and was killed`;
+    case 'system':
+      return ending.how === 'exit'
+        ? `ended with code ${ending.code}, after the system had killed a process of it that wanted more than its ${maxMemoryMb} MB (max_memory_mb)`
+        : `wanted more than its ${maxMemoryMb} MB (max_memory_mb) and was killed by the system`;
+  }
+}
+
+function textOfKill(why: KillReason, { startTimeoutMs, graceMs, uselessMs, tooMany }: LastMoments): string {
   switch (why) {
     case 'not ready':
       return `was not ready within ${seconds(startTimeoutMs)} and was killed`;
     case 'silent':
-      return `gave no sign of life for ${seconds(silentKillMs)} and was killed`;
+      return `gave no sign of life for ${seconds(uselessMs)} and was killed`;
+    case 'failing':
+      return `said for ${seconds(uselessMs)} that it had failed, and was killed`;
     case 'grace over':
       return `did not end within ${seconds(graceMs)} after SIGTERM and was killed`;
+    case 'over its limits':
+      return `${tooMany ?? 'was over its limits'} and was killed`;
   }
 }
 
@@ -81,6 +142,14 @@ function endedInOrder(ending: Ending): boolean {
     case 'not started':
       return false;
   }
+}
+
+/** Whether V8 has ended the process because its heap was full: it says so last. @param tail the end of what it printed */
+export function endedByHeap(ending: Ending, tail: string): boolean {
+  const aborted =
+    (ending.how === 'signal' && ending.signal === 'SIGABRT') ||
+    (ending.how === 'exit' && ending.code === 134);
+  return (aborted || ending.how === 'unknown') && tail.includes('JavaScript heap out of memory');
 }
 
 /** "0.3 s", "10 s". */

@@ -26,7 +26,7 @@ it.each<[string, Partial<PluginConfig>]>([
 });
 
 it.each<[string, Partial<PluginConfig>]>([
-  ['resources', { resources: { timeout_secs: 31 } }],
+  ['resources', { resources: { ...config.resources, timeout_secs: 31, max_memory_mb: 64 } }],
   ['concurrency', { limits: { ...config.limits, max_concurrency: 1 } }],
   ['queue', { limits: { ...config.limits, max_queue: 0 } }],
 ])('other %s are taken over live, whatever it says of its settings', (_, change) => {
@@ -42,13 +42,19 @@ it.each<[string, Partial<PluginConfig>]>([
 ])('other settings, by %s, are taken over live only where it says so', (_, change) => {
   expect(step(change)).toBe('restart');
   expect(step(change, true)).toBe('live');
-  expect(step({ ...change, resources: { timeout_secs: 1 } })).toBe('restart');
+  expect(step({ ...change, resources: { ...config.resources, timeout_secs: 1 } })).toBe('restart');
+});
+
+it('another sandbox takes a restart', () => {
+  expect(step({ sandbox: 'on' }, true)).toBe('restart');
 });
 
 it.each<Record<string, string>>([{ LEVEL: '2', PLACE: 'here' }, { LEVEL: '1' }, { ...config.env, MORE: '' }])(
   'another environment takes a restart: %j',
   (env) => {
     expect(step({ env })).toBe('restart');
-    expect(step({ env, settings: {}, resources: { timeout_secs: 1 } }, true)).toBe('restart');
+    expect(step({ env, settings: {}, resources: { ...config.resources, timeout_secs: 1 } }, true)).toBe(
+      'restart',
+    );
   },
 );

@@ -13,6 +13,7 @@ const options = {
   configFile: '/data/bkg/run/i1.config.json',
   node: '/opt/node/bin/node',
   held: false,
+  heartbeatMs: 3_000,
   env: { PATH: '/usr/bin', LANG: 'de_DE.UTF-8', SECRET: 'hunter2', NODE_OPTIONS: '--inspect' },
 };
 
@@ -28,6 +29,7 @@ it('gives a process a clean environment, with the project’s Node first', () =>
     BKG_PLUGIN_ID: 'echo',
     BKG_INSTANCE_ID: 'i1',
     BKG_VERSION: '1.0.0',
+    BKG_HEARTBEAT_MS: '3000',
     BKG_NATS_URL: 'nats://127.0.0.1:1',
     BKG_CREDENTIALS_FILE: '/data/bkg/run/i1.credentials.json',
     BKG_CONFIG_FILE: '/data/bkg/run/i1.config.json',

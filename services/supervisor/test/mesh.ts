@@ -1,5 +1,5 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
@@ -59,7 +59,10 @@ export class Mesh implements AsyncDisposable {
   }
 
   static async create(manifests: readonly Manifest[] = []): Promise<Mesh> {
-    const mesh = new Mesh(await startNatsServer(), await mkdtemp(path.join(tmpdir(), 'bkg-supervisor-')));
+    const folder = await mkdtemp(path.join(tmpdir(), 'bkg-supervisor-'));
+    // Plugins run under users of their own, who must get to their data.
+    await chmod(folder, 0o711);
+    const mesh = new Mesh(await startNatsServer(), folder);
     mesh.caller = await mesh.server.connect('caller');
     for (const one of manifests) mesh.write(one);
     return mesh;

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { expect, it } from 'vitest';
 import { eventually } from '@bkg/sdk/testing';
-import { UsageOfProcess } from '../src/process-usage.ts';
+import { UsageOfInstance } from '../src/process-usage.ts';
 
 /** A process with a thread of which comes another process, which takes so much memory. */
 function startFromThread(megabytes: number): { pid: number; stop: () => void } {
@@ -16,7 +16,7 @@ function startFromThread(megabytes: number): { pid: number; stop: () => void } {
 it('counts processes that were started by another thread than the first', async () => {
   const { pid, stop } = startFromThread(300);
   try {
-    const usage = new UsageOfProcess(pid);
+    const usage = new UsageOfInstance(pid, { usage: () => undefined });
     await eventually(() => usage.sample().memory_mb > 300);
     expect(usage.sample().memory_mb).toBeLessThan(1_000);
   } finally {

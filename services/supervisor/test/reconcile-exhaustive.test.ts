@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { reconcile } from '../src/reconcile.ts';
 import type { Action, Desired, ObservedInstance } from '../src/reconcile.ts';
 
-const limits = { graceMs: 10_000, silentKillMs: 30_000 };
+const limits = { graceMs: 10_000 };
 const now = 1_000_000;
 const longAgo = now - 40_000;
 
+const silent = { why: 'silent', until: now } as const;
+const failing = { why: 'failing', until: now + 29_990 } as const;
 const plain: ObservedInstance = {
   instance: 'a',
   status: 'running',
@@ -29,7 +31,7 @@ const kinds: ObservedInstance[] = [
     held,
     { ...held, outdated: true },
     { ...held, launchedAt: longAgo, since: longAgo },
-    { ...held, silentSince: longAgo },
+    { ...held, useless: silent },
   ].map((more) => ({ ...plain, ...more, status: 'starting' as const })),
   ...[
     {},
@@ -38,9 +40,9 @@ const kinds: ObservedInstance[] = [
     { onTrial: true },
     { onTrial: true, outdated: true },
     { unconfigured: true },
-    { silentSince: longAgo },
-    { silentSince: now - 10 },
-    { silentSince: now - 10, outdated: true },
+    { useless: silent },
+    { useless: failing },
+    { useless: failing, outdated: true },
   ].map((more) => ({ ...plain, ...more })),
   ...[{}, { killed: true }, { outdated: true }, { since: longAgo }].map((more) => ({
     ...plain,
@@ -103,8 +105,8 @@ const touched = (actions: readonly Action[], ...types: Action['type'][]): string
   );
 const launches = (actions: readonly Action[]): number =>
   actions.filter(({ type }) => type === 'launch').length;
-const serves = ({ status, onTrial, silentSince, killed }: ObservedInstance): boolean =>
-  status === 'running' && !onTrial && silentSince === undefined && !killed;
+const serves = ({ status, onTrial, useless, killed }: ObservedInstance): boolean =>
+  status === 'running' && !onTrial && useless === undefined && !killed;
 /** Another shall run instead of it, and can. */
 const isReplaced = (one: ObservedInstance, { launchable }: Desired): boolean => one.outdated && launchable;
 const going = (actions: readonly Action[]): Set<string> => new Set(touched(actions, 'drain', 'kill'));
@@ -219,17 +221,12 @@ describe('in every situation with up to three instances', () => {
   });
 
   it('kills what is overdue and nothing else: who is held only when it is silent', () => {
-    const isOverdue = ({
-      status,
-      held,
-      launchedAt,
-      since,
-      silentSince,
-      killed,
-    }: ObservedInstance): boolean => {
+    const isOverdue = ({ status, held, launchedAt, since, useless, killed }: ObservedInstance): boolean => {
       if (killed) return false;
       if (status === 'stopping') return since === longAgo;
-      return status === 'starting' && !held ? launchedAt === longAgo : silentSince === longAgo;
+      return status === 'starting' && !held
+        ? launchedAt === longAgo
+        : useless !== undefined && useless.until <= now;
     };
     expect(
       wrong(({ instances, actions }) => {
@@ -266,7 +263,7 @@ describe('in every situation with up to three instances', () => {
           const passed = touched(actions, 'try');
           const next = instances
             .filter((one) => !gone.has(one.instance) && one.status !== 'stopping' && !one.killed)
-            .map(({ silentSince: _silent, ...one }) =>
+            .map(({ useless: _useless, ...one }) =>
               one.held && !passed.includes(one.instance)
                 ? one
                 : {

@@ -4,7 +4,7 @@ import { randomOf } from './hostile.ts';
 import type { Random } from './hostile.ts';
 
 /** One step of the model is a second. */
-const limits = { graceMs: 10_000, silentKillMs: 30_000 };
+const limits = { graceMs: 10_000 };
 const startTimeoutMs = 30_000;
 const launchedBefore = 100_000;
 const begin = 1_000_000;
@@ -178,7 +178,7 @@ export class Model {
       one.known = known.onTrial && knowsHolding ? { ...known, held: true } : { ...known, status: 'running' };
     if (one.triedAt !== undefined && this.#now >= one.triedAt) this.#endTrial(one);
     else if (known.status === 'running' && this.#goesWrong(60))
-      one.known = { ...known, silentSince: this.#now };
+      one.known = { ...known, useless: { why: 'silent', until: this.#now + 30_000 } };
   }
 
   #endTrial(one: Process): void {
@@ -243,8 +243,8 @@ export class Model {
 
   #serving(): Process[] {
     return this.#processes.filter(
-      ({ known: { status, onTrial, silentSince, killed } }) =>
-        status === 'running' && !onTrial && silentSince === undefined && !killed,
+      ({ known: { status, onTrial, useless, killed } }) =>
+        status === 'running' && !onTrial && useless === undefined && !killed,
     );
   }
 
@@ -274,12 +274,7 @@ const blank: ObservedInstance = {
   killed: false,
 };
 
-function word({ status, held, onTrial, silentSince, killed }: ObservedInstance): string {
-  const more = [
-    held && 'held',
-    onTrial && 'on trial',
-    silentSince !== undefined && 'silent',
-    killed && 'killed',
-  ];
+function word({ status, held, onTrial, useless, killed }: ObservedInstance): string {
+  const more = [held && 'held', onTrial && 'on trial', useless !== undefined && 'silent', killed && 'killed'];
   return [status, ...more.filter(Boolean)].join(' ');
 }

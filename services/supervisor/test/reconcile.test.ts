@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { reconcile } from '../src/reconcile.ts';
 import type { Action, Desired, Observed, ObservedInstance } from '../src/reconcile.ts';
 
-const limits = { graceMs: 10_000, silentKillMs: 30_000 };
+const limits = { graceMs: 10_000 };
 const now = 1_000_000;
 
 const wanted = (instances: number, more: Partial<Desired> = {}): Desired => ({
@@ -206,9 +206,9 @@ describe('what takes too long', () => {
   it('to be let in is not, as long as it is heard of', () => {
     const waiting = held({ launchedAt: now - 40_000 });
     expect(decide(wanted(1, rollout), there(waiting))).toEqual([{ type: 'try', instance: waiting.instance }]);
-    expect(decide(wanted(1, rollout), there({ ...waiting, silentSince: now - 30_000 }))).toEqual([
-      { type: 'kill', instance: waiting.instance, why: 'silent' },
-    ]);
+    expect(decide(wanted(1, rollout), there({ ...waiting, useless: { why: 'silent', until: now } }))).toEqual(
+      [{ type: 'kill', instance: waiting.instance, why: 'silent' }],
+    );
   });
 
   it('to take invocations after it was let in is killed', () => {
@@ -229,17 +229,20 @@ describe('what takes too long', () => {
   });
 
   it('to be heard of again is killed', () => {
-    const silent = instance('running', { silentSince: now - 30_000 });
+    const silent = instance('running', { useless: { why: 'silent', until: now } });
     expect(decide(wanted(1), there(silent))).toEqual([
       { type: 'kill', instance: silent.instance, why: 'silent' },
     ]);
-    expect(decide(wanted(1), there({ ...silent, silentSince: now - 1_000 }))).toEqual([
+    expect(decide(wanted(1), there({ ...silent, useless: { why: 'silent', until: now + 29_000 } }))).toEqual([
       { type: 'wait', until: now + 29_000 },
     ]);
   });
 
   it('to be heard of again takes no place of one that is heard of', () => {
-    const silent = instance('running', { launchedAt: now - 9_000, silentSince: now - 1_000 });
+    const silent = instance('running', {
+      launchedAt: now - 9_000,
+      useless: { why: 'silent', until: now + 29_000 },
+    });
     const heard = instance('running');
     expect(acts(decide(wanted(1), there(silent, heard)))).toEqual([drain(silent, 'not wanted')]);
     expect(acts(decide(wanted(1), there(silent, old())))).toEqual([]);

@@ -32,8 +32,13 @@ const instance = (id: string, more: { wasAskedToStop?: boolean; version?: string
   const { wasAskedToStop = false, version = '1.1.0' } = more;
   return { id, record: { version }, launchedAt: clock(), wasAskedToStop } as ManagedInstance;
 };
-const stopped: Verdict = { status: 'stopped', text: 'ended with code 0' };
-const crashed: Verdict = { status: 'error', text: 'ended by SIGSEGV' };
+const stopped: Verdict = { status: 'stopped', text: 'ended with code 0', ended: 'stopped' };
+const crashed: Verdict = {
+  status: 'error',
+  text: 'ended by SIGSEGV',
+  verdict: 'crashed',
+  ended: 'crashed',
+};
 const failure = new BkgError('PLUGIN_CRASHED', 'notes 1.1.0 is broken.');
 const stop = new BkgError('CONFLICT', 'notes was stopped.');
 

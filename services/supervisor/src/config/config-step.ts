@@ -9,7 +9,7 @@ export type ConfigStep = 'none' | 'live' | 'restart';
  * @param settingsLive it takes over other settings while it runs
  */
 export function configStep(current: PluginConfig, wanted: PluginConfig, settingsLive: boolean): ConfigStep {
-  if (!isDeepStrictEqual(current.env, wanted.env)) return 'restart';
+  if (!isDeepStrictEqual(current.env, wanted.env) || current.sandbox !== wanted.sandbox) return 'restart';
   const hasOtherSettings = !isDeepStrictEqual(current.settings, wanted.settings);
   if (hasOtherSettings && !settingsLive) return 'restart';
   const isSame =

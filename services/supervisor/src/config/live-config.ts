@@ -37,8 +37,10 @@ export class LiveConfig {
     const { rollout } = plugin;
     const problem = await this.#ask(plugin, instance, config);
     if (signal.aborted || instance.isLeaving) return;
-    if (!problem) instance.configured(config);
-    else if (rollout && isRefusal(problem)) rollout.fail(refused(plugin, problem));
+    if (!problem) {
+      if (!instance.configured(config))
+        instance.cannotTakeOver(config.revision, 'its limits cannot be changed while it runs');
+    } else if (rollout && isRefusal(problem)) rollout.fail(refused(plugin, problem));
     else instance.cannotTakeOver(config.revision, problem.message);
   }
 

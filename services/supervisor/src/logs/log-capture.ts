@@ -64,6 +64,11 @@ export class LogCapture {
     ]);
   }
 
+  /** The end of what the process has written to a stream, read or not. */
+  tail(stream: 'stdout' | 'stderr', mostBytes: number): string {
+    return this.#closed ? '' : this.#spools[stream].tail(mostBytes);
+  }
+
   /** Takes what was written since the last time. @returns whether there is more to take at once */
   pump(isEnd = false): boolean {
     if (this.#closed) return false;

@@ -110,6 +110,13 @@ export class Spool {
     this.#seenSize = 0;
   }
 
+  /** The last of what was written, read or not. */
+  tail(mostBytes: number): string {
+    const { size } = fstatSync(this.#handle);
+    const from = Math.max(0, size - mostBytes);
+    return this.#read(from, size - from).toString();
+  }
+
   close(): void {
     closeSync(this.#handle);
   }

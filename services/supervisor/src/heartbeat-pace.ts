@@ -1,0 +1,75 @@
+import { subjects } from '@bkg/sdk';
+import type { Connection } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
+import type { Plugins } from './plugins.ts';
+import type { Timings } from './timings.ts';
+
+/** Of all instances together; below 50 instances it is never reached. */
+const beatsPerSecond = 25;
+/** What an instance takes as an order. */
+const everyLeastMs = 500;
+const everyMostMs = 120_000;
+/** How far an instance may be from what is wanted before it is told: each that comes would change it for all. */
+const tolerance = 0.25;
+/** Told in one look: each beats at once. */
+const toldMost = 128;
+
+/** How often each of so many instances beats. */
+export function heartbeatEveryMs(instances: number, leastMs: number): number {
+  return Math.min(
+    everyMostMs,
+    Math.max(everyLeastMs, leastMs, Math.ceil(instances / beatsPerSecond) * 1_000),
+  );
+}
+
+export interface HeartbeatPaceOptions {
+  connection: Pick<Connection, 'publish' | 'connected'>;
+  plugins: Plugins;
+  timings: Pick<Timings, 'heartbeatMs' | 'paceEveryMs'>;
+  signal: AbortSignal;
+}
+
+/**
+ * Keeps the heartbeats of a large mesh from growing with it: what everybody listens to would cost everybody. An instance
+ * is told without waiting for its answer; its next heartbeat says what it does.
+ */
+export class HeartbeatPace {
+  readonly #options: HeartbeatPaceOptions;
+
+  constructor(options: HeartbeatPaceOptions) {
+    this.#options = options;
+  }
+
+  /** For an instance that is launched now. */
+  get everyMs(): number {
+    const { plugins, timings } = this.#options;
+    const count = plugins.all().reduce((sum, { sightings }) => sum + sightings.size, 0);
+    return heartbeatEveryMs(count, timings.heartbeatMs);
+  }
+
+  async run(): Promise<void> {
+    const { timings, signal } = this.#options;
+    while (!signal.aborted) {
+      // Its one failure is the signal's, which ends the loop.
+      await delay(timings.paceEveryMs, signal).catch(() => undefined);
+      if (!signal.aborted && this.#options.connection.connected) this.#tell();
+    }
+  }
+
+  #tell(): void {
+    const { connection, plugins } = this.#options;
+    const { everyMs } = this;
+    const body = JSON.stringify({ heartbeat_ms: everyMs });
+    let left = toldMost;
+    for (const { id, sightings } of plugins.all()) {
+      for (const { instance, beatMs, status, silentSince } of sightings.values()) {
+        // Who does not say how often it beats does not take orders about it.
+        if (beatMs === undefined || status === 'stopped' || silentSince !== undefined) continue;
+        if (Math.abs(beatMs - everyMs) <= everyMs * tolerance) continue;
+        connection.publish(subjects.configure(id, instance), body);
+        left -= 1;
+        if (left === 0) return;
+      }
+    }
+  }
+}
