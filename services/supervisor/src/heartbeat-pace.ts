@@ -1,4 +1,4 @@
-import { subjects } from '@bkg/sdk';
+import { heartbeatLeastMs, heartbeatMostMs, subjects } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import type { Plugins } from './plugins.ts';
@@ -6,9 +6,6 @@ import type { Timings } from './timings.ts';
 
 /** Of all instances together; below 50 instances it is never reached. */
 const beatsPerSecond = 25;
-/** What an instance takes as an order. */
-const everyLeastMs = 500;
-const everyMostMs = 120_000;
 /** How far an instance may be from what is wanted before it is told: each that comes would change it for all. */
 const tolerance = 0.25;
 /** Told in one look: each beats at once. */
@@ -17,8 +14,8 @@ const toldMost = 128;
 /** How often each of so many instances beats. */
 export function heartbeatEveryMs(instances: number, leastMs: number): number {
   return Math.min(
-    everyMostMs,
-    Math.max(everyLeastMs, leastMs, Math.ceil(instances / beatsPerSecond) * 1_000),
+    heartbeatMostMs,
+    Math.max(heartbeatLeastMs, leastMs, Math.ceil(instances / beatsPerSecond) * 1_000),
   );
 }
 

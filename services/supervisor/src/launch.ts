@@ -37,7 +37,7 @@ export function launchCommand(options: LaunchOptions): LaunchCommand {
   const [program = '', ...args] = manifest.command;
   const dataDir = path.join(home.data, manifest.id);
   // The manifest's reader has refused these already; what lies in the broker may have been written by anybody.
-  const added = Object.entries(config.env).filter(([name]) => !isForbiddenEnv(name));
+  const added = Object.entries(config.env).filter(([name]) => isEnvName(name) && !isForbiddenEnv(name));
   return {
     command: program === 'node' ? node : program,
     args,
@@ -61,4 +61,9 @@ export function launchCommand(options: LaunchOptions): LaunchCommand {
       ...(options.held && { BKG_HOLD: '1' }),
     },
   };
+}
+
+/** A shell that starts it would take others for functions. */
+function isEnvName(name: string): boolean {
+  return /^[A-Za-z_][A-Za-z0-9_]*$/.test(name);
 }

@@ -112,6 +112,7 @@ export class Launcher {
       capture.note('info', `${plugin.id} ${manifest.version}: ${manifest.command.join(' ')}`);
       const launched = launchProcess({
         instance,
+        program: command,
         ...confinement.wrap(command, args),
         folder: source.folder,
         env,

@@ -2,11 +2,14 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { isSameProcess, processStart } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
+import { isProgram } from './program-file.ts';
 import { environmentOf, listProcesses } from './process-table.ts';
 import type { Ending } from './verdict.ts';
 
 export interface LaunchSpec {
   instance: string;
+  /** What the plugin is, in the end: `command` may lead to it by way of others. */
+  program: string;
   command: string;
   args: readonly string[];
   folder: string;
@@ -30,7 +33,10 @@ export interface InstanceProcess {
 }
 
 /** Starts an instance in a session, and so in a process group, of its own. */
-export function launchProcess({ instance, command, args, folder, env, output }: LaunchSpec): InstanceProcess {
+export function launchProcess(spec: LaunchSpec): InstanceProcess {
+  const { instance, program, command, args, folder, env, output } = spec;
+  if (!isProgram(program, folder, env['PATH'] ?? ''))
+    return notStarted(Promise.resolve({ how: 'not started', error: `spawn ${program} ENOENT` }));
   const child = spawn(command, args, {
     cwd: folder,
     env,
@@ -44,9 +50,7 @@ export function launchProcess({ instance, command, args, folder, env, output }: 
     if (pid !== undefined) killSession(pid, instance, { leaderIsOurs: true });
     return ending;
   });
-  if (pid === undefined) {
-    return { identity: undefined, ended, terminate: () => false, kill: () => false, letGo: () => undefined };
-  }
+  if (pid === undefined) return notStarted(ended);
   // Until we have been told of its end the system keeps the pid for it: nobody else can be hit.
   const isThere = (): boolean => child.exitCode === null && child.signalCode === null;
   return {
@@ -56,6 +60,10 @@ export function launchProcess({ instance, command, args, folder, env, output }: 
     kill: () => isThere() && killSession(pid, instance, { leaderIsOurs: true }),
     letGo: () => child.removeAllListeners('exit'),
   };
+}
+
+function notStarted(ended: Promise<Ending>): InstanceProcess {
+  return { identity: undefined, ended, terminate: () => false, kill: () => false, letGo: () => undefined };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { accessSync, constants } from 'node:fs';
 import path from 'node:path';
 import type { Manifest } from '@bkg/sdk';
 
@@ -21,4 +22,19 @@ export function programFile({ command }: Pick<Manifest, 'command'>): string | un
 export function programPath(folder: string, manifest: Pick<Manifest, 'command'>): string | undefined {
   const file = programFile(manifest);
   return file === undefined ? undefined : path.resolve(folder, file);
+}
+
+/** Whether a program can be started there: a path from the folder, or a name on the search path. */
+export function isProgram(program: string, folder: string, searchPath: string): boolean {
+  if (program.includes('/')) return isExecutable(path.resolve(folder, program));
+  return searchPath.split(path.delimiter).some((place) => isExecutable(path.resolve(folder, place, program)));
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -1,4 +1,4 @@
-import { isVersion } from '@bkg/sdk';
+import { heartbeatMostMs, isVersion } from '@bkg/sdk';
 import type { Descriptor, Heartbeat, PluginTelemetry, Status, StatusEvent } from '@bkg/sdk';
 import type { StatsReading } from './stats-telemetry.ts';
 
@@ -37,8 +37,6 @@ export interface Sighting {
 }
 
 const textMost = 1_000;
-/** Who says that it beats less often is late all the same. */
-const beatMostMs = 120_000;
 
 /** Of an instance that is known to be there, and has not been heard yet. */
 export function expected(
@@ -69,13 +67,15 @@ export function afterHeartbeat(
   heartbeat: Heartbeat,
   at: number,
 ): Sighting {
-  const { silentSince: _silent, ...kept } = before ?? blank(instance);
+  const { silentSince: _silent, error, ...kept } = before ?? blank(instance);
   return {
     ...kept,
     ...placeOf(heartbeat),
+    // A status event may have been lost.
+    ...(error && heartbeat.status === 'error' && { error }),
     status: heartbeat.status,
     held: heartbeat.held === true,
-    ...(heartbeat.every_ms !== undefined && { beatMs: Math.min(heartbeat.every_ms, beatMostMs) }),
+    ...(heartbeat.every_ms !== undefined && { beatMs: Math.min(heartbeat.every_ms, heartbeatMostMs) }),
     descriptorHash: heartbeat.descriptor.slice(0, 128),
     telemetry: heartbeat.telemetry,
     speaks: true,

@@ -69,6 +69,8 @@ export interface SupervisorOptions {
   node?: string;
   log: Logger;
   timings?: Partial<Timings>;
+  /** What the machine can do to keep plugins within their limits. @default it is found out at the start, by trials */
+  machine?: Machine;
   /** Another supervisor acts from now on: this one has stopped acting, and is to be ended. */
   onLost?: (holder: LeaseValue) => void;
 }
@@ -264,12 +266,14 @@ export class Supervisor {
     const { signal } = this.#ending;
     const plugins = this.#plugins;
     void this.#lease.run();
-    this.#machine = await probeMachine({
-      home: this.#home,
-      node: this.#options.node ?? process.execPath,
-      log: this.#options.log,
-      signal,
-    });
+    this.#machine =
+      this.#options.machine ??
+      (await probeMachine({
+        home: this.#home,
+        node: this.#options.node ?? process.execPath,
+        log: this.#options.log,
+        signal,
+      }));
     this.#failures.load(plugins);
     await this.#launcher.adopt((id) => plugins.ensure(id));
     await this.#inventory.begin(signal);

@@ -6,6 +6,9 @@ import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
 import { startNatsServer, silentLogger } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
+import { homePaths } from '@bkg/sdk/host';
+import { probeMachine } from '../src/isolation/machine.ts';
+import type { Machine } from '../src/isolation/machine.ts';
 import { serve } from '../src/nest/shell.ts';
 import { listProcesses, environmentOf } from '../src/process-table.ts';
 import { createSupervisor } from '../src/supervisor.ts';
@@ -47,6 +50,8 @@ export class Mesh implements AsyncDisposable {
   /** As BKG_PLUGINS_PATH would name it; it is made by who needs it. */
   readonly more: string;
   caller!: Connection;
+  /** One for all supervisors of the home: its trials take a while. */
+  #machine: Promise<Machine> | undefined;
   readonly #running = new Set<{ stop: () => Promise<void> }>();
 
   constructor(server: TestServer, folder: string) {
@@ -97,6 +102,7 @@ export class Mesh implements AsyncDisposable {
       log: silentLogger,
       timings: { ...quick, ...timings },
       ...(onLost && { onLost }),
+      ...(home === this.home && { machine: await this.#probe() }),
     });
     await supervisor.start(signal);
     const shell = await serve({ supervisor, connection, log: silentLogger });
@@ -112,6 +118,17 @@ export class Mesh implements AsyncDisposable {
     };
     this.#running.add(held);
     return held;
+  }
+
+  #probe(): Promise<Machine> {
+    const paths = homePaths(this.home);
+    for (const folder of [paths.run, paths.data]) mkdirSync(folder, { recursive: true });
+    return (this.#machine ??= probeMachine({
+      home: paths,
+      node: process.execPath,
+      log: silentLogger,
+      signal: AbortSignal.timeout(30_000),
+    }));
   }
 
   /** @throws BkgError that was answered */

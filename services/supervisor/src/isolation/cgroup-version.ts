@@ -1,0 +1,107 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+
+/** How the files of one version of cgroups are called and read. `folder` is the cgroup. */
+export interface CgroupVersion {
+  readonly by: 'cgroup-v1' | 'cgroup-v2';
+  /** @returns false when it takes more than that now: then nothing is changed */
+  limitMemory(folder: string, bytes: number): boolean;
+  /** @param percent of one core */
+  limitCpu(folder: string, percent: number): void;
+  limitProcesses(folder: string, most: number): void;
+  /** Processes that were killed for the memory of the cgroup. */
+  oomKills(folder: string): number;
+  /** What cannot be given back at once: without files that were read and may be read again. */
+  memoryBytes(folder: string): number;
+  cpuMs(folder: string): number;
+}
+
+const periodUs = 100_000;
+
+export const cgroupV1: CgroupVersion = {
+  by: 'cgroup-v1',
+  limitMemory(folder, bytes) {
+    const limit = path.join(folder, 'memory.limit_in_bytes');
+    const withSwap = path.join(folder, 'memory.memsw.limit_in_bytes');
+    // A kernel that does not count swap has not the second. It may never be below the first.
+    const files = existsSync(withSwap) ? [limit, withSwap] : [limit];
+    if (readNumber(limit) < bytes) files.reverse();
+    if (cgroupV1.memoryBytes(folder) > bytes) return false;
+    try {
+      for (const file of files) writeFileSync(file, String(bytes));
+    } catch (error) {
+      // There is more in it than can be taken away.
+      if (codeOf(error) === 'EBUSY') return false;
+      throw error;
+    }
+    return true;
+  },
+  limitCpu(folder, percent) {
+    writeFileSync(path.join(folder, 'cpu.cfs_period_us'), String(periodUs));
+    const quota = path.join(folder, 'cpu.cfs_quota_us');
+    try {
+      writeFileSync(quota, String(quotaUs(percent)));
+    } catch (error) {
+      // More than a cgroup above may take is refused; then that one's limit holds.
+      if (codeOf(error) !== 'EINVAL') throw error;
+      writeFileSync(quota, '-1');
+    }
+  },
+  limitProcesses: (folder, most) => writeFileSync(path.join(folder, 'pids.max'), String(most)),
+  oomKills: (folder) => fieldOf(path.join(folder, 'memory.oom_control'), 'oom_kill'),
+  memoryBytes: (folder) =>
+    Math.max(
+      0,
+      readNumber(path.join(folder, 'memory.usage_in_bytes')) -
+        fieldOf(path.join(folder, 'memory.stat'), 'total_inactive_file'),
+    ),
+  cpuMs: (folder) => readNumber(path.join(folder, 'cpuacct.usage')) / 1e6,
+};
+
+export const cgroupV2: CgroupVersion = {
+  by: 'cgroup-v2',
+  limitMemory(folder, bytes) {
+    // The kernel would not refuse it, and kill.
+    if (cgroupV2.memoryBytes(folder) > bytes) return false;
+    writeFileSync(path.join(folder, 'memory.max'), String(bytes));
+    // Not there where there is no swap, or an older kernel.
+    for (const [name, value] of [
+      ['memory.swap.max', '0'],
+      ['memory.oom.group', '1'],
+    ] as const) {
+      if (existsSync(path.join(folder, name))) writeFileSync(path.join(folder, name), value);
+    }
+    return true;
+  },
+  limitCpu: (folder, percent) =>
+    writeFileSync(path.join(folder, 'cpu.max'), `${quotaUs(percent)} ${periodUs}`),
+  limitProcesses: (folder, most) => writeFileSync(path.join(folder, 'pids.max'), String(most)),
+  oomKills: (folder) => fieldOf(path.join(folder, 'memory.events'), 'oom_kill'),
+  memoryBytes: (folder) =>
+    Math.max(
+      0,
+      readNumber(path.join(folder, 'memory.current')) -
+        fieldOf(path.join(folder, 'memory.stat'), 'inactive_file'),
+    ),
+  cpuMs: (folder) => fieldOf(path.join(folder, 'cpu.stat'), 'usage_usec') / 1_000,
+};
+
+/** A value of a file with a name and a number in each line; 0 when it is not among them. */
+export function fieldOf(file: string, name: string): number {
+  const text = readFileSync(file, 'utf8');
+  const line = text.split('\n').find((one) => one.startsWith(`${name} `));
+  return line === undefined ? 0 : Number(line.slice(name.length + 1));
+}
+
+export function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
+}
+
+/** The kernel takes no less than a millisecond. */
+function quotaUs(percent: number): number {
+  return Math.max(1_000, Math.round((percent * periodUs) / 100));
+}
+
+function readNumber(file: string): number {
+  return Number(readFileSync(file, 'utf8'));
+}

@@ -1,0 +1,59 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { readProcessStat } from '@bkg/sdk/host';
+import { environmentOf } from '../process-table.ts';
+
+export interface ProcessSum {
+  memoryBytes: number;
+  /** With their threads. */
+  processes: number;
+}
+
+/** Of every Linux machine that Node runs on but some with arm64, which then looks smaller than it is. */
+const pageBytes = 4096;
+
+/** What the processes of instances take, told by the process list alone. */
+export class ProcessSums {
+  /** Of processes by pid and start, because an environment does not change: "" is no instance's. */
+  #instances = new Map<string, string>();
+
+  /** @param leaders pids of instances, by instance; members of their sessions are theirs, and who carries their id */
+  read(leaders: ReadonlyMap<number, string>): Map<string, ProcessSum> {
+    const sums = new Map<string, ProcessSum & { sharedBytes: number }>();
+    const seen = new Map<string, string>();
+    for (const name of processNames()) {
+      // State, parent, group, session, …, threads as the eighteenth and the start as the twentieth.
+      const fields = readProcessStat(name);
+      if (!fields || fields[0] === 'Z' || fields[0] === 'X') continue;
+      const key = `${name} ${fields[19]}`;
+      const carried = this.#instances.get(key) ?? environmentOf(Number(name))?.get('BKG_INSTANCE_ID') ?? '';
+      seen.set(key, carried);
+      const instance = leaders.get(Number(fields[3])) ?? leaders.get(Number(fields[2])) ?? carried;
+      if (instance === '') continue;
+      const sum = sums.get(instance) ?? { memoryBytes: 0, sharedBytes: 0, processes: 0 };
+      const { ownBytes, sharedBytes } = residentOf(name);
+      sum.memoryBytes += ownBytes;
+      sum.sharedBytes = Math.max(sum.sharedBytes, sharedBytes);
+      sum.processes += Number(fields[17]);
+      sums.set(instance, sum);
+    }
+    this.#instances = seen;
+    // What they share they take once.
+    for (const sum of sums.values()) sum.memoryBytes += sum.sharedBytes;
+    return sums;
+  }
+}
+
+function processNames(): string[] {
+  if (process.platform !== 'linux') return [];
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+}
+
+function residentOf(pid: string): { ownBytes: number; sharedBytes: number } {
+  try {
+    const [, resident = 0, shared = 0] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ').map(Number);
+    return { ownBytes: (resident - shared) * pageBytes, sharedBytes: shared * pageBytes };
+  } catch {
+    // It has ended.
+    return { ownBytes: 0, sharedBytes: 0 };
+  }
+}
