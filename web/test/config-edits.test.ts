@@ -1,7 +1,15 @@
-import { configDefaults, type PluginConfig, type PluginInfo, type Rollout } from '@bkg/sdk/protocol';
+import {
+  configDefaults,
+  wireSchemas,
+  type PluginConfig,
+  type PluginInfo,
+  type Rollout,
+} from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
 import {
   editsOf,
+  numberMembers,
+  numberPaths,
   placeOfError,
   readEdits,
   rebaseEdits,
@@ -40,6 +48,40 @@ describe('the edits of a configuration', () => {
       '/settings/step',
       '/limits/max_queue',
     ]);
+  });
+
+  it('become a patch of limits and of the sandbox', () => {
+    const { patch } = readEdits(
+      base,
+      edited({
+        sandbox: 'strict',
+        numbers: numbers({
+          '/resources/max_memory_mb': '512',
+          '/resources/max_cpu_percent': '150',
+          '/resources/max_processes': '32',
+        }),
+      }),
+    );
+    expect(patch).toEqual({
+      sandbox: 'strict',
+      resources: { max_memory_mb: 512, max_cpu_percent: 150, max_processes: 32 },
+    });
+    expect(readEdits(base, edited({ sandbox: 'on', resets: new Set(['/sandbox']) })).patch).toEqual({
+      sandbox: null,
+    });
+  });
+
+  it('keep to the numbers that the mesh takes', () => {
+    const boundsOf = (path: string) => {
+      const at = (schema: unknown, name: string) =>
+        (schema as { properties: Record<string, unknown> }).properties[name];
+      const { type, minimum, exclusiveMinimum, maximum } = path
+        .split('/')
+        .slice(1)
+        .reduce<unknown>(at, wireSchemas.ConfigPatch) as Record<string, unknown>;
+      return { least: minimum ?? exclusiveMinimum, most: maximum, isWhole: type === 'integer' };
+    };
+    for (const path of numberPaths) expect(numberMembers[path], path).toMatchObject(boundsOf(path));
   });
 
   it('take members back to their defaults, alone and beside others', () => {
@@ -120,12 +162,15 @@ describe('edits on top of what somebody else has written', () => {
 
   it('keep both, and this one where both changed the same', () => {
     const mine = edited({
+      sandbox: 'on',
       numbers: numbers({ '/limits/max_queue': '10', '/replicas': '2' }),
       env: [...editsOf(base).env, { name: 'MINE', value: 'y' }],
       settings: '{"step": 2, "names": ["a"]}',
     });
     const rebased = rebaseEdits(base, theirs, mine);
+    expect(rebaseEdits(base, { ...theirs, sandbox: 'strict' }, edited()).sandbox).toBe('strict');
     expect(readEdits(theirs, rebased).patch).toEqual({
+      sandbox: 'on',
       replicas: 2,
       limits: { max_queue: 10 },
       env: { MINE: 'y' },

@@ -94,6 +94,21 @@ describe('the actions', () => {
     expect(actionsOf(plugin('running', true))).toEqual(['restart', 'stop']);
   });
 
+  it('have a stop while a single writer is replaced, whose old instance ends first', () => {
+    const replaced = (part: Partial<PluginInfo>) =>
+      actionsOf({ ...plugin('stopping', true), rollout: { state: 'running' }, ...part } as PluginInfo);
+    const config = (enabled: boolean) => ({ config: { enabled } as PluginInfo['config'] });
+    expect(replaced(config(true))).toEqual(['stop']);
+    // It is what was ordered already.
+    expect(replaced(config(false))).toEqual([]);
+    expect(replaced({ ...config(true), rollout: { state: 'done' } as PluginInfo['rollout'] })).toEqual([]);
+  });
+
+  it('have a start for what failed so often that it stays down', () => {
+    const down = { ...plugin('error'), restarts: { failures: 6, stays_down: true } };
+    expect(actionsOf(down)).toEqual(['start', 'stop']);
+  });
+
   it('have no start that would bring nothing', () => {
     const wanting = (replicas: number) => ({ ...plugin('stopped'), config: { replicas } }) as PluginInfo;
     expect(whyNoStart(wanting(0))).toMatch(/No instances are wanted/);

@@ -1,5 +1,6 @@
 import type { LogRecord } from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
+import { LogArrivals } from '../src/lib/log-arrivals.ts';
 import { LogBuffer } from '../src/lib/log-buffer.ts';
 import { filterRows, filterSearch } from '../src/lib/log-filter.ts';
 import type { LogRow } from '../src/lib/log-line.ts';
@@ -57,6 +58,73 @@ describe('LogBuffer', () => {
     expect(textsOf(buffer.rows)).toEqual(['again', 'again']);
   });
 
+  it('shows once what arrives live after it was read', () => {
+    const buffer = new LogBuffer();
+    const stored = [record('a', 1), record('b', 2), record('c', 3, { port: 1, host: 'h' })];
+    buffer.merge(stored);
+    for (const one of stored.slice(0, 2)) buffer.push(one);
+    // Whoever wrote it last has its own order of members.
+    buffer.push({ host: 'h', port: 1, ...record('c', 3) });
+    buffer.push(record('d', 4));
+    expect(textsOf(buffer.rows)).toEqual(['a', 'b', 'c', 'd']);
+    expect(buffer.evicted).toBe(0);
+  });
+
+  it('shows twice what was said twice, in whichever way each came', () => {
+    const buffer = new LogBuffer();
+    buffer.merge([record('again', 1)]);
+    buffer.push(record('again', 1));
+    buffer.push(record('again', 1));
+    expect(textsOf(buffer.rows)).toEqual(['again', 'again']);
+  });
+
+  it('begins with the oldest line that was asked for, though older ones arrive before and after it was read', () => {
+    const buffer = new LogBuffer();
+    const inOneMs = (message: string) => record(message, 3);
+    for (const one of [record('early', 1), inOneMs('a'), inOneMs('b')]) buffer.push(one);
+    buffer.begin([inOneMs('b'), record('c', 4)]);
+    expect(textsOf(buffer.rows)).toEqual(['b', 'c']);
+    expect(buffer.evicted).toBe(0);
+
+    const late = new LogBuffer();
+    late.begin([inOneMs('b'), record('c', 4), record('d', 5)]);
+    for (const one of [record('early', 2), inOneMs('a'), inOneMs('b'), record('c', 4), record('d', 5)])
+      late.push(one);
+    late.push(record('e', 6));
+    expect(textsOf(late.rows)).toEqual(['b', 'c', 'd', 'e']);
+  });
+
+  it('takes an older time for what it is once an instance has come to what was stored, and of another instance', () => {
+    const buffer = new LogBuffer();
+    buffer.begin([record('c', 3), record('d', 4)]);
+    buffer.push(record('of another', 2, { instance: 'B' }));
+    buffer.push(record('d', 4));
+    buffer.push(record('the clock was put back', 1));
+    expect(textsOf(buffer.rows)).toEqual(['c', 'd', 'of another', 'the clock was put back']);
+
+    const live = new LogBuffer();
+    live.push(record('d', 4));
+    live.begin([record('c', 3), record('d', 4)]);
+    live.push(record('the clock was put back', 1));
+    expect(textsOf(live.rows)).toEqual(['c', 'd', 'the clock was put back']);
+  });
+
+  it('brings back no line that was cleared when its live copy arrives', () => {
+    const buffer = new LogBuffer();
+    buffer.merge([record('a', 1)]);
+    buffer.clear();
+    buffer.push(record('a', 1));
+    buffer.push(record('b', 2));
+    expect(textsOf(buffer.rows)).toEqual(['b']);
+  });
+
+  it('awaits the copies of as many lines as it keeps, and not of more', () => {
+    const arrivals = new LogArrivals(2);
+    const stored = [record('a', 1), record('b', 2), record('c', 3)];
+    arrivals.await(stored);
+    expect(stored.map((one) => arrivals.isNews(one))).toEqual([true, false, false]);
+  });
+
   it('rises in number over everything that happens', () => {
     const buffer = new LogBuffer({ most: 20 });
     for (let i = 0; i < 30; i++) buffer.push(record(`l${i}`, 100 + i));
@@ -106,6 +174,14 @@ describe('filterRows', () => {
     expect(textsOf(filterRows(buffer.rows, { text: 'STARTED' }))).toEqual(['Started', 'gap']);
     expect(textsOf(filterRows(buffer.rows, { text: '812' }))).toEqual(['slow', 'gap']);
     expect(textsOf(filterRows(buffer.rows, { text: 'feedbe' }))).toEqual(['gap', 'failed']);
+  });
+
+  it('finds the lines of an instance by its id, and none by a letter or two of it', () => {
+    const two = new LogBuffer();
+    two.push(record('one', 1, { instance: 'K3PXYVZ0QW8RT2M1' }));
+    two.push(record('two', 2, { instance: 'K3PXYVZ9QW8RT2M1' }));
+    expect(textsOf(filterRows(two.rows, { text: 'K3PXYVZ0QW8RT2M1' }))).toEqual(['one']);
+    expect(textsOf(filterRows(two.rows, { text: 'k3pxyvz' }))).toEqual([]);
   });
 
   it('is written into the address', () => {

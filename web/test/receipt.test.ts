@@ -11,7 +11,7 @@ import {
   summaryText,
   waitingCount,
 } from '../src/lib/rollout/receipt.ts';
-import { brokenContract, receiptOf } from '../src/lib/rollout/refusal.ts';
+import { brokenContract, isReceipt, receiptOf } from '../src/lib/rollout/refusal.ts';
 import { scaleHint } from '../src/lib/rollout/scale-hint.ts';
 
 function rollout(part: Partial<Rollout> = {}): Rollout {
@@ -50,11 +50,13 @@ describe('the receipt of a rollout', () => {
     );
   });
 
-  it('has a pause only where there was one, and counts no invocations while it runs', () => {
+  it('has a pause only where there was one, and the places of its figures before it has ended', () => {
     const names = (one: Rollout) => factsOf(one).map(({ name }) => name);
     expect(names(rollout())).not.toContain('None answered for');
     expect(names(rollout({ paused_ms: 820 }))).toContain('None answered for');
-    expect(names(rollout({ state: 'running' }))).toEqual(['Took']);
+    const running = rollout({ state: 'running' });
+    expect(names(running)).toEqual(names(rollout()));
+    expect(factsOf(running).map(({ value }) => value)).toEqual(['–', '–', '–', '–']);
   });
 
   it('knows no figure of a rollout whose supervisor was interrupted', () => {
@@ -128,6 +130,8 @@ describe('the receipt of a rollout', () => {
     expect(aftermathText(failed, '1.0.0')).toBe('Nothing has changed: 1.0.0 goes on serving.');
     expect(aftermathText(failed, '1.1.0')).toBe('1.1.0 serves now.');
     expect(aftermathText(failed, undefined)).toBe('Nothing runs now.');
+    // A redeploy has the same version before and after.
+    expect(aftermathText(rollout({ to: '1.0.0' }), '1.0.0')).toBe('1.0.0 serves now.');
   });
 });
 
@@ -167,6 +171,15 @@ describe('a refused order', () => {
     expect(receiptOf(order, rollout())).toBeUndefined();
     expect(receiptOf({ ...order, version: '2.0.0' }, failed)).toBeUndefined();
     expect(receiptOf({ verb: 'rollback' }, failed)).toBeUndefined();
+  });
+
+  it('is told within its receipt when it is one of the kind that is ordered there', () => {
+    const failure = { order: { verb: 'swap', version: '1.1.0', why: '' }, problem: conflict } as const;
+    const failed = rollout({ state: 'failed' });
+    expect(isReceipt(failure, 'swap', failed)).toBe(true);
+    expect(isReceipt(failure, 'rollback', failed)).toBe(false);
+    expect(isReceipt(failure, 'swap', rollout())).toBe(false);
+    expect(isReceipt(undefined, 'swap', failed)).toBe(false);
   });
 });
 

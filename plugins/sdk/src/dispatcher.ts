@@ -5,6 +5,7 @@ import type { Capability, PluginDefinition } from './define-plugin.ts';
 import { assertHeaders } from './invocation-headers.ts';
 import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
+import { OverdueHandlers } from './overdue-handlers.ts';
 import { decodeJson, respondProblem } from './problem.ts';
 import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
 import type { PayloadError, Problem } from './protocol/errors.ts';
@@ -22,6 +23,10 @@ export interface DispatcherOptions {
   config: PluginConfig;
   connection: Connection;
   log: Logger;
+  /** Handlers that ignore the end of their time have all places, for longer than an invocation may take; or not any more. */
+  onStuck?: () => void;
+  /** For so long at least they may have them. @default 5000 */
+  stuckLeastMs?: number;
 }
 
 interface Endpoint {
@@ -44,18 +49,25 @@ export class Dispatcher {
   readonly #log: Logger;
   readonly #endpoints: Map<string, Endpoint>;
   readonly #slots: Slots;
+  readonly #overdue: OverdueHandlers;
   #timeoutMs: number;
   /** From the arrival of a request until its answer is published. */
   readonly #inFlight = new Map<string, Invocation>();
   /** Handlers go on after their answer was due; a drain waits for them too. */
   readonly #running = new Set<Promise<void>>();
 
-  constructor({ plugin, config, connection, log }: DispatcherOptions) {
+  constructor(options: DispatcherOptions) {
+    const { plugin, config, connection, log, onStuck = () => undefined, stuckLeastMs = 5_000 } = options;
     this.#plugin = plugin;
     this.#connection = connection;
     this.#log = log;
     this.#timeoutMs = timeoutMsOf(config);
     this.#slots = new Slots(slotLimitsOf(config));
+    this.#overdue = new OverdueHandlers({
+      slots: this.#slots,
+      patienceMs: () => Math.max(stuckLeastMs, this.#timeoutMs),
+      onChange: onStuck,
+    });
     this.#endpoints = new Map(
       Object.entries(plugin.capabilities).map(([id, one]) => [
         id,
@@ -77,6 +89,11 @@ export class Dispatcher {
     return this.#slots.queued;
   }
 
+  /** How many handlers there are that have kept all places for too long after their time was over; else 0. */
+  get stuck(): number {
+    return this.#overdue.stuck;
+  }
+
   /** Whether this instance holds the invocation: it has arrived, and its answer is not published yet. */
   holds(invocationId: string): boolean {
     return this.#inFlight.has(invocationId);
@@ -86,6 +103,7 @@ export class Dispatcher {
   configure(config: Pick<PluginConfig, 'resources' | 'limits'>): void {
     this.#timeoutMs = timeoutMsOf(config);
     this.#slots.limits = slotLimitsOf(config);
+    this.#overdue.look();
   }
 
   cancel(invocationId: string): void {
@@ -170,10 +188,12 @@ export class Dispatcher {
       this.#succeed(invocation, text);
     } finally {
       if (handled) {
+        const isOverdue = invocation.signal.aborted;
+        if (isOverdue) this.#overdue.add();
         const left = handled.then(
-          () => this.#slots.give(),
+          () => this.#giveBack(isOverdue),
           (error: unknown) => {
-            this.#slots.give();
+            this.#giveBack(isOverdue);
             // When the answer was due earlier, nobody else hears of this failure.
             if (invocation.signal.aborted && error !== invocation.signal.reason) {
               invocation.log.debug({ error }, 'the handler failed after its answer was due');
@@ -182,8 +202,14 @@ export class Dispatcher {
         );
         const work = left.finally(() => this.#running.delete(work));
         this.#running.add(work);
-      } else this.#slots.give();
+      } else this.#giveBack(false);
     }
+  }
+
+  #giveBack(isOverdue: boolean): void {
+    this.#slots.give();
+    if (isOverdue) this.#overdue.remove();
+    else this.#overdue.look();
   }
 
   #succeed(invocation: Invocation, text: string): void {

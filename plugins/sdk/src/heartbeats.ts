@@ -1,7 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { Dispatcher } from './dispatcher.ts';
-import { delay } from './host/delay.ts';
+import { BkgError } from './protocol/errors.ts';
+import { heartbeatLeastMs, heartbeatMostMs, isHeartbeatMs } from './protocol/event.ts';
 import type { Heartbeat } from './protocol/event.ts';
+import { isRecord } from './protocol/is-record.ts';
 import type { Descriptor } from './protocol/micro.ts';
 import { latencyPercentiles } from './protocol/telemetry.ts';
 import type { PluginTelemetry } from './protocol/telemetry.ts';
@@ -12,7 +14,7 @@ export interface HeartbeatsOptions {
   dispatcher: Dispatcher;
   startedAt: Date;
   /** What the instance says of itself in its status events too. */
-  self: () => Omit<Heartbeat, 'seq' | 'descriptor' | 'telemetry' | 'by'>;
+  self: () => Omit<Heartbeat, 'seq' | 'descriptor' | 'every_ms' | 'telemetry' | 'by'>;
   publish: (heartbeat: Heartbeat) => void;
   /** Between two of them, jittered by a tenth. */
   everyMs: number;
@@ -23,10 +25,14 @@ export class Heartbeats {
   readonly #options: HeartbeatsOptions;
   readonly #descriptorHash: string;
   readonly #usage = new UsageMeter();
+  #everyMs: number;
   #sequence = 0;
+  #running: AbortSignal | undefined;
+  #next: NodeJS.Timeout | undefined;
 
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
+    this.#everyMs = options.everyMs;
     this.#descriptorHash = createHash('sha256')
       .update(JSON.stringify(options.descriptor))
       .digest('hex')
@@ -52,23 +58,28 @@ export class Heartbeats {
     };
   }
 
-  /** One at once, then until `signal` aborts. Jittered, so that a thousand instances do not beat together. */
-  async run(signal: AbortSignal): Promise<void> {
-    while (!signal.aborted) {
-      this.beat();
-      const jitteredMs = this.#options.everyMs * (0.9 + Math.random() * 0.2);
-      // Its one failure is the signal's, which ends the loop.
-      await delay(jitteredMs, signal).catch(() => undefined);
-    }
+  /** One at once, then until `signal` aborts. */
+  run(signal: AbortSignal): void {
+    if (signal.aborted) return;
+    this.#running = signal;
+    signal.addEventListener('abort', () => clearTimeout(this.#next), { once: true });
+    this.#beatOn();
   }
 
-  /** One besides those of `run`. */
+  /** From now on, which is with one at once. */
+  set everyMs(ms: number) {
+    this.#everyMs = ms;
+    if (this.#running && !this.#running.aborted) this.#beatOn();
+  }
+
+  /** One besides those in time. */
   beat(): void {
     this.#usage.sample();
     this.#options.publish({
       seq: this.#sequence++,
       ...this.#options.self(),
       descriptor: this.#descriptorHash,
+      every_ms: this.#everyMs,
       telemetry: this.telemetry(),
     });
   }
@@ -77,4 +88,32 @@ export class Heartbeats {
   close(): void {
     this.#usage.close();
   }
+
+  /** Jittered, so that a thousand instances do not beat together. */
+  #beatOn(): void {
+    clearTimeout(this.#next);
+    this.beat();
+    this.#next = setTimeout(() => this.#beatOn(), this.#everyMs * (0.9 + Math.random() * 0.2));
+  }
+}
+
+/**
+ * What an order to an instance says of its heartbeats.
+ * @returns undefined when it is about something else
+ * @throws BkgError INVALID_PAYLOAD
+ */
+export function heartbeatMsIn(order: unknown): number | undefined {
+  if (!isRecord(order) || !('heartbeat_ms' in order)) return undefined;
+  const { heartbeat_ms: everyMs, ...others } = order;
+  if (Object.keys(others).length > 0)
+    throw invalidOrder('stands beside other members, and is an order of its own', 'must stand alone');
+  if (isHeartbeatMs(everyMs)) return everyMs;
+  const allowed = `whole milliseconds from ${heartbeatLeastMs} to ${heartbeatMostMs}`;
+  const given = JSON.stringify(everyMs).slice(0, 64);
+  throw invalidOrder(`is ${given}: it takes ${allowed}`, `must be ${allowed}`);
+}
+
+function invalidOrder(what: string, message: string): BkgError {
+  const errors = [{ path: '/heartbeat_ms', message }];
+  return new BkgError('INVALID_PAYLOAD', `heartbeat_ms ${what}.`, { errors });
 }

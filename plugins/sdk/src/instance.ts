@@ -5,12 +5,13 @@ import type { Connection } from './connection.ts';
 import { descriptorOf } from './define-plugin.ts';
 import type { PluginDefinition } from './define-plugin.ts';
 import { Dispatcher } from './dispatcher.ts';
-import { Heartbeats } from './heartbeats.ts';
+import { heartbeatMsIn, Heartbeats } from './heartbeats.ts';
 import { settlesWithin } from './host/delay.ts';
 import { LiveConfig } from './live-config.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { BkgError } from './protocol/errors.ts';
+import { heartbeatDefaultMs } from './protocol/event.ts';
 import type { StatusEvent } from './protocol/event.ts';
 import type { Descriptor } from './protocol/micro.ts';
 import { configDefaults } from './protocol/plugin.ts';
@@ -31,8 +32,13 @@ export interface InstanceOptions {
   /** Takes no share of the invocations before it is admitted, but answers on its own subject. @default false */
   held?: boolean;
   log?: Logger;
-  /** Between two heartbeats, jittered by a tenth. @default 2000 */
+  /** Between two heartbeats, jittered by a tenth, until the supervisor orders otherwise. @default 2000 */
   heartbeatMs?: number;
+  /**
+   * It says `error` when handlers that ignore the end of their time have kept all places for so long, or for
+   * `timeout_secs` when that is longer. @default 5000
+   */
+  stuckLeastMs?: number;
 }
 
 const graceMsDefault = 10_000;
@@ -44,6 +50,8 @@ const abortedMs = 1_000;
  *
  *   starting ─► plugin.start ─► own subject ─► queue group ─► running ─► stopping ─► stopped
  *                                   └► held: starting, until it is admitted
+ *
+ * While it runs it says `error` for as long as all its places are held by handlers whose time was over long ago.
  */
 export class Instance {
   readonly id: string;
@@ -75,7 +83,14 @@ export class Instance {
     this.#connection = connection;
     this.#log = log;
     this.#isToBeHeld = options.held ?? false;
-    this.#dispatcher = new Dispatcher({ plugin, config, connection, log });
+    this.#dispatcher = new Dispatcher({
+      plugin,
+      config,
+      connection,
+      log,
+      onStuck: () => this.#noteStuck(),
+      ...(options.stuckLeastMs !== undefined && { stuckLeastMs: options.stuckLeastMs }),
+    });
     this.#descriptor = descriptorOf(plugin);
     this.#heartbeats = new Heartbeats({
       descriptor: this.#descriptor,
@@ -83,7 +98,7 @@ export class Instance {
       startedAt: this.#startedAt,
       self: () => this.#self(),
       publish: (heartbeat) => this.#publish('telemetry', heartbeat),
-      everyMs: options.heartbeatMs ?? 2_000,
+      everyMs: options.heartbeatMs ?? heartbeatDefaultMs,
     });
     this.#config = new LiveConfig({
       plugin,
@@ -96,7 +111,7 @@ export class Instance {
   }
 
   get status(): Status {
-    return this.#status;
+    return this.#stuck ? 'error' : this.#status;
   }
 
   /** Resolves when the supervisor has asked for a drain over the broker. */
@@ -112,7 +127,7 @@ export class Instance {
   async start(signal: AbortSignal = this.#ending.signal): Promise<void> {
     await this.#say('starting');
     this.#serveQuestions();
-    void this.#heartbeats.run(this.#ending.signal);
+    this.#heartbeats.run(this.#ending.signal);
     try {
       await this.plugin.start?.({ log: this.#log, signal });
     } catch (error) {
@@ -225,24 +240,45 @@ export class Instance {
       orders: {
         drain: () => this.#drainAsked.resolve(),
         admit: () => this.admit(),
-        configure: (body) => this.#config.apply(body()),
+        configure: (body) => this.#configure(body()),
       },
     });
   }
 
+  /** @param order a whole configuration, or how often to beat */
+  async #configure(order: unknown): Promise<void> {
+    const heartbeatMs = heartbeatMsIn(order);
+    if (heartbeatMs === undefined) return this.#config.apply(order);
+    this.#heartbeats.everyMs = heartbeatMs;
+  }
+
+  /** Why it is of no use although it runs: it would answer nothing but BUSY and DEADLINE_EXCEEDED. */
+  get #stuck(): string | undefined {
+    const { stuck } = this.#dispatcher;
+    if (stuck === 0 || this.#status !== 'running') return undefined;
+    return stuck === 1
+      ? 'its only place is taken by a handler that goes on although its time was over'
+      : `all ${stuck} places are taken by handlers that go on although their time was over`;
+  }
+
+  /** Who ends says so, whatever its handlers do. */
+  #noteStuck(): void {
+    if (this.#status !== 'running') return;
+    const why = this.#stuck;
+    if (why) this.#log.error(why);
+    else this.#log.info(`${this.plugin.id} has a free place again`);
+    void this.#say('running');
+  }
+
   #statusEvent(): StatusEvent {
-    return {
-      id: this.plugin.id,
-      instance: this.id,
-      ...this.#self(),
-      ...(this.#error && { error: this.#error }),
-    };
+    const error = this.#error ?? this.#stuck;
+    return { id: this.plugin.id, instance: this.id, ...this.#self(), ...(error && { error }) };
   }
 
   /** What status events and heartbeats both say. */
   #self(): Pick<StatusEvent, 'status' | 'version' | 'started_at' | 'host' | 'pid' | 'held'> {
     return {
-      status: this.#status,
+      status: this.status,
       version: this.plugin.version,
       started_at: this.#startedAt.toISOString(),
       host: hostname(),

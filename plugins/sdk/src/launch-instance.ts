@@ -43,7 +43,7 @@ export async function launchInstance(
 ): Promise<LaunchedInstance> {
   const { id } = plugin;
   const launch = readLaunch(id, env);
-  const { instance, config, held } = launch;
+  const { instance, config, held, heartbeatMs } = launch;
   const log = bootLog.child({ instance });
   const definition = 'define' in plugin ? plugin.define(launch) : plugin;
   assertSettings(definition, launch);
@@ -57,7 +57,7 @@ export async function launchInstance(
     signal,
   });
   if (!launch.managed) output.publishTo(connection, subjects.event(id, instance, 'log'));
-  const options = { connection, instance, config, held, log };
+  const options = { connection, instance, config, held, heartbeatMs, log };
   return { instance: new Instance(definition, options), connection, log };
 }
 

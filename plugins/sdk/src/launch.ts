@@ -5,8 +5,9 @@ import { readCredentials } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
 import { Complaints } from './host/complaints.ts';
 import { parseServers } from './host/service-settings.ts';
+import { heartbeatDefaultMs, heartbeatLeastMs, heartbeatMostMs, isHeartbeatMs } from './protocol/event.ts';
 import { isSubjectToken } from './protocol/names.ts';
-import { configDefaults } from './protocol/plugin.ts';
+import { completeConfig } from './protocol/plugin.ts';
 import type { PluginConfig } from './protocol/plugin.ts';
 
 /** What a plugin is started with. */
@@ -19,6 +20,8 @@ export interface Launch {
   servers: string[];
   credentials: Credentials;
   config: PluginConfig;
+  /** Between its first heartbeats. */
+  heartbeatMs: number;
   /** The plugin's own folder, shared by its instances. */
   dataDir: string;
   /** BKG_HOME; undefined for a plugin that does not run beside a mesh's data. */
@@ -48,6 +51,12 @@ export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.en
     complaints.add(`BKG_INSTANCE_ID is "${instance}", which is no subject token.`);
   const hold = env['BKG_HOLD'];
   if (hold && hold !== '1') complaints.add(`BKG_HOLD is "${hold}": it takes 1, or is left out.`);
+  const heartbeatMs = Number(env['BKG_HEARTBEAT_MS'] || heartbeatDefaultMs);
+  if (!isHeartbeatMs(heartbeatMs)) {
+    complaints.add(
+      `BKG_HEARTBEAT_MS is "${env['BKG_HEARTBEAT_MS']}": it takes whole milliseconds from ${heartbeatLeastMs} to ${heartbeatMostMs}, or is left out.`,
+    );
+  }
   if (!credentials || !config || complaints.list.length > 0) {
     throw new Error(`${pluginId} cannot start:\n${complaints.list.map((line) => `- ${line}`).join('\n')}`);
   }
@@ -59,26 +68,19 @@ export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.en
     servers,
     credentials,
     config,
+    heartbeatMs,
     dataDir: path.resolve(env['BKG_DATA_DIR'] ?? path.join(home ?? '.bkg', 'data', pluginId)),
     ...(home && { home: path.resolve(home) }),
   };
 }
 
 function readConfig(id: string, file: string | undefined): PluginConfig {
-  const defaults: PluginConfig = { id, ...configDefaults };
-  if (!file) return defaults;
-  let given: Partial<PluginConfig>;
+  if (!file) return completeConfig(id, {});
   try {
-    given = JSON.parse(readFileSync(file, 'utf8')) as Partial<PluginConfig>;
+    return completeConfig(id, JSON.parse(readFileSync(file, 'utf8')) as Partial<PluginConfig>);
   } catch (error) {
     throw new Error(`BKG_CONFIG_FILE ${file} is not readable JSON: ${(error as Error).message}.`, {
       cause: error,
     });
   }
-  return {
-    ...defaults,
-    ...given,
-    resources: { ...defaults.resources, ...given.resources },
-    limits: { ...defaults.limits, ...given.limits },
-  };
 }

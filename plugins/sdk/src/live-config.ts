@@ -5,7 +5,8 @@ import { settlesWithin } from './host/delay.ts';
 import type { Logger } from './logger.ts';
 import { BkgError } from './protocol/errors.ts';
 import type { PayloadError } from './protocol/errors.ts';
-import type { PluginConfig } from './protocol/plugin.ts';
+import { completeConfig } from './protocol/plugin.ts';
+import type { JsonSchema, PluginConfig } from './protocol/plugin.ts';
 import { configSchemas } from './protocol/schemas/config.ts';
 import { settingsErrors } from './settings.ts';
 import { createValidator } from './validator.ts';
@@ -26,7 +27,8 @@ export interface LiveConfigOptions {
 
 /** Orders that wait for the one before them. */
 const waitingMost = 16;
-const validate = createValidator(configSchemas.PluginConfig);
+/** A whole one, but for what it may lack because an older supervisor has written it. */
+const validate = createValidator(schemaOfOlder());
 
 /** The configuration of a running instance, and what becomes of another one: it is taken over whole, or not at all. */
 export class LiveConfig {
@@ -74,8 +76,8 @@ export class LiveConfig {
     const { plugin } = this.#options;
     const errors = validate(given);
     if (errors.length > 0) throw invalid('The configuration', errors);
-    const config = given as PluginConfig;
-    if (config.id === plugin.id) return config;
+    const config = given as Partial<PluginConfig>;
+    if (config.id === plugin.id) return completeConfig(plugin.id, config);
     throw invalid('The configuration', [{ path: '/id', message: `must be ${plugin.id}` }]);
   }
 
@@ -149,6 +151,18 @@ export class LiveConfig {
   #ended(): BkgError {
     return new BkgError('CONFLICT', `This instance of ${this.#options.plugin.id} is ending.`);
   }
+}
+
+function schemaOfOlder(): JsonSchema {
+  const { required, properties, ...rest } = configSchemas.PluginConfig as Record<string, unknown> & {
+    required: string[];
+    properties: Record<string, object>;
+  };
+  return {
+    ...rest,
+    required: required.filter((name) => name !== 'sandbox'),
+    properties: { ...properties, resources: { ...properties['resources'], required: ['timeout_secs'] } },
+  };
 }
 
 function invalid(what: string, errors: PayloadError[]): BkgError {

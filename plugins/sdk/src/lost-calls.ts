@@ -1,18 +1,13 @@
 import type { Msg } from '@nats-io/nats-core';
 import { wait } from './client/wait.ts';
 import type { Connection } from './connection.ts';
-import type { InflightQuery, InflightReply } from './protocol/requests.ts';
+import { DeadInstances } from './dead-instances.ts';
+import { inflightQuery, portions, readInflightReply } from './inflight-question.ts';
 import { subjects } from './protocol/subjects.ts';
+import type { RunningCall } from './running-call.ts';
 
-/** One invocation that waits for its answer. */
-export interface RunningCall {
-  readonly plugin: string;
-  readonly invocationId: string;
-  /** Whether it may be given up, and then be sent again, when nobody says anything about it. */
-  isIdempotent(): boolean;
-  /** Gives up waiting, with this error. */
-  end(error: Error): void;
-}
+export { RunningCall } from './running-call.ts';
+export type { RunningCallOptions } from './running-call.ts';
 
 export interface LostCallsOptions {
   /**
@@ -24,21 +19,21 @@ export interface LostCallsOptions {
   askMs?: number;
 }
 
-/** So that a question fits into a message by far. */
-const idsMost = 500;
-
 /**
+ * The invocations that wait for their answers, and what is done about those that get none.
+ *
  * What was under way when the broker went away may have lost its request or its answer on the way, or may be running.
  * When the broker is back and kept answers have had their time, the instances are asked what they hold, and who waits for
- * something that none of them knows of need not wait for the deadline.
+ * something that none of them knows of need not wait for the deadline. So it is when an instance dies (`DeadInstances`).
  */
 export class LostCalls {
-  readonly #connection: Pick<Connection, 'requestMany'>;
+  readonly #connection: Pick<Connection, 'request' | 'requestMany' | 'flush'>;
   readonly #lost: (detail: string) => Error;
   readonly #settleMs: number;
   readonly #askMs: number;
   readonly #running = new Set<RunningCall>();
   readonly #suspects = new Set<RunningCall>();
+  readonly #deadInstances: DeadInstances;
   #search = new AbortController();
 
   /**
@@ -46,7 +41,7 @@ export class LostCalls {
    * @param lost the error of a call that no instance holds; it may have run
    */
   constructor(
-    connection: Pick<Connection, 'requestMany'>,
+    connection: Pick<Connection, 'request' | 'requestMany' | 'flush'>,
     lost: (detail: string) => Error,
     { settleMs = 2_000, askMs = 250 }: LostCallsOptions = {},
   ) {
@@ -54,6 +49,7 @@ export class LostCalls {
     this.#lost = lost;
     this.#settleMs = settleMs;
     this.#askMs = askMs;
+    this.#deadInstances = new DeadInstances(connection, this.#running);
   }
 
   add(call: RunningCall): void {
@@ -63,13 +59,21 @@ export class LostCalls {
   delete(call: RunningCall): void {
     this.#running.delete(call);
     this.#suspects.delete(call);
+    this.#deadInstances.forget(call);
+  }
+
+  /** To be given every status event of the plugins that are invoked. */
+  statusEvent(msg: Msg): void {
+    this.#deadInstances.hear(msg);
   }
 
   /** To be told when the broker goes and comes. */
   connectionChanged(connected: boolean): void {
     this.#search.abort();
-    if (!connected) this.#suspect([...this.#running]);
-    else if (this.#suspects.size > 0) {
+    if (!connected) {
+      this.#deadInstances.stop();
+      this.#suspect([...this.#running]);
+    } else if (this.#suspects.size > 0) {
       this.#search = new AbortController();
       void this.#find(this.#search.signal);
     }
@@ -78,6 +82,7 @@ export class LostCalls {
   /** Ends everything that runs, each with an error of its own: it will carry the id of its invocation. */
   endAll(error: () => Error): void {
     this.#search.abort();
+    this.#deadInstances.stop();
     for (const call of this.#running) call.end(error());
   }
 
@@ -88,23 +93,23 @@ export class LostCalls {
       this.#suspects.clear();
       await Promise.all(
         [...byPlugin].flatMap(([plugin, calls]) =>
-          Array.from({ length: Math.ceil(calls.length / idsMost) }, (_, i) =>
-            this.#ask(plugin, calls.slice(i * idsMost, (i + 1) * idsMost), signal),
-          ),
+          portions(calls).map((some) => this.#ask(plugin, some, signal)),
         ),
       );
     }
   }
 
   async #ask(plugin: string, calls: RunningCall[], signal: AbortSignal): Promise<void> {
-    const query: InflightQuery = { invocation_ids: calls.map(({ invocationId }) => invocationId) };
     let answers: string[][];
     try {
-      const replies = await this.#connection.requestMany(subjects.inflight(plugin), JSON.stringify(query), {
+      const replies = await this.#connection.requestMany(subjects.inflight(plugin), inflightQuery(calls), {
         forMs: this.#askMs,
         signal,
       });
-      answers = replies.map(heldIn).filter((ids) => ids !== undefined);
+      answers = replies.flatMap((reply) => {
+        const { invocation_ids } = readInflightReply(reply) ?? {};
+        return invocation_ids ? [invocation_ids] : [];
+      });
     } catch {
       // The broker is gone again: these are suspects until its next return.
       return this.#suspect(calls);
@@ -121,16 +126,6 @@ export class LostCalls {
 
   #suspect(calls: RunningCall[]): void {
     for (const call of calls) if (this.#running.has(call)) this.#suspects.add(call);
-  }
-}
-
-/** Undefined for what is no answer to the question. */
-function heldIn(msg: Msg): string[] | undefined {
-  try {
-    const { invocation_ids } = msg.json<Partial<InflightReply>>();
-    return Array.isArray(invocation_ids) ? invocation_ids : undefined;
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
 import type { Inbox } from './inbox.ts';
-import type { Outgoing } from './outgoing.ts';
+import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
 
 export interface RequestOptions {
@@ -9,7 +9,12 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Replies for which it is false are passed over, where others than the one that is meant may answer. @default any will do */
   accept?: (reply: Msg) => boolean;
+  /** Is given what sends it once more, as long as it is not settled. */
+  onSend?: (resend: Resend) => void;
 }
+
+/** Sends a request again with other headers, for the same answer and within the same time. */
+export type Resend = (headers: HeaderValues) => void;
 
 export interface RequestManyOptions {
   /** How long answers are collected. */
@@ -89,7 +94,7 @@ export class Requests {
   #ask<T>(
     subject: string,
     data: Payload,
-    { timeoutMs, headers, signal }: RequestOptions,
+    { timeoutMs, headers, signal, onSend }: RequestOptions,
     { onReply, onLate }: Exchange<T>,
   ): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -116,12 +121,15 @@ export class Requests {
       const timer = setTimeout(onLate, timeoutMs, outcome);
       const { reply, leave } = this.#inbox.open((msg) => onReply(msg, outcome));
       signal?.addEventListener('abort', abort, { once: true });
-      try {
-        this.#sender.send({ subject, data, reply, headers, onLost: outcome.reject });
-      } catch (error) {
-        close();
-        throw error;
-      }
+      const send = (values: HeaderValues | undefined): void => {
+        try {
+          this.#sender.send({ subject, data, reply, headers: values, onLost: outcome.reject });
+        } catch (error) {
+          outcome.reject(error as Error);
+        }
+      };
+      send(headers);
+      onSend?.(send);
     });
   }
 }

@@ -25,6 +25,10 @@ export class Slots {
     return this.#running;
   }
 
+  get isFull(): boolean {
+    return this.#running >= this.#limits.maxConcurrency;
+  }
+
   get queued(): number {
     return this.#waiting.size;
   }
@@ -41,7 +45,7 @@ export class Slots {
    * @throws BkgError BUSY when the queue is full
    */
   take(ended: Promise<never>): Promise<void> | undefined {
-    if (this.#running < this.#limits.maxConcurrency) {
+    if (!this.isFull) {
       this.#running += 1;
       return undefined;
     }
@@ -70,7 +74,7 @@ export class Slots {
 
   #letIn(): void {
     for (const waiter of this.#waiting) {
-      if (this.#running >= this.#limits.maxConcurrency) return;
+      if (this.isFull) return;
       this.#waiting.delete(waiter);
       this.#running += 1;
       waiter.enter();

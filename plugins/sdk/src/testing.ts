@@ -1,4 +1,4 @@
-/** For tests: a real nats-server of their own, and waiting for something to become true. */
+/** For tests: a real nats-server of their own, a mesh of simulated plugins, and waiting for something to become true. */
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
@@ -14,9 +14,13 @@ import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 import { createToken } from './token.ts';
 
+export * from './testing/index.ts';
+
 export interface TestServerOptions {
   /** @default true */
   jetstream?: boolean;
+  /** Whether it says over HTTP what it does, at `monitorUrl`. @default false */
+  monitor?: boolean;
   /** More lines for the configuration file. */
   config?: string;
 }
@@ -49,6 +53,7 @@ export class TestServer {
   readonly #connections = new Set<Connection>();
   #child: ChildProcess | undefined;
   #port = -1;
+  #monitorUrl: string | undefined;
   #options: TestServerOptions = {};
 
   constructor(folder: string, credentials: Credentials) {
@@ -63,6 +68,12 @@ export class TestServer {
 
   get url(): string {
     return `nats://127.0.0.1:${this.#port}`;
+  }
+
+  /** Of its monitoring, as `<monitorUrl>/connz`; it is another after a restart. */
+  get monitorUrl(): string {
+    if (this.#monitorUrl === undefined) throw new Error('this nats-server was started without monitor');
+    return this.#monitorUrl;
   }
 
   get pid(): number {
@@ -92,7 +103,9 @@ export class TestServer {
     const child = spawn(natsServerProgram(), ['-c', config], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
     await ready(child);
-    this.#port = await this.#portFromFile(child.pid);
+    const { nats, monitoring = [] } = await this.#addresses(child.pid);
+    this.#port = Number(new URL(nats[0] ?? '').port);
+    [this.#monitorUrl] = monitoring;
   }
 
   /** Ends the server as a crash would; its data stays. */
@@ -125,7 +138,7 @@ export class TestServer {
   }
 
   #configuration(
-    { jetstream = true, config = '' }: TestServerOptions,
+    { jetstream = true, monitor = false, config = '' }: TestServerOptions,
     { user, password }: Credentials,
   ): string {
     return `
@@ -134,17 +147,15 @@ export class TestServer {
       ports_file_dir: "${this.#folder}"
       authorization { user: "${user}", password: "${password}" }
       ${jetstream ? `jetstream { store_dir: "${this.#folder}", max_memory_store: 256MB, max_file_store: 1GB }` : ''}
+      ${monitor ? 'http: "127.0.0.1:-1"' : ''}
       ${config}
     `;
   }
 
-  async #portFromFile(pid: number | undefined): Promise<number> {
+  async #addresses(pid: number | undefined): Promise<{ nats: string[]; monitoring?: string[] }> {
     const file = path.join(this.#folder, `nats-server_${pid}.ports`);
     // Read again when it is there but not written to its end yet.
-    const ports = await eventually(
-      async () => JSON.parse(await readFile(file, 'utf8')) as { nats: string[] },
-    );
-    return Number(new URL(ports.nats[0] ?? '').port);
+    return eventually(async () => JSON.parse(await readFile(file, 'utf8')) as { nats: string[] });
   }
 }
 

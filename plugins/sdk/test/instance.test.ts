@@ -36,7 +36,7 @@ const limits = (changes: Partial<PluginConfig['limits']>, timeoutSecs = 30): Plu
   id: 'echo',
   ...configDefaults,
   limits: { ...configDefaults.limits, ...changes },
-  resources: { timeout_secs: timeoutSecs },
+  resources: { ...configDefaults.resources, timeout_secs: timeoutSecs },
 });
 
 function invoke(capability: string, payload: unknown, headers: Record<string, string> = {}): Promise<Msg> {

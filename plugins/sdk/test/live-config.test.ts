@@ -42,6 +42,7 @@ const config = (changes: Partial<PluginConfig> = {}): PluginConfig => ({
   ...configDefaults,
   ...changes,
 });
+const timeout = (timeout_secs: number) => ({ resources: { ...configDefaults.resources, timeout_secs } });
 const limits = (max_concurrency: number, max_queue = 1_024) => ({ limits: { max_concurrency, max_queue } });
 
 async function start(more: Partial<PluginDefinition> = {}, given = config()) {
@@ -94,7 +95,7 @@ describe('other limits', () => {
     const { started } = await start();
     const before = wait(300);
     await eventually(() => started.length === 1);
-    expect(await configure(config({ resources: { timeout_secs: 0.1 } }))).toEqual(ok);
+    expect(await configure(config(timeout(0.1)))).toEqual(ok);
     const after = await ask(
       subjects.invokeCapability('echo', 'text.wait'),
       { ms: 300 },
@@ -102,6 +103,16 @@ describe('other limits', () => {
     );
     expect(problemOfMsg(after)?.detail).toContain('within 100 ms');
     expect(codeOf(await before)).toBe('answered');
+  });
+
+  it('are taken from an older supervisor too, which knows fewer of them', async () => {
+    const { started } = await start();
+    const { sandbox: _, ...older } = config(limits(1, 0));
+    expect(await configure({ ...older, resources: { timeout_secs: 20 } })).toEqual(ok);
+    const held = wait(200);
+    await eventually(() => started.length === 1);
+    expect(codeOf(await wait(1))).toBe('BUSY');
+    expect(codeOf(await held)).toBe('answered');
   });
 
   it('are taken over while the plugin still prepares itself, and what is for others is left to them', async () => {
@@ -170,6 +181,13 @@ describe('other settings', () => {
     ['nothing', '', { code: 'INVALID_PAYLOAD' }],
     ['a part of a configuration', { id: 'echo' }, { code: 'INVALID_PAYLOAD' }],
     ['impossible limits', config(limits(0)), { errors: [{ path: '/limits/max_concurrency' }] }],
+    [
+      'an impossible memory',
+      { ...config(), resources: { ...configDefaults.resources, max_memory_mb: 1 } },
+      { errors: [{ path: '/resources/max_memory_mb' }] },
+    ],
+    ['a sandbox that there is not', { ...config(), sandbox: 'yes' }, { errors: [{ path: '/sandbox' }] }],
+    ['one without a time-out', { ...config(), resources: {} }, { errors: [{ path: '/resources' }] }],
     ['that of another plugin', { ...config(), id: 'other' }, { errors: [{ path: '/id' }] }],
     ['settings of another kind', config({ settings: { tone: 7 } }), { errors: [{ path: '/settings/tone' }] }],
   ])('never reach the plugin when they are %s', async (_, body, expected) => {

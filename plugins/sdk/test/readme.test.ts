@@ -62,6 +62,14 @@ it('the plugin of the README runs as it stands there', async () => {
   });
 });
 
+it('the limits in the README of the SDK may stand in plugin.json, and are the defaults', async () => {
+  const readme = await readFile(path.join(root, 'plugins/sdk/README.md'), 'utf8');
+  const manifest = JSON.parse(block(readme, '### What it may take', 'json')) as { config: object };
+  expect(createValidator(manifestSchema as unknown as JsonSchema)(manifest)).toEqual([]);
+  const { resources, limits, sandbox } = configDefaults;
+  expect(manifest.config).toEqual({ resources, limits, sandbox });
+});
+
 it('the plugin that takes other settings over, in the README of the SDK, runs as it stands there', async () => {
   const readme = await readFile(path.join(root, 'plugins/sdk/README.md'), 'utf8');
   await run(block(readme, '## An instance', 'ts'), async (caller) => {

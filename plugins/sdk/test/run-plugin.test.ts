@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
 import { subjects } from '../src/protocol/index.ts';
-import type { LogRecord, StatusEvent } from '../src/protocol/index.ts';
+import type { Heartbeat, LogRecord, StatusEvent } from '../src/protocol/index.ts';
 import { eventually, startNatsServer } from '../src/testing.ts';
 import type { TestServer } from '../src/testing.ts';
 
@@ -55,12 +55,19 @@ describe('a plugin as a program', () => {
     const subscription = caller.subscribe(subjects.events('log', 'echo'), {
       callback: (_, msg) => void events.push(msg.string()),
     });
-    const plugin = run({ ...broker(), BKG_PLUGIN_ID: 'echo', BKG_INSTANCE_ID: 'given1' });
+    const beats: Heartbeat[] = [];
+    const beating = caller.subscribe(subjects.events('telemetry', 'echo'), {
+      callback: (_, msg) => void beats.push(msg.json()),
+    });
+    const launch = { BKG_PLUGIN_ID: 'echo', BKG_INSTANCE_ID: 'given1', BKG_HEARTBEAT_MS: '700' };
+    const plugin = run({ ...broker(), ...launch });
     await eventually(async () => (await status())?.status === 'running');
     expect(await status()).toMatchObject({ instance: 'given1', pid: plugin.child.pid });
     expect((await say()).json()).toEqual({ text: 'x' });
+    await eventually(() => beats.length > 0);
     plugin.child.kill('SIGTERM');
     expect(await plugin.ended).toBe(0);
+    expect(new Set(beats.map(({ every_ms }) => every_ms))).toEqual(new Set([700]));
     const [first] = plugin.records();
     expect(first).toMatchObject({
       level: 'info',
@@ -70,6 +77,7 @@ describe('a plugin as a program', () => {
     });
     expect(first?.time).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
     expect(events).toEqual([]);
+    beating.unsubscribe();
     subscription.unsubscribe();
   });
 
@@ -126,10 +134,16 @@ describe('a plugin as a program', () => {
   });
 
   it('says everything that is missing of its environment at once', async () => {
-    const plugin = run({ BKG_PLUGIN_ID: 'other', BKG_HOLD: 'yes' });
+    const plugin = run({ BKG_PLUGIN_ID: 'other', BKG_HOLD: 'yes', BKG_HEARTBEAT_MS: '499' });
     expect(await plugin.ended).toBe(1);
     const { message } = plugin.records()[0]!;
-    for (const word of ['BKG_PLUGIN_ID', 'BKG_NATS_URL', 'BKG_CREDENTIALS_FILE', 'BKG_HOLD is "yes"'])
+    for (const word of [
+      'BKG_PLUGIN_ID',
+      'BKG_NATS_URL',
+      'BKG_CREDENTIALS_FILE',
+      'BKG_HOLD is "yes"',
+      'BKG_HEARTBEAT_MS is "499": it takes whole milliseconds from 500 to 120000',
+    ])
       expect(message).toContain(word);
   });
 

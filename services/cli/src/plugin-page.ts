@@ -1,22 +1,47 @@
 import { sampleOf } from '@bkg/sdk/protocol';
 import type { PluginCapability, PluginInfo } from '@bkg/sdk/protocol';
+import { clock } from './clock.ts';
 import { age, amount, count, milliseconds } from './figures.ts';
+import { limitLines } from './limit-lines.ts';
 import { paintStatus } from './plugin-table.ts';
 import { rolloutLines } from './receipt.ts';
 import { schemaText } from './schema-text.ts';
 import { paint, printable } from './terminal.ts';
+import { presentEnd, restartText, shortVerdict, verdictText } from './verdict.ts';
 import { versionTexts } from './version-list.ts';
 
 /** All about one plugin. */
 export function pluginPage(plugin: PluginInfo): string[] {
-  const { id, name, version, description, author, status, error, rollout, unknown_since: since } = plugin;
-  const title = [paint('bold', printable(id)), printable(version), paintStatus(status)].join('  ');
+  const {
+    id,
+    name,
+    version,
+    description,
+    author,
+    status,
+    error,
+    rollout,
+    restarts,
+    unknown_since: since,
+  } = plugin;
+  const verdict = shortVerdict(plugin);
+  const title = [
+    paint('bold', printable(id)),
+    printable(version),
+    paintStatus(status),
+    ...(verdict ? [`(${verdict})`] : []),
+  ].join('  ');
+  const why = presentEnd(plugin)?.text ?? error;
+  const trouble = [
+    ...(why ? texts(why).map((line) => paint('red', line)) : []),
+    ...(restarts ? [`  ${restartText(restarts, Date.now())}`] : []),
+  ];
   const by = author ? ` (${author})` : '';
   return [
     title,
     ...(name && name !== id ? [`  ${printable(name)}${printable(by)}`] : []),
     ...texts(description),
-    ...(error ? ['', ...texts(error).map((line) => paint('red', line))] : []),
+    ...(trouble.length > 0 ? ['', ...trouble] : []),
     ...(since ? ['', paint('yellow', `  The supervisor is silent since ${since}: this was true then.`)] : []),
     ...section('instances', instanceLines(plugin)),
     ...section('versions', versionLines(plugin)),
@@ -26,7 +51,9 @@ export function pluginPage(plugin: PluginInfo): string[] {
           rolloutLines(rollout, Date.now()),
         )
       : []),
+    ...section('last ends', endLines(plugin)),
     ...section('measured', telemetryLines(plugin)),
+    ...section('limits', limitLines(plugin)),
     ...section('configuration', configLines(plugin)),
     ...section(
       'capabilities',
@@ -70,6 +97,16 @@ function versionLines(plugin: PluginInfo): string[] {
   return plugin.versions.length > 0 ? [`  ${texts.join(', ')}`] : [];
 }
 
+/** The latest first, and what that printed last. */
+function endLines({ ends = [] }: PluginInfo): string[] {
+  const now = new Date();
+  return ends.flatMap(({ instance, version, at, verdict, text, output }) => [
+    `  ${clock(at, now)}  ${paint('bold', printable(verdictText(verdict)))}: ${printable(text)}  ${printable(instance)}  ${printable(version)}`,
+    ...(output?.map((line) => `    ${paint('dim', '|')} ${printable(line)}`) ?? []),
+    ...(output?.length === 0 ? ['    it printed nothing'] : []),
+  ]);
+}
+
 function telemetryLines({ telemetry }: PluginInfo): string[] {
   if (telemetry.instances === 0) return [];
   const { request_count: requests, error_count: errors, latency_ms: ms, last_error: last } = telemetry;
@@ -83,10 +120,11 @@ function telemetryLines({ telemetry }: PluginInfo): string[] {
 
 function configLines({ config, instances }: PluginInfo): string[] {
   if (instances.length > 0 && instances.every(({ managed }) => !managed)) return [];
-  const { enabled, autostart, replicas, resources, limits } = config;
+  const { enabled, autostart, replicas, resources, limits, sandbox } = config;
   return [
     `  ${enabled ? '' : 'disabled, '}${replicas} ${replicas === 1 ? 'replica' : 'replicas'}, ${autostart ? '' : 'no '}autostart, ` +
-      `time-out ${resources.timeout_secs} s, at most ${limits.max_concurrency} at once and ${limits.max_queue} waiting`,
+      `time-out ${resources.timeout_secs} s, at most ${limits.max_concurrency} at once and ${limits.max_queue} waiting, ` +
+      `sandbox ${sandbox}`,
   ];
 }
 

@@ -4,6 +4,7 @@ import { tableLines } from './table.ts';
 import type { Column } from './table.ts';
 import { cut, paint, printable } from './terminal.ts';
 import type { Style } from './terminal.ts';
+import { presentEnd, shortVerdict } from './verdict.ts';
 
 const statusStyles: Record<PluginInfo['status'], Style> = {
   running: 'green',
@@ -53,9 +54,12 @@ export function pluginLines(plugins: readonly PluginInfo[], most: number): strin
   return [paint('dim', titles), ...body, ...legend(plugins, most)];
 }
 
-function errorLine({ status, error }: PluginInfo, most: number): string[] {
-  if (error === undefined || error === '') return [];
-  const line = cut(`  ${printable(error.replaceAll(/\s*\n\s*/g, ' · '))}`, most);
+function errorLine(plugin: PluginInfo, most: number): string[] {
+  const { status } = plugin;
+  const error = presentEnd(plugin)?.text ?? plugin.error;
+  const text = [shortVerdict(plugin), error].filter(Boolean).join(': ');
+  if (text === '') return [];
+  const line = cut(`  ${printable(text.replaceAll(/\s*\n\s*/g, ' · '))}`, most);
   return [status === 'error' ? paint('red', line) : line];
 }
 

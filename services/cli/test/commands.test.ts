@@ -318,6 +318,7 @@ describe('bkg config', () => {
       'env.PORT=80',
       'env.NAME=Ada L.',
       'resources.timeout_secs=12.5',
+      'resources.max_memory_mb=900',
     ];
     const changed = await run([
       'config',
@@ -331,7 +332,7 @@ describe('bkg config', () => {
     expect(after).toMatchObject({
       limits: { max_concurrency: 8, max_queue: before.limits.max_queue },
       env: { PORT: '80', NAME: 'Ada L.' },
-      resources: { timeout_secs: 12.5 },
+      resources: { timeout_secs: 12.5, max_memory_mb: 900, max_processes: before.resources.max_processes },
       revision: before.revision + 1,
     });
     await run(['config', 'talker', '--set', 'env.PORT=null']);
@@ -339,11 +340,22 @@ describe('bkg config', () => {
   });
 
   it('says what is wrong with a change, and where', async () => {
-    const wrong = await run(['config', 'talker', '--set', 'limits.max_queue=many', '--set', 'colour=red']);
+    const wrong = await run([
+      'config',
+      'talker',
+      ...['limits.max_queue=many', 'colour=red', 'resources.max_memory_mb=512MB', 'sandbox=yes'].flatMap(
+        (one) => ['--set', one],
+      ),
+    ]);
     expect([wrong.code, wrong.stdout]).toEqual([1, '']);
     expect(wrong.stderr).toMatch(
       /^bkg: INVALID_PAYLOAD \(400\): [^]*\n {4}\/limits\/max_queue {2}[^]*\n {2}To do: correct it; `bkg config talker` shows what is set/,
     );
+    expect(wrong.stderr).toMatch(
+      /\n {4}resources\.max_memory_mb takes a whole number from 16 to 16777216\. MiB /,
+    );
+    expect(wrong.stderr).toMatch(/\n {4}sandbox takes one of off, on, strict\. /);
+    expect(wrong.stderr).toMatch(/\n {4}a configuration has enabled, autostart, /);
     for (const [set, why] of [
       ['limits', 'it takes a member and a value, such as limits.max_queue=100'],
       ['=5', 'it takes a member and a value'],

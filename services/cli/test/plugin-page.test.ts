@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import type { Enforcement, Isolation } from '@bkg/sdk/protocol';
 import { pluginPage } from '../src/plugin-page.ts';
+import { restartText } from '../src/verdict.ts';
 import { versionTexts } from '../src/version-list.ts';
-import { instance, plugin } from './plugin-info.ts';
+import { at, instance, plugin } from './plugin-info.ts';
 import { rollout } from './rollout.ts';
 
 const page = (changes: Parameters<typeof plugin>[1]): string =>
@@ -26,6 +28,83 @@ describe('the page of a plugin', () => {
     expect(page({ rollout: rollout() })).toMatch(/\n\nlast replaced\n {2}swap 1\.0\.0 → 1\.1\.0 by ada, /);
     const none = page({ versions: [], instances: [instance(false)] });
     expect(none).not.toMatch(/replaced|versions/);
+  });
+});
+
+describe('the limits on the page of a plugin', () => {
+  const means = (strength: Enforcement['strength'], by: string, note: string) => ({ strength, by, note });
+  const isolation: Isolation = {
+    memory: means('enforced', 'cgroup-v1', 'Who takes more is killed.'),
+    cpu: means('enforced', 'cgroup-v1', ''),
+    processes: means('late', 'watchdog', 'Looked at every second.'),
+    user: means('none', 'none', 'bkg is not root.'),
+    files: means('enforced', 'landlock', ''),
+    network: means('none', 'none', 'The kernel\u001b[2J cannot.'),
+  };
+  const linesOf = (text: string) => text.split('\n\nlimits\n')[1]?.split('\n\n')[0]?.split('\n');
+
+  it('have what is used beside them, and what keeps them', () => {
+    expect(linesOf(page({ isolation }))).toEqual([
+      '  memory     81.3 of 1024 MB          enforced by cgroup-v1: Who takes more is killed.',
+      '  CPU        12.3 of 100 % of a core  enforced by cgroup-v1',
+      '  processes  at most 256              noticed late by watchdog: Looked at every second.',
+      '  user       that of bkg              not enforced: bkg is not root.',
+      '  files      its own                  enforced by landlock',
+      '  network    all of it                not enforced: The kernel\\u001b[2J cannot.',
+    ]);
+    const two = plugin('candle', { isolation, instances: [instance(), instance()] }, { instances: 2 });
+    expect(linesOf(pluginPage(two).join('\n'))?.slice(0, 3)).toEqual([
+      expect.stringMatching(/^ {2}memory {5}81\.3 of 2 x 1024 MB /),
+      expect.stringMatching(/^ {2}CPU {8}12\.3 of 2 x 100 % of a core /),
+      expect.stringMatching(/^ {2}processes {2}at most 256 each /),
+    ]);
+  });
+
+  it('stand alone when somebody else has a part in what is measured, and are none when all is', () => {
+    const some = page({ isolation, instances: [instance(), instance(false)] });
+    expect(linesOf(some)?.[0]).toMatch(/^ {2}memory {5}at most 1024 MB each /);
+    expect(page({ isolation, instances: [instance(false)] })).not.toContain('limits');
+    expect(page({})).not.toContain('limits');
+  });
+});
+
+describe('the last ends on the page of a plugin', () => {
+  const failed = { ...instance(), status: 'error' as const };
+  const end = { instance: 'a', version: '1.0.0', at, verdict: 'out_of_memory', text: 'took more' } as const;
+
+  it('say what was printed last, harmless, and what becomes of it', () => {
+    const text = page({
+      status: 'error',
+      error: 'took more; starting it again in 4 s',
+      instances: [failed],
+      ends: [
+        { ...end, output: ['one\u001b[31m', 'two'] },
+        { ...end, instance: 'b', verdict: 'crashed' },
+      ],
+      restarts: { failures: 6, stays_down: true },
+    });
+    expect(text).toMatch(/^candle {2}1\.0\.0 {2}error {2}\(crash loop, out of memory\)\n/);
+    expect(text).toContain(
+      '\n\n  took more\n  failed 6 times in a row, and stays down until it is started\n\n',
+    );
+    expect(text).toMatch(
+      /\n\nlast ends\n {2}2026-11-24 \S+ {2}out of memory: took more {2}a {2}1\.0\.0\n {4}\| one\\u001b\[31m\n {4}\| two\n {2}2026-11-24 \S+ {2}crashed: took more {2}b {2}1\.0\.0\n\n/,
+    );
+  });
+
+  it('are told when it runs again, without a verdict on what it is now', () => {
+    const text = page({ ends: [{ ...end, output: [] }], restarts: { failures: 1 } });
+    expect(text).toMatch(/^candle {2}1\.0\.0 {2}running\n/);
+    expect(text).toContain('\n  failed once before\n');
+    expect(text).toMatch(/out of memory: took more {2}a {2}1\.0\.0\n {4}it printed nothing\n/);
+  });
+
+  it('count down to the next start', () => {
+    const next_at = new Date(1_000_000).toISOString();
+    expect(restartText({ failures: 3, next_at }, 996_500)).toBe(
+      'failed 3 times in a row, starting again in 4 s',
+    );
+    expect(restartText({ failures: 1, next_at }, 1_000_001)).toBe('failed once, starting again now');
   });
 });
 

@@ -39,6 +39,20 @@ describe('the table of plugins', () => {
     expect(lines[2]).toBe('  it ended with code 1 · last line: \\u001b[31mboom\\u202e');
   });
 
+  it('begins why a plugin has failed with the verdict in short', () => {
+    const end = { instance: 'a', version: '1.0.0', at, verdict: 'out_of_memory', text: 'took more' } as const;
+    const failed = { status: 'error', error: 'took more; starting it again in 4 s', ends: [end] } as const;
+    const lines = pluginLines(
+      [
+        plugin('a', { ...failed, ends: [end], restarts: { failures: 3, next_at: at } }),
+        plugin('b', { ends: [end] }),
+      ],
+      80,
+    );
+    expect(lines[2]).toBe('  out of memory, 3 in a row: took more');
+    expect(lines).toHaveLength(4);
+  });
+
   it('fits 80 columns whatever the names and numbers are', () => {
     const id = 'p'.repeat(63);
     const large = {

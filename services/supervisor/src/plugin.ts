@@ -116,10 +116,12 @@ export class Plugin {
 
   /** Instances that may hold invocations, besides one. */
   othersThan(instance: string): OtherInstance[] {
-    return [...this.sightings.values()]
+    const others = [...this.sightings.values()]
       .filter((one) => one.instance !== instance && one.status !== 'stopped')
-      .slice(0, othersMost)
       .map((one) => ({ instance: one.instance, inflight: one.speaks }));
+    if (others.length <= othersMost) return others;
+    // A list that is not whole must not let anybody think that those on it are all.
+    return others.slice(0, othersMost).map((one) => ({ ...one, inflight: false }));
   }
 
   /** Where the code lies that counts: of the wanted version, or else the first that is there. */

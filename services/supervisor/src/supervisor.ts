@@ -210,8 +210,9 @@ export class Supervisor {
    */
   async start(signal: AbortSignal = this.#ending.signal): Promise<void> {
     const { connection, log } = this.#options;
-    for (const folder of [this.#home.run, this.#home.logs, this.#home.data])
-      mkdirSync(folder, { recursive: true });
+    const { run, logs, data, models, hub } = this.#home;
+    // Also those that plugins read: a sandbox opens what is there when it is made.
+    for (const folder of [run, logs, data, models, hub]) mkdirSync(folder, { recursive: true });
     this.#unlock = await lockHome(this.#home.run, log, signal);
     try {
       await this.#lease.acquire(signal);

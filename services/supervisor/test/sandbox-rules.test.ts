@@ -109,6 +109,8 @@ describe('what a plugin imports', () => {
     }))
       symlinkSync(target, at('elsewhere/one/node_modules', name));
     link(at('secrets'), 'elsewhere/two/node_modules');
+    link(at('secrets/key'), 'elsewhere/two/package.json');
+    writeFileSync(at('secrets/key'), '');
     expect(found('elsewhere/one')).toEqual(['elsewhere/one/node_modules']);
     expect(found('elsewhere/two')).toEqual([]);
   });

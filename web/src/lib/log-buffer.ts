@@ -1,4 +1,5 @@
 import type { LogRecord } from '@bkg/sdk/protocol';
+import { LogArrivals, recordKey } from './log-arrivals.ts';
 import { toLogLine, type LogLine, type LogRow } from './log-line.ts';
 
 export interface LogBufferOptions {
@@ -17,9 +18,11 @@ export class LogBuffer {
   #rows: LogRow[] = [];
   #nextSeq = 1;
   #total = 0;
+  #arrivals: LogArrivals;
 
   constructor({ most = 5_000 }: LogBufferOptions = {}) {
     this.most = most;
+    this.#arrivals = new LogArrivals(most);
   }
 
   /** Oldest first. A copy each time: whoever shows it sees by comparing that something came. */
@@ -32,8 +35,9 @@ export class LogBuffer {
     return Math.max(0, this.#total - this.most);
   }
 
+  /** One that has just arrived; it may be here already, or be older than what was asked for. */
   push(record: LogRecord): void {
-    this.#add(toLogLine(record, this.#nextSeq));
+    if (this.#arrivals.isNews(record)) this.#addRecord(record);
   }
 
   /** Marks that `count` lines are missing here. */
@@ -49,9 +53,18 @@ export class LogBuffer {
     this.#add({ kind: 'gap', seq: this.#nextSeq, text });
   }
 
+  /** Adds the first stored records, oldest first. Older ones are not wanted, whether they are here or still to arrive. */
+  begin(stored: readonly LogRecord[]): void {
+    const [first] = stored;
+    if (first) this.#dropBefore(first);
+    this.#arrivals.beginAt(stored);
+    for (const row of this.#rows) if (row.kind === 'line') this.#arrivals.noteHeard(row.record.instance);
+    this.merge(stored);
+  }
+
   /**
    * Adds stored records, oldest first, leaving out those that are here already: a stored page and the live lines
-   * around it overlap, and a record has no number of its own. Two equal records stay two.
+   * around it overlap. Two equal records stay two.
    * @returns how many were added
    */
   merge(stored: readonly LogRecord[]): number {
@@ -59,16 +72,17 @@ export class LogBuffer {
     const known = new Map<string, number>();
     for (const row of this.#rows) {
       if (row.kind !== 'line' || row.record.time < from) continue;
-      const key = keyOf(row.record);
+      const key = recordKey(row.record);
       known.set(key, (known.get(key) ?? 0) + 1);
     }
     const missing = stored.filter((record) => {
-      const key = keyOf(record);
+      const key = recordKey(record);
       const left = known.get(key) ?? 0;
       known.set(key, left - 1);
       return left <= 0;
     });
     if (missing.length === 0) return 0;
+    this.#arrivals.await(missing);
     this.#insert(missing);
     return missing.length;
   }
@@ -84,6 +98,23 @@ export class LogBuffer {
     return this.#rows.findLast((row): row is LogLine => row.kind === 'line')?.record.time;
   }
 
+  /** Of those that came in the millisecond of the first their order tells which came before it. */
+  #dropBefore(first: LogRecord): void {
+    const key = recordKey(first);
+    const isFirst = (record: LogRecord) => record.time === first.time && recordKey(record) === key;
+    const at = this.#rows.findIndex((row) => row.kind === 'line' && isFirst(row.record));
+    const kept = this.#rows.filter((row, i) => {
+      if (row.kind === 'gap') return true;
+      return row.record.time > first.time || (row.record.time === first.time && i >= at);
+    });
+    this.#total -= this.#rows.length - kept.length;
+    this.#rows = kept;
+  }
+
+  #addRecord(record: LogRecord): void {
+    this.#add(toLogLine(record, this.#nextSeq));
+  }
+
   #add(row: LogRow): void {
     this.#nextSeq += 1;
     this.#total += 1;
@@ -95,7 +126,7 @@ export class LogBuffer {
   #insert(records: LogRecord[]): void {
     const last = this.newestTime;
     if (last === undefined || (records[0]?.time ?? '') >= last) {
-      for (const record of records) this.push(record);
+      for (const record of records) this.#addRecord(record);
       return;
     }
     const tail = this.#rows;
@@ -105,15 +136,10 @@ export class LogBuffer {
     for (const row of tail) {
       const time = row.kind === 'line' ? row.record.time : undefined;
       while (time !== undefined && at < records.length && (records[at]?.time ?? '') <= time) {
-        this.push(records[at++] as LogRecord);
+        this.#addRecord(records[at++] as LogRecord);
       }
       this.#add({ ...row, seq: this.#nextSeq });
     }
-    for (; at < records.length; at++) this.push(records[at] as LogRecord);
+    for (; at < records.length; at++) this.#addRecord(records[at] as LogRecord);
   }
-}
-
-function keyOf(record: LogRecord): string {
-  const { time, instance, level, source, message, invocation_id } = record;
-  return JSON.stringify([time, instance, level, source, message, invocation_id]);
 }

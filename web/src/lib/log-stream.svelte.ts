@@ -98,7 +98,9 @@ export class LogStream {
     try {
       const stored = await getLogs(this.#id, again ? { lines, since } : { lines }, { signal });
       if (again && stored.length >= lines) this.buffer.pushGap('Lines are missing here: see the log files.');
-      this.buffer.merge(stored);
+      // Fewer than asked for are all that there are.
+      if (!again && stored.length >= lines) this.buffer.begin(stored);
+      else this.buffer.merge(stored);
       this.problem = undefined;
       this.loaded = true;
       this.#changed();

@@ -60,9 +60,9 @@ export function runsElsewhere({ status, config, instances }: PluginInfo): boolea
   return instances.every((instance) => !instance.managed);
 }
 
-/** True when its folder is no plugin yet: one that ran and failed shows the instance that did. */
-export function cannotRun(plugin: PluginInfo): boolean {
-  return plugin.status === 'error' && plugin.instances.length === 0;
+/** True when its folder is no plugin yet: one that ran and failed shows the instance that did, or how often it failed. */
+export function cannotRun({ status, instances, restarts }: PluginInfo): boolean {
+  return status === 'error' && instances.length === 0 && restarts === undefined;
 }
 
 /** The error of a plugin or an instance, with the time since when it is so by the reader's clock. */
@@ -74,7 +74,11 @@ export function errorText(error: string): string {
 }
 
 export function actionsOf(plugin: PluginInfo): readonly Action[] {
-  return whyNoActions(plugin) === undefined ? statusFaces[plugin.status].actions : [];
+  if (whyNoActions(plugin) !== undefined) return [];
+  // Of what owns files the old instance ends before the new one starts: that is no stop yet, and can be made one.
+  const isReplaced =
+    plugin.status === 'stopping' && plugin.rollout?.state === 'running' && plugin.config.enabled;
+  return isReplaced ? ['stop'] : statusFaces[plugin.status].actions;
 }
 
 /** "2 running, 1 stopped": how many plugins are in each state, states without any left out. */

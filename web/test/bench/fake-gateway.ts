@@ -1,4 +1,4 @@
-import type { PluginInfo, PluginTelemetry } from '@bkg/sdk/protocol';
+import { configDefaults, type PluginInfo, type PluginTelemetry } from '@bkg/sdk/protocol';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -16,8 +16,16 @@ const types: Record<string, string> = {
   '.woff2': 'font/woff2',
 };
 
-/** Serves the built dashboard and feeds it plugins that do not exist, each with a reading every `everyMs`. */
-export async function startFakeGateway(options: { plugins: number; everyMs: number }) {
+export interface FakeGatewayOptions {
+  plugins: number;
+  /** Between two readings of a plugin. */
+  everyMs: number;
+  /** Makes of a plugin, by its number, one that is otherwise. */
+  shape?: (plugin: PluginInfo, i: number) => PluginInfo;
+}
+
+/** Serves the built dashboard and feeds it plugins that do not exist. */
+export async function startFakeGateway(options: FakeGatewayOptions) {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
     const file = extname(path) ? join(build, path) : join(build, '200.html');
@@ -52,7 +60,7 @@ export async function startFakeGateway(options: { plugins: number; everyMs: numb
 
 function feed(
   socket: Duplex,
-  { plugins, everyMs }: { plugins: number; everyMs: number },
+  { plugins, everyMs, shape = (plugin) => plugin }: FakeGatewayOptions,
   sent: { frames: number },
 ) {
   let seq = 0;
@@ -64,7 +72,13 @@ function feed(
   // The dashboard's first two subscriptions, in the order in which it makes them.
   const all = Array.from({ length: plugins }, (_, i) => i);
   const readings = all.map((i) => telemetryOf(i, 0));
-  send({ type: 'snapshot', id: 's1', topic: 'plugins', seq: ++seq, snapshot: all.map((i) => pluginOf(i)) });
+  send({
+    type: 'snapshot',
+    id: 's1',
+    topic: 'plugins',
+    seq: ++seq,
+    snapshot: all.map((i) => shape(pluginOf(i), i)),
+  });
   send({ type: 'snapshot', id: 's2', topic: 'telemetry', seq: ++seq, snapshot: readings });
   let round = 0;
   // Spread over the second, as many instances are.
@@ -148,13 +162,8 @@ function pluginOf(i: number): PluginInfo {
     })),
     config: {
       id,
-      enabled: true,
+      ...configDefaults,
       autostart: true,
-      replicas: 1,
-      env: {},
-      settings: {},
-      resources: { timeout_secs: 30 },
-      limits: { max_concurrency: 64, max_queue: 1_024 },
       revision: 1,
     },
     instances: [

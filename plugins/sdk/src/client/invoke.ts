@@ -23,6 +23,11 @@ export interface Attempt {
   invocationId: string;
   /** What is left for the answer. */
   timeoutMs: number;
+  /**
+   * Whether it may be sent once more as it is, because of this loss of its instance: once in a call that is idempotent.
+   * It counts as a try; no budget is asked, because an instance dies only once.
+   */
+  mayResend: (loss: BkgError) => boolean;
 }
 
 /**
@@ -44,14 +49,22 @@ export async function invokeWithRetries<Reply>(
   let { invocationId = newInvocationId() } = options;
   const deadlineAt = performance.now() + timeoutMsOf(options);
   const leftMs = (): number => Math.ceil(deadlineAt - performance.now());
+  let number = 1;
+  let isResent = false;
+  const mayResend = (loss: BkgError): boolean => {
+    if (isResent || !idempotent || number >= maxAttempts) return false;
+    isResent = true;
+    const error = explain(loss, invocationId);
+    policy.onRetry?.({ plugin, capability, invocationId, attempt: number, error, delayMs: 0 });
+    number += 1;
+    return true;
+  };
   policy.begin();
-  for (let number = 1; ; number += 1) {
+  for (; ; number += 1) {
     if (signal?.aborted) throw explain(cancelled(call), invocationId);
     try {
-      return {
-        invocationId,
-        reply: await send(call, { number, invocationId, timeoutMs: Math.max(1, leftMs()) }),
-      };
+      const timeoutMs = Math.max(1, leftMs());
+      return { invocationId, reply: await send(call, { number, invocationId, timeoutMs, mayResend }) };
     } catch (cause) {
       const error = explain(cause, invocationId);
       const delayMs = policy.delayMs(error, { attempt: number, maxAttempts, idempotent, leftMs: leftMs() });

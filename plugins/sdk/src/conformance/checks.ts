@@ -1,5 +1,7 @@
 import { errorTable } from '../protocol/errors.ts';
+import { heartbeatDefaultMs, isHeartbeatMs } from '../protocol/event.ts';
 import { headerNames, problemContentType } from '../protocol/headers.ts';
+import { isRecord } from '../protocol/is-record.ts';
 import { schemaOf } from '../protocol/schemas/index.ts';
 import type { JsonSchema } from '../protocol/plugin.ts';
 import { createValidator } from '../validator.ts';
@@ -33,7 +35,7 @@ export function check(one: Check, answers: readonly Answer[], context: CheckCont
     for (const answer of real)
       if (answer.afterMs < least || answer.afterMs > most)
         throw new Broken(`an answer after ${least} to ${most} ms`, describe(answer));
-  } else if ('every_ms' in one) checkRhythm(one.every_ms, real);
+  } else if ('rhythm' in one) checkRhythm(one.rhythm, real);
   else if ('fits' in one) for (const answer of real) checkFits(one.fits, answer, context);
   else if ('endpoints' in one) for (const answer of real) checkEndpoints(answer, context.target);
   else if ('contract' in one) for (const answer of real) checkContract(answer, context.target);
@@ -128,8 +130,20 @@ function checkFits(
 
 function checkRhythm([least, most]: [number, number], beats: readonly Answer[]): void {
   for (const [i, beat] of beats.entries()) {
-    const apartMs = beat.afterMs - (beats[i - 1]?.afterMs ?? Number.NaN);
-    if (apartMs < least || apartMs > most)
-      throw new Broken(`${least} to ${most} ms from one to the next`, `${Math.round(apartMs)} ms`);
+    const before = beats[i - 1];
+    if (!before) continue;
+    const everyMs = everyMsOf(before);
+    // Told meanwhile to beat in another time, it does so at once.
+    if (everyMs !== everyMsOf(beat)) continue;
+    const apartMs = beat.afterMs - before.afterMs;
+    if (apartMs >= least * everyMs && apartMs <= most * everyMs) continue;
+    const expected = `${least * everyMs} to ${most * everyMs} ms from one to the next`;
+    throw new Broken(expected, `${Math.round(apartMs)} ms`);
   }
+}
+
+/** After how long the next heartbeat comes, as this one says. */
+export function everyMsOf({ json }: Answer): number {
+  const everyMs = isRecord(json) ? json['every_ms'] : undefined;
+  return isHeartbeatMs(everyMs) ? everyMs : heartbeatDefaultMs;
 }

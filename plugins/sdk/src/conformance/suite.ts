@@ -83,7 +83,7 @@ export type Check =
   | { took_ms: [number, number] }
   | { endpoints: true }
   | { contract: true }
-  | { every_ms: [number, number] }
+  | { rhythm: [number, number] }
   | ({ at: string } & (
       | { equals: unknown }
       | { matches: string }

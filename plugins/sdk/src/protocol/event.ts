@@ -30,6 +30,16 @@ export interface OtherInstance {
   inflight: boolean;
 }
 
+/** Between two heartbeats, when nobody has said otherwise. */
+export const heartbeatDefaultMs = 2_000;
+export const heartbeatLeastMs = 500;
+export const heartbeatMostMs = 120_000;
+
+/** Whether an instance may be told to beat so often. */
+export function isHeartbeatMs(value: unknown): value is number {
+  return Number.isInteger(value) && Number(value) >= heartbeatLeastMs && Number(value) <= heartbeatMostMs;
+}
+
 /** The telemetry event, which is the heartbeat. */
 export interface Heartbeat {
   seq: number;
@@ -42,7 +52,7 @@ export interface Heartbeat {
   held?: boolean;
   /** Changes when what the instance says of itself changes. */
   descriptor: string;
-  /** Until the next one, jittered by a tenth; absent: 2000. */
+  /** Until the next one, jittered by a tenth; absent: 2000, and it cannot be told otherwise. */
   every_ms?: number;
   telemetry: PluginTelemetry;
   /** `supervisor`: published in the name of an instance that publishes no events itself. */

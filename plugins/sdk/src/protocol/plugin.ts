@@ -178,6 +178,17 @@ export const configDefaults: Omit<PluginConfig, 'id'> = {
   revision: 0,
 };
 
+/** A configuration with the defaults of what it lacks, as one does that was written before there was so much in it. */
+export function completeConfig(id: string, given: Partial<PluginConfig>): PluginConfig {
+  return {
+    id,
+    ...configDefaults,
+    ...given,
+    resources: { ...configDefaults.resources, ...given.resources },
+    limits: { ...configDefaults.limits, ...given.limits },
+  };
+}
+
 /** KV buckets and their keys. */
 export const buckets = {
   desired: 'bkg_desired',

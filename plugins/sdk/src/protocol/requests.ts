@@ -40,6 +40,11 @@ export interface ControlOptions {
   why?: string;
 }
 
+/** The body of `plugin.<id>.ctl.<instance>.configure` when it is about nothing but how often the instance beats. */
+export interface HeartbeatOrder {
+  heartbeat_ms: number;
+}
+
 /** The answer to what is only done: a drain, a shutdown, an instance that was let in or configured. */
 export interface Acknowledgement {
   ok: true;

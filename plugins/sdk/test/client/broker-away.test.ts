@@ -12,6 +12,7 @@ import { eventually, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { startEcho } from './echo-mesh.ts';
 import type { EchoMesh } from './echo-mesh.ts';
+import { announce, deathOf, Mortal } from './mortal.ts';
 
 let server: TestServer;
 let connection: Connection;
@@ -102,6 +103,28 @@ describe('when the broker goes away in the middle of an invocation', () => {
     expect(other.started).toHaveLength(1);
     expect(other.started).not.toEqual(mortal.started);
     expect(retries).toMatchObject([{ attempt: 1, error: { name: 'ConnectionLostError' } }]);
+  });
+
+  it('and somebody is being asked what it holds, that decides nothing: what is lost is found after its return', async () => {
+    await using client = createClient<EchoMesh>(connection, { retry: false, lost: { settleMs: 1_500 } });
+    const first = await Mortal.start(server, 'echo', 'first');
+    const answer = client.invoke('echo', 'text.say', { text: '' }, { timeoutMs: 60_000 });
+    const failure = expect(answer).rejects.toThrow(ConnectionLostError);
+    await eventually(() => first.held.size === 1);
+    const second = await Mortal.start(server, 'echo', 'second');
+    let answerTheOld = (): void => undefined;
+    second.onQuestion = (msg, asked) => (answerTheOld = () => second.claim(msg, asked));
+    await first.die();
+    const others = [{ instance: 'second', inflight: true }];
+    announce(await server.connect('supervisor'), deathOf('echo', 'first', { others }));
+    await eventually(() => second.questions.length === 1);
+    await server.restart();
+    await eventually(() => second.isConnected && connection.connected);
+    second.onQuestion = (msg, asked) => second.claim(msg, asked);
+    // That the second does not hold it was true before; whether it is, will be asked.
+    answerTheOld();
+    await failure;
+    expect(second.questions).toHaveLength(2);
   });
 
   it('what an instance still holds after its return is waited for', async () => {

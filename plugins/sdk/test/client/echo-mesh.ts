@@ -19,16 +19,17 @@ export interface EchoMesh {
 
 export type Echo = ReturnType<typeof createEcho> & { instance: Instance };
 
-/** A running instance of the plugin `echo`, on a connection of its own. */
+/** A running instance of the plugin `echo`, or of the same under another name, on a connection of its own. */
 export async function startEcho(
   server: TestServer,
   limits: Partial<PluginConfig['limits']> = {},
   options: Partial<InstanceOptions> = {},
+  id = 'echo',
 ): Promise<Echo> {
-  const echo = createEcho();
+  const echo = createEcho(id);
   const instance = new Instance(echo.plugin, {
-    connection: await server.connect('echo'),
-    config: { id: 'echo', ...configDefaults, limits: { ...configDefaults.limits, ...limits } },
+    connection: await server.connect(id),
+    config: { id, ...configDefaults, limits: { ...configDefaults.limits, ...limits } },
     log: silentLogger,
     ...options,
   });

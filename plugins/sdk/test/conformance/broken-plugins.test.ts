@@ -270,6 +270,11 @@ const flaws: [string, string, Sabotage][] = [
   ],
   ['has no heartbeat', 'heartbeats', onEvent('telemetry', () => undefined)],
   [
+    'beats more often than it says',
+    'heartbeats',
+    onEvent('telemetry', (json) => ({ ...json, every_ms: 60_000 })),
+  ],
+  [
     'has nothing in flight in its telemetry',
     'telemetry-counts',
     onJson(/\.telemetry$/, (json) => ({ ...json, in_flight: 0 })),
@@ -333,6 +338,17 @@ describe('a plugin that', { concurrent: true, timeout: 60_000 }, () => {
     const results = await verdictsOn({});
     expect(results.filter(({ verdict }) => verdict !== 'kept')).toEqual([]);
     expect(results).toHaveLength(suite.cases.length);
+  });
+
+  it('is told to beat more rarely than can be waited for is not tried', async () => {
+    const rarely = onEvent('telemetry', (json) =>
+      Number(json['seq']) % 6 === 0 ? { ...json, every_ms: 7_200 } : undefined,
+    );
+    const [result] = await verdictsOn(rarely, 'heartbeats');
+    expect(result).toMatchObject({
+      verdict: 'not tried',
+      got: expect.stringContaining('beat every 7200 ms'),
+    });
   });
 
   it('says more of itself than ADR-32 asks for is found to keep to it', async () => {

@@ -14,7 +14,7 @@ import type { Connection } from '../../src/connection.ts';
 import { NoRespondersError } from '../../src/requests.ts';
 import { BkgPlugin, Capability } from '../../src/nest/index.ts';
 import { subjects } from '../../src/protocol/index.ts';
-import type { StatusEvent } from '../../src/protocol/index.ts';
+import type { Heartbeat, StatusEvent } from '../../src/protocol/index.ts';
 import { configDefaults } from '../../src/protocol/plugin.ts';
 import { eventually, silentLogger, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
@@ -163,12 +163,28 @@ describe('the life of a Nest plugin', () => {
       },
     );
     const config = { id: 'nest', ...configDefaults, settings: { tone: 'low' } };
-    const body = JSON.stringify({ ...config, resources: { timeout_secs: 0.1 } });
+    const body = JSON.stringify({ ...config, resources: { ...configDefaults.resources, timeout_secs: 0.1 } });
     const subject = subjects.configure('nest', 'nest-1');
     expect((await caller.request(subject, body, { timeoutMs: 2_000 })).json()).toEqual({ ok: true });
     expect(taken).toEqual([{ tone: 'low' }]);
     const late = await invoke(caller, 'work', { ms: 300 });
     expect(late.problem?.detail).toContain('within 100 ms');
+  });
+
+  it('beats as often as it is launched to, and as it is told', async () => {
+    const beats: Heartbeat[] = [];
+    const subscription = caller.subscribe(subjects.events('telemetry', 'nest'), {
+      callback: (_, msg) => void beats.push(msg.json()),
+    });
+    await caller.flush();
+    const env = { ...managed(server, 'nest', folder, 'nest-1'), BKG_HEARTBEAT_MS: '90000' };
+    await using _ = await Application.start({ controllers: [Work] }, { server, env });
+    const order = JSON.stringify({ heartbeat_ms: 60_000 });
+    const reply = await caller.request(subjects.configure('nest', 'nest-1'), order, { timeoutMs: 2_000 });
+    expect(reply.json()).toEqual({ ok: true });
+    await eventually(() => beats.length === 2);
+    expect(beats.map(({ every_ms }) => every_ms)).toEqual([90_000, 60_000]);
+    subscription.unsubscribe();
   });
 
   it('is one of several transports of a hybrid application', async () => {

@@ -1,7 +1,13 @@
 /** The types and frames of PROTOCOL.md are those of the schemas, which are those of the code (schemas.test.ts). */
 import { describe, expect, it } from 'vitest';
+import {
+  heartbeatDefaultMs,
+  heartbeatLeastMs,
+  heartbeatMostMs,
+  instanceEndings,
+} from '../../src/protocol/event.ts';
 import { logLevels, logLinesDefault, logLinesMost, parseSince } from '../../src/protocol/log-record.ts';
-import { configDefaults } from '../../src/protocol/plugin.ts';
+import { configDefaults, enforcementStrengths, endVerdicts, sandboxes } from '../../src/protocol/plugin.ts';
 import { configWhyMostLength, orderByMostLength } from '../../src/protocol/requests.ts';
 import { contractRules, rolloutStates, rolloutSteps, rolloutVerbs } from '../../src/protocol/rollout.ts';
 import { wireSchemas } from '../../src/protocol/schemas/index.ts';
@@ -17,6 +23,13 @@ const schemaMembers = (name: WireName) => membersOf(wireSchemas[name]);
 const inCell = (heading: string, column: string, row: string, cell: string) =>
   notations(table(heading, column).find((one) => one[column] === row)?.[cell] ?? '');
 
+const configureBodies = inCell(
+  'Subjects',
+  'subject',
+  '`plugin.<id>.ctl.<instance>.configure`',
+  'body → reply',
+);
+
 describe('the tables of types in PROTOCOL.md', () => {
   const headings = [...document.matchAll(/^### (\w+)$/gm)].map(([, heading]) => heading!);
   const typed = headings.filter((heading): heading is WireName => heading in wireSchemas);
@@ -29,6 +42,8 @@ describe('the tables of types in PROTOCOL.md', () => {
       'ContractReport',
       'ControlOptions',
       'Heartbeat',
+      'InstanceEnd',
+      'Isolation',
       'LogQuery',
       'LogRecord',
       'PluginCapability',
@@ -36,6 +51,7 @@ describe('the tables of types in PROTOCOL.md', () => {
       'PluginInfo',
       'PluginTelemetry',
       'Problem',
+      'Restarts',
       'RollbackOrder',
       'Rollout',
       'ScaleOrder',
@@ -68,10 +84,8 @@ describe('the tables of types in PROTOCOL.md', () => {
     ['LogReply', inCell('Subjects', 'subject', '`plugin.<id>.logs`', 'body → reply')],
     ['Acknowledgement', inCell('Subjects', 'subject', '`plugin.<id>.ctl.<instance>.drain`', 'body → reply')],
     ['Acknowledgement', inCell('Subjects', 'subject', '`plugin.<id>.ctl.<instance>.admit`', 'body → reply')],
-    [
-      'Acknowledgement',
-      inCell('Subjects', 'subject', '`plugin.<id>.ctl.<instance>.configure`', 'body → reply'),
-    ],
+    ['HeartbeatOrder', configureBodies.slice(0, 1)],
+    ['Acknowledgement', configureBodies.slice(1)],
     ['Acknowledgement', inCell('Subjects', 'subject', '`bkg.control.shutdown`', 'body → reply')],
     ['HistoryQuery', inCell('Subjects', 'subject', '`bkg.registry.history.<id>`', 'body → reply')],
     ['RolloutInstance', inCell('Rollout', 'member', '`instances`', 'value')],
@@ -165,6 +179,8 @@ describe('the types in PROTOCOL.md', () => {
     expect(cell('replicas')).toMatch(range(replicas!));
     expect(cell('limits.max_concurrency')).toMatch(range(limits!.properties['max_concurrency']!));
     expect(cell('limits.max_queue')).toMatch(range(limits!.properties['max_queue']!));
+    for (const name of ['max_memory_mb', 'max_cpu_percent', 'max_processes'])
+      expect(cell(`resources.${name}`)).toMatch(range(resources!.properties[name]!));
     const { exclusiveMinimum, maximum } = boundsOf(resources!.properties['timeout_secs']!);
     expect(cell('resources.timeout_secs')).toMatch(
       new RegExp(`above ${exclusiveMinimum} and at most ${maximum}\\b`),
@@ -188,6 +204,33 @@ describe('the types in PROTOCOL.md', () => {
     expect(words('state')).toEqual([...rolloutStates]);
     expect(words('step?')).toEqual([...rolloutSteps]);
     expect(codesIn(table('Contract', 'rule'), 'rule')).toEqual([...contractRules]);
+  });
+
+  it('have the words of a sandbox, of a limit and of an end', () => {
+    const words = (heading: string, member: string) =>
+      codesIn(
+        table(heading, 'member').filter((one) => one['member'] === `\`${member}\``),
+        'value',
+      );
+    const { memory } = wireSchemas.Isolation['properties'] as { memory: object };
+    const strengths = codeSpans(section('Isolation')).slice(1, 1 + enforcementStrengths.length);
+    expect(words('PluginConfig', 'sandbox')).toEqual([...sandboxes]);
+    expect(words('StatusEvent', 'ended?')).toEqual([...instanceEndings]);
+    expect(words('InstanceEnd', 'verdict').filter((word) => word !== 'error')).toEqual([...endVerdicts]);
+    expect(strengths).toEqual([...enforcementStrengths]);
+    expect(notations(section('Isolation')).map(({ names }) => names)).toEqual([membersOf(memory).names]);
+    const { others } = wireSchemas.StatusEvent['properties'] as { others: { items: object } };
+    const [other] = inCell('StatusEvent', 'member', '`others?`', 'value');
+    expect(other?.names).toEqual(membersOf(others.items).names);
+  });
+
+  it('have the numbers of a heartbeat', () => {
+    const between = `${heartbeatLeastMs} to ${heartbeatMostMs}`;
+    const [variable] = table('Launch', 'variable').filter((one) => one['variable'] === '`BKG_HEARTBEAT_MS`');
+    const [member] = table('Heartbeat', 'member').filter((one) => one['member'] === '`every_ms?`');
+    expect(variable?.['value']).toMatch(new RegExp(`${between}\\. Default ${heartbeatDefaultMs}$`));
+    expect(member?.['value']).toContain(`Absent: ${heartbeatDefaultMs},`);
+    expect(section('Another configuration')).toContain(`milliseconds from ${between};`);
   });
 
   it('have the bounds of an order to scale', () => {

@@ -293,8 +293,18 @@ describe('the launch in PROTOCOL.md', () => {
   it('names the variables that no configuration may set', () => {
     const [row] = table('Launch', 'variable').filter((one) => one['variable'] === '`config.env`');
     const [words, beginnings] = (row?.['value'] ?? '').split('what begins with').map(codeSpans);
-    expect(words).toEqual(['PATH', 'NODE_OPTIONS', 'NODE_PATH']);
-    expect(beginnings).toEqual(['BKG_', 'LD_', 'DYLD_', 'PYTHON']);
+    expect(words).toEqual([
+      'PATH',
+      'NODE_OPTIONS',
+      'NODE_PATH',
+      'SHELLOPTS',
+      'PS4',
+      'OPENSSL_CONF',
+      'NODE_COMPILE_CACHE',
+      'GLIBC_TUNABLES',
+      'GCONV_PATH',
+    ]);
+    expect(beginnings).toEqual(['BKG_', 'LD_', 'DYLD_', 'PYTHON', 'BASH']);
     for (const word of words!)
       expect([isForbiddenEnv(word), isForbiddenEnv(`${word}X`)]).toEqual([true, false]);
     for (const beginning of beginnings!) expect(isForbiddenEnv(`${beginning}X`)).toBe(true);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { isHeartbeat, isStatusEvent } from '../../src/protocol/event.ts';
+import { isHeartbeat, isHeartbeatMs, isStatusEvent } from '../../src/protocol/event.ts';
 import type { Heartbeat, StatusEvent } from '../../src/protocol/event.ts';
 import { mergeTelemetry } from '../../src/protocol/telemetry.ts';
 
@@ -27,6 +27,9 @@ describe('a status event', () => {
     expect(isStatusEvent({ ...statusEvent, host: 'h', pid: 7, error: 'no' })).toBe(true);
     expect(isStatusEvent({ ...statusEvent, status: 'starting', held: true })).toBe(true);
     expect(isStatusEvent({ ...statusEvent, status: 'error', more: [1] })).toBe(true);
+    const others = [{ instance: 'I2', inflight: true, more: 1 }];
+    expect(isStatusEvent({ ...statusEvent, status: 'error', ended: 'out_of_memory', others })).toBe(true);
+    expect(isStatusEvent({ ...statusEvent, ended: 'stopped', others: [] })).toBe(true);
   });
 
   it.each([
@@ -38,6 +41,12 @@ describe('a status event', () => {
     { ...statusEvent, status: 'fine' },
     { ...statusEvent, version: 1 },
     { ...statusEvent, error: { html: '<b>' } },
+    { ...statusEvent, ended: true },
+    { ...statusEvent, ended: 'killed' },
+    { ...statusEvent, others: 'I2' },
+    { ...statusEvent, others: ['I2'] },
+    { ...statusEvent, others: [null] },
+    { ...statusEvent, others: [{ instance: 'I2' }] },
     { ...statusEvent, host: 1 },
     { ...statusEvent, held: 'yes' },
     { ...statusEvent, pid: 'one' },
@@ -53,6 +62,13 @@ describe('a heartbeat', () => {
     expect(
       isHeartbeat({ ...heartbeat, seq: 9, host: 'h', pid: 7, telemetry: { ...telemetry, more: 1 } }),
     ).toBe(true);
+    expect(isHeartbeat({ ...heartbeat, every_ms: 120_000 })).toBe(true);
+  });
+
+  it('may be ordered every half a second to every two minutes, in whole milliseconds', () => {
+    for (const ms of [500, 2_000, 120_000]) expect(isHeartbeatMs(ms)).toBe(true);
+    for (const ms of [0, 499, 120_001, 500.5, NaN, Infinity, '500', null, undefined, [500]])
+      expect(isHeartbeatMs(ms)).toBe(false);
   });
 
   it.each(Object.keys(telemetry))('without %s in its telemetry is none', (name) => {
@@ -70,6 +86,8 @@ describe('a heartbeat', () => {
     { ...heartbeat, seq: 0.5 },
     { ...heartbeat, pid: 1.5 },
     { ...heartbeat, held: 1 },
+    { ...heartbeat, every_ms: '2000' },
+    { ...heartbeat, every_ms: 0.5 },
     ...['1', [], { p50: 1, p95: 1 }].map((latency_ms) => ({
       ...heartbeat,
       telemetry: { ...telemetry, latency_ms },

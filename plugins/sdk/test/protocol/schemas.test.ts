@@ -36,12 +36,14 @@ const statusEvent = {
   pid: 7,
   held: true,
   error: 'no',
+  ended: 'crashed',
+  others: [{ instance: 'I2', inflight: true }],
 };
-const { id: _, instance: __, error: ___, ...life } = statusEvent;
+const { id: _, instance: __, error: ___, ended: ____, others: _____, ...life } = statusEvent;
 const telemetry = mergeTelemetry('echo', [
   { ...mergeTelemetry('echo', []), cpu_percent: 1.5, request_count: 3, latency_buckets: [[3, 2], [39, 1]] }, // prettier-ignore
 ]);
-const heartbeat = { seq: 4, ...life, descriptor: 'd', telemetry, by: 'supervisor' };
+const heartbeat = { seq: 4, ...life, descriptor: 'd', every_ms: 2_000, telemetry, by: 'supervisor' };
 const problem = problemOf('BUSY', errorTable.BUSY, 'full', [{ path: '/a', message: 'no' }]);
 const pluginConfig = { id: 'echo', ...configDefaults };
 const plugin = {
@@ -55,6 +57,23 @@ const plugin = {
   config: pluginConfig,
   instances: [],
   versions: ['1.0.0'],
+  isolation: Object.fromEntries(
+    ['memory', 'cpu', 'processes', 'user', 'files', 'network'].map((limit) => [
+      limit,
+      { strength: 'late', by: 'watchdog', note: 'Looked at twice a second.' },
+    ]),
+  ),
+  ends: [
+    {
+      instance: 'I1',
+      version: '1.0.0',
+      at: '2026-11-24T08:00:00.000Z',
+      verdict: 'out_of_memory',
+      text: 'ended by SIGKILL',
+      output: ['the last line'],
+    },
+  ],
+  restarts: { failures: 2, next_at: '2026-11-24T08:00:01.000Z' },
   telemetry,
   observed_at: '2026-11-24T08:00:00.000Z',
 };
@@ -195,6 +214,8 @@ describe('a configuration', () => {
         'LD_',
         'DYLD_',
         'PYTHON',
+        'BASH',
+        'PS4',
         'BKG_',
         'NODE_',
       ]);
@@ -203,6 +224,22 @@ describe('a configuration', () => {
       const change = { revision: 0, env: { [name]: '' } };
       expect([name, fits('ConfigChange', change)]).toEqual([name, !isForbiddenEnv(name)]);
     }
+  });
+});
+
+describe('a plugin', () => {
+  it('fits with what keeps it within its limits, how it ended, and when it is started again', () => {
+    expect(complaints('PluginInfo', plugin)).toEqual([]);
+    const [end] = plugin.ends;
+    const { network: _network, ...rest } = plugin.isolation;
+    const wrong = [
+      { isolation: rest },
+      { isolation: { ...plugin.isolation, cpu: { strength: 'strong', by: '', note: '' } } },
+      { ends: [{ ...end, verdict: 'killed' }] },
+      { ends: [{ ...end, at: 'today' }] },
+      { restarts: { stays_down: true } },
+    ];
+    for (const one of wrong) expect([one, fits('PluginInfo', { ...plugin, ...one })]).toEqual([one, false]);
   });
 });
 

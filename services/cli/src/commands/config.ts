@@ -1,6 +1,7 @@
 import type { PluginConfig } from '@bkg/sdk/protocol';
 import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
+import { explainRefusal } from '../config-members.ts';
 import { configPatch } from '../config-patch.ts';
 import { Gateway } from '../gateway.ts';
 import { layOut } from '../json-layout.ts';
@@ -22,7 +23,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     // Who has changed it since then is not overruled: the gateway refuses.
     const { revision } = JSON.parse(config.toString()) as PluginConfig;
     const by = orderedBy();
-    config = await gateway.get(path, {
+    const sent = gateway.get(path, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify({
@@ -34,6 +35,9 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
       }),
       timeoutMs: orderTimeoutMs,
       concern,
+    });
+    config = await sent.catch((error: unknown) => {
+      throw explainRefusal(error, settings);
     });
   }
   const { stdout } = process;

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { NoRespondersError } from '@bkg/sdk';
 
-/** An invocation that nobody has got: it can be sent again, and cannot run twice. */
+/** An invocation that nobody has got, or that may run twice and nobody has any more: it can be sent again. */
 export interface UntakenCall {
   pluginId: string;
   capability: string;

@@ -1,4 +1,4 @@
-import type { Msg } from '@nats-io/nats-core';
+import type { Msg, Subscription } from '@nats-io/nats-core';
 import fp from 'fastify-plugin';
 import {
   answerGraceMs,
@@ -8,9 +8,9 @@ import {
   jsonContentType,
   LostCalls,
   NoRespondersError,
+  RunningCall,
   subjects,
 } from '@bkg/sdk';
-import type { RunningCall } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { CallHeaders } from './call-headers.ts';
 import type { Catalog } from '../mesh/catalog.ts';
@@ -53,6 +53,7 @@ export class Invocations {
   readonly #catalog: Catalog;
   readonly #running: LostCalls;
   readonly #held: HeldCalls;
+  #statusEvents: Subscription | undefined;
 
   constructor(broker: Broker, catalog: Catalog, options: HeldCallsOptions = {}) {
     this.#broker = broker;
@@ -62,13 +63,15 @@ export class Invocations {
       options,
     );
     this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
-    broker.onStatus((connected) => this.#running.connectionChanged(connected));
+    broker.onStatus((connected) => this.#connectionChanged(connected));
+    if (broker.connected) this.#connectionChanged(true);
   }
 
   /** Ends all that is running. */
   cutOff(): void {
     this.#held.close();
     this.#running.endAll(() => stopping);
+    this.#statusEvents?.unsubscribe();
   }
 
   /**
@@ -83,58 +86,71 @@ export class Invocations {
     }
     const timeoutMs = this.#timeoutMs(call);
     const deadlineAt = performance.now() + timeoutMs;
-    const running: RunningCall = {
+    const running = new RunningCall({
       plugin: call.pluginId,
       invocationId: call.invocationId,
+      deadlineAt,
+      controller,
       isIdempotent: () => this.#isIdempotent(call),
-      end: (error) => controller.abort(error),
-    };
+      headers: (leftMs) => headersOf(call, leftMs),
+    });
+    const attempt: Attempt = { call, timeoutMs, deadlineAt, controller, running };
     this.#running.add(running);
     try {
-      return await this.#request(call, timeoutMs, controller.signal);
+      return await this.#request(attempt, timeoutMs);
     } catch (error) {
-      if (!(error instanceof NoRespondersError)) throw this.#explain(call, timeoutMs, controller, error);
-      return await this.#hold({ call, timeoutMs, deadlineAt, controller, running });
+      if (!(error instanceof NoRespondersError)) throw this.#explain(attempt, error);
+      return await this.#hold(attempt);
     } finally {
       this.#running.delete(running);
     }
   }
 
+  #connectionChanged(connected: boolean): void {
+    this.#running.connectionChanged(connected);
+    if (!connected) return;
+    this.#statusEvents ??= this.#broker.subscribe(subjects.events('status'), (msg) =>
+      this.#running.statusEvent(msg),
+    );
+  }
+
   /** Nobody has got it. @throws BkgError at once when it is not held */
-  #hold(attempt: Attempt): Promise<Msg> {
+  async #hold(attempt: Attempt): Promise<Msg> {
     const { call, timeoutMs, deadlineAt, controller, running } = attempt;
     // Until it is sent again there is nothing that the broker could lose.
     this.#running.delete(running);
     const { pluginId, capability, body } = call;
     const send = (): Promise<Msg> => this.#sendAgain(attempt);
-    return this.#held.run({ pluginId, capability, body, timeoutMs, deadlineAt, controller, send });
+    try {
+      return await this.#held.run({ pluginId, capability, body, timeoutMs, deadlineAt, controller, send });
+    } catch (error) {
+      throw running.explain(error);
+    }
   }
 
   /** @throws NoRespondersError; what `run` throws */
-  async #sendAgain({ call, timeoutMs, deadlineAt, controller, running }: Attempt): Promise<Msg> {
+  async #sendAgain(attempt: Attempt): Promise<Msg> {
+    const { deadlineAt, running } = attempt;
+    const { loss } = running;
     const leftMs = Math.max(1, Math.floor(deadlineAt - performance.now()));
     this.#running.add(running);
     try {
-      return await this.#request(call, leftMs, controller.signal);
+      return await this.#request(attempt, leftMs);
     } catch (error) {
-      throw error instanceof NoRespondersError ? error : this.#explain(call, timeoutMs, controller, error);
+      // Somebody had it, and died with it, when it has been sent another time meanwhile.
+      const isUntaken = error instanceof NoRespondersError && running.loss === loss;
+      throw isUntaken ? error : this.#explain(attempt, error);
     } finally {
       this.#running.delete(running);
     }
   }
 
-  #request(call: Call, timeoutMs: number, signal: AbortSignal): Promise<Msg> {
-    const { pluginId, capability, contentType } = call;
-    return this.#broker.request(subjects.invokeCapability(pluginId, capability), call.body, {
+  #request({ call, controller, running }: Attempt, timeoutMs: number): Promise<Msg> {
+    return this.#broker.request(subjects.invokeCapability(call.pluginId, call.capability), call.body, {
       timeoutMs: timeoutMs + answerGraceMs,
-      signal,
-      headers: {
-        [headerNames.invocationId]: call.invocationId,
-        [headerNames.timeoutMs]: String(timeoutMs),
-        [headerNames.traceparent]: call.traceparent,
-        [headerNames.tracestate]: call.tracestate,
-        [headerNames.contentType]: contentType === jsonContentType ? undefined : contentType,
-      },
+      signal: controller.signal,
+      headers: headersOf(call, timeoutMs),
+      onSend: running.onSend,
     });
   }
 
@@ -149,9 +165,9 @@ export class Invocations {
     return capabilities.some(({ id, idempotent }) => id === capability && idempotent);
   }
 
-  #explain(call: Call, timeoutMs: number, { signal }: AbortController, error: unknown): unknown {
+  #explain({ call, timeoutMs, controller, running }: Attempt, error: unknown): unknown {
     const { pluginId, capability } = call;
-    const reason: unknown = signal.reason;
+    const reason: unknown = controller.signal.reason;
     if (!(error instanceof BkgError)) return error;
     if (error.code === 'DEADLINE_EXCEEDED') {
       this.#cancel(call);
@@ -167,7 +183,7 @@ export class Invocations {
         reason === stopping ? 'was cut off: the gateway is stopping' : 'was cancelled by its caller';
       return new BkgError('CANCELLED', `The invocation of ${capability} ${why}.`);
     }
-    return error;
+    return running.explain(error);
   }
 
   #unanswered(pluginId: string, capability: string): BkgError {
@@ -180,6 +196,17 @@ export class Invocations {
   #cancel({ pluginId, invocationId }: Call): void {
     this.#broker.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
   }
+}
+
+function headersOf(call: Call, timeoutMs: number): Record<string, string | undefined> {
+  const { contentType } = call;
+  return {
+    [headerNames.invocationId]: call.invocationId,
+    [headerNames.timeoutMs]: String(timeoutMs),
+    [headerNames.traceparent]: call.traceparent,
+    [headerNames.tracestate]: call.tracestate,
+    [headerNames.contentType]: contentType === jsonContentType ? undefined : contentType,
+  };
 }
 
 /** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */

@@ -1,4 +1,4 @@
-import type { PluginConfig } from '@bkg/sdk/protocol';
+import type { PluginConfig, Sandbox } from '@bkg/sdk/protocol';
 import { SvelteSet } from 'svelte/reactivity';
 import { noDrafts, type Version } from '../edit-history.ts';
 import { Payload } from '../payload.svelte.ts';
@@ -28,6 +28,7 @@ export class ConfigDraft {
   readonly settings: Payload;
   enabled: boolean;
   autostart: boolean;
+  sandbox: Sandbox;
   numbers: Record<NumberPath, string>;
   env: EnvRow[];
   why = $state('');
@@ -40,6 +41,7 @@ export class ConfigDraft {
     this.settings.sample = edits.settings;
     this.enabled = $state(edits.enabled);
     this.autostart = $state(edits.autostart);
+    this.sandbox = $state(edits.sandbox);
     this.numbers = $state({ ...edits.numbers });
     this.env = $state([...edits.env]);
   }
@@ -81,6 +83,7 @@ export class ConfigDraft {
     return {
       enabled: this.enabled,
       autostart: this.autostart,
+      sandbox: this.sandbox,
       numbers: this.numbers,
       env: this.env,
       settings: this.settings.text,
@@ -91,6 +94,7 @@ export class ConfigDraft {
   #put(edits: ConfigEdits): void {
     this.enabled = edits.enabled;
     this.autostart = edits.autostart;
+    this.sandbox = edits.sandbox;
     this.numbers = { ...edits.numbers };
     this.env = [...edits.env];
     this.settings.sample = editsOf(this.base).settings;

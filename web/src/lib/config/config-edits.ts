@@ -1,4 +1,4 @@
-import { isForbiddenEnv, pointerToken, type PluginConfig } from '@bkg/sdk/protocol';
+import { isForbiddenEnv, pointerToken, type PluginConfig, type Sandbox } from '@bkg/sdk/protocol';
 import { diffConfigs, type Difference } from './config-diff.ts';
 import { applyMergePatch, isObject, mergePatchOf, unpatchableNull } from './merge-patch.ts';
 
@@ -11,6 +11,27 @@ export const numberMembers = {
     least: 0,
     most: 3_600,
     isWhole: false,
+  },
+  '/resources/max_memory_mb': {
+    label: 'Memory limit',
+    unit: 'MB per instance',
+    least: 16,
+    most: 16_777_216,
+    isWhole: true,
+  },
+  '/resources/max_cpu_percent': {
+    label: 'CPU limit',
+    unit: '% of a core, per instance',
+    least: 1,
+    most: 100_000,
+    isWhole: true,
+  },
+  '/resources/max_processes': {
+    label: 'Processes and threads',
+    unit: 'per instance',
+    least: 16,
+    most: 1_000_000,
+    isWhole: true,
   },
   '/limits/max_concurrency': {
     label: 'Invocations at once',
@@ -38,7 +59,7 @@ export interface NumberMember {
 
 export type NumberPath = keyof typeof numberMembers;
 /** What can be taken back to its default by itself. */
-export type MemberPath = NumberPath | '/enabled' | '/autostart' | '/env' | '/settings';
+export type MemberPath = NumberPath | '/enabled' | '/autostart' | '/sandbox' | '/env' | '/settings';
 export const numberPaths = Object.keys(numberMembers) as NumberPath[];
 
 export interface EnvRow {
@@ -50,6 +71,7 @@ export interface EnvRow {
 export interface ConfigEdits {
   enabled: boolean;
   autostart: boolean;
+  sandbox: Sandbox;
   numbers: Record<NumberPath, string>;
   env: readonly EnvRow[];
   /** As JSON. */
@@ -77,6 +99,7 @@ export function editsOf(config: PluginConfig): ConfigEdits {
   return {
     enabled: config.enabled,
     autostart: config.autostart,
+    sandbox: config.sandbox,
     numbers: numbersOf(config),
     env: Object.entries(config.env).map(([name, value]) => ({ name, value })),
     settings: JSON.stringify(config.settings, null, 2),
@@ -90,6 +113,7 @@ export function readEdits(base: PluginConfig, edits: ConfigEdits): EditsRead {
   const next: PluginConfig = structuredClone(base);
   if (!resets.has('/enabled')) next.enabled = edits.enabled;
   if (!resets.has('/autostart')) next.autostart = edits.autostart;
+  if (!resets.has('/sandbox')) next.sandbox = edits.sandbox;
   for (const path of numberPaths)
     if (!resets.has(path)) readNumber(path, edits.numbers[path], next, mistakes);
   if (!resets.has('/env')) next.env = readEnv(edits.env, mistakes);
@@ -112,6 +136,7 @@ export function rebaseEdits(base: PluginConfig, theirs: PluginConfig, edits: Con
   return {
     enabled: edits.enabled === was.enabled ? now.enabled : edits.enabled,
     autostart: edits.autostart === was.autostart ? now.autostart : edits.autostart,
+    sandbox: edits.sandbox === was.sandbox ? now.sandbox : edits.sandbox,
     numbers: Object.fromEntries(
       numberPaths.map((path) => [
         path,
@@ -124,13 +149,11 @@ export function rebaseEdits(base: PluginConfig, theirs: PluginConfig, edits: Con
   };
 }
 
-function numbersOf({ replicas, resources, limits }: PluginConfig): Record<NumberPath, string> {
-  return {
-    '/replicas': String(replicas),
-    '/resources/timeout_secs': String(resources.timeout_secs),
-    '/limits/max_concurrency': String(limits.max_concurrency),
-    '/limits/max_queue': String(limits.max_queue),
-  };
+function numbersOf(config: PluginConfig): Record<NumberPath, string> {
+  return Object.fromEntries(numberPaths.map((path) => [path, String(valueAt(config, path))])) as Record<
+    NumberPath,
+    string
+  >;
 }
 
 function readNumber(path: NumberPath, text: string, next: PluginConfig, mistakes: Map<string, string>): void {
@@ -218,10 +241,10 @@ function valueAt(config: PluginConfig, path: MemberPath): unknown {
 }
 
 function put(config: PluginConfig, path: NumberPath, value: number): void {
-  if (path === '/replicas') config.replicas = value;
-  else if (path === '/resources/timeout_secs') config.resources.timeout_secs = value;
-  else if (path === '/limits/max_concurrency') config.limits.max_concurrency = value;
-  else config.limits.max_queue = value;
+  const [outer = '', inner] = path.split('/').slice(1);
+  const members = config as unknown as Record<string, unknown>;
+  if (inner === undefined) members[outer] = value;
+  else (members[outer] as Record<string, unknown>)[inner] = value;
 }
 
 /** What a problem says of one place, where this page has it; of a row of the environment, by its number. */

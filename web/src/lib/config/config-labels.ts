@@ -5,6 +5,7 @@ const memberLabels = {
   '/version': 'Version',
   '/enabled': 'Enabled',
   '/autostart': 'Starts with the mesh',
+  '/sandbox': 'Sandbox',
   '/env': 'Environment',
   '/settings': 'Settings',
 } as const;

@@ -1,4 +1,5 @@
 import type { PluginInfo, Rollout } from '@bkg/sdk/protocol';
+import { meansOfPath } from '../limits/limit-paths.ts';
 import type { Difference } from './config-diff.ts';
 
 /** How a configuration that was saved came into force. */
@@ -30,25 +31,40 @@ function hasNewRollout(before: PluginInfo, { rollout }: PluginInfo): boolean {
 
 /** What saving will do to what runs, a sentence. */
 export function expectedEffect(plugin: PluginInfo, differences: readonly Difference[]): string {
-  const { instances, single_writer: ownsFiles, settings_live: isLive = false } = plugin;
-  const isOneOf = (...members: string[]) =>
-    differences.some(({ path }) => members.includes(path.split('/')[1] ?? ''));
+  const { instances, single_writer: ownsFiles } = plugin;
   if (differences.some(({ path, after }) => path === '/enabled' && after === false))
     return 'Saving stops it.';
   if (!instances.some(({ managed }) => managed)) return 'Nothing runs now; it counts from the next start.';
-  const causes = [
-    ...(isOneOf('env') ? ['Environment'] : []),
-    ...(isOneOf('settings') && !isLive ? [isOneOf('env') ? 'settings' : 'Settings'] : []),
-  ];
+  const causes = differences.map((one) => causeToReplace(plugin, one)).filter((one) => one !== undefined);
   if (causes.length > 0) {
     const how = ownsFiles ? 'its instance is replaced' : 'instances are replaced one by one';
-    return `${causes.join(' and ')}: ${how}.`;
+    const list = listText([...new Set(causes)]);
+    return `${list.charAt(0).toUpperCase()}${list.slice(1)}: ${how}.`;
   }
-  if (isOneOf('settings', 'resources', 'limits'))
+  const members = new Set(differences.map(({ path }) => path.split('/')[1] ?? ''));
+  if (['settings', 'resources', 'limits'].some((member) => members.has(member)))
     return 'It is taken over by the instances that run; none is replaced for it.';
-  return isOneOf('replicas')
+  return members.has('replicas')
     ? 'Instances start or end until there are as many.'
     : 'Instances that run do not notice it.';
+}
+
+/** Which part of the configuration an instance has from its start on; undefined when it takes the change over. */
+function causeToReplace(
+  { settings_live: isLive = false, isolation }: PluginInfo,
+  { path }: Difference,
+): string | undefined {
+  const [, member = ''] = path.split('/');
+  if (member === 'env') return 'environment';
+  if (member === 'settings' && !isLive) return 'settings';
+  if (member === 'sandbox') return 'sandbox';
+  // A process has such a limit for its life; every other means is changed from outside.
+  return meansOfPath(isolation, path)?.by === 'rlimit' ? 'limits' : undefined;
+}
+
+/** "a", "a and b", "a, b and c" */
+function listText(items: readonly string[]): string {
+  return [items.slice(0, -1).join(', '), items.at(-1)].filter(Boolean).join(' and ');
 }
 
 export function effectText(effect: SaveEffect): string {

@@ -64,19 +64,24 @@ export interface Fact {
   isBad?: boolean;
 }
 
+/** Of a figure that comes when the rollout has ended; its place is there before, so that nothing jumps. */
+const later = '–';
+
 /** What is counted and measured of a rollout; invocations are counted when it has ended. */
 export function factsOf(rollout: Rollout): Fact[] {
   if (isChoice(rollout)) return [];
   const facts: Fact[] = [];
-  if (rollout.duration_ms !== undefined)
+  if (rollout.state === 'running') facts.push({ name: 'Took', value: later });
+  else if (rollout.duration_ms !== undefined)
     facts.push({ name: 'Took', value: formatDuration(rollout.duration_ms) });
   if (rollout.paused_ms !== undefined)
     facts.push({ name: 'None answered for', value: formatDuration(rollout.paused_ms) });
-  if (rollout.state !== 'running') facts.push(...invocationFacts(rollout));
-  return facts;
+  return [...facts, ...invocationFacts(rollout)];
 }
 
 function invocationFacts({ state, instances, invocations }: Rollout): Fact[] {
+  if (state === 'running')
+    return ['Answered meanwhile', 'With an error', 'Lost'].map((name) => ({ name, value: later }));
   const { lost } = invocations;
   // Whoever counted was interrupted: its zeros say nothing.
   const isUncounted = state === 'failed' && instances.length === 0 && lost === null;
@@ -138,10 +143,12 @@ export const breaksTitles: Record<RolloutState, string> = {
   failed: 'What it would break',
 };
 
-/** Said of a rollout that failed. @param serving the version that runs now; undefined when nothing does */
-export function aftermathText({ from }: Rollout, serving: string | undefined): string {
+/** Said of a rollout that has ended. @param serving the version that runs now; undefined when nothing does */
+export function aftermathText({ state, from }: Rollout, serving: string | undefined): string {
   if (serving === undefined) return 'Nothing runs now.';
-  return serving === from ? `Nothing has changed: ${from} goes on serving.` : `${serving} serves now.`;
+  return state === 'failed' && serving === from
+    ? `Nothing has changed: ${from} goes on serving.`
+    : `${serving} serves now.`;
 }
 
 /** How many instances a rollout still has to bring, as far as the wish for instances tells. */

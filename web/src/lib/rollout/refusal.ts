@@ -1,4 +1,5 @@
 import type { ContractBreak, ContractChange, Problem, Rollout } from '@bkg/sdk/protocol';
+import type { OrderFailure, RolloutOrder } from './rollouts.svelte.ts';
 
 /** What of an order names its receipt. */
 type Ordered = { verb: 'swap'; version: string } | { verb: 'rollback' };
@@ -7,6 +8,15 @@ type Ordered = { verb: 'swap'; version: string } | { verb: 'rollback' };
 export function receiptOf(order: Ordered, rollout: Rollout | undefined): Rollout | undefined {
   if (rollout?.state !== 'failed' || rollout.verb !== order.verb) return undefined;
   return order.verb === 'swap' && order.version !== rollout.to ? undefined : rollout;
+}
+
+/** Whether this receipt is that of the order that failed, and that order one of this kind. */
+export function isReceipt(
+  failure: OrderFailure | undefined,
+  verb: RolloutOrder['verb'],
+  rollout: Rollout | undefined,
+): boolean {
+  return failure?.order.verb === verb && receiptOf(failure.order, rollout) !== undefined;
 }
 
 /** By the words of the mesh, which has no code of its own for it. */

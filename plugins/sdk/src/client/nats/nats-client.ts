@@ -2,13 +2,15 @@ import type { Msg } from '@nats-io/nats-core';
 import type { Connection } from '../../connection.ts';
 import { readJson } from '../../json.ts';
 import { LostCalls } from '../../lost-calls.ts';
-import type { LostCallsOptions, RunningCall } from '../../lost-calls.ts';
+import type { LostCallsOptions } from '../../lost-calls.ts';
+import type { HeaderValues } from '../../outgoing.ts';
 import { problemOfMsg } from '../../problem.ts';
 import { BkgError } from '../../protocol/errors.ts';
 import { answerGraceMs, headerNames } from '../../protocol/headers.ts';
 import { isCapabilityId, isSubjectToken, pluginIdProblem } from '../../protocol/names.ts';
 import { subjects } from '../../protocol/subjects.ts';
 import { NoRespondersError } from '../../requests.ts';
+import { RunningCall } from '../../running-call.ts';
 import type { Client, ClientState, InvokeOptions, RawOutput, StateListener } from '../client.ts';
 import { ConnectionLostError, errorOf } from '../errors.ts';
 import { failure } from '../failure.ts';
@@ -19,6 +21,7 @@ import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
 import type { RetryOptions } from '../retry.ts';
 import { State } from '../state.ts';
+import { StatusWatch } from './status-watch.ts';
 
 export interface NatsClientOptions {
   /** False never repeats. */
@@ -32,6 +35,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
   readonly #connection: Connection;
   readonly #policy: RetryPolicy;
   readonly #lost: LostCalls;
+  readonly #statusWatch: StatusWatch;
   readonly #state: State;
   readonly #unwatch: () => void;
   readonly #end: () => Promise<void>;
@@ -42,6 +46,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
     this.#connection = connection;
     this.#policy = new RetryPolicy(retry || { maxAttempts: 1 });
     this.#lost = new LostCalls(connection, (detail) => new ConnectionLostError(detail), lost);
+    this.#statusWatch = new StatusWatch(connection, (msg) => this.#lost.statusEvent(msg));
     this.#state = new State(connection.connected ? 'live' : 'offline');
     this.#end = end;
     this.#unwatch = connection.onStatus((connected) => {
@@ -90,6 +95,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
   async #close(): Promise<void> {
     this.#unwatch();
     this.#lost.endAll(closed);
+    this.#statusWatch.close();
     this.#state.set({ status: 'offline', reason: 'The client was closed.' });
     await this.#end();
   }
@@ -106,25 +112,31 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
     const { invocationId, timeoutMs } = attempt;
     if (this.#closed) throw closed();
     const controller = new AbortController();
-    const running: RunningCall = {
+    const headers = (leftMs: number): HeaderValues => ({
+      [headerNames.invocationId]: invocationId,
+      [headerNames.timeoutMs]: String(leftMs),
+      [headerNames.traceparent]: options.traceparent,
+      [headerNames.tracestate]: options.tracestate,
+    });
+    const running = new RunningCall({
       plugin,
       invocationId,
+      deadlineAt: performance.now() + timeoutMs,
+      controller,
       isIdempotent: () => options.idempotent ?? false,
-      end: (error) => controller.abort(error),
-    };
+      mayResend: attempt.mayResend,
+      headers,
+    });
     const abort = (): void => controller.abort(cancelled(call));
     options.signal?.addEventListener('abort', abort);
+    const watched = this.#statusWatch.enter(plugin);
     this.#lost.add(running);
     try {
       return await this.#connection.request(subjects.invokeCapability(plugin, capability), call.json, {
         timeoutMs: timeoutMs + answerGraceMs,
         signal: controller.signal,
-        headers: {
-          [headerNames.invocationId]: invocationId,
-          [headerNames.timeoutMs]: String(timeoutMs),
-          [headerNames.traceparent]: options.traceparent,
-          [headerNames.tracestate]: options.tracestate,
-        },
+        headers: headers(timeoutMs),
+        onSend: running.onSend,
       });
     } catch (error) {
       if (controller.signal.aborted) {
@@ -135,10 +147,11 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
         this.#cancel(call, invocationId);
         throw late(call, attempt);
       }
-      if (error instanceof NoRespondersError) throw nobody(call, error);
-      throw error;
+      const why = running.explain(error);
+      throw why instanceof NoRespondersError ? nobody(call, why) : why;
     } finally {
       this.#lost.delete(running);
+      if (watched) watched.running -= 1;
       options.signal?.removeEventListener('abort', abort);
     }
   }

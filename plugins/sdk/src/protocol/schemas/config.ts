@@ -72,7 +72,12 @@ const change: SchemaOf<ConfigChange> = {
 };
 Object.assign((change['properties'] as { env: object }).env, {
   // What `isForbiddenEnv` says.
-  propertyNames: { not: { pattern: '^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BKG_.*)$' } },
+  propertyNames: {
+    not: {
+      pattern:
+        '^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|BKG_.*)$',
+    },
+  },
 });
 Object.assign(change['properties'] as object, {
   id: text("The plugin id; any other than the plugin's own is refused."),

@@ -19,6 +19,7 @@ import type {
   Cancel,
   ConfigChange,
   ControlOptions,
+  HeartbeatOrder,
   InflightQuery,
   InflightReply,
   InvokeEnvelope,
@@ -87,6 +88,7 @@ export interface Wire {
   InflightQuery: InflightQuery;
   InflightReply: InflightReply;
   ControlOptions: ControlOptions;
+  HeartbeatOrder: HeartbeatOrder;
   Acknowledgement: Acknowledgement;
   SwapOrder: SwapOrder;
   ScaleOrder: ScaleOrder;

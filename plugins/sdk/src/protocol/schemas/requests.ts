@@ -1,13 +1,15 @@
+import { heartbeatLeastMs, heartbeatMostMs } from '../event.ts';
 import type {
   Acknowledgement,
   Cancel,
   ControlOptions,
+  HeartbeatOrder,
   InflightQuery,
   InflightReply,
   InvokeEnvelope,
 } from '../requests.ts';
 import { by, wait, why } from './rollout.ts';
-import { anything, exactly, listOf, object, text } from './schema.ts';
+import { anything, closed, count, exactly, listOf, object, text } from './schema.ts';
 
 const capability = text('The capability id.');
 const payload = anything("The capability's payload; absent means {}.");
@@ -22,5 +24,10 @@ export const requestSchemas = {
     invocation_ids: { ...invocationIds, description: 'Those that it holds.' },
   }),
   ControlOptions: object<ControlOptions>({}, { wait, by, why }),
+  HeartbeatOrder: closed(
+    object<HeartbeatOrder>({
+      heartbeat_ms: count('Between two heartbeats, jittered by a tenth.', heartbeatLeastMs, heartbeatMostMs),
+    }),
+  ),
   Acknowledgement: object<Acknowledgement>({ ok: exactly(true) }),
 };

@@ -1,4 +1,4 @@
-import { existsSync, lstatSync, readdirSync, realpathSync } from 'node:fs';
+import { lstatSync, readdirSync, realpathSync } from 'node:fs';
 import path from 'node:path';
 
 /** So many packages that are linked to each other are followed; a workspace has a few. */
@@ -22,7 +22,7 @@ export function moduleFolders(folder: string, { project, home }: ModuleSearch): 
   // A package that is found is added to the list that is being gone through.
   for (const one of packages) {
     const above = foldersAbove(one, project);
-    for (const file of above.map((at) => path.join(at, 'package.json')).filter(existsSync)) open.add(file);
+    for (const file of above.map((at) => path.join(at, 'package.json')).filter(isFile)) open.add(file);
     for (const modules of above.map((at) => path.join(at, 'node_modules')).filter(isFolder)) {
       if (searched.has(modules)) continue;
       searched.add(modules);
@@ -34,7 +34,7 @@ export function moduleFolders(folder: string, { project, home }: ModuleSearch): 
         if (!isInside(found, project) || touches(found, home)) continue;
         if (store !== undefined) {
           open.add(store);
-        } else if (packages.length < mostPackages && existsSync(path.join(target, 'package.json'))) {
+        } else if (packages.length < mostPackages && isFile(path.join(target, 'package.json'))) {
           open.add(target);
           packages.push(target);
         }
@@ -50,6 +50,12 @@ function foldersAbove(folder: string, project: string): string[] {
   return folder === project || folder === above ? [folder] : [folder, ...foldersAbove(above, project)];
 }
 
+/** No link, which a plugin could lead anywhere. */
+function isFile(file: string): boolean {
+  return lstatSync(file, { throwIfNoEntry: false })?.isFile() ?? false;
+}
+
+/** No link either. */
 function isFolder(file: string): boolean {
   return lstatSync(file, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -1,0 +1,2 @@
+export * from './simulated-mesh.ts';
+export type { SimulatedInstance } from './simulated-instance.ts';
