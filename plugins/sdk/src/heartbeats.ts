@@ -66,10 +66,10 @@ export class Heartbeats {
     this.#beatOn();
   }
 
-  /** From now on, which is with one at once. */
+  /** From now on, which is with one at once. The second comes at any time: many may be told together. */
   set everyMs(ms: number) {
     this.#everyMs = ms;
-    if (this.#running && !this.#running.aborted) this.#beatOn();
+    if (this.#running && !this.#running.aborted) this.#beatOn(ms * Math.random());
   }
 
   /** One besides those in time. */
@@ -90,10 +90,10 @@ export class Heartbeats {
   }
 
   /** Jittered, so that a thousand instances do not beat together. */
-  #beatOn(): void {
+  #beatOn(nextMs = this.#everyMs * (0.9 + Math.random() * 0.2)): void {
     clearTimeout(this.#next);
     this.beat();
-    this.#next = setTimeout(() => this.#beatOn(), this.#everyMs * (0.9 + Math.random() * 0.2));
+    this.#next = setTimeout(() => this.#beatOn(), nextMs);
   }
 }
 

@@ -1,35 +1,38 @@
 import fp from 'fastify-plugin';
-import type { PluginInfo } from '@bkg/sdk';
 import { assertPluginId } from './plugin-names.ts';
 import { assertRead } from './mesh/readiness.ts';
 import { noSuchPlugin } from './mesh/unanswered.ts';
 
-/** What exists, from the gateway's own map: asked for often and never a request on the broker. */
+const json = 'application/json; charset=utf-8';
+
+/**
+ * What exists, from the gateway's own map. Of telemetry that nobody watches the supervisor is asked, once in a second at
+ * most, however often this is asked for.
+ */
 export const pluginRoutes = fp(
   async (app) => {
-    const { broker, catalog } = app;
+    const { broker, catalog, bodies, telemetry } = app;
     const options = { config: { isQuiet: true } };
 
-    const pluginOf = (id: string): PluginInfo => {
-      assertPluginId(id);
+    app.get('/api/plugins', options, async (_request, reply) => {
       assertRead(broker, catalog);
-      const plugin = catalog.info(id);
-      if (!plugin) throw noSuchPlugin(id);
-      return plugin;
-    };
-
-    app.get('/api/plugins', options, async () => {
-      assertRead(broker, catalog);
-      return catalog.list();
+      await telemetry.refresh();
+      return reply.type(json).send(bodies.all());
     });
-    app.get<{ Params: { id: string } }>('/api/plugins/:id', options, async ({ params }) =>
-      pluginOf(params.id),
-    );
-    app.get<{ Params: { id: string } }>(
-      '/api/plugins/:id/telemetry',
-      options,
-      async ({ params }) => pluginOf(params.id).telemetry,
-    );
+    for (const [url, bodyOf] of [
+      ['/api/plugins/:id', (id: string) => bodies.info(id)],
+      ['/api/plugins/:id/telemetry', (id: string) => bodies.telemetry(id)],
+    ] as const) {
+      app.get<{ Params: { id: string } }>(url, options, async ({ params: { id } }, reply) => {
+        assertPluginId(id);
+        assertRead(broker, catalog);
+        // Nobody is asked about a plugin that is not there.
+        if (catalog.get(id)) await telemetry.refresh(id);
+        const body = bodyOf(id);
+        if (!body) throw noSuchPlugin(id);
+        return reply.type(json).send(body);
+      });
+    }
   },
-  { name: 'plugin-routes', dependencies: ['mesh-watch'] },
+  { name: 'plugin-routes', dependencies: ['mesh-watch', 'sources'] },
 );

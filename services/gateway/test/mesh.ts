@@ -127,6 +127,15 @@ export class FakeSupervisor {
     this.#answer(patterns.history, answer);
   }
 
+  /** What it has heard of a plugin, as `bkg.registry.get.<id>` gives it. */
+  get(answer: Answer): void {
+    this.#answer(patterns.registryGet, answer);
+  }
+
+  list(answer: Answer): void {
+    this.#answer(subjects.registryList, answer);
+  }
+
   #answer(subject: string, answer: Answer): void {
     this.connection.subscribe(subject, {
       callback: (error, msg) => {

@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { TelemetryBoard } from '../src/mesh/telemetry-board.ts';
 import { telemetryOf } from './mesh.ts';
 
-function heartbeat(values: object = {}): Uint8Array {
+function heartbeat(values: object = {}, everyMs?: number): Uint8Array {
   return Buffer.from(
     JSON.stringify({
       seq: 1,
+      every_ms: everyMs,
       status: 'running',
       version: '1.0.0',
       started_at: '2026-01-01T00:00:00.000Z',
@@ -51,6 +52,45 @@ describe('the telemetry board', () => {
     board.sweep();
     now = 0;
     expect(board.of('a', ['1']).instances).toBe(0);
+  });
+
+  it.each([
+    [80_000, 240_000],
+    [2_000, 30_000],
+    [Number.MAX_SAFE_INTEGER, 360_000],
+  ])(
+    'gives who beats every %d ms three heartbeats, at least half a minute, at most 6: %d ms',
+    (everyMs, keptMs) => {
+      let now = 0;
+      const board = new TelemetryBoard(() => now);
+      board.hear('a', '1', heartbeat({}, everyMs));
+      now = keptMs;
+      board.sweep();
+      expect(board.of('a', ['1']).instances).toBe(1);
+      now = keptMs + 1;
+      expect(board.of('a', ['1']).instances).toBe(0);
+    },
+  );
+
+  it('shows what it was told until as many instances are heard as that was of, or it is old', () => {
+    let now = 0;
+    const told: string[] = [];
+    const board = new TelemetryBoard(() => now);
+    board.onHear((id) => told.push(id));
+    board.hear('a', '1', heartbeat({ request_count: 1 }));
+    board.tell(telemetryOf('a', { request_count: 50, instances: 2 }), 30_000);
+    const requests = (...instances: string[]): number => board.of('a', instances).request_count;
+    expect(requests('1', '2')).toBe(50);
+    board.hear('a', '1', heartbeat({ request_count: 31 }));
+    expect(requests('1', '2')).toBe(50);
+    // One has gone, and its part cannot be taken out.
+    expect(requests('1')).toBe(31);
+    board.hear('a', '2', heartbeat({ request_count: 21 }));
+    expect(requests('1', '2')).toBe(52);
+    board.tell(telemetryOf('a', { request_count: 60, instances: 2 }), 30_000);
+    now = 30_001;
+    expect(requests('1', '2')).toBe(0);
+    expect(told).toEqual(['a', 'a', 'a', 'a', 'a']);
   });
 
   it('remembers no more instances than it may, and new ones again after a sweep', () => {

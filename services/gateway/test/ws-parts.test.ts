@@ -220,7 +220,10 @@ describe('a queue of bytes', () => {
 describe('a throttle', () => {
   it('lets the first through at once, then one at a time, and the last in any case', async () => {
     const passed: string[] = [];
-    const throttle = new Throttle(50, (key) => passed.push(key));
+    const throttle = new Throttle(
+      () => 50,
+      (key) => passed.push(key),
+    );
     for (let i = 0; i < 10; i += 1) throttle.hit('a');
     throttle.hit('b');
     expect(passed).toEqual(['a', 'b']);

@@ -193,6 +193,9 @@ describe('a client that comes back', () => {
   });
 
   it('gets one plugin, or its telemetry, that has changed since', async () => {
+    // Somebody else who goes on looking.
+    await using other = await connectWs(mesh);
+    await other.ask({ op: 'subscribe', id: 't', topic: 'telemetry' }, 'snapshot');
     const first = await connectWs(mesh);
     const one = await first.ask({ op: 'subscribe', id: 'p', topic: 'plugin', plugins: ['one'] }, 'snapshot');
     const telemetry = await first.ask({ op: 'subscribe', id: 't', topic: 'telemetry' }, 'snapshot');

@@ -2,6 +2,7 @@ import type { PluginInfo } from '@bkg/sdk';
 
 /** What is left out of an entry of a list that is too long for one message, in this order, the largest first. */
 const steps: readonly ((plugin: PluginInfo) => PluginInfo)[] = [
+  ({ isolation: _isolation, ends: _ends, ...plugin }) => plugin,
   ({ settings_schema: _settings, ...plugin }) => ({
     ...plugin,
     capabilities: plugin.capabilities.map(withoutSchemas),

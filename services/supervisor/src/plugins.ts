@@ -1,7 +1,7 @@
 import { Plugin } from './plugin.ts';
 import type { IsolationOf } from './plugin.ts';
 
-/** Anybody may publish events under any name: those who only do so are not taken beyond this. */
+/** Anybody may publish events under any name: those who only do so are not taken beyond this; whose code lies here is. */
 const pluginsMost = 1_000;
 
 /** All plugins that are known, and who wants to hear when something about one has changed. */
@@ -9,6 +9,8 @@ export class Plugins {
   readonly #plugins = new Map<string, Plugin>();
   readonly #listeners = new Set<(id: string) => void>();
   readonly #isolationOf: IsolationOf;
+  /** Until another comes or one goes: it is looked through several times a second. */
+  #sorted: readonly Plugin[] | undefined;
 
   constructor(isolationOf: IsolationOf = () => undefined) {
     this.#isolationOf = isolationOf;
@@ -19,7 +21,7 @@ export class Plugins {
   }
 
   get hasRoom(): boolean {
-    return this.#plugins.size < pluginsMost;
+    return this.all().filter(({ source }) => !source).length < pluginsMost;
   }
 
   ensure(id: string): Plugin {
@@ -27,15 +29,19 @@ export class Plugins {
     if (known) return known;
     const plugin = new Plugin(id, this.#isolationOf);
     this.#plugins.set(id, plugin);
+    this.#sorted = undefined;
     return plugin;
   }
 
-  all(): Plugin[] {
-    return [...this.#plugins.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  /** By their ids. */
+  all(): readonly Plugin[] {
+    return (this.#sorted ??= [...this.#plugins.values()].sort((a, b) => (a.id < b.id ? -1 : 1)));
   }
 
   forget(id: string): void {
-    if (this.#plugins.delete(id)) this.#tell(id);
+    if (!this.#plugins.delete(id)) return;
+    this.#sorted = undefined;
+    this.#tell(id);
   }
 
   /** Something about a plugin is not what it was. */

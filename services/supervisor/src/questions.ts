@@ -10,16 +10,19 @@ const afterNonsenseMs = 200;
 
 /** Direct questions to instances, over discovery. */
 export class Questions {
-  readonly #connection: Connection;
+  readonly #connection: Pick<Connection, 'request'>;
   readonly #answerMs: number;
   readonly #signal: AbortSignal;
   readonly #asked = new Set<string>();
 
-  constructor(connection: Connection, answerMs: number, signal: AbortSignal) {
+  constructor(connection: Pick<Connection, 'request'>, answerMs: number, signal: AbortSignal) {
     this.#connection = connection;
     this.#answerMs = answerMs;
     this.#signal = signal;
   }
+
+  /** There is room for one more: those who were told to wait may ask. */
+  onFree: () => void = () => undefined;
 
   /** False while the same is asked already, or too much else. */
   mayAsk(verb: ServiceVerb, id: string, instance: string, isManaged = false): boolean {
@@ -67,6 +70,7 @@ export class Questions {
       return error instanceof NoRespondersError ? 'nobody' : undefined;
     } finally {
       this.#asked.delete(question);
+      this.onFree();
     }
   }
 }

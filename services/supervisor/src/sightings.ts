@@ -10,7 +10,7 @@ import type { Sighting } from './sighting.ts';
 
 export interface SightingsOptions {
   plugins: Plugins;
-  questions: Pick<Questions, 'mayAsk' | 'ask'>;
+  questions: Pick<Questions, 'mayAsk' | 'ask' | 'onFree'>;
   /** How large what one instance says of itself may be, as JSON. */
   descriptorMostBytes: () => number;
   /** It says more. @param text as a line in its log */
@@ -26,9 +26,12 @@ const describeEveryMs = 1_000;
 /** Takes what instances show of themselves, and asks those of whom it is not known what they can do. */
 export class Sightings {
   readonly #options: SightingsOptions;
+  /** Too much was asked when they were to be: in a large mesh their next event would be long in coming. */
+  readonly #waiting = new Map<string, { id: string; instance: string }>();
 
   constructor(options: SightingsOptions) {
     this.#options = options;
+    options.questions.onFree = () => this.#askWaiting();
   }
 
   /** An instance was seen, perhaps for the first time. */
@@ -89,12 +92,25 @@ export class Sightings {
     return descriptor;
   }
 
+  #askWaiting(): void {
+    const { plugins, questions } = this.#options;
+    for (const [key, { id, instance }] of this.#waiting) {
+      const sighting = plugins.get(id)?.sightings.get(instance);
+      const isManaged = plugins.get(id)?.managed.has(instance);
+      if (sighting && !questions.mayAsk('INFO', id, instance, isManaged)) return;
+      this.#waiting.delete(key);
+      if (sighting) this.describe(id, sighting);
+    }
+  }
+
   async #ask(id: string, asked: Sighting): Promise<void> {
     const { instance, descriptorHash = '' } = asked;
     const { plugins, questions, onDescriptor } = this.#options;
-    // The next event of the instance asks again.
     const isManaged = plugins.get(id)?.managed.has(instance);
-    if (!questions.mayAsk('INFO', id, instance, isManaged)) return;
+    if (!questions.mayAsk('INFO', id, instance, isManaged)) {
+      this.#waiting.set(`${id} ${instance}`, { id, instance });
+      return;
+    }
     const info = await questions.ask('INFO', id, instance);
     if (!info) {
       // Nobody may have been there yet, and what was heard meanwhile has asked nothing: this was still asked.

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
 import { configDefaults } from '@bkg/sdk';
-import type { PluginConfig } from '@bkg/sdk';
+import type { PluginConfig, Sandbox } from '@bkg/sdk';
 import { homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import { eventually, silentLogger } from '@bkg/sdk/testing';
@@ -19,6 +19,8 @@ export interface StartOptions {
   pluginId?: string;
   /** Limits that are not the usual ones. */
   resources?: Partial<PluginConfig['resources']>;
+  /** @default 'off' */
+  sandbox?: Sandbox;
   machine?: Machine;
   /** @default one that is open to everybody */
   folder?: string;
@@ -77,7 +79,7 @@ export class IsolationKit implements AsyncDisposable {
   }
 
   run(command: readonly string[], options: StartOptions = {}): Started {
-    const { pluginId = 'one', resources = {}, machine = this.machine } = options;
+    const { pluginId = 'one', resources = {}, machine = this.machine, sandbox = 'off' } = options;
     const { folder = path.join(this.plugins, pluginId) } = options;
     const instance = nuid.next();
     mkdirSync(folder, { recursive: true });
@@ -94,7 +96,7 @@ export class IsolationKit implements AsyncDisposable {
       ownFiles: [ownFile],
       readable: [],
       servers: 'nats://127.0.0.1:4222',
-      config: { resources: { ...configDefaults.resources, ...resources }, sandbox: 'off' },
+      config: { resources: { ...configDefaults.resources, ...resources }, sandbox },
     };
     const confinement = machine.confine(spec);
     const [program = '', ...args] = command;

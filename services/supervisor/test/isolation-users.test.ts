@@ -108,6 +108,28 @@ it('gets to its own files and to no others of the home, and has no rights', asyn
   expect(kit.machine.isolationOf('off', 'one').user.note).toContain(`user id ${user},`);
 });
 
+it('can be sealed off as well', async (context) => {
+  const { files } = kit.machine.isolationOf('on', 'sealed');
+  if (files.strength !== 'enforced') return context.skip(files.note);
+  const { output, spec } = kit.start(
+    tryAll({
+      user: 'process.getuid()',
+      own: "fs.writeFileSync(env.BKG_DATA_DIR + '/file', 'x')",
+      credentials: "JSON.parse(fs.readFileSync(env.BKG_CREDENTIALS_FILE, 'utf8')).user",
+      others: "fs.readFileSync('/etc/passwd')",
+      elsewhere: "fs.writeFileSync('/tmp/bkg-sealed', 'x')",
+    }),
+    { pluginId: 'sealed', sandbox: 'on' },
+  );
+  expect(await resultsOf(output)).toEqual({
+    user: statSync(spec.dataDir).uid,
+    own: 'done',
+    credentials: 'u',
+    others: 'EACCES',
+    elsewhere: 'EACCES',
+  });
+});
+
 it('is the same for all instances of a plugin, and another for each plugin', () => {
   const started = ['first', 'first', 'second'].map((pluginId) => kit.start('', { pluginId }));
   const [one, again, other] = started.map(({ spec }) => statSync(spec.dataDir).uid);

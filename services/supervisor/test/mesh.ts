@@ -186,6 +186,9 @@ export class Mesh implements AsyncDisposable {
     await this.stopSupervisors();
     // A test may have had another home, too.
     for (const pid of pidsOf((env) => env.get('BKG_HOME')?.startsWith(this.folder))) kill(pid);
+    const machine = await this.#machine;
+    for (const instance of machine?.leftovers() ?? [])
+      machine?.adopt({ instance, pluginId: '', config: undefined }).release();
     await this.server.stop();
     await rm(this.folder, { recursive: true, force: true });
   }

@@ -3,7 +3,7 @@ import type { Descriptor, StatusEvent } from '@bkg/sdk';
 import { expect, it } from 'vitest';
 import { Introductions } from '../src/introductions.ts';
 import { Plugins } from '../src/plugins.ts';
-import { afterStatus } from '../src/sighting.ts';
+import { afterStatus, expected } from '../src/sighting.ts';
 import { Sightings } from '../src/sightings.ts';
 
 const descriptor: Descriptor = {
@@ -42,6 +42,7 @@ function stage() {
     mayAsk: () => onTheirWay.length === 0,
     ask,
     askOrMiss: async () => (await ask()) ?? ('nobody' as const),
+    onFree: () => undefined,
   };
   const sightings = new Sightings({
     plugins,
@@ -97,4 +98,42 @@ it('an instance that is heard while it is introduced in vain is asked at once', 
   expect(onTheirWay).toHaveLength(1);
   await letGo(true);
   expect(known()).toMatchObject({ capabilities: [{ id: 'say' }] });
+});
+
+it('who could not be asked because too much was asked is asked as soon as there is room', async () => {
+  const plugins = new Plugins();
+  const asked: string[] = [];
+  const open: (() => void)[] = [];
+  const questions = {
+    mayAsk: () => open.length === 0,
+    ask: (_verb: string, id: string) =>
+      new Promise<Record<string, unknown> | undefined>((resolve) => {
+        asked.push(id);
+        open.push(() => {
+          open.shift();
+          resolve(undefined);
+          questions.onFree();
+        });
+      }),
+    onFree: () => undefined as void,
+  };
+  const sightings = new Sightings({
+    plugins,
+    questions,
+    descriptorMostBytes: () => 100_000,
+    onTooMuch: () => undefined,
+    onDescriptor: () => undefined,
+  });
+  for (const id of ['a', 'b', 'c', 'gone']) {
+    const seen = { instance: 'i', status: 'running', version: '1.0.0', speaks: true } as const;
+    sightings.see(id, 'i', () => ({ ...expected(seen, 0), descriptorHash: 'h' }));
+  }
+  plugins.forget('gone');
+  expect(asked).toEqual(['a']);
+  open[0]!();
+  open[0]!();
+  expect(asked).toEqual(['a', 'b', 'c']);
+  open[0]!();
+  expect(asked.slice(0, 3)).toEqual(['a', 'b', 'c']);
+  expect(asked).not.toContain('gone');
 });

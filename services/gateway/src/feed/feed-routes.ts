@@ -8,7 +8,7 @@ import { Feeds } from './feeds.ts';
 /** `GET /ws/plugins/:id`: the plugin as it is, then its changes, telemetry and log lines. */
 export const feedRoutes = fp(
   async (app) => {
-    const { broker, catalog, clients } = app;
+    const { broker, catalog, clients, telemetry } = app;
     const feeds = new Feeds(app);
     app.addHook('onClose', async () => feeds.close());
     app.route<{ Params: { id: string } }>({
@@ -23,6 +23,7 @@ export const feedRoutes = fp(
         assertRead(broker, catalog);
         if (!catalog.get(id)) throw noSuchPlugin(id);
         clients.assertRoom(request);
+        await telemetry.refresh(id);
       },
       handler: (_request, reply) => reply.callNotFound(),
       wsHandler: (socket, request) => {

@@ -2,12 +2,14 @@ import type { Catalog } from '../mesh/catalog.ts';
 import { Audience } from '../ws/audience.ts';
 import type { LogSource } from '../ws/log-source.ts';
 import type { PluginBodies } from '../ws/plugin-bodies.ts';
+import type { TelemetrySource } from '../ws/telemetry-source.ts';
 import type { FeedClient } from './feed-client.ts';
 
 export interface FeedsParts {
   catalog: Catalog;
   bodies: PluginBodies;
   lines: LogSource;
+  telemetry: TelemetrySource;
 }
 
 /** Of our own, 4000 to 4999 as RFC 6455 has it. */
@@ -38,6 +40,7 @@ export class Feeds {
   join(id: string, client: FeedClient): () => void {
     const leave = this.#audience.add(new Set([id]), client);
     const unwant = this.#parts.lines.want(id);
+    const look = this.#parts.telemetry.watch(new Set([id]));
     const plugin = this.#parts.bodies.info(id);
     // It may have gone between the request and the upgrade.
     if (plugin) client.status(plugin);
@@ -45,6 +48,7 @@ export class Feeds {
     return () => {
       leave();
       unwant();
+      look.end();
     };
   }
 

@@ -1,6 +1,7 @@
 import { leaseStaleMs } from '@bkg/sdk';
-import type { PluginConfig, PluginInfo, RegistryEntry } from '@bkg/sdk';
-import { TelemetryBoard } from './telemetry-board.ts';
+import type { PluginConfig, PluginInfo, PluginTelemetry, RegistryEntry } from '@bkg/sdk';
+import { readTelemetry } from './read-telemetry.ts';
+import { TelemetryBoard, telemetryKeptMs } from './telemetry-board.ts';
 
 interface Known {
   entry: RegistryEntry;
@@ -12,6 +13,8 @@ interface Known {
 
 /** The bucket is written at most once a second per plugin, and follows an answer of the supervisor by that much. */
 const aheadMs = 2_000;
+/** In a mesh of more than 50 instances all together beat this often in a second. */
+const beatsPerSecond = 25;
 
 /**
  * What the gateway knows of the mesh: the registry as it was read, and until when it was true. Nothing is forgotten
@@ -44,6 +47,11 @@ export class Catalog {
   /** Nobody watches over the registry at present. */
   get leaseIsStale(): boolean {
     return this.#now() - (this.#leaseRenewedAt ?? this.#startedAt) > leaseStaleMs;
+  }
+
+  /** How many plugins there are. */
+  get size(): number {
+    return this.#known.size;
   }
 
   get(id: string): RegistryEntry | undefined {
@@ -122,12 +130,22 @@ export class Catalog {
   }
 
   /** What the supervisor answered to a request; the bucket will say the same a moment later. */
-  note(entry: RegistryEntry): void {
+  note(answer: RegistryEntry | PluginInfo): void {
+    const { telemetry: told, ...entry } = answer as PluginInfo;
+    const telemetry = readTelemetry(entry.id, told);
+    if (telemetry) this.noteTelemetry(telemetry);
     const known = this.#known.get(entry.id);
     if (!known || entry.observed_at < known.entry.observed_at) return;
     const latest = this.#latest(known, entry);
     this.#known.set(entry.id, { ...known, entry: latest, aheadUntil: this.#now() + aheadMs });
     this.#tell(entry.id);
+  }
+
+  /** What somebody else has heard of a plugin; good until each of its instances should have been heard again. */
+  noteTelemetry(telemetry: PluginTelemetry): void {
+    let instances = 0;
+    for (const { entry } of this.#known.values()) instances += entry.instances.length;
+    this.telemetry.tell(telemetry, telemetryKeptMs((instances * 1_000) / beatsPerSecond));
   }
 
   /** The same of its configuration alone: of the rest the bucket goes on telling. */

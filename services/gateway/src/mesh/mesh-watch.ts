@@ -1,7 +1,7 @@
 import type { KvWatchEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import fp from 'fastify-plugin';
-import { buckets, leaseKey, leaseStaleMs, parseEventSubject, subjects } from '@bkg/sdk';
+import { buckets, leaseKey, leaseStaleMs } from '@bkg/sdk';
 import type { Lease, Logger } from '@bkg/sdk';
 import type { Broker } from './broker.ts';
 import { BucketWatch } from './bucket-watch.ts';
@@ -25,8 +25,8 @@ const sweepEveryMs = 15_000;
 const lookAgainMs = 5_000;
 
 /**
- * Decorates `catalog` and keeps it up to date from the registry's bucket, the supervisor's lease and the heartbeats,
- * so that nothing has to be asked for when an invocation comes.
+ * Decorates `catalog` and keeps it up to date from the registry's bucket and the supervisor's lease, so that nothing has
+ * to be asked for when an invocation comes.
  */
 export const meshWatch = fp<MeshWatchOptions>(
   async (app, { log, settleMs = 5_000 }) => {
@@ -66,12 +66,8 @@ class MeshWatch {
   #epoch: number | undefined;
 
   constructor(parts: MeshWatchParts) {
-    const { broker, nats, catalog, log } = parts;
+    const { nats, catalog, log } = parts;
     this.#parts = parts;
-    broker.subscribe(subjects.events('telemetry'), (msg) => {
-      const subject = parseEventSubject(msg.subject);
-      if (subject) catalog.telemetry.hear(subject.id, subject.instance, msg.data);
-    });
     this.#sweep = setInterval(() => catalog.telemetry.sweep(), sweepEveryMs).unref();
     this.#registry = new BucketWatch({
       bucket: buckets.registry,

@@ -1,21 +1,41 @@
-import { isHeartbeat, mergeTelemetry, parseJson } from '@bkg/sdk';
-import type { PluginTelemetry } from '@bkg/sdk';
+import { heartbeatMostMs, isHeartbeat, mergeTelemetry, parseJson } from '@bkg/sdk';
+import type { Heartbeat, PluginTelemetry } from '@bkg/sdk';
 
 interface Heard {
   at: number;
   /** Heartbeats are many and seldom looked at: each is parsed when somebody asks. */
   data: Uint8Array | undefined;
-  telemetry: PluginTelemetry | undefined;
+  heartbeat: Heartbeat | undefined;
 }
 
-/** An instance that has been silent for longer says nothing of now. */
-const keptMs = 30_000;
+/** What somebody else has heard of a plugin, over all its instances. */
+interface Told {
+  telemetry: PluginTelemetry;
+  until: number;
+}
+
+interface Known {
+  heard: Map<string, Heard>;
+  told?: Told;
+}
+
+/**
+ * An instance that has missed so many heartbeats says nothing of now; one that beats often has half a minute. What it says
+ * itself of how often it beats counts as far as it may be told to.
+ */
+const missedMost = 3;
+const keptLeastMs = 30_000;
 /** Anybody may publish an event under any name: this many instances are remembered. */
 const instancesMost = 20_000;
 
-/** The last heartbeat of every instance. */
+/** How long what was heard of an instance is good that beats every so often. */
+export function telemetryKeptMs(everyMs: number): number {
+  return Math.max(keptLeastMs, missedMost * Math.min(everyMs, heartbeatMostMs));
+}
+
+/** The last heartbeat of every instance that is heard, and what was told of the others. */
 export class TelemetryBoard {
-  readonly #plugins = new Map<string, Map<string, Heard>>();
+  readonly #plugins = new Map<string, Known>();
   readonly #listeners = new Set<(pluginId: string) => void>();
   readonly #now: () => number;
   #count = 0;
@@ -32,56 +52,88 @@ export class TelemetryBoard {
 
   /** @param data the body of a telemetry event */
   hear(pluginId: string, instance: string, data: Uint8Array): void {
-    let instances = this.#plugins.get(pluginId);
-    if (!instances?.has(instance)) {
+    const { heard } = this.#plugins.get(pluginId) ?? {};
+    if (!heard?.has(instance)) {
       if (this.#count >= instancesMost) return;
       this.#count += 1;
-      instances ??= new Map<string, Heard>();
-      this.#plugins.set(pluginId, instances);
     }
     // A copy: the original is a part of a larger buffer, which it would keep alive.
-    instances.set(instance, { at: this.#now(), data: data.slice(), telemetry: undefined });
-    for (const listener of this.#listeners) listener(pluginId);
+    this.#ensure(pluginId).heard.set(instance, {
+      at: this.#now(),
+      data: data.slice(),
+      heartbeat: undefined,
+    });
+    this.#tellListeners(pluginId);
+  }
+
+  /**
+   * Somebody who hears all has said what it knows: that counts instead of what was heard before, until at least as many
+   * instances are heard here.
+   * @param keptMs how long it is good
+   */
+  tell(telemetry: PluginTelemetry, keptMs: number): void {
+    const { plugin_id: pluginId } = telemetry;
+    const known = this.#ensure(pluginId);
+    this.#count -= known.heard.size;
+    known.heard.clear();
+    known.told = { telemetry, until: this.#now() + keptMs };
+    this.#tellListeners(pluginId);
   }
 
   /** The telemetry of a plugin over those of its instances that are named. */
   of(pluginId: string, instances: readonly string[]): PluginTelemetry {
-    const heard = this.#plugins.get(pluginId);
-    const oldest = this.#now() - keptMs;
+    const { heard, told } = this.#plugins.get(pluginId) ?? {};
     const parts = instances.flatMap((instance) => {
       const one = heard?.get(instance);
-      if (!one || one.at < oldest) return [];
-      return parsed(one) ?? [];
+      return (one && this.#isGood(one) && parsed(one)?.telemetry) || [];
     });
+    const isTold = told && told.until >= this.#now() && told.telemetry.instances > parts.length;
+    // Of more than there are some have gone meanwhile, and nobody can take their part out.
+    if (isTold && told.telemetry.instances <= instances.length) return told.telemetry;
     return mergeTelemetry(pluginId, parts);
   }
 
   /** Forgets who has been silent for too long. */
   sweep(): void {
-    const oldest = this.#now() - keptMs;
-    for (const [pluginId, instances] of this.#plugins) {
-      for (const [instance, { at }] of instances) {
-        if (at >= oldest) continue;
-        instances.delete(instance);
+    for (const [pluginId, known] of this.#plugins) {
+      for (const [instance, one] of known.heard) {
+        if (this.#isGood(one)) continue;
+        known.heard.delete(instance);
         this.#count -= 1;
       }
-      if (instances.size === 0) this.#plugins.delete(pluginId);
+      if (known.told && known.told.until < this.#now()) delete known.told;
+      if (known.heard.size === 0 && !known.told) this.#plugins.delete(pluginId);
     }
   }
+
+  #isGood(heard: Heard): boolean {
+    const silentMs = this.#now() - heard.at;
+    return silentMs <= keptLeastMs || silentMs <= telemetryKeptMs(parsed(heard)?.every_ms ?? 0);
+  }
+
+  #ensure(pluginId: string): Known {
+    const known = this.#plugins.get(pluginId) ?? { heard: new Map<string, Heard>() };
+    this.#plugins.set(pluginId, known);
+    return known;
+  }
+
+  #tellListeners(pluginId: string): void {
+    for (const listener of this.#listeners) listener(pluginId);
+  }
 }
 
-function parsed(heard: Heard): PluginTelemetry | undefined {
+function parsed(heard: Heard): Heartbeat | undefined {
   if (heard.data) {
-    heard.telemetry = telemetryOf(heard.data);
+    heard.heartbeat = heartbeatOf(heard.data);
     heard.data = undefined;
   }
-  return heard.telemetry;
+  return heard.heartbeat;
 }
 
-function telemetryOf(data: Uint8Array): PluginTelemetry | undefined {
+function heartbeatOf(data: Uint8Array): Heartbeat | undefined {
   try {
     const value: unknown = parseJson(data);
-    return isHeartbeat(value) ? value.telemetry : undefined;
+    return isHeartbeat(value) ? value : undefined;
   } catch {
     // Not a heartbeat, whoever sent it: it counts for nothing.
     return undefined;

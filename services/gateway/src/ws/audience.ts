@@ -30,6 +30,11 @@ export class Audience<Member> {
     return this.#ofAll.size > 0 || this.#ofOne.has(id);
   }
 
+  /** Whether anybody wants to hear of this plugin who has named it. */
+  isNamed(id: string): boolean {
+    return this.#ofOne.has(id);
+  }
+
   everybody(): ReadonlySet<Member> {
     return this.of(this.#ofOne.keys());
   }

@@ -3,7 +3,8 @@ import { Audience } from './audience.ts';
 import type { PluginFilter } from './audience.ts';
 import { LogRing } from './log-ring.ts';
 import type { LogRingOptions, RingEntry } from './log-ring.ts';
-import { everyPlugin } from './log-source.ts';
+import { everyPlugin, keysOf } from './event-source.ts';
+import { Lingering } from './lingering.ts';
 import type { LogSource } from './log-source.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -25,27 +26,17 @@ export interface LogFollower {
 
 /** What is heard because of one filter, or has been a moment ago. */
 interface Kept {
-  followers: number;
   /** All lines after this number were heard. */
   since: number;
   leave: () => void;
-  late: NodeJS.Timeout | undefined;
 }
-
-/** Who names more plugins is heard with one subscription to all of them. */
-const namedMost = 32;
 
 /** The log lines of plugins, for clients that are there and for those who come back. */
 export class LogTopic {
   readonly #broker: Broker;
-  readonly #source: LogSource;
   readonly #sequence: Sequence;
-  readonly #keptMs: number;
-  readonly #idleMost: number;
   readonly #ring: LogRing;
-  readonly #kept = new Map<string, Kept>();
-  /** Without followers, in the order in which these left. */
-  readonly #idle = new Set<string>();
+  readonly #kept: Lingering<Kept>;
   /** Of which the broker does not know for sure yet. */
   readonly #unheard = new Set<Kept>();
   readonly #audience = new Audience<LogFollower>();
@@ -55,11 +46,18 @@ export class LogTopic {
 
   constructor(broker: Broker, source: LogSource, sequence: Sequence, options: LogTopicOptions = {}) {
     this.#broker = broker;
-    this.#source = source;
     this.#sequence = sequence;
-    this.#keptMs = options.keptMs ?? 60_000;
-    this.#idleMost = options.idleMost ?? 256;
     this.#ring = new LogRing(options);
+    this.#kept = new Lingering({
+      keptMs: options.keptMs ?? 60_000,
+      idleMost: options.idleMost ?? 256,
+      begin: (key) => {
+        const kept = { since: Infinity, leave: source.want(key) };
+        this.#unheard.add(kept);
+        return kept;
+      },
+      end: (kept) => this.#forget(kept),
+    });
     source.onLine(({ pluginId, body }) => {
       if (!this.#kept.has(everyPlugin) && !this.#kept.has(pluginId)) return;
       const entry = { seq: sequence.next(), pluginId, body };
@@ -80,8 +78,8 @@ export class LogTopic {
    */
   follow(plugins: PluginFilter, follower: LogFollower, afterSeq: number | undefined): () => void {
     const canResume = afterSeq !== undefined && this.#reachesBackTo(afterSeq, plugins);
-    const keys = plugins && plugins.size <= namedMost ? [...plugins] : [everyPlugin];
-    for (const key of keys) this.#keep(key);
+    const keys = keysOf(plugins);
+    for (const key of keys) this.#kept.keep(key);
     const leave = this.#audience.add(plugins, follower);
     if (canResume) for (const entry of this.#ring.after(afterSeq, plugins)) follower.line(entry);
     else {
@@ -91,12 +89,12 @@ export class LogTopic {
     return () => {
       leave();
       this.#waiting.delete(follower);
-      for (const key of keys) this.#release(key);
+      for (const key of keys) this.#kept.release(key);
     };
   }
 
   close(): void {
-    for (const { late } of this.#kept.values()) clearTimeout(late);
+    this.#kept.close();
   }
 
   #reachesBackTo(seq: number, plugins: PluginFilter): boolean {
@@ -105,41 +103,8 @@ export class LogTopic {
     return areHeard && seq <= this.#sequence.last && this.#ring.reachesBackTo(seq, plugins);
   }
 
-  #keep(key: string): void {
-    const kept = this.#kept.get(key);
-    if (!kept) {
-      const leave = this.#source.want(key);
-      const begun = { followers: 1, since: Infinity, leave, late: undefined };
-      this.#kept.set(key, begun);
-      this.#unheard.add(begun);
-      return;
-    }
-    clearTimeout(kept.late);
-    this.#idle.delete(key);
-    kept.followers += 1;
-  }
-
-  #release(key: string): void {
-    const kept = this.#kept.get(key);
-    if (!kept) return;
-    kept.followers -= 1;
-    if (kept.followers > 0) return;
-    kept.late = setTimeout(() => this.#forget(key), this.#keptMs).unref();
-    this.#idle.add(key);
-    // A client may name any number of plugins one after the other, also such as do not exist.
-    for (const oldest of this.#idle) {
-      if (this.#idle.size <= this.#idleMost) return;
-      this.#forget(oldest);
-    }
-  }
-
-  #forget(key: string): void {
-    const kept = this.#kept.get(key);
-    if (!kept) return;
-    clearTimeout(kept.late);
-    this.#idle.delete(key);
+  #forget(kept: Kept): void {
     this.#unheard.delete(kept);
-    this.#kept.delete(key);
     kept.leave();
     if (this.#kept.size === 0) this.#ring.clear(this.#sequence.last);
   }

@@ -10,6 +10,7 @@ interface InfoBody {
   body: Buffer;
 }
 
+const [opening, comma, closing] = [Buffer.from('['), Buffer.from(','), Buffer.from(']')];
 /** Old heartbeats stop counting as time goes by, which nobody announces. */
 const telemetryFreshMs = 1_000;
 
@@ -35,6 +36,11 @@ export class PluginBodies {
       this.#infos.delete(id);
     });
     catalog.telemetry.onHear((id) => this.#telemetries.delete(id));
+  }
+
+  /** PluginInfo[] of all plugins, by id. */
+  all(): Buffer {
+    return joined(this.#catalog.ids().flatMap((id) => this.info(id) ?? []));
   }
 
   /** PluginInfo; undefined when there is no such plugin. */
@@ -68,4 +74,10 @@ export class PluginBodies {
     this.#entries.set(id, body);
     return body;
   }
+}
+
+/** JSON texts as a JSON array. */
+export function joined(bodies: readonly Uint8Array[]): Buffer {
+  const parts = bodies.flatMap((body, i) => (i === 0 ? [body] : [comma, body]));
+  return Buffer.concat([opening, ...parts, closing]);
 }

@@ -14,6 +14,8 @@ export interface StateSubscriptionParts {
   sequence: Sequence;
   /** What the client knows already; undefined when it needs a snapshot. */
   afterSeq: number | undefined;
+  /** Everything that follows the snapshot will be heard. */
+  isReady: () => boolean;
 }
 
 /** One client's way through a topic of states. Nothing waits for it: what is next is looked up when it can be sent. */
@@ -28,8 +30,8 @@ export class StateSubscription {
 
   /** The next frame to send, if there is one. */
   next(): OutFrame | undefined {
-    const { topic, plugins } = this.#parts;
-    if (!topic.isReady) return undefined;
+    const { topic, plugins, isReady } = this.#parts;
+    if (!topic.isReady || !isReady()) return undefined;
     if (this.#seq === undefined || !topic.reachesBackTo(this.#seq)) return this.#snapshot();
     for (;;) {
       const change = topic.after(this.#seq, plugins);

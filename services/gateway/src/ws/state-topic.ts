@@ -1,5 +1,6 @@
 import { Audience } from './audience.ts';
 import type { PluginFilter } from './audience.ts';
+import { joined } from './plugin-bodies.ts';
 import type { Sequence } from './sequence.ts';
 import { StateLog } from './state-log.ts';
 import type { StateChange, StateLogOptions } from './state-log.ts';
@@ -44,6 +45,11 @@ export class StateTopic {
     return this.#audience.add(plugins, follower);
   }
 
+  /** Whether anybody follows this plugin who has named it. */
+  isNamed(id: string): boolean {
+    return this.#audience.isNamed(id);
+  }
+
   changed(id: string): void {
     this.#lastSeq = this.#options.sequence.next();
     this.#log.changed(id, this.#lastSeq);
@@ -86,12 +92,7 @@ export class StateTopic {
   }
 
   #join(ids: string[]): Buffer {
-    const parts: Uint8Array[] = [];
-    for (const id of ids) {
-      const body = this.#options.encode(id);
-      if (body) parts.push(Buffer.from(parts.length > 0 ? ',' : ''), body);
-    }
-    return Buffer.concat([Buffer.from('['), ...parts, Buffer.from(']')]);
+    return joined(ids.flatMap((id) => this.#options.encode(id) ?? []));
   }
 
   /** Many plugins change at once when the broker goes or comes: clients are told once. */

@@ -69,17 +69,20 @@ export class Subscriptions {
     const { topics, outgoing, wake } = this.#parts;
     const topic = topics.states[name];
     const { sequence } = topics;
-    const subscription = new StateSubscription({ id, name, topic, plugins, sequence, afterSeq });
     const follower = {
       wake: () => {
         outgoing.state(subscription);
         wake();
       },
     };
+    const look = topics.telemetry.watch(plugins, follower.wake);
+    const isReady = (): boolean => look.isLoaded;
+    const subscription = new StateSubscription({ id, name, topic, plugins, sequence, afterSeq, isReady });
     const leave = topic.follow(plugins, follower);
     follower.wake();
     return () => {
       leave();
+      look.end();
       outgoing.forgetState(subscription);
     };
   }

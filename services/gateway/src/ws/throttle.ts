@@ -1,11 +1,11 @@
 /** Lets something through at once and then at most once in a while for each key: the last time is never lost. */
 export class Throttle {
-  readonly #everyMs: number;
+  readonly #everyMsOf: (key: string) => number;
   readonly #act: (key: string) => void;
   readonly #resting = new Map<string, { timer: NodeJS.Timeout; isDue: boolean }>();
 
-  constructor(everyMs: number, act: (key: string) => void) {
-    this.#everyMs = everyMs;
+  constructor(everyMsOf: (key: string) => number, act: (key: string) => void) {
+    this.#everyMsOf = everyMsOf;
     this.#act = act;
   }
 
@@ -25,7 +25,7 @@ export class Throttle {
       const isDue = this.#resting.get(key)?.isDue;
       this.#resting.delete(key);
       if (isDue) this.#pass(key);
-    }, this.#everyMs);
+    }, this.#everyMsOf(key));
     this.#resting.set(key, { timer: timer.unref(), isDue: false });
     this.#act(key);
   }

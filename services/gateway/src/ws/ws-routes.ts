@@ -15,9 +15,9 @@ const aroundBytes = 4 * 1024;
 /** `GET /ws`: one socket for everything that the gateway knows and can do. */
 export const wsRoutes = fp<WsRoutesOptions & { log: Logger }>(
   async (app, options) => {
-    const { broker, catalog, clients, invocations, bodies, lines, websocketServer } = app;
+    const { broker, catalog, clients, invocations, bodies, lines, telemetry, websocketServer } = app;
     const { log } = options;
-    const topics = createTopics({ broker, catalog, bodies, lines }, options);
+    const topics = createTopics({ broker, catalog, bodies, lines, telemetry }, options);
     const parts = {
       gateway: randomHex(16),
       clients,

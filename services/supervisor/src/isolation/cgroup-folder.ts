@@ -25,7 +25,7 @@ export function makeCgroup(base: string, names: readonly string[]): string {
   }
 }
 
-function makeFolder(folder: string): void {
+export function makeFolder(folder: string): void {
   try {
     mkdirSync(folder);
   } catch (error) {
@@ -33,13 +33,25 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Lets the children of a cgroup v2 have its controllers; those of v1 have them anyway. @throws what the system says */
+/**
+ * Lets the children of a cgroup v2 have its controllers, as far as it can; those of v1 have them anyway.
+ * @throws what the system says when it can give none
+ */
 export function handOn(folder: string): void {
   const file = path.join(folder, 'cgroup.subtree_control');
   if (!existsSync(file)) return;
   const given = new Set(words(file));
-  for (const name of words(path.join(folder, 'cgroup.controllers')))
-    if (['memory', 'cpu', 'pids'].includes(name) && !given.has(name)) writeFileSync(file, `+${name}`);
+  let failure: unknown;
+  for (const name of words(path.join(folder, 'cgroup.controllers'))) {
+    if (!['memory', 'cpu', 'pids'].includes(name) || given.has(name)) continue;
+    try {
+      writeFileSync(file, `+${name}`);
+      given.add(name);
+    } catch (error) {
+      failure = error;
+    }
+  }
+  if (given.size === 0 && failure !== undefined) throw failure;
 }
 
 export function words(file: string): string[] {

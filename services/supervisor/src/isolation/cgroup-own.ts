@@ -1,7 +1,7 @@
 import { existsSync, lstatSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readProcessStat } from '@bkg/sdk/host';
-import { handOn, makeCgroup, words } from './cgroup-folder.ts';
+import { handOn, makeFolder, words } from './cgroup-folder.ts';
 import type { CgroupPlace } from './cgroup-places.ts';
 import { codeOf } from './cgroup-version.ts';
 
@@ -32,8 +32,13 @@ export function unifiedBase({ mount, own }: CgroupPlace): Found<string> {
     if (isRoot && hasTop) return offer(mount);
     return moved;
   } catch (error) {
-    return { lack: `cgroups cannot be made here (${codeOf(error) || String(error)})` };
+    return { lack: whyNot(error) };
   }
+}
+
+/** As the end of "…, because …". */
+export function whyNot(error: unknown): string {
+  return `cgroups cannot be made here (${codeOf(error) || String(error)})`;
 }
 
 function offer(base: string): Found<string> {
@@ -51,7 +56,8 @@ function makeRoom(own: string, isContainer: boolean): Found<string> {
   const strangers = words(file).map(Number).filter(strangerTo(isContainer));
   if (strangers.length > 0)
     return { lack: `the cgroup that bkg runs in also holds process ${strangers[0]}, which is not bkg's` };
-  const core = makeCgroup(own, [ownName]);
+  const core = path.join(own, ownName);
+  makeFolder(core);
   try {
     // They may start others meanwhile.
     for (let round = 0; round < roundsMost && words(file).length > 0; round++)

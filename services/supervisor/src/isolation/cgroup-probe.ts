@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { unifiedBase } from './cgroup-own.ts';
+import { unifiedBase, whyNot } from './cgroup-own.ts';
 import type { Found } from './cgroup-own.ts';
 import { words } from './cgroup-folder.ts';
 import { cgroupPlaces, controllers } from './cgroup-places.ts';
@@ -22,21 +22,23 @@ const limits = ['memory', 'cpu', 'pids'] as const;
 
 /** Finds cgroups for instances and tries each limit with a process that goes over it. @throws the signal's reason */
 export async function probeCgroups(home: string, signal: AbortSignal): Promise<CgroupProbe> {
-  const places = readPlaces();
-  const unified = places.v2 && unifiedBase(places.v2);
-  const bases = candidates(places, unified);
-  const trial = new CgroupTree({ home, places, bases });
-  const results = await Promise.all(
-    limits.map(async (limit): Promise<[Limit, string | undefined]> => {
-      if (!bases[limit]) return [limit, lackOf(limit, places, unified)];
-      return [limit, await tryOut(limit, trial, signal)];
-    }),
-  );
-  const lacks = Object.fromEntries(results.filter(([, lack]) => lack !== undefined)) as CgroupProbe['lacks'];
-  const proven = Object.fromEntries(
-    Object.entries(bases).filter(([name]) => !(name in lacks)),
-  ) as CgroupBases;
-  return { tree: new CgroupTree({ home, places, bases: proven }), lacks };
+  try {
+    const places = readPlaces();
+    const unified = places.v2 && unifiedBase(places.v2);
+    const tree = new CgroupTree({ home, places, bases: candidates(places, unified) });
+    const tries = limits.map(async (limit): Promise<[Limit, string | undefined]> => {
+      const lack = tree.bases[limit] ? tryOut(limit, tree, signal) : lackOf(limit, places, unified);
+      return [limit, await lack];
+    });
+    const lacking = (await Promise.all(tries)).filter(([, lack]) => lack !== undefined);
+    for (const [limit] of lacking) delete tree.bases[limit];
+    return { tree, lacks: Object.fromEntries(lacking) as CgroupProbe['lacks'] };
+  } catch (error) {
+    signal.throwIfAborted();
+    const lack = whyNot(error);
+    const tree = new CgroupTree({ home, places: { v1: {} }, bases: {} });
+    return { tree, lacks: { memory: lack, cpu: lack, pids: lack } };
+  }
 }
 
 async function tryOut(limit: Limit, tree: CgroupTree, signal: AbortSignal): Promise<string | undefined> {
@@ -50,7 +52,7 @@ async function tryOut(limit: Limit, tree: CgroupTree, signal: AbortSignal): Prom
     }
   } catch (error) {
     signal.throwIfAborted();
-    return `cgroups cannot be made here (${codeOf(error) || String(error)})`;
+    return whyNot(error);
   }
 }
 

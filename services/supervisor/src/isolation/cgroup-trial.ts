@@ -8,7 +8,8 @@ import { wrapped } from './wrapped.ts';
 
 export type Limit = 'memory' | 'cpu' | 'pids';
 
-const deadlineMs = 3_000;
+/** It takes a tenth of a second; a slow machine shall not lose its limits for that. */
+const deadlineMs = 15_000;
 const lookEveryMs = 10;
 
 /** What a process does that is over a limit by far, and ends by itself soon where nothing stops it. */
@@ -16,7 +17,7 @@ const excesses: Record<Limit, string> = {
   // 64 MiB of text.
   memory: 'a=0123456789abcdef; i=0; while [ $i -lt 22 ]; do a=$a$a; i=$((i+1)); done',
   cpu: 'i=0; while [ $i -lt 3000000 ]; do i=$((i+1)); done',
-  pids: 'i=0; while [ $i -lt 20 ]; do sleep 3 & i=$((i+1)); done; wait',
+  pids: 'i=0; while [ $i -lt 20 ]; do sleep 1 & i=$((i+1)); done; wait',
 };
 
 /** Whether the kernel has stopped it. */

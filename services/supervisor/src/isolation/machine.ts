@@ -150,7 +150,7 @@ export class Machine {
     if (user.own) {
       giveData(spec.dataDir, user.id);
       for (const file of spec.ownFiles) giveFile(file, user.id);
-    } else if (process.getuid?.() === 0) takeData(spec.dataDir);
+    } else if (process.getuid?.() === 0 && !this.#instances.has(spec.pluginId)) takeData(spec.dataDir);
     return user;
   }
 
