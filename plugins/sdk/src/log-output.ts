@@ -1,9 +1,9 @@
-import { pino } from 'pino';
 import type { Connection } from './connection.ts';
+import { standardOutput } from './logger.ts';
 
 /** Standard output; for an instance whose output nobody captures each line is an event as well. */
 export class LogOutput {
-  readonly #stdout = pino.destination({ dest: 1, sync: true });
+  readonly #stdout = standardOutput();
   #event: ((line: string) => void) | undefined;
 
   publishTo(connection: Connection, subject: string): void {

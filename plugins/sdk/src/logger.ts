@@ -12,7 +12,7 @@ export interface LoggerOptions {
 
 /** JSON lines as `LogRecord` names their fields: `time` in RFC 3339, `level` as a name, `message`, then `fields`. */
 export function createLogger(fields: Record<string, unknown>, options: LoggerOptions = {}): Logger {
-  const { level = 'info', destination = pino.destination({ dest: 1, sync: true }) } = options;
+  const { level = 'info', destination = standardOutput() } = options;
   return pino(
     {
       level,
@@ -24,4 +24,12 @@ export function createLogger(fields: Record<string, unknown>, options: LoggerOpt
     },
     destination,
   );
+}
+
+/** Standard output, written at once so that a crash loses none. */
+export function standardOutput(): DestinationStream {
+  // What cannot be written is kept up to this, and tried again with the next line.
+  const stdout = pino.destination({ dest: 1, sync: true, maxLength: 1024 * 1024 });
+  // A full disk, or an output that was closed, ends the log and not the work that is logged.
+  return stdout.on('error', () => undefined);
 }

@@ -5,7 +5,7 @@ import type { InstanceEnd, Logger } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
 import { now } from './clock.ts';
 import { noSetback } from './plugin.ts';
-import type { Plugin, Setback } from './plugin.ts';
+import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
 import type { FailedInstance } from './shown-instance.ts';
 
@@ -28,7 +28,7 @@ const endErrors = createValidator(schemaOf('InstanceEnd'));
 export class FailureStore {
   readonly #folder: string;
   readonly #log: Logger;
-  readonly #kept = new Map<string, Setback>();
+  readonly #kept = new Map<string, Pick<Plugin, 'setback' | 'ends'>>();
   #saidFailure = false;
 
   constructor(runFolder: string, log: Logger) {
@@ -52,15 +52,18 @@ export class FailureStore {
         };
         plugin.failed = kept.failed;
         plugin.ends = kept.ends;
-        this.#kept.set(id, plugin.setback);
+        this.#kept.set(id, { setback: plugin.setback, ends: plugin.ends });
       } else rmSync(path.join(this.#folder, name), { force: true });
     }
   }
 
   /** Keeps what has changed of a plugin. */
   keep({ id, setback, failed, ends }: Plugin): void {
-    if ((this.#kept.get(id) ?? noSetback) === setback) return;
-    this.#kept.set(id, setback);
+    const before = this.#kept.get(id);
+    const isSame = (before?.setback ?? noSetback) === setback;
+    // Its last output is known a moment later.
+    if (isSame && (setback.failures === 0 || before?.ends === ends)) return;
+    this.#kept.set(id, { setback, ends });
     const { failures, launchFrom, failedAt } = setback;
     const kept: KeptFailures = {
       failures,

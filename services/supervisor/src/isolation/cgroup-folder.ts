@@ -41,17 +41,17 @@ export function handOn(folder: string): void {
   const file = path.join(folder, 'cgroup.subtree_control');
   if (!existsSync(file)) return;
   const given = new Set(words(file));
-  let failure: unknown;
+  let failure: Error | undefined;
   for (const name of words(path.join(folder, 'cgroup.controllers'))) {
     if (!['memory', 'cpu', 'pids'].includes(name) || given.has(name)) continue;
     try {
       writeFileSync(file, `+${name}`);
       given.add(name);
     } catch (error) {
-      failure = error;
+      failure = error as Error;
     }
   }
-  if (given.size === 0 && failure !== undefined) throw failure;
+  if (given.size === 0 && failure) throw failure;
 }
 
 export function words(file: string): string[] {

@@ -32,7 +32,7 @@ export async function probeCgroups(home: string, signal: AbortSignal): Promise<C
     });
     const lacking = (await Promise.all(tries)).filter(([, lack]) => lack !== undefined);
     for (const [limit] of lacking) delete tree.bases[limit];
-    return { tree, lacks: Object.fromEntries(lacking) as CgroupProbe['lacks'] };
+    return { tree, lacks: Object.fromEntries(lacking) };
   } catch (error) {
     signal.throwIfAborted();
     const lack = whyNot(error);
