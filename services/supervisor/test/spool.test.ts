@@ -112,3 +112,21 @@ describe('a spool', () => {
     expect(pull(spool).lines).toEqual(['new']);
   });
 });
+
+it('keeps the newest of what is written while the rest is kept elsewhere, and says how much it does not', () => {
+  const spool = open({ waitingMostBytes: 1_000, keptMostBytes: 100 });
+  const line = 'xxxxxxxxx\n';
+  appendFileSync(file, line.repeat(200));
+  expect(spool.pull()).toMatchObject({ lines: { length: 9 }, skippedBytes: 1_910 });
+  appendFileSync(file, 'end\n');
+  spool.accept();
+  expect(pull(spool)).toMatchObject({ lines: ['end'], skippedBytes: 0 });
+
+  appendFileSync(file, line.repeat(200));
+  spool.pull();
+  appendFileSync(file, line.repeat(50));
+  spool.accept();
+  expect(statSync(file).size).toBe(100);
+  expect(pull(spool)).toMatchObject({ lines: { length: 9 }, skippedBytes: 400 });
+  expect(pull(spool)).toEqual({ lines: [], skippedBytes: 0, more: false });
+});

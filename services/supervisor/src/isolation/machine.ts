@@ -8,6 +8,7 @@ import type { Limit } from './cgroup-trial.ts';
 import { Confined } from './confined.ts';
 import type { Confinement } from './confinement.ts';
 import { isolationText } from './isolation-text.ts';
+import { openHome } from './open-folders.ts';
 import { giveData, giveFile, isGiven, takeData, trialUser, userOf } from './plugin-users.ts';
 import { probeSandbox, sandboxed } from './sandbox/index.ts';
 import type { SandboxProbe } from './sandbox/index.ts';
@@ -148,6 +149,8 @@ export class Machine {
     const user = this.#userFor(spec);
     this.#users.set(spec.pluginId, user);
     if (user.own) {
+      // Whoever starts bkg closes it again.
+      openHome(this.#parts.home);
       giveData(spec.dataDir, user.id);
       for (const file of spec.ownFiles) giveFile(file, user.id);
     } else if (process.getuid?.() === 0 && !this.#instances.has(spec.pluginId)) takeData(spec.dataDir);

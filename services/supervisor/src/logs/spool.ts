@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { takeLines } from './lines.ts';
 
 export interface SpoolOptions {
@@ -43,6 +43,8 @@ export class Spool {
   /** The rest of a line that was given up. */
   #inLongLine = false;
   #seenSize = -1;
+  /** Lost when the file was emptied, and not told yet. */
+  #skippedBytes = 0;
   #pulled: { offset: number; inLongLine: boolean; seenSize: number; empty?: true } | undefined;
 
   constructor(options: SpoolOptions) {
@@ -92,7 +94,7 @@ export class Spool {
       offset += rest.length;
     }
     this.#pulled = { offset, inLongLine, seenSize: isWhole ? size : -1 };
-    return { lines: pulled, skippedBytes: 0, more: !isWhole };
+    return { lines: pulled, skippedBytes: this.#skippedBytes, more: !isWhole };
   }
 
   /** What was pulled is kept elsewhere. Empties a large file that was read to its end. */
@@ -103,11 +105,22 @@ export class Spool {
     this.#inLongLine = inLongLine;
     this.#seenSize = seenSize;
     this.#pulled = undefined;
-    const isReadWhole = offset > this.#keptMostBytes && fstatSync(this.#handle).size === offset;
-    if (!empty && !isReadWhole) return;
+    this.#skippedBytes = 0;
+    const { size } = fstatSync(this.#handle);
+    const isReadWhole = offset > this.#keptMostBytes && size === offset;
+    if (empty || isReadWhole) this.#empty(size);
+  }
+
+  /** What was written while the rest was kept, the newest of it, begins the file anew. */
+  #empty(size: number): void {
+    const from = Math.max(this.#offset, size - this.#keptMostBytes);
+    const newest = this.#read(from, size - from);
     ftruncateSync(this.#handle, 0);
+    if (newest.length > 0) writeSync(this.#handle, newest);
+    this.#skippedBytes = from - this.#offset;
+    if (this.#skippedBytes > 0) this.#inLongLine = true;
     this.#offset = 0;
-    this.#seenSize = 0;
+    this.#seenSize = newest.length > 0 ? -1 : 0;
   }
 
   /** The last of what was written, read or not. */
@@ -121,7 +134,7 @@ export class Spool {
     closeSync(this.#handle);
   }
 
-  /** There is too much: the newest `keptMostBytes` are enough, and then the file is emptied, whatever is written meanwhile. */
+  /** There is too much: the newest `keptMostBytes` are enough, and then the file is emptied. */
   #pullNewest(size: number): Pulled {
     const from = size - this.#keptMostBytes;
     const chunk = this.#read(from, this.#keptMostBytes);
@@ -130,9 +143,9 @@ export class Spool {
     // The first began before; the end of the last will come.
     const pulled = lines.slice(1).map((line): SpoolLine => ({ bytes: line, isCut: false }));
     if (rest.length > 0) pulled.push({ bytes: rest.subarray(0, this.#lineMostBytes), isCut: true });
-    this.#pulled = { offset: 0, inLongLine: rest.length > 0, seenSize: -1, empty: true };
+    this.#pulled = { offset: size, inLongLine: rest.length > 0, seenSize: -1, empty: true };
     const firstBytes = (lines[0]?.length ?? -1) + 1;
-    return { lines: pulled, skippedBytes: from - this.#offset + firstBytes, more: true };
+    return { lines: pulled, skippedBytes: this.#skippedBytes + from - this.#offset + firstBytes, more: true };
   }
 
   #read(offset: number, length: number): Buffer {
