@@ -31,7 +31,7 @@ describe('bkg up', () => {
     await using home = await testHome();
     const mode = (...names: string[]): string => (statSync(home.file(...names)).mode & 0o777).toString(8);
     const up = await home.running();
-    expect(mode('run')).toBe('700');
+    expect(mode('run')).toBe('711');
     for (const file of ['credentials.json', 'nats-server.conf', 'up.json'])
       expect(mode('run', file)).toBe('600');
     const { user, password } = JSON.parse(home.read('run', 'credentials.json')) as Record<string, string>;

@@ -51,6 +51,8 @@ async function resultsOf(output: () => string): Promise<Record<string, unknown>>
 it('gets to its own files and to no others of the home, and has no rights', async () => {
   const { home } = kit;
   const other = kit.start('setInterval(() => {}, 1000)', { pluginId: 'other' });
+  // As the next start of a mesh does it.
+  chmodSync(home.run, 0o700);
   const secret = path.join(home.home, 'admin.key');
   writeFileSync(secret, 'x', { mode: 0o600 });
   writeFileSync(home.credentialsFile, 'x', { mode: 0o600 });
@@ -111,12 +113,13 @@ it('gets to its own files and to no others of the home, and has no rights', asyn
 it('can be sealed off as well', async (context) => {
   const { files } = kit.machine.isolationOf('on', 'sealed');
   if (files.strength !== 'enforced') return context.skip(files.note);
+  const others = path.join(kit.start('', { pluginId: 'unsealed' }).spec.folder, 'plugin.json');
   const { output, spec } = kit.start(
     tryAll({
       user: 'process.getuid()',
       own: "fs.writeFileSync(env.BKG_DATA_DIR + '/file', 'x')",
       credentials: "JSON.parse(fs.readFileSync(env.BKG_CREDENTIALS_FILE, 'utf8')).user",
-      others: "fs.readFileSync('/etc/passwd')",
+      others: `fs.readFileSync(${JSON.stringify(others)})`,
       elsewhere: "fs.writeFileSync('/tmp/bkg-sealed', 'x')",
     }),
     { pluginId: 'sealed', sandbox: 'on' },
@@ -159,8 +162,10 @@ it('is not there where a folder on the way is closed, which is named; what was g
   const closed = mkdtempSync(path.join(tmpdir(), 'bkg-closed-'));
   const folder = path.join(closed, 'plugin');
   const pluginId = 'closed';
-  kit.start('', { pluginId });
+  const first = kit.start('', { pluginId });
   expect(kit.machine.isolationOf('off', pluginId).user.strength).toBe('enforced');
+  await first.process.ended;
+  first.confinement.release();
   const { output, spec } = kit.start(tryAll({ user: 'process.getuid()' }), { pluginId, folder });
   expect(await resultsOf(output)).toEqual({ user: 0 });
   expect(statSync(spec.dataDir).uid).toBe(0);

@@ -32,7 +32,7 @@ export interface Manifest {
 
 /** Variables of the environment that would change which code a plugin runs; no configuration may set them. */
 export function isForbiddenEnv(name: string): boolean {
-  return /^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|BKG_.*)$/.test(
+  return /^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BKG_.*)$/.test(
     name,
   );
 }

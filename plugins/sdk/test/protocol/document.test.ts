@@ -303,6 +303,8 @@ describe('the launch in PROTOCOL.md', () => {
       'NODE_COMPILE_CACHE',
       'GLIBC_TUNABLES',
       'GCONV_PATH',
+      'LOCPATH',
+      'NLSPATH',
     ]);
     expect(beginnings).toEqual(['BKG_', 'LD_', 'DYLD_', 'PYTHON', 'BASH']);
     for (const word of words!)

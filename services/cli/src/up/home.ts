@@ -15,14 +15,15 @@ export interface Home extends HomePaths {
 /** Below this nats-server refuses writes sooner or later, and every log and record fails. */
 const neededBytes = 64 * 1024 * 1024;
 
-/** Makes the folders of a mesh; `run` holds secrets and is its owner's only. @throws Failure */
+/** Makes the folders of a mesh; `run` holds secrets: nobody else may list it, and each file there is its owner's only. @throws Failure */
 export function makeHome(folder: string): Home {
   const paths = homePaths(folder);
   try {
     for (const dir of [paths.home, paths.nats, paths.models, paths.hub, paths.logs, paths.data])
       mkdirSync(dir, { recursive: true });
-    mkdirSync(paths.run, { recursive: true, mode: 0o700 });
-    chmodSync(paths.run, 0o700);
+    mkdirSync(paths.run, { recursive: true, mode: 0o711 });
+    // A plugin that runs under a user of its own passes through to its own files.
+    chmodSync(paths.run, 0o711);
   } catch (error) {
     throw explainFile(error, `Making the data folder ${folder}`);
   }

@@ -1,9 +1,9 @@
 import type { Credentials } from '@bkg/sdk';
 export interface NatsConfig {
-    port: number;
-    /** Where JetStream keeps its files. */
-    storeFolder: string;
-    credentials: Credentials;
+  port: number;
+  /** Where JetStream keeps its files. */
+  storeFolder: string;
+  credentials: Credentials;
 }
 /**
  * The configuration of our own nats-server, for 2.10 and everything newer.

@@ -75,7 +75,7 @@ Object.assign((change['properties'] as { env: object }).env, {
   propertyNames: {
     not: {
       pattern:
-        '^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|BKG_.*)$',
+        '^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BKG_.*)$',
     },
   },
 });
