@@ -15,6 +15,8 @@ export default defineConfig({
     // Every test starts real servers and processes; on two cores more workers than this only wait.
     maxWorkers: 2,
     pool: 'forks',
+    // A process of its own for every file would load the SDK and Nest anew, for a second each; nothing here has a state.
+    isolate: false,
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

@@ -1,21 +1,12 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { Page } from 'playwright-core';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { executablePath, setStage, violations, type Stage } from './stage.ts';
 
 let stage: Stage;
-let pictures: string;
 
 describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_000 }, () => {
   setStage((one) => (stage = one));
-
-  beforeAll(async () => {
-    pictures = await mkdtemp(join(tmpdir(), 'bkg-pictures-'));
-    console.log(`pictures: ${pictures}`);
-  });
 
   it('starts candle, invokes it, shows its log and stops it', async () => {
     const page = await stage.open('/');
@@ -255,7 +246,7 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
     { theme: 'light', width: 360 },
     { theme: 'dark', width: 360 },
   ] as const)('is accessible and fits: $theme, $width px', async ({ theme, width }) => {
-    const options = { colorScheme: theme, viewport: { width, height: 800 } };
+    const page = await stage.page({ colorScheme: theme, viewport: { width, height: 800 } });
     for (const path of [
       '/plugins',
       '/plugins/candle',
@@ -266,20 +257,17 @@ describe.skipIf(!executablePath)('the dashboard in a browser', { timeout: 120_00
       '/plugins/candle/config',
       '/plugins/broken',
     ]) {
-      const page = await stage.open(path, options);
+      await page.goto(stage.mesh.url + path);
       await pill(page, /^Live$/);
       await page.getByRole('heading', { level: 1 }).waitFor();
       expect(
         await page.evaluate(() => document.documentElement.scrollWidth - innerWidth),
         path,
       ).toBeLessThanOrEqual(0);
-      await page.screenshot({
-        path: join(pictures, `${path.replaceAll(/\W+/g, '-')}-${theme}-${width}.png`),
-        fullPage: true,
-      });
+      await stage.picture(page, `${path.replaceAll(/\W+/g, '-')}-${theme}-${width}`);
       expect(await violations(page), path).toEqual([]);
-      await page.close();
     }
+    await page.close();
     expect(stage.complaints).toEqual([]);
   });
 

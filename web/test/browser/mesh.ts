@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { PluginInfo } from '@bkg/sdk/protocol';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Below the project's root, where plugins find the SDK. */
@@ -12,6 +13,8 @@ type Part = 'nats-server' | 'supervisor' | 'gateway';
 
 export interface Mesh {
   url: string;
+  /** What the mesh says of a plugin. */
+  read: (pluginId: string) => Promise<PluginInfo>;
   /** Starts, stops or restarts a plugin without a browser, and waits until it is so. */
   act: (pluginId: string, action: 'start' | 'stop' | 'restart') => Promise<void>;
   /** Swaps, scales or rolls a plugin back without a browser, and waits until it is so. */
@@ -53,6 +56,7 @@ export async function startMesh(): Promise<Mesh> {
   }
   return {
     url,
+    read: async (pluginId) => (await get(`${url}/api/plugins/${pluginId}`)) as PluginInfo,
     act: async (pluginId, action) => {
       await send(`${url}/api/plugins/${pluginId}/${action}`);
     },
@@ -61,8 +65,7 @@ export async function startMesh(): Promise<Mesh> {
     },
     configure: async (pluginId, patch) => {
       const path = `${url}/api/plugins/${pluginId}/config`;
-      const read = await fetch(path, { signal: AbortSignal.timeout(10_000) });
-      const { revision } = (await read.json()) as { revision: number };
+      const { revision } = (await get(path)) as { revision: number };
       return (await send(path, { ...patch, revision })) as { revision: number };
     },
     killGateway: async () => {
@@ -101,15 +104,25 @@ export async function startMesh(): Promise<Mesh> {
   };
 }
 
-/** The answer to a POST. @throws Error with the whole answer when it is a failure */
-async function send(path: string, body?: object): Promise<unknown> {
-  const response = await fetch(path, {
-    method: 'POST',
-    ...(body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    signal: AbortSignal.timeout(75_000),
-  });
+function get(path: string): Promise<unknown> {
+  return ask('GET', path, {}, 10_000);
+}
+
+function send(path: string, body?: object): Promise<unknown> {
+  const init = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
+  return ask('POST', path, init, 75_000);
+}
+
+/** @throws Error with the whole answer when it is a failure */
+async function ask(
+  method: string,
+  path: string,
+  init: RequestInit | undefined,
+  timeoutMs: number,
+): Promise<unknown> {
+  const response = await fetch(path, { ...init, method, signal: AbortSignal.timeout(timeoutMs) });
   if (response.ok) return response.json();
-  throw new Error(`POST ${path}: ${response.status} ${await response.text()}`);
+  throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
 }
 
 /** What `words` finds in the output of the process; fails with its whole output when it ends or is silent too long. */

@@ -1,19 +1,13 @@
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Page } from 'playwright-core';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { executablePath, setStage, violations, type Stage } from './stage.ts';
 
 let stage: Stage;
-let pictures: string;
 
 describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 }, () => {
   setStage((one) => (stage = one));
 
   beforeAll(async () => {
-    pictures = await mkdtemp(join(tmpdir(), 'bkg-pictures-'));
-    console.log(`pictures: ${pictures}`);
     await stage.mesh.act('forms', 'start');
   }, 120_000);
 
@@ -180,10 +174,10 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     const said = page.getByText(/match the pattern|requires it|must have|required, not there/);
     const count = () => said.filter({ visible: true }).count();
     await expect.poll(count).toBe(2);
-    await page.screenshot({ path: join(pictures, 'refused-json.png'), fullPage: true });
+    await stage.picture(page, 'refused-json');
     await page.getByRole('button', { name: 'Form', exact: true }).click();
     await expect.poll(count).toBe(2);
-    await page.screenshot({ path: join(pictures, 'refused-form.png'), fullPage: true });
+    await stage.picture(page, 'refused-form');
     await alert.getByRole('button', { name: '/items/0/sku' }).click();
     expect(await focused(page)).toBe('/items/0/sku');
     await page.getByRole('textbox', { name: 'sku' }).fill('A-1');
@@ -239,7 +233,7 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     const page = await stage.open('/plugins/forms/invoke?cap=order');
     await jsonOf(page).fill('{"customer": {"name": "a"}, "customer": {"name": "b"}}');
     await page.getByText('The name "customer" stands here twice').waitFor();
-    await page.screenshot({ path: join(pictures, 'twice.png'), fullPage: true });
+    await stage.picture(page, 'twice');
     await page.close();
     expect(stage.complaints).toEqual([]);
   });
@@ -251,7 +245,7 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
     await page.waitForURL(/\/plugins\/forms\/logs\?q=[0-9a-f]{8}$/);
     await page.getByRole('option').filter({ hasText: 'the handler failed' }).waitFor();
     await page.goBack();
-    await page.screenshot({ path: join(pictures, 'failed.png'), fullPage: true });
+    await stage.picture(page, 'failed');
     await page.close();
     withoutAnswers();
     expect(stage.complaints).toEqual([]);
@@ -286,7 +280,7 @@ describe.skipIf(!executablePath)('the payload in a browser', { timeout: 120_000 
         width,
         height: await page.evaluate(() => document.documentElement.scrollHeight),
       });
-      await page.screenshot({ path: join(pictures, `report-${theme}-${width}.png`), fullPage: true });
+      await stage.picture(page, `report-${theme}-${width}`);
       expect(await violations(page)).toEqual([]);
       await page.close();
       expect(stage.complaints).toEqual([]);

@@ -4,7 +4,7 @@ import { subjects } from '../protocol/subjects.ts';
 import { Exchange, Listener, parsedJson } from './answers.ts';
 import type { Answer, Request } from './answers.ts';
 import { bodyOf } from './bodies.ts';
-import { check, everyMsOf } from './checks.ts';
+import { check, everyMsOf, saysItsRhythm } from './checks.ts';
 import type { CheckContext } from './checks.ts';
 import { Load } from './load.ts';
 import { valuesAt } from './places.ts';
@@ -153,7 +153,8 @@ export class CaseRun {
   async #heard(step: Extract<Step, { heard: string }>): Promise<void> {
     const listener = named(this.#listeners, step.heard);
     await listener.heard(step.least, step.within_ms, this.#signal);
-    const everyMs = Math.max(...listener.answers.map(everyMsOf));
+    // Other events are not repeated.
+    const everyMs = Math.max(0, ...listener.answers.filter(saysItsRhythm).map(everyMsOf));
     if (listener.answers.length < step.least && everyMs * step.least > step.within_ms) {
       throw new NotTried(
         `in a mesh as large as this it is told to beat every ${everyMs} ms: ${step.least} heartbeats are not waited for`,
