@@ -66,10 +66,10 @@ export class Heartbeats {
     this.#beatOn();
   }
 
-  /** From now on, which is with one at once. The second comes at any time: many may be told together. */
+  /** From now on, which is with one at once. The second comes sooner, at any time: many may be told together. */
   set everyMs(ms: number) {
     this.#everyMs = ms;
-    if (this.#running && !this.#running.aborted) this.#beatOn(ms * Math.random());
+    if (this.#running && !this.#running.aborted) this.#beatOn(ms * (0.5 + Math.random() * 0.5));
   }
 
   /** One besides those in time. */

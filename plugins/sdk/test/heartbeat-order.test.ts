@@ -53,7 +53,7 @@ describe('an order about heartbeats', () => {
       [2, 500],
       [3, 500],
     ]);
-    // The second comes at any time, the others are jittered by a tenth, and heard late by whatever the machine was busy with.
+    // The second comes sooner, the others are jittered by a tenth, and heard late by whatever the machine was busy with.
     expect(beats[3]!.at - beats[2]!.at).toBeGreaterThan(450 - 100);
     expect(await configure({ heartbeat_ms: 120_000 })).toEqual({ ok: true });
     // Within ten seconds.

@@ -142,12 +142,12 @@ function checkRhythm([least, most]: [number, number], beats: readonly Answer[]):
   }
 }
 
-/** After how long the next heartbeat comes, as this one says. */
 /** Whether it is a heartbeat that says when the next one comes. */
 export function saysItsRhythm({ json }: Answer): boolean {
   return isRecord(json) && json['every_ms'] !== undefined;
 }
 
+/** After how long the next heartbeat comes, as this one says. */
 export function everyMsOf({ json }: Answer): number {
   const everyMs = isRecord(json) ? json['every_ms'] : undefined;
   return isHeartbeatMs(everyMs) ? everyMs : heartbeatDefaultMs;
