@@ -1,10 +1,11 @@
 import { heartbeatLeastMs, heartbeatMostMs, subjects } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
+import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
 import type { Timings } from './timings.ts';
 
-/** Of all instances together; below 50 instances it is never reached. */
+/** Of our own together, and of others together; below 50 instances it is never reached. */
 const beatsPerSecond = 25;
 /** How far an instance may be from what is wanted before it is told: each that comes would change it for all. */
 const tolerance = 0.25;
@@ -37,11 +38,9 @@ export class HeartbeatPace {
     this.#options = options;
   }
 
-  /** For an instance that is launched now. */
+  /** For our own. Nobody can invent them, as they can others, whose number must not make ours rare. */
   get everyMs(): number {
-    const { plugins, timings } = this.#options;
-    const count = plugins.all().reduce((sum, { sightings }) => sum + sightings.size, 0);
-    return heartbeatEveryMs(count, timings.heartbeatMs);
+    return this.#everyMs(({ managed }) => managed.size);
   }
 
   async run(): Promise<void> {
@@ -53,20 +52,34 @@ export class HeartbeatPace {
     }
   }
 
+  #everyMs(count: (plugin: Plugin) => number): number {
+    const { plugins, timings } = this.#options;
+    const sum = plugins.all().reduce((all, plugin) => all + count(plugin), 0);
+    return heartbeatEveryMs(sum, timings.heartbeatMs);
+  }
+
   #tell(): void {
+    const othersEveryMs = this.#everyMs(({ managed, sightings }) => sightings.size - managed.size);
+    const left = this.#tellThose({ areOurs: true, everyMs: this.everyMs, most: toldMost });
+    this.#tellThose({ areOurs: false, everyMs: othersEveryMs, most: left });
+  }
+
+  /** @returns how many more may be told in this look */
+  #tellThose({ areOurs, everyMs, most }: { areOurs: boolean; everyMs: number; most: number }): number {
     const { connection, plugins } = this.#options;
-    const { everyMs } = this;
     const body = JSON.stringify({ heartbeat_ms: everyMs });
-    let left = toldMost;
-    for (const { id, sightings } of plugins.all()) {
+    let left = most;
+    for (const { id, sightings, managed } of plugins.all()) {
       for (const { instance, beatMs, status, silentSince } of sightings.values()) {
+        if (left === 0) return 0;
         // Who does not say how often it beats does not take orders about it.
-        if (beatMs === undefined || status === 'stopped' || silentSince !== undefined) continue;
+        if (managed.has(instance) !== areOurs || beatMs === undefined) continue;
+        if (status === 'stopped' || silentSince !== undefined) continue;
         if (Math.abs(beatMs - everyMs) <= everyMs * tolerance) continue;
         connection.publish(subjects.configure(id, instance), body);
         left -= 1;
-        if (left === 0) return;
       }
     }
+    return left;
   }
 }

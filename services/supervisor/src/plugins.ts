@@ -21,7 +21,8 @@ export class Plugins {
   }
 
   get hasRoom(): boolean {
-    return this.all().filter(({ source }) => !source).length < pluginsMost;
+    // `source` is undefined exactly then, and takes longer: this is asked for each event of an unknown name.
+    return this.all().filter(({ sources }) => sources.length === 0).length < pluginsMost;
   }
 
   ensure(id: string): Plugin {
