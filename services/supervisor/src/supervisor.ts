@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs';
-import { setImmediate } from 'node:timers/promises';
 import { BkgError } from '@bkg/sdk';
 import type {
   ConfigHistory,
@@ -75,6 +74,8 @@ export interface SupervisorOptions {
   onLost?: (holder: LeaseValue) => void;
 }
 
+/** Of our time, for output: a flood is not worth more. */
+const tailShareMost = 0.25;
 /** Room for headers and the frame of an answer in the largest message. */
 const spareBytes = 64 * 1024;
 /** What a plugin says of itself: an entry of the registry has its configuration and its instances as well. */
@@ -369,10 +370,13 @@ export class Supervisor {
   async #tail(): Promise<void> {
     const { signal } = this.#ending;
     while (!signal.aborted) {
+      const from = performance.now();
       const more = this.#instances().map((instance) => instance.pump());
-      if (more.includes(true)) await setImmediate();
+      const restMs = (performance.now() - from) * (1 / tailShareMost - 1);
+      const { tailEveryMs } = this.#timings;
+      const waitMs = more.includes(true) ? Math.min(restMs, tailEveryMs) : tailEveryMs;
       // Its one failure is the signal's, which ends the loop.
-      else await delay(this.#timings.tailEveryMs, signal).catch(() => undefined);
+      await delay(waitMs, signal).catch(() => undefined);
     }
   }
 

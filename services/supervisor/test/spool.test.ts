@@ -130,3 +130,26 @@ it('keeps the newest of what is written while the rest is kept elsewhere, and sa
   expect(pull(spool)).toMatchObject({ lines: { length: 9 }, skippedBytes: 400 });
   expect(pull(spool)).toEqual({ lines: [], skippedBytes: 0, more: false });
 });
+
+it('does not grow without bound while it is written to all the time, and loses nothing that can be read in time', () => {
+  const spool = open({ lineMostBytes: 100, waitingMostBytes: 1_000, keptMostBytes: 300 });
+  const names = Array.from({ length: 600 }, (_, i) => `line ${String(i).padStart(4, '0')}`);
+  const sizes: number[] = [];
+  const seen: string[] = [];
+  let skippedBytes = 0;
+  const look = (isEnd = false) => {
+    const pulled = spool.pull(isEnd);
+    skippedBytes += pulled.skippedBytes;
+    seen.push(...pulled.lines.map(({ bytes }) => bytes.toString()));
+    return pulled.more;
+  };
+  for (const [i, name] of names.entries()) {
+    appendFileSync(file, `${name}\n`);
+    if (i % 2 === 0) look();
+    else spool.accept();
+    sizes.push(statSync(file).size);
+  }
+  while (look(true)) spool.accept();
+  expect(Math.max(...sizes)).toBeLessThan(600);
+  expect({ seen, skippedBytes }).toEqual({ seen: names, skippedBytes: 0 });
+});

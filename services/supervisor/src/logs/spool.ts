@@ -27,6 +27,9 @@ export interface Pulled {
   more: boolean;
 }
 
+/** Looks at what is written while the file is being emptied. */
+const roundsMost = 8;
+
 /**
  * A file to which a process writes its output, read as it grows. A pipe would end with its reader, and then the
  * process at its next line.
@@ -97,7 +100,7 @@ export class Spool {
     return { lines: pulled, skippedBytes: this.#skippedBytes, more: !isWhole };
   }
 
-  /** What was pulled is kept elsewhere. Empties a large file that was read to its end. */
+  /** What was pulled is kept elsewhere. Empties a large file when little of it is not read yet. */
   accept(): void {
     if (!this.#pulled) return;
     const { offset, inLongLine, seenSize, empty } = this.#pulled;
@@ -107,20 +110,40 @@ export class Spool {
     this.#pulled = undefined;
     this.#skippedBytes = 0;
     const { size } = fstatSync(this.#handle);
-    const isReadWhole = offset > this.#keptMostBytes && size === offset;
-    if (empty || isReadWhole) this.#empty(size);
+    const isNearEnd = offset > this.#keptMostBytes && size - offset <= this.#lineMostBytes;
+    // The end of one that is written to all the time may never be reached.
+    const isTooLarge = offset > this.#waitingMostBytes;
+    if (empty || isNearEnd || isTooLarge) this.#empty(size);
   }
 
-  /** What was written while the rest was kept, the newest of it, begins the file anew. */
-  #empty(size: number): void {
-    const from = Math.max(this.#offset, size - this.#keptMostBytes);
-    const newest = this.#read(from, size - from);
+  /** What is not read yet, the newest of it, begins the file anew. */
+  #empty(sizeSeen: number): void {
+    const from = Math.max(this.#offset, sizeSeen - this.#keptMostBytes);
+    let newest = this.#read(from, sizeSeen - from);
+    // Reading takes a moment, too.
+    for (
+      let size = fstatSync(this.#handle).size, round = 0;
+      size > from + newest.length && round < roundsMost;
+      round += 1
+    ) {
+      newest = Buffer.concat([newest, this.#read(from + newest.length, size - from - newest.length)]);
+      ({ size } = fstatSync(this.#handle));
+    }
     ftruncateSync(this.#handle, 0);
-    if (newest.length > 0) writeSync(this.#handle, newest);
-    this.#skippedBytes = from - this.#offset;
+    const keptBytes = this.#write(newest);
+    this.#skippedBytes = from - this.#offset + newest.length - keptBytes;
     if (this.#skippedBytes > 0) this.#inLongLine = true;
     this.#offset = 0;
-    this.#seenSize = newest.length > 0 ? -1 : 0;
+    this.#seenSize = keptBytes > 0 ? -1 : 0;
+  }
+
+  /** @returns how much of it is written: a full disk may take none, which is told as lost */
+  #write(bytes: Buffer): number {
+    try {
+      return bytes.length > 0 ? writeSync(this.#handle, bytes) : 0;
+    } catch {
+      return 0;
+    }
   }
 
   /** The last of what was written, read or not. */
