@@ -71,6 +71,7 @@ export default ts.config(
     files: [
       '.config/**/*.ts',
       'infra/bench/**/*.ts',
+      'infra/chaos/**/*.ts',
       'plugins/sdk/examples/**/*.ts',
       'web/*.ts',
       'web/test/**/*.ts',

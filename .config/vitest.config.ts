@@ -10,7 +10,7 @@ export default defineConfig({
       'plugins/*/test/**/*.test.ts',
       'services/*/test/**/*.test.ts',
       'web/test/**/*.test.ts',
-      'infra/**/*.test.mjs',
+      'infra/**/*.test.{mjs,ts}',
     ],
     // Every test starts real servers and processes; on two cores more workers than this only wait.
     maxWorkers: 2,

@@ -52,7 +52,11 @@ export const shutdown = fp<ShutdownOptions>(
       timers.push(setInterval(() => app.server.closeIdleConnections(), idleCheckEveryMs));
     });
     // Runs when the last connection is closed.
-    app.addHook('onClose', async () => timers.forEach((timer) => clearTimeout(timer)));
+    app.addHook('onClose', async () => {
+      timers.forEach((timer) => clearTimeout(timer));
+      // An order whose caller has gone would keep the process for as long as it may take.
+      cut.abort(new Error('the gateway is closing'));
+    });
   },
   { name: 'shutdown' },
 );

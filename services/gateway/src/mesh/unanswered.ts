@@ -12,8 +12,11 @@ export function unanswered(
   unknownSince: PluginInfo['unknown_since'],
 ): BkgError {
   if (!entry) return noSuchPlugin(id);
-  if (entry.status === 'running' && !entry.capabilities.some((one) => one.id === capability)) {
-    const has = entry.capabilities.map((one) => one.id).join(', ') || 'none';
+  const { status, capabilities } = entry;
+  // One of which it is not known what it can do, as just after a restart of the supervisor, may well have it.
+  const isKnown = status === 'running' && capabilities.length > 0;
+  if (isKnown && !capabilities.some((one) => one.id === capability)) {
+    const has = capabilities.map((one) => one.id).join(', ');
     return new BkgError('CAPABILITY_NOT_FOUND', `${id} has no capability "${capability}"; it has ${has}.`);
   }
   const doubt = unknownSince ? ` (Last known state: the supervisor is silent since ${unknownSince}.)` : '';

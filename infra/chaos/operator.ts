@@ -1,0 +1,183 @@
+import type { ConfigHistory, PluginConfig, PluginInfo, Problem } from '@bkg/sdk';
+import type { ChaosLog } from './chaos-log.ts';
+import { replicasOfEcho, versions } from './folders.ts';
+import { pluginIds } from './plan.ts';
+import type { PluginId } from './plan.ts';
+import { Promised } from './promises.ts';
+import { between } from './random.ts';
+import type { Random } from './random.ts';
+
+const readMostMs = 3_000;
+/** The supervisor answers within 60 s; whoever waits for less does not know what has become of the order. */
+const orderMostMs = 20_000;
+const lookEveryMs = 4_000;
+
+/** A configuration that was written, as far as we know of it. */
+export interface WrittenRevision {
+  plugin: PluginId;
+  revision: number;
+  counter: number;
+}
+
+/** How often each kind of order is given, in ms; the first after half of it. */
+interface Routine {
+  plugin: PluginId;
+  everyMs: number;
+  act: () => Promise<void>;
+}
+
+/** Changes the mesh all the time, as people and scripts do, and remembers what was acknowledged. */
+export class Operator {
+  readonly #url: string;
+  readonly #log: ChaosLog;
+  readonly #random: Random;
+  readonly #end = new AbortController();
+  readonly #busy = new Map<PluginId, Promise<void>>();
+  #running: Promise<unknown> = Promise.resolve();
+  #counter = 0;
+  readonly counters = new Map(pluginIds.map((id) => [id, new Promised(`${id}: counter`, undefined)]));
+  readonly versions = new Map(pluginIds.map((id) => [id, new Promised(`${id}: version`, versions[0])]));
+  readonly replicas = new Promised('echo: replicas', replicasOfEcho);
+  readonly written: WrittenRevision[] = [];
+  /** Orders by how they ended. */
+  readonly orders = { acknowledged: 0, refused: 0, unanswered: 0 };
+
+  constructor(url: string, log: ChaosLog, random: Random) {
+    this.#url = url;
+    this.#log = log;
+    this.#random = random;
+  }
+
+  begin(): void {
+    const routines: Routine[] = [
+      { plugin: 'echo', everyMs: 1_000, act: () => this.configure('echo', 'settings') },
+      { plugin: 'writer', everyMs: 1_300, act: () => this.configure('writer', 'settings') },
+      { plugin: 'plain', everyMs: 13_000, act: () => this.configure('plain', 'env') },
+      { plugin: 'echo', everyMs: 16_000, act: () => this.#swap('echo') },
+      { plugin: 'echo', everyMs: 19_000, act: () => this.#scale(between(this.#random, 1, 3)) },
+      {
+        plugin: 'writer',
+        everyMs: 24_000,
+        act: () => this.#order('writer', 'restart', {}).then(() => undefined),
+      },
+      { plugin: 'writer', everyMs: 40_000, act: () => this.#swap('writer') },
+    ];
+    this.#running = Promise.all([
+      ...routines.map((routine) => this.#repeat(routine)),
+      ...pluginIds.map((plugin) =>
+        this.#repeat({ plugin, everyMs: lookEveryMs, act: () => this.lookAfter(plugin) }),
+      ),
+    ]);
+  }
+
+  /** Gives no order any more, and waits for the answers of those that were given. */
+  async stop(): Promise<void> {
+    this.#end.abort();
+    await this.#running;
+  }
+
+  async configure(plugin: PluginId, member: 'settings' | 'env'): Promise<void> {
+    const path = `${plugin}/config`;
+    const current = await this.#ask<PluginConfig>('GET', path, undefined, readMostMs);
+    if (!current.body) return;
+    const counter = (this.#counter += 1);
+    const attempt = this.counters.get(plugin)?.order(counter);
+    const { revision } = current.body;
+    const change = member === 'settings' ? { settings: { counter } } : { env: { COUNTER: String(counter) } };
+    const answer = await this.#ask<PluginConfig>('POST', path, {
+      revision,
+      ...change,
+      wait: false,
+      by: 'chaos',
+    });
+    this.#count(plugin, `counter ${counter}`, answer);
+    if (!answer.body || !attempt) return;
+    attempt.isAcknowledged = true;
+    this.written.push({ plugin, revision: answer.body.revision, counter });
+  }
+
+  /** Who is down until somebody says otherwise is told so, by somebody who has looked. */
+  async lookAfter(plugin: PluginId): Promise<void> {
+    const { body } = await this.#ask<PluginInfo>('GET', plugin, undefined, readMostMs);
+    if (body?.restarts?.stays_down) await this.#order(plugin, 'start', {});
+  }
+
+  async #swap(plugin: PluginId): Promise<void> {
+    const { body } = await this.#ask<PluginInfo>('GET', plugin, undefined, readMostMs);
+    if (!body) return;
+    const version = versions.find((one) => one !== body.version) ?? versions[0];
+    const attempt = this.versions.get(plugin)?.order(version);
+    const isDone = await this.#order(plugin, 'swap', { version });
+    if (attempt) attempt.isAcknowledged = isDone;
+  }
+
+  async #scale(replicas: number): Promise<void> {
+    const attempt = this.replicas.order(replicas);
+    attempt.isAcknowledged = await this.#order('echo', 'scale', { replicas, wait: false });
+  }
+
+  async history(plugin: PluginId): Promise<Map<number, PluginConfig>> {
+    const found = new Map<number, PluginConfig>();
+    for (let before = ''; ;) {
+      const { body } = await this.#ask<ConfigHistory>('GET', `${plugin}/config/history${before}`);
+      if (!body) throw new Error(`the history of ${plugin} cannot be read`);
+      for (const { revision, config } of body.revisions) found.set(revision, config);
+      if (!body.truncated || body.revisions.length === 0) return found;
+      before = `?before=${body.revisions.at(-1)?.revision}`;
+    }
+  }
+
+  async #order(plugin: PluginId, verb: string, body: object): Promise<boolean> {
+    const answer = await this.#ask('POST', `${plugin}/${verb}`, { ...body, by: 'chaos' });
+    return this.#count(plugin, `${verb} ${JSON.stringify(body)}`, answer);
+  }
+
+  #count(plugin: PluginId, what: string, { body, problem }: Answer<unknown>): boolean {
+    const end = body ? 'acknowledged' : problem ? 'refused' : 'unanswered';
+    this.orders[end] += 1;
+    this.#log.note('order', `${plugin}: ${what}: ${end}`, problem && { problem });
+    return body !== undefined;
+  }
+
+  async #repeat({ plugin, everyMs, act }: Routine): Promise<void> {
+    const { signal } = this.#end;
+    await pause(everyMs / 2, signal);
+    while (!signal.aborted) {
+      // One after the other: which of two that cross is the later one nobody could tell.
+      const turn = (this.#busy.get(plugin) ?? Promise.resolve()).then(() =>
+        signal.aborted ? undefined : act(),
+      );
+      this.#busy.set(plugin, turn);
+      await turn;
+      await pause(everyMs, signal);
+    }
+  }
+
+  async #ask<T>(method: string, path: string, body?: object, withinMs = orderMostMs): Promise<Answer<T>> {
+    try {
+      const response = await fetch(`${this.#url}/api/plugins/${path}`, {
+        method,
+        ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+        signal: AbortSignal.timeout(withinMs),
+      });
+      const value: unknown = await response.json();
+      return response.ok ? { body: value as T } : { problem: value as Problem };
+    } catch {
+      // Nobody knows whether it was heard.
+      return {};
+    }
+  }
+}
+
+/** With neither nobody has answered. */
+interface Answer<T> {
+  body?: T;
+  problem?: Problem;
+}
+
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, signal.aborted ? 0 : ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
