@@ -1,6 +1,7 @@
 import { endVerdicts, type EndVerdict, type InstanceEnd, type PluginInfo } from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
-import { listedEnds, presentEnd, restartText, shortVerdict, verdictText } from '../src/lib/ends/verdicts.ts';
+import { presentEnd, shortVerdict, verdictText } from '@bkg/sdk/protocol';
+import { listedEnds, restartText } from '../src/lib/ends/verdicts.ts';
 
 const end = (verdict: EndVerdict, instance = 'a'): InstanceEnd => ({
   instance,

@@ -1,4 +1,4 @@
-import { sampleOf } from '@bkg/sdk/protocol';
+import { presentEnd, sampleOf, shortVerdict, verdictText } from '@bkg/sdk/protocol';
 import type { PluginCapability, PluginInfo } from '@bkg/sdk/protocol';
 import { clock } from './clock.ts';
 import { age, amount, count, milliseconds } from './figures.ts';
@@ -7,7 +7,7 @@ import { paintStatus } from './plugin-table.ts';
 import { rolloutLines } from './receipt.ts';
 import { schemaText } from './schema-text.ts';
 import { paint, printable } from './terminal.ts';
-import { presentEnd, restartText, shortVerdict, verdictText } from './verdict.ts';
+import { restartText } from './restart-text.ts';
 import { versionTexts } from './version-list.ts';
 
 /** All about one plugin. */

@@ -1,10 +1,10 @@
+import { presentEnd, shortVerdict } from '@bkg/sdk/protocol';
 import type { PluginInfo } from '@bkg/sdk/protocol';
 import { amount, count, milliseconds } from './figures.ts';
 import { tableLines } from './table.ts';
 import type { Column } from './table.ts';
 import { cut, paint, printable } from './terminal.ts';
 import type { Style } from './terminal.ts';
-import { presentEnd, shortVerdict } from './verdict.ts';
 
 const statusStyles: Record<PluginInfo['status'], Style> = {
   running: 'green',

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Enforcement, Isolation } from '@bkg/sdk/protocol';
 import { pluginPage } from '../src/plugin-page.ts';
-import { restartText } from '../src/verdict.ts';
+import { restartText } from '../src/restart-text.ts';
 import { versionTexts } from '../src/version-list.ts';
 import { at, instance, plugin } from './plugin-info.ts';
 import { rollout } from './rollout.ts';

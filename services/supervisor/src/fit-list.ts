@@ -27,7 +27,7 @@ interface Sized {
  * of one asks for it alone. Those that nobody here manages are left out when nothing else helps.
  */
 export function fitList(plugins: readonly PluginInfo[], mostBytes: number): PluginInfo[] {
-  const list = plugins.map(sized);
+  const list = plugins.map(withoutOutput).map(sized);
   // Two brackets, and each but the last has a comma.
   let total = list.reduce((sum, { bytes }) => sum + bytes, 1);
   for (const step of steps) {
@@ -44,6 +44,12 @@ export function fitList(plugins: readonly PluginInfo[], mostBytes: number): Plug
   while (total > mostBytes && byWorth.length > 0) total -= byWorth.pop()?.bytes ?? 0;
   const kept = new Set(byWorth);
   return list.filter((one) => kept.has(one)).map(({ plugin }) => plugin);
+}
+
+/** Last output is for who looks at one plugin; of many it would take the place of what lists are for. */
+function withoutOutput(plugin: PluginInfo): PluginInfo {
+  if (!plugin.ends) return plugin;
+  return { ...plugin, ends: plugin.ends.map(({ output: _output, ...end }) => end) };
 }
 
 function sized(plugin: PluginInfo): Sized {

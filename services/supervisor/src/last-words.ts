@@ -1,10 +1,13 @@
+import type { Logger } from '@bkg/sdk';
+import type { Plugin } from './plugin.ts';
 import type { PluginLogs } from './plugin-logs.ts';
+import type { Plugins } from './plugins.ts';
 
 const linesMost = 20;
 const lineMostChars = 500;
 
 /** What an instance has printed last, the oldest line first. */
-export async function lastLines(
+async function lastLines(
   logs: Pick<PluginLogs, 'lastOutput'>,
   id: string,
   instance: string,
@@ -22,4 +25,26 @@ export async function lastWords(
   const lines = await lastLines(logs, id, instance);
   const shown = lines.join('\n');
   return shown ? ` Its last lines:\n${shown}` : ' It printed nothing.';
+}
+
+/** Shows what an instance that has failed has printed last. */
+export async function keepLastOutput({
+  plugin,
+  instance,
+  logs,
+  plugins,
+  log,
+}: {
+  plugin: Plugin;
+  instance: string;
+  logs: Pick<PluginLogs, 'lastOutput'>;
+  plugins: Pick<Plugins, 'changed'>;
+  log: Logger;
+}): Promise<void> {
+  try {
+    plugin.setOutput(instance, await lastLines(logs, plugin.id, instance));
+    plugins.changed(plugin.id);
+  } catch (error) {
+    log.error({ error, plugin_id: plugin.id, instance }, 'its last output cannot be read');
+  }
 }

@@ -1,9 +1,8 @@
-import { hostname } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
-import { subjects } from '@bkg/sdk';
 import { configDefaults } from '@bkg/sdk';
-import type { Connection, Logger, LogLevel, OtherInstance, PluginConfig, StatusEvent } from '@bkg/sdk';
+import type { Connection, Logger, LogLevel, OtherInstance, PluginConfig } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
+import { announceEnd } from './announce-end.ts';
 import { now } from './clock.ts';
 import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
 import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
@@ -374,28 +373,6 @@ export class ManagedInstance {
     if (this.#over?.what === 'memory') return 'watch';
     return endedByHeap(ending, capture.tail('stderr', lastBytes)) ? 'heap' : undefined;
   }
-}
-
-/** Who waits for its answer hears at once that there will be none. */
-export function announceEnd(
-  connection: Pick<Connection, 'publish'>,
-  { plugin_id, instance, version, launched_at, process }: InstanceRecord,
-  { status, text, ended }: Verdict,
-  others: OtherInstance[],
-): void {
-  const event: StatusEvent = {
-    id: plugin_id,
-    instance,
-    status,
-    version,
-    started_at: launched_at,
-    host: hostname(),
-    ...(process && { pid: process.pid }),
-    ...(status === 'error' && { error: text }),
-    ended,
-    others,
-  };
-  connection.publish(subjects.event(plugin_id, instance, 'status'), JSON.stringify(event));
 }
 
 const killNotes: Record<KillReason, string> = {

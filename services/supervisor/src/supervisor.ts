@@ -27,7 +27,7 @@ import { Introductions } from './introductions.ts';
 import { probeMachine } from './isolation/machine.ts';
 import type { Machine } from './isolation/machine.ts';
 import { knownPlugin } from './known-plugin.ts';
-import { lastLines } from './last-words.ts';
+import { keepLastOutput } from './last-words.ts';
 import { Launcher } from './launcher.ts';
 import { Lease } from './lease.ts';
 import { LiveConfig } from './config/live-config.ts';
@@ -40,6 +40,7 @@ import { PluginInventory } from './plugin-inventory.ts';
 import { PluginLogs } from './plugin-logs.ts';
 import type { LogAnswer } from './plugin-logs.ts';
 import { Plugins } from './plugins.ts';
+import { tailOutput } from './logs/tail-output.ts';
 import { Questions } from './questions.ts';
 import { ReconcileLoop } from './reconcile-loop.ts';
 import { RegistryBucket } from './registry-bucket.ts';
@@ -74,8 +75,6 @@ export interface SupervisorOptions {
   onLost?: (holder: LeaseValue) => void;
 }
 
-/** Of our time, for output: a flood is not worth more. */
-const tailShareMost = 0.25;
 /** Room for headers and the frame of an answer in the largest message. */
 const spareBytes = 64 * 1024;
 /** What a plugin says of itself: an entry of the registry has its configuration and its instances as well. */
@@ -239,7 +238,7 @@ export class Supervisor {
   list(): PluginInfo[] {
     const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
     return fitList(
-      this.#plugins.all().map((plugin) => withoutOutput(plugin.info(this.#loop.mayRun))),
+      this.#plugins.all().map((plugin) => plugin.info(this.#loop.mayRun)),
       mostBytes,
     );
   }
@@ -299,7 +298,7 @@ export class Supervisor {
       everyMs: this.#timings.diskEveryMs,
       signal,
     });
-    void this.#tail();
+    void tailOutput({ instances: () => this.#instances(), everyMs: this.#timings.tailEveryMs, signal });
     void this.#tidy();
   }
 
@@ -331,18 +330,16 @@ export class Supervisor {
     );
     this.#plugins.changed(plugin.id);
     this.#inventory.forgetRemoved(plugin);
-    if (verdict.status === 'error') void this.#keepLastOutput(plugin, instance.id);
+    // Its log is whole only when we have returned.
+    if (verdict.status === 'error')
+      void keepLastOutput({
+        plugin,
+        instance: instance.id,
+        logs: this.#logs,
+        plugins: this.#plugins,
+        log: this.#options.log,
+      });
     return consequence;
-  }
-
-  /** Its log is whole only when we have returned. */
-  async #keepLastOutput(plugin: Plugin, instance: string): Promise<void> {
-    try {
-      plugin.setOutput(instance, await lastLines(this.#logs, plugin.id, instance));
-      this.#plugins.changed(plugin.id);
-    } catch (error) {
-      this.#options.log.error({ error, plugin_id: plugin.id, instance }, 'its last output cannot be read');
-    }
   }
 
   #assertMachine(): Machine {
@@ -366,20 +363,6 @@ export class Supervisor {
     recentLogs.hear(id, instance, record, Buffer.byteLength(text));
   }
 
-  /** Reads captured output as it grows. */
-  async #tail(): Promise<void> {
-    const { signal } = this.#ending;
-    while (!signal.aborted) {
-      const from = performance.now();
-      const more = this.#instances().map((instance) => instance.pump());
-      const restMs = (performance.now() - from) * (1 / tailShareMost - 1);
-      const { tailEveryMs } = this.#timings;
-      const waitMs = more.includes(true) ? Math.min(restMs, tailEveryMs) : tailEveryMs;
-      // Its one failure is the signal's, which ends the loop.
-      await delay(waitMs, signal).catch(() => undefined);
-    }
-  }
-
   /** First when everybody has been heard who is there. */
   async #tidy(): Promise<void> {
     const { signal } = this.#ending;
@@ -394,10 +377,4 @@ export class Supervisor {
   #instances(): ManagedInstance[] {
     return this.#plugins.all().flatMap((plugin) => [...plugin.managed.values()]);
   }
-}
-
-/** What somebody looks at is asked for by itself; of a thousand plugins it would not fit into one message. */
-function withoutOutput(info: PluginInfo): PluginInfo {
-  if (!info.ends) return info;
-  return { ...info, ends: info.ends.map(({ output: _output, ...end }) => end) };
 }

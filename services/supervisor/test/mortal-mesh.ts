@@ -1,12 +1,11 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Manifest } from '@bkg/sdk';
 import { createToken } from '@bkg/sdk';
 import { eventually, TestServer } from '@bkg/sdk/testing';
-import { natsConfig } from '../../cli/src/up/nats-config.ts';
 import type { Timings } from '../src/timings.ts';
 import { fixture, Mesh, quick } from './mesh.ts';
 
@@ -24,11 +23,11 @@ export interface ProgramOptions {
   by?: readonly string[];
 }
 
-/** A supervisor as a process of its own, which can die. */
+/** A supervisor as a process of its own, which can die; its log lies in the home, as with `bkg up`. */
 export class SupervisorProgram {
   readonly child: ChildProcess;
   readonly ended: Promise<number | null>;
-  #output = '';
+  readonly #log: string;
 
   /** Starts it and waits until it answers. */
   static async start(mesh: Mesh, options: ProgramOptions = {}): Promise<SupervisorProgram> {
@@ -44,6 +43,9 @@ export class SupervisorProgram {
   }
 
   constructor({ home, plugins, server }: Mesh, { timings = {}, by = [] }: ProgramOptions) {
+    mkdirSync(path.join(home, 'logs'), { recursive: true });
+    this.#log = path.join(home, 'logs/supervisor.log');
+    const output = openSync(this.#log, 'a');
     const [command = '', ...args] = [...by, process.execPath, fixture('supervisor.mjs')];
     this.child = spawn(command, args, {
       env: {
@@ -54,19 +56,18 @@ export class SupervisorProgram {
         PLUGIN_FOLDER: plugins,
         TIMINGS: JSON.stringify({ ...quick, ...timings }),
       },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['ignore', output, output],
     });
-    for (const stream of [this.child.stdout, this.child.stderr])
-      stream?.on('data', (text: Buffer) => (this.#output += text.toString()));
+    closeSync(output);
     this.ended = new Promise((resolve) => this.child.once('close', resolve));
   }
 
-  /** All that it has said so far; what is no line of its log, such as a crash, as an error. */
+  /** All that it and those before it have said; what is no whole line of a log, such as a crash, as a message of no level. */
   get said(): Said[] {
     return this.#output
       .split('\n')
       .filter(Boolean)
-      .map((line) => (line.startsWith('{') ? (JSON.parse(line) as Said) : { level: 'crash', message: line }));
+      .map((line) => saidIn(line));
   }
 
   /** How often it has said that. */
@@ -74,9 +75,21 @@ export class SupervisorProgram {
     return this.said.filter(({ message }) => words.test(message)).length;
   }
 
+  get #output(): string {
+    return readFileSync(this.#log, 'utf8');
+  }
+
   async kill(): Promise<void> {
     this.child.kill('SIGKILL');
     await this.ended;
+  }
+}
+
+function saidIn(line: string): Said {
+  try {
+    return JSON.parse(line) as Said;
+  } catch {
+    return { level: '', message: line };
   }
 }
 
@@ -101,7 +114,12 @@ export async function mortalMesh(
   mkdirSync(mesh.home);
   prepare(mesh.home);
   mkdirSync(storeFolder);
-  const [config = ''] = /^jetstream \{[^]*?^\}/m.exec(natsConfig({ port: 0, storeFolder, credentials })) ?? [];
+  const config = `jetstream {
+    store_dir: ${JSON.stringify(storeFolder)}
+    sync_interval: always
+    max_memory_store: 256MB
+    max_file_store: 4GB
+  }`;
   await server.start({ jetstream: false, config });
   mesh.caller = await server.connect('caller');
   for (const one of manifests) mesh.write(one);

@@ -23,6 +23,9 @@ export interface Outcome {
 
 const everyMs = 10;
 const listEveryMs = 100;
+const listMostMs = 1_000;
+/** Fewer would be a neighbour that nobody has watched. */
+const callsLeast = 100;
 
 /**
  * A mesh in which plugins that mean ill live beside one that behaves: `neighbour` is invoked all the time, and the supervisor
@@ -41,10 +44,7 @@ export class Neighbourhood implements AsyncDisposable {
   #isListPaused = false;
 
   /** @param culprits plugins of `hostile.mjs`, not started */
-  static async create(
-    culprits: readonly Manifest[],
-    timings: Partial<Timings> = {},
-  ): Promise<Neighbourhood> {
+  static async create(culprits: readonly Manifest[], timings: Partial<Timings> = {}): Promise<Neighbourhood> {
     const stack = new AsyncDisposableStack();
     try {
       const mesh = stack.use(await Mesh.create([...culprits, manifest('neighbour', 'echo.mjs')]));
@@ -84,7 +84,11 @@ export class Neighbourhood implements AsyncDisposable {
   }
 
   /** An invocation that must fail. */
-  async fails(id: string, capability: string, options: InvokeOptions & { payload?: unknown } = {}): Promise<Outcome> {
+  async fails(
+    id: string,
+    capability: string,
+    options: InvokeOptions & { payload?: unknown } = {},
+  ): Promise<Outcome> {
     const { payload = {}, timeoutMs = 15_000, ...rest } = options;
     try {
       await this.client.invoke(id, capability, payload, { timeoutMs, ...rest });
@@ -97,10 +101,10 @@ export class Neighbourhood implements AsyncDisposable {
 
   /** @returns when the process has ended, by `performance.now()` */
   async died(pid: number): Promise<number> {
-    return eventually(
-      () => ['Z', 'X', undefined].includes(readProcessStat(pid)?.[0]) && performance.now(),
-      { everyMs: 5, withinMs: 20_000 },
-    );
+    return eventually(() => ['Z', 'X', undefined].includes(readProcessStat(pid)?.[0]) && performance.now(), {
+      everyMs: 5,
+      withinMs: 20_000,
+    });
   }
 
   /** The end that is shown of an instance, with its last output. */
@@ -138,16 +142,20 @@ export class Neighbourhood implements AsyncDisposable {
   /** Files, processes and cgroups of instances that there are not. */
   async leftovers(): Promise<string[]> {
     const { home } = this.mesh;
-    const known = (await this.mesh.list()).flatMap(({ instances }) =>
+    // Each by itself: a list of very many leaves instances out.
+    const plugins = await Promise.all(readdirSync(this.mesh.plugins).map((id) => this.mesh.get(id)));
+    const known = plugins.flatMap(({ instances }) =>
       instances.filter(({ managed, pid }) => managed && pid !== undefined).map(({ instance }) => instance),
     );
     const isLeft = (name: string): boolean => !known.some((instance) => name.startsWith(instance));
-    const files = readdirSync(path.join(home, 'run')).filter((name) => name !== 'supervisor.json' && isLeft(name));
+    const files = readdirSync(path.join(home, 'run')).filter(
+      (name) => name !== 'supervisor.json' && isLeft(name),
+    );
     const places = cgroupPlaces(textOf('/proc/self/mountinfo'), textOf('/proc/self/cgroup'));
     const cgroups = new CgroupTree({ home, places, bases: {} }).instances().filter(isLeft);
     const processes = listProcesses().flatMap(({ pid }) => {
       const env = environmentOf(pid);
-      const isOurs = env?.get('BKG_HOME') === home;
+      const isOurs = env?.get('BKG_HOME') === home && env.has('BKG_PLUGIN_ID');
       return isOurs && isLeft(env?.get('BKG_INSTANCE_ID') ?? '') ? [pid] : [];
     });
     return [
@@ -171,16 +179,17 @@ export class Neighbourhood implements AsyncDisposable {
   async complaints(): Promise<string[]> {
     this.#ending.abort();
     const failures = await this.#caller.end();
-    return [...failures.map((failure) => `invocation ${failure}`), ...this.#listFailures];
-  }
-
-  get calls(): number {
-    return this.#caller.count;
-  }
-
-  /** In ms, the slowest first. */
-  get slowestLists(): number[] {
-    return this.#listsMs.toSorted((a, b) => b - a);
+    const slow = this.#listsMs.filter((ms) => ms > listMostMs);
+    const areMany = slow.length > this.#listsMs.length / 100;
+    return [
+      ...(this.#caller.count < callsLeast ? [`only ${this.#caller.count} invocations`] : []),
+      ...failures.map((failure) => `invocation ${failure}`),
+      ...this.#listFailures,
+      // One or two may be the machine's.
+      ...slow
+        .filter((ms) => areMany || ms > 3 * listMostMs)
+        .map((ms) => `bkg.registry.list took ${Math.round(ms)} ms`),
+    ];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -196,7 +205,8 @@ export class Neighbourhood implements AsyncDisposable {
         if (!this.#isListPaused) await this.mesh.list();
         this.#listsMs.push(performance.now() - startedAt);
       } catch (error) {
-        if (!this.#isListPaused && !signal.aborted) this.#listFailures.push(`bkg.registry.list: ${String(error)}`);
+        if (!this.#isListPaused && !signal.aborted)
+          this.#listFailures.push(`bkg.registry.list: ${String(error)}`);
       }
       // Its one failure is the signal's, which ends the loop.
       await delay(listEveryMs, signal).catch(() => undefined);

@@ -19,3 +19,4 @@ export * from './socket.ts';
 export * from './status.ts';
 export * from './subjects.ts';
 export * from './telemetry.ts';
+export * from './verdict.ts';

@@ -51,7 +51,7 @@ export function readUpRecord(file: string): UpRecord | undefined {
  */
 export function claimUp(file: string): UpRecord {
   const me = { pid: process.pid, start: processStart(process.pid) ?? '' };
-  const mine = `${file}.${createToken()}.new`;
+  const mine = `${file}.${process.pid}-${createToken()}.new`;
   for (;;) {
     const earlier = readUpRecord(file);
     if (earlier && isSameProcess(earlier)) throw alreadyUp(earlier);
@@ -76,7 +76,7 @@ export function writeUpRecord(file: string, record: UpRecord): void {
 
 /** @returns false when somebody else's record stood there by now: it is put back */
 function takeAway(file: string, dead: UpRecord): boolean {
-  const aside = `${file}.${createToken()}.old`;
+  const aside = `${file}.${process.pid}-${createToken()}.old`;
   try {
     renameSync(file, aside);
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { EndVerdict, InstanceEnd, PluginInfo, Restarts } from '@bkg/sdk/protocol';
+import type { EndVerdict, InstanceEnd, PluginInfo } from './plugin.ts';
 
 const verdictWords: Record<EndVerdict, string> = {
   crashed: 'crashed',
@@ -15,8 +15,10 @@ export function verdictText(verdict: EndVerdict): string {
   return verdictWords[verdict] ?? String(verdict).replaceAll('_', ' ');
 }
 
+type Failed = Pick<PluginInfo, 'status' | 'instances' | 'ends' | 'restarts'>;
+
 /** The end that its present state comes from; undefined when it comes from none, or that is not known. */
-export function presentEnd({ status, instances, ends, restarts }: PluginInfo): InstanceEnd | undefined {
+export function presentEnd({ status, instances, ends, restarts }: Failed): InstanceEnd | undefined {
   const [last] = ends ?? [];
   if (!last || status === 'running' || status === 'stopped') return undefined;
   // Earlier ends are told for long; what failed last is counted, or stands among the instances.
@@ -25,7 +27,7 @@ export function presentEnd({ status, instances, ends, restarts }: PluginInfo): I
 }
 
 /** "out of memory", "crashed, 3 in a row", "crash loop": why it does not run; undefined when nothing is known. */
-export function shortVerdict(plugin: PluginInfo): string | undefined {
+export function shortVerdict(plugin: Failed): string | undefined {
   const end = presentEnd(plugin);
   if (!end) return undefined;
   const words = verdictText(end.verdict);
@@ -33,16 +35,4 @@ export function shortVerdict(plugin: PluginInfo): string | undefined {
   if (failures === 1) return words;
   if (!staysDown) return `${words}, ${failures} in a row`;
   return end.verdict === 'crashed' ? 'crash loop' : `crash loop, ${words}`;
-}
-
-/** "failed 3 times in a row, starting again in 4 s". @param now ms since the epoch */
-export function restartText(
-  { failures, next_at: nextAt, stays_down: staysDown }: Restarts,
-  now: number,
-): string {
-  const failed = failures > 1 ? `failed ${failures} times in a row` : 'failed once';
-  if (staysDown) return `${failed}, and stays down until it is started`;
-  if (nextAt === undefined) return `${failed} before`;
-  const seconds = Math.ceil((Date.parse(nextAt) - now) / 1_000);
-  return `${failed}, starting again ${seconds > 0 ? `in ${seconds} s` : 'now'}`;
 }
