@@ -118,7 +118,7 @@ export class Bucket {
     } catch (error) {
       // Whatever it was: the bucket may have gone.
       if (!isWrongRevision(error)) this.reopen();
-      throw error;
+      throw isDiskFull(error) ? diskFull(error) : error;
     }
   }
 }
@@ -129,6 +129,19 @@ function isWrongRevision(error: unknown): boolean {
     (error.code === JetStreamApiCodes.StreamWrongLastSequence ||
       error.code === JetStreamApiCodes.StreamWrongLastSequenceUnknown)
   );
+}
+
+/** It stores nothing then, and goes on by itself when there is room again. */
+function isDiskFull(error: unknown): error is JetStreamApiError {
+  return (
+    error instanceof JetStreamApiError && /no space left on device|disk quota exceeded/i.test(error.message)
+  );
+}
+
+function diskFull(cause: JetStreamApiError): BkgError {
+  const text =
+    'The disk of the broker is full, so nothing can be kept there and nothing was changed; make room and repeat.';
+  return new BkgError('PLUGIN_UNAVAILABLE', text, { cause });
 }
 
 /** @returns nothing for what is not JSON */

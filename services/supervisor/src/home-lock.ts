@@ -45,7 +45,7 @@ export async function lockHome(folder: string, log: Logger, signal: AbortSignal)
 
 /** @returns false when somebody else was faster */
 function claim(file: string): boolean {
-  const mine = `${file}.${createToken()}.new`;
+  const mine = `${file}.${process.pid}-${createToken()}.new`;
   writeWhole(mine, `${JSON.stringify(ownIdentity())}\n`);
   try {
     // A link appears with its content or not at all, and only one of several can make it.
@@ -61,7 +61,7 @@ function claim(file: string): boolean {
 
 /** Removes the lock of a process that is gone; one that was made meanwhile is put back. */
 function takeAway(file: string, dead: ProcessIdentity): void {
-  const aside = `${file}.${createToken()}.old`;
+  const aside = `${file}.${process.pid}-${createToken()}.old`;
   try {
     renameSync(file, aside);
   } catch (error) {

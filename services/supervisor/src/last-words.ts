@@ -22,7 +22,13 @@ export async function lastWords(
   id: string,
   instance: string,
 ): Promise<string> {
-  const lines = await lastLines(logs, id, instance);
+  let lines: string[];
+  try {
+    lines = await lastLines(logs, id, instance);
+  } catch (error) {
+    // Why it failed counts more.
+    return ` Its log cannot be read (${(error as Error).message}).`;
+  }
   const shown = lines.join('\n');
   return shown ? ` Its last lines:\n${shown}` : ' It printed nothing.';
 }

@@ -15,10 +15,12 @@ import { launchCommand } from './launch.ts';
 import { LogCapture } from './logs/log-capture.ts';
 import { LogFile, removeOldLogs } from './logs/log-file.ts';
 import { ManagedInstance } from './managed-instance.ts';
+import { refuseWithoutFiles } from './open-files.ts';
 import type { Plugin } from './plugin.ts';
 import { adoptProcess, killCarriers, killSession, launchProcess } from './process-driver.ts';
 import type { InstanceProcess } from './process-driver.ts';
 import { expected } from './sighting.ts';
+import { removeStrayFiles } from './stray-files.ts';
 import { findSurvivors } from './survivors.ts';
 import type { Timings } from './timings.ts';
 import { judge } from './verdict.ts';
@@ -60,6 +62,7 @@ export class Launcher {
     const { source, config } = plugin;
     const manifest = source?.manifest;
     if (!manifest || !config) throw new Error(`${plugin.id} has no manifest`);
+    refuseWithoutFiles();
     const instance = nuid.next();
     const files = instanceFiles(home.run, instance);
     const { command, args, env, dataDir } = launchCommand({
@@ -94,6 +97,8 @@ export class Launcher {
     let confinement: Confinement | undefined;
     try {
       mkdirSync(dataDir, { recursive: true });
+      // Somebody may have tidied up.
+      mkdirSync(home.run, { recursive: true, mode: 0o711 });
       writeRecord(files.record, record);
       writeWhole(files.credentials, JSON.stringify(credentials), 0o600);
       // `env` may hold what nobody else should read.
@@ -126,7 +131,11 @@ export class Launcher {
     } catch (error) {
       capture?.close();
       confinement?.release();
-      removeFiles(files);
+      try {
+        removeFiles(files);
+      } catch {
+        // What keeps them from being removed is what kept them from being made.
+      }
       throw error;
     }
   }
@@ -157,6 +166,7 @@ export class Launcher {
       killCarriers(pids, instance);
     }
     const known = new Set(running.map(({ instance }) => instance));
+    removeStrayFiles(home.run, known);
     for (const instance of machine().leftovers()) {
       if (known.has(instance)) continue;
       log.warn({ instance }, 'killing what is left in the cgroups of an instance that has ended');

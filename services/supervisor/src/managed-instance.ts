@@ -364,7 +364,12 @@ export class ManagedInstance {
     this.note(isBad ? 'error' : 'info', `${verdict.text}${consequence && `; ${consequence}`}`);
     capture.close();
     confinement.release();
-    removeFiles(this.#files);
+    try {
+      removeFiles(this.#files);
+    } catch (error) {
+      // A successor does it.
+      this.#options.log.error({ error, instance: this.id }, 'the files of an instance cannot be removed');
+    }
   }
 
   #memoryDeath(ending: Ending): MemoryDeath | undefined {

@@ -11,6 +11,7 @@ import type { Plugins } from './plugins.ts';
 import { reconcile } from './reconcile.ts';
 import type { Action } from './reconcile.ts';
 import { planRestart } from './restart-policy.ts';
+import { isShortage } from './shortage.ts';
 import type { Timings } from './timings.ts';
 import type { LiveConfig } from './config/live-config.ts';
 import type { Trials } from './rollout/trials.ts';
@@ -36,6 +37,7 @@ export class ReconcileLoop {
   #closed = false;
   #isDue = false;
   #isPassing = false;
+  #saidShortage = false;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReconcileLoopOptions) {
@@ -165,8 +167,12 @@ export class ReconcileLoop {
       const instance = launcher.launch(plugin, { held });
       plugin.rollout?.launched(instance);
       plugin.failed = undefined;
+      this.#saidShortage = false;
     } catch (error) {
-      log.error({ error, plugin_id: plugin.id }, 'a plugin cannot be launched');
+      // The machine's own lack is said once, not at each try.
+      if (!isShortage(error) || !this.#saidShortage)
+        log.error({ error, plugin_id: plugin.id }, 'a plugin cannot be launched');
+      this.#saidShortage ||= isShortage(error);
       const text = `could not be launched (${(error as Error).message})`;
       plugin.rollout?.fail(new BkgError('PLUGIN_CRASHED', `${plugin.id} ${text}.`));
       const version = plugin.source?.manifest?.version ?? '0.0.0';
@@ -177,16 +183,18 @@ export class ReconcileLoop {
         instance,
         version,
         startedAt: at,
-        error: `${text}; ${this.#setBack(plugin, 0)}`,
+        error: `${text}; ${this.#setBack(plugin, 0, isShortage(error))}`,
       };
     }
     plugins.changed(plugin.id);
   }
 
-  /** Plans the next try. @returns it in words */
-  #setBack(plugin: Plugin, ranMs: number): string {
+  /** Plans the next try. @param isMachines it was no fault of the plugin: it is tried for ever @returns it in words */
+  #setBack(plugin: Plugin, ranMs: number, isMachines = false): string {
     const { restartFirstMs: firstMs, restartMostMs: mostMs, steadyMs } = this.#options.timings;
-    const { failures, waitMs } = planRestart(plugin.setback.failures, ranMs, { firstMs, mostMs, steadyMs });
+    const { failures, waitMs } = isMachines
+      ? { failures: Math.max(1, plugin.setback.failures), waitMs: Math.min(mostMs, 8 * firstMs) }
+      : planRestart(plugin.setback.failures, ranMs, { firstMs, mostMs, steadyMs });
     plugin.setback = { failures, launchFrom: now() + waitMs, failedAt: Date.now() };
     plugin.failureCount += 1;
     if (!this.#mayRun || !plugin.isWanted) return '';

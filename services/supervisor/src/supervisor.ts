@@ -298,7 +298,12 @@ export class Supervisor {
       everyMs: this.#timings.diskEveryMs,
       signal,
     });
-    void tailOutput({ instances: () => this.#instances(), everyMs: this.#timings.tailEveryMs, signal });
+    void tailOutput({
+      instances: () => this.#instances(),
+      everyMs: this.#timings.tailEveryMs,
+      log: this.#options.log,
+      signal,
+    });
     void this.#tidy();
   }
 

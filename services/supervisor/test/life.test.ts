@@ -174,7 +174,7 @@ async function live({ below, pick }: Random, name: string): Promise<Life> {
 it('is what becomes of instances to which anything happens', async () => {
   const random = randomOf(7);
   const lives: Life[] = [];
-  for (let i = 0; i < 300; i += 1) lives.push(await live(random, `i${i}`));
+  for (let i = 0; i < 500; i += 1) lives.push(await live(random, `i${i}`));
 
   const allowed = new Set(table.map(([from, to]) => `${from} ${to}`));
   const isAllowed = (pair: string): boolean =>

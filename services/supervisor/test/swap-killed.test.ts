@@ -18,7 +18,7 @@ let tap: WriteTap;
 let desired: KV;
 let supervisor: ChildProcess;
 const runFolder = () => path.join(mesh.home, 'run');
-const lockFile = () => path.join(mesh.folder, 'files.lock');
+const lockFile = () => path.join(mesh.home, 'data/files/files.lock');
 
 /** What is wanted, as it is kept. */
 interface Kept {
@@ -47,7 +47,11 @@ beforeAll(async () => {
   versions('files', { single_writer: true });
   versions('one');
   // Its second instance does not start.
-  const fails = { ECHO_FAILS: 'no', ECHO_FAILS_AT: '2', ECHO_STARTS_FILE: path.join(mesh.folder, 'starts') };
+  const fails = {
+    ECHO_FAILS: 'no',
+    ECHO_FAILS_AT: '2',
+    ECHO_STARTS_FILE: path.join(mesh.home, 'data/many/starts'),
+  };
   mesh.writeVersion({
     ...manifest('many', 'echo.mjs', { version: '2.0.0' }),
     config: { replicas: 3, env: fails },

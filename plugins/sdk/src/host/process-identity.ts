@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readProcessStat } from './process-stat.ts';
+import { processStat } from './process-stat.ts';
 
 /** Names a process for good: the system uses a pid again, but not with the same start. */
 export interface ProcessIdentity {
@@ -10,7 +10,14 @@ export interface ProcessIdentity {
 
 /** When a process started, as text to compare; undefined when there is none. A zombie counts as none. */
 export function processStart(pid: number): string | undefined {
-  if (process.platform === 'linux') return linuxStart(pid);
+  if (process.platform === 'linux') {
+    try {
+      return linuxStart(pid);
+    } catch {
+      // It has ended.
+      return undefined;
+    }
+  }
   try {
     process.kill(pid, 0);
   } catch (error) {
@@ -29,10 +36,17 @@ export function processStart(pid: number): string | undefined {
 }
 
 export function isSameProcess({ pid, start }: ProcessIdentity): boolean {
-  return processStart(pid) === start;
+  if (process.platform !== 'linux') return processStart(pid) === start;
+  try {
+    return linuxStart(pid) === start;
+  } catch (error) {
+    // Who has no file left to look with must not take the living for dead.
+    return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(String((error as NodeJS.ErrnoException).code));
+  }
 }
 
+/** @throws what the system says, as when there is no such process */
 function linuxStart(pid: number): string | undefined {
-  const fields = readProcessStat(pid);
-  return fields?.[0] === 'Z' || fields?.[0] === 'X' ? undefined : fields?.[19];
+  const fields = processStat(pid);
+  return fields[0] === 'Z' || fields[0] === 'X' ? undefined : fields[19];
 }

@@ -25,13 +25,17 @@ export function readProcessTotals(pid: number): ProcessTotals | undefined {
  * Undefined when there is no such process, or another system.
  */
 export function readProcessStat(pid: number | string): string[] | undefined {
-  let stat: string;
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return processStat(pid);
   } catch {
     // It has ended.
     return undefined;
   }
+}
+
+/** The same. @throws what the system says */
+export function processStat(pid: number | string): string[] {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   // The second field is the name, which may hold spaces and brackets.
   return stat.slice(stat.lastIndexOf(')') + 2).split(' ');
 }

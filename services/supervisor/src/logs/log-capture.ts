@@ -21,6 +21,8 @@ export interface LogCaptureOptions {
 }
 
 const streams = ['stdout', 'stderr'] as const;
+const unwritten = 'the log cannot be written';
+const unnoted = 'how far the output is read cannot be noted; a successor keeps some of it twice';
 
 /**
  * Turns what a process writes into records, keeps each in the file and publishes it once. How far the output was read is
@@ -34,18 +36,25 @@ export class LogCapture {
   readonly #budget: BusBudget;
   readonly #busBytesPerSecond: number;
   #unpublished: { count: number; bytes: number; since: number } | undefined;
-  #saidFailure = false;
+  /** What does not work now, and was said. */
+  readonly #failing = new Set<string>();
   #closed = false;
 
   constructor(options: LogCaptureOptions) {
     const { files, busBytesPerSecond = 1_000_000 } = options;
     this.#options = options;
     const [out, err] = readOffsets(files.read);
+    // What is open is closed again when the next cannot be opened.
+    using opened = new DisposableStack();
+    opened.defer(() => options.log.close());
     this.#readFile = openSync(files.read, constants.O_RDWR | constants.O_CREAT, 0o600);
-    this.#spools = {
-      stdout: new Spool({ file: files.out, offset: out }),
-      stderr: new Spool({ file: files.err, offset: err }),
-    };
+    opened.defer(() => closeSync(this.#readFile));
+    const stdout = opened.adopt(new Spool({ file: files.out, offset: out }), (spool) => spool.close());
+    const stderr = opened.adopt(new Spool({ file: files.err, offset: err }), (spool) => spool.close());
+    this.#spools = { stdout, stderr };
+    // Its place on the disk is taken now: later there may be none.
+    writeOffsets(this.#readFile, out, err);
+    opened.move();
     this.#busBytesPerSecond = busBytesPerSecond;
     this.#budget = new BusBudget(busBytesPerSecond, Date.now());
   }
@@ -115,15 +124,13 @@ export class LogCapture {
   /** @returns false when the disk takes nothing: then it is tried again, since the output cannot grow either */
   #keep(records: LogRecord[]): boolean {
     if (records.length === 0 || this.#closed) return true;
-    const { pluginId, instance, connection, log, ownLog } = this.#options;
+    const { pluginId, instance, connection, log } = this.#options;
     const lines = records.map((record) => JSON.stringify(record));
     try {
       log.append(`${lines.join('\n')}\n`);
-      this.#saidFailure = false;
+      this.#failing.delete(unwritten);
     } catch (error) {
-      if (!this.#saidFailure)
-        ownLog.error({ error, plugin_id: pluginId, instance }, 'the log cannot be written');
-      this.#saidFailure = true;
+      this.#sayFailure(unwritten, error);
       return false;
     }
     const subject = subjects.event(pluginId, instance, 'log');
@@ -161,10 +168,26 @@ export class LogCapture {
   }
 
   #noteOffsets(): void {
-    const offsets = JSON.stringify([this.#spools.stdout.offset, this.#spools.stderr.offset]);
-    // One write of a fixed length: whoever reads it finds the old or the new.
-    writeSync(this.#readFile, offsets.padEnd(64), 0);
+    const { stdout, stderr } = this.#spools;
+    try {
+      writeOffsets(this.#readFile, stdout.offset, stderr.offset);
+      this.#failing.delete(unnoted);
+    } catch (error) {
+      this.#sayFailure(unnoted, error);
+    }
   }
+
+  /** Once, until it works again. */
+  #sayFailure(text: string, error: unknown): void {
+    const { pluginId, instance, ownLog } = this.#options;
+    if (!this.#failing.has(text)) ownLog.error({ error, plugin_id: pluginId, instance }, text);
+    this.#failing.add(text);
+  }
+}
+
+function writeOffsets(handle: number, out: number, err: number): void {
+  // One write of a fixed length: whoever reads it finds the old or the new.
+  writeSync(handle, JSON.stringify([out, err]).padEnd(64), 0);
 }
 
 function readOffsets(file: string): [number, number] {

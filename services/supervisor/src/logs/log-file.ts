@@ -1,6 +1,7 @@
 import {
   closeSync,
   fstatSync,
+  ftruncateSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -44,7 +45,13 @@ export class LogFile {
   append(text: string): void {
     if (this.#bytes >= this.#mostBytes) this.#turnOver();
     const bytes = Buffer.from(text);
-    for (let done = 0; done < bytes.length;) done += writeSync(this.#handle, bytes, done);
+    try {
+      for (let done = 0; done < bytes.length;) done += writeSync(this.#handle, bytes, done);
+    } catch (error) {
+      // It is tried again as a whole; a part of it would be there twice, and its last line spoil the next.
+      ftruncateSync(this.#handle, this.#bytes);
+      throw error;
+    }
     this.#bytes += bytes.length;
   }
 

@@ -27,9 +27,6 @@ export interface Pulled {
   more: boolean;
 }
 
-/** Looks at what is written while the file is being emptied. */
-const roundsMost = 8;
-
 /**
  * A file to which a process writes its output, read as it grows. A pipe would end with its reader, and then the
  * process at its next line.
@@ -110,6 +107,8 @@ export class Spool {
     this.#pulled = undefined;
     this.#skippedBytes = 0;
     const { size } = fstatSync(this.#handle);
+    // Its process has emptied it: the next look begins anew.
+    if (size < offset) return;
     const isNearEnd = offset > this.#keptMostBytes && size - offset <= this.#lineMostBytes;
     // The end of one that is written to all the time may never be reached.
     const isTooLarge = offset > this.#waitingMostBytes;
@@ -119,19 +118,13 @@ export class Spool {
   /** What is not read yet, the newest of it, begins the file anew. */
   #empty(sizeSeen: number): void {
     const from = Math.max(this.#offset, sizeSeen - this.#keptMostBytes);
-    let newest = this.#read(from, sizeSeen - from);
-    // Reading takes a moment, too.
-    for (
-      let size = fstatSync(this.#handle).size, round = 0;
-      size > from + newest.length && round < roundsMost;
-      round += 1
-    ) {
-      newest = Buffer.concat([newest, this.#read(from + newest.length, size - from - newest.length)]);
-      ({ size } = fstatSync(this.#handle));
-    }
+    const newest = this.#read(from, sizeSeen - from);
+    // Reading takes a moment, too. Whoever writes much in it loses some, and is told so.
+    const { size } = fstatSync(this.#handle);
+    const late = this.#read(sizeSeen, Math.max(0, Math.min(size - sizeSeen, this.#lineMostBytes)));
     ftruncateSync(this.#handle, 0);
-    const keptBytes = this.#write(newest);
-    this.#skippedBytes = from - this.#offset + newest.length - keptBytes;
+    const keptBytes = this.#write(Buffer.concat([newest, late]));
+    this.#skippedBytes = Math.max(0, size - this.#offset - keptBytes);
     if (this.#skippedBytes > 0) this.#inLongLine = true;
     this.#offset = 0;
     this.#seenSize = keptBytes > 0 ? -1 : 0;

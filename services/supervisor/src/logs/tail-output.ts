@@ -1,3 +1,4 @@
+import type { Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import type { ManagedInstance } from '../managed-instance.ts';
 
@@ -8,15 +9,30 @@ const shareMost = 0.25;
 export async function tailOutput({
   instances,
   everyMs,
+  log,
   signal,
 }: {
-  instances: () => readonly Pick<ManagedInstance, 'pump'>[];
+  instances: () => readonly Pick<ManagedInstance, 'id' | 'pump'>[];
   everyMs: number;
+  log: Logger;
   signal: AbortSignal;
 }): Promise<void> {
+  const failing = new Set<string>();
+  const pump = (instance: Pick<ManagedInstance, 'id' | 'pump'>): boolean => {
+    try {
+      const more = instance.pump();
+      failing.delete(instance.id);
+      return more;
+    } catch (error) {
+      // The output of the others goes on. Said once, until it works again.
+      if (!failing.has(instance.id)) log.error({ error, instance: instance.id }, 'its output cannot be read');
+      failing.add(instance.id);
+      return false;
+    }
+  };
   while (!signal.aborted) {
     const from = performance.now();
-    const more = instances().map((instance) => instance.pump());
+    const more = instances().map(pump);
     const restMs = (performance.now() - from) * (1 / shareMost - 1);
     const waitMs = more.includes(true) ? Math.min(restMs, everyMs) : everyMs;
     // Its one failure is the signal's, which ends the loop.
