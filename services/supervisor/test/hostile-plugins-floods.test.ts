@@ -65,6 +65,15 @@ describe('a plugin that floods its output', () => {
     expect(sizeOf('run', instance)).toBeLessThan(5 * mebibyte);
   });
 
+  it('and takes it away again is read on from there', async () => {
+    await does('loud', 'empty-output', { times: 20 });
+    // What lies where nothing is any more is not looked for.
+    await eventually(async () => {
+      await does('loud', 'print', { text: 'still there\n' });
+      return (await quarter.mesh.messages('loud', { lines: 5 })).includes('still there');
+    });
+  });
+
   it('and closes it then is heard by its events still, and ends as it is asked to', async () => {
     const [{ instance = '' } = {}] = (await quarter.mesh.get('loud')).instances;
     await does('loud', 'close-output');

@@ -1,0 +1,105 @@
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { BkgError, createLogger, problemOfMsg, subjects } from '@bkg/sdk';
+import type { Connection, Manifest, PluginInfo } from '@bkg/sdk';
+import { homePaths } from '@bkg/sdk/host';
+import { eventually, startNatsServer } from '@bkg/sdk/testing';
+import type { TestServer } from '@bkg/sdk/testing';
+import { stopPlugins } from '../../../services/supervisor/dist/stop-plugins.js';
+import { Program } from '../program.ts';
+import { culprits } from './options.ts';
+import type { Culprit } from './options.ts';
+
+export const neighbour = 'neighbour';
+
+/** The supervisor answers within 60 s. */
+const answerMostMs = 70_000;
+const orderMostMs = 10_000;
+
+/** nats-server, supervisor and gateway, each in a process of its own, with a neighbour that runs and culprits that do not. */
+export class Stage implements AsyncDisposable {
+  readonly #stack: AsyncDisposableStack;
+  readonly #peer: Connection;
+  readonly nats: TestServer;
+  readonly httpPort: number;
+
+  static async start(): Promise<Stage> {
+    const stack = new AsyncDisposableStack();
+    try {
+      const root = mkdtempSync(path.join(tmpdir(), 'bkg-neighbours-'));
+      // Plugins run under users of their own.
+      chmodSync(root, 0o711);
+      stack.defer(() => rmSync(root, { recursive: true, force: true }));
+      const home = path.join(root, 'home');
+      // Also when there is no supervisor any more that could do it.
+      stack.defer(() => endPlugins(home));
+      const plugins = path.join(root, 'plugins');
+      for (const one of manifests()) write(plugins, one);
+      const nats = stack.use(await startNatsServer());
+      const { url, credentials } = nats;
+      const broker = { url, credentials };
+      stack.use(await Program.start('../neighbours/supervisor.ts', { ...broker, home, plugins }));
+      const gateway = stack.use(await Program.start('gateway.ts', { ...broker, joinWrites: true }));
+      const peer = await nats.connect('neighbours');
+      const stage = new Stage({ stack, peer, nats, httpPort: Number(gateway.ready) });
+      await stage.order('start', neighbour);
+      await eventually(async () => (await stage.get(neighbour)).capabilities.length > 0);
+      return stage;
+    } catch (error) {
+      await stack.disposeAsync();
+      throw error;
+    }
+  }
+
+  constructor(parts: { stack: AsyncDisposableStack; peer: Connection; nats: TestServer; httpPort: number }) {
+    this.#stack = parts.stack;
+    this.#peer = parts.peer;
+    this.nats = parts.nats;
+    this.httpPort = parts.httpPort;
+  }
+
+  /** @throws BkgError that was answered */
+  order(verb: 'start' | 'stop', id: string): Promise<PluginInfo> {
+    // A supervisor that has lost touch with the broker for a moment says so.
+    return eventually(() => this.#ask(subjects.control(verb, id)), { withinMs: orderMostMs, everyMs: 500 });
+  }
+
+  get(id: string): Promise<PluginInfo> {
+    return this.#ask(subjects.registryGet(id));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#stack.disposeAsync();
+  }
+
+  async #ask(subject: string): Promise<PluginInfo> {
+    const msg = await this.#peer.request(subject, '{}', { timeoutMs: answerMostMs });
+    const problem = problemOfMsg(msg);
+    if (problem) throw BkgError.from(problem);
+    return msg.json<PluginInfo>();
+  }
+}
+
+async function endPlugins(home: string): Promise<void> {
+  const log = createLogger({}, { level: 'error' });
+  if (!(await stopPlugins({ paths: homePaths(home), log, graceMs: 0 })))
+    throw new Error(`Plugins of ${home} still run.`);
+}
+
+function manifests(): Manifest[] {
+  const program = (name: string): string[] => ['node', path.join(import.meta.dirname, 'plugins', name)];
+  const culprit = (id: Culprit): Manifest => ({
+    id,
+    version: '1.0.0',
+    command: program('culprit.ts'),
+    config: { resources: { max_cpu_percent: 50, max_memory_mb: 150 } },
+  });
+  return [{ id: neighbour, version: '1.0.0', command: program('neighbour.ts') }, ...culprits.map(culprit)];
+}
+
+function write(plugins: string, manifest: Manifest): void {
+  const folder = path.join(plugins, manifest.id);
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(path.join(folder, 'plugin.json'), JSON.stringify(manifest));
+}
