@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -47,6 +47,8 @@ export class Mesh implements AsyncDisposable {
   readonly folder: string;
   readonly home: string;
   readonly plugins: string;
+  /** Where every plugin may write, whichever user it runs under. */
+  readonly shared: string;
   /** As BKG_PLUGINS_PATH would name it; it is made by who needs it. */
   readonly more: string;
   caller!: Connection;
@@ -60,6 +62,9 @@ export class Mesh implements AsyncDisposable {
     this.home = path.join(folder, 'home');
     this.plugins = path.join(folder, 'plugins');
     this.more = path.join(folder, 'more');
+    this.shared = path.join(folder, 'shared');
+    mkdirSync(this.shared);
+    chmodSync(this.shared, 0o777);
     mkdirSync(this.plugins, { recursive: true });
   }
 

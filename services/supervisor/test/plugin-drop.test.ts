@@ -54,7 +54,7 @@ it('a folder that is dropped in starts by itself only when it says so', async ()
 
 it('a folder that is copied slowly, its program last, is shown and not started before it is whole', async () => {
   const from = make('slow', { autostart: true });
-  const pids = path.join(mesh.folder, 'pids');
+  const pids = path.join(mesh.shared, 'pids');
   mkdirSync(at('slow'));
   const config = { env: { ECHO_PID_FILE: pids } };
   const manifest = { id: 'slow', version: '1.0.0', command: ['node', 'main.mjs'], autostart: true, config };

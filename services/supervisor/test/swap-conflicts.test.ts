@@ -17,7 +17,7 @@ interface Kept {
 
 let mesh: Mesh;
 let desired: KV;
-const lockFile = () => path.join(mesh.folder, 'turns.lock');
+const lockFile = () => path.join(mesh.shared, 'turns.lock');
 
 /** A plugin in two versions, the second of which is tested for a while. */
 function versions(id: string, replicas = 1, second: Partial<Manifest> = {}, first = second): void {

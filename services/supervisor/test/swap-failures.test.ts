@@ -33,7 +33,7 @@ function versions(
 const fails = (n: number) => ({
   ECHO_FAILS: 'it is not my day',
   ECHO_FAILS_AT: `${n}`,
-  ECHO_STARTS_FILE: path.join(mesh.folder, 'starts'),
+  ECHO_STARTS_FILE: path.join(mesh.shared, 'starts'),
 });
 
 /** What the second version does wrong, and what is answered then. */

@@ -18,7 +18,7 @@ let tap: WriteTap;
 let desired: KV;
 let supervisor: ChildProcess;
 const runFolder = () => path.join(mesh.home, 'run');
-const lockFile = () => path.join(mesh.home, 'data/files/files.lock');
+const lockFile = () => path.join(mesh.shared, 'files.lock');
 
 /** What is wanted, as it is kept. */
 interface Kept {
@@ -50,7 +50,7 @@ beforeAll(async () => {
   const fails = {
     ECHO_FAILS: 'no',
     ECHO_FAILS_AT: '2',
-    ECHO_STARTS_FILE: path.join(mesh.home, 'data/many/starts'),
+    ECHO_STARTS_FILE: path.join(mesh.shared, 'starts'),
   };
   mesh.writeVersion({
     ...manifest('many', 'echo.mjs', { version: '2.0.0' }),
