@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
-import type { Connection, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
+import type { Connection, Isolation, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
 import { startNatsServer, silentLogger } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
 import { homePaths } from '@bkg/sdk/host';
@@ -94,9 +94,17 @@ export class Mesh implements AsyncDisposable {
   /** A supervisor in this process that answers on the bus. */
   async supervise(
     timings: Partial<Timings> = {},
-    options: { onLost?: () => void; home?: string; signal?: AbortSignal } = {},
+    options: {
+      onLost?: () => void;
+      home?: string;
+      signal?: AbortSignal;
+      /** What the machine says that it can do; what it does is the same. */
+      isolation?: Isolation;
+    } = {},
   ): Promise<{ supervisor: Supervisor; connection: Connection; stop: () => Promise<void> }> {
-    const { home = this.home, onLost, signal } = options;
+    const { home = this.home, onLost, signal, isolation } = options;
+    const machine = home === this.home ? await this.#probe() : undefined;
+    if (machine && isolation) machine.isolationOf = () => isolation;
     const connection = await this.server.connect('supervisor');
     const supervisor = createSupervisor({
       connection,
@@ -107,7 +115,7 @@ export class Mesh implements AsyncDisposable {
       log: silentLogger,
       timings: { ...quick, ...timings },
       ...(onLost && { onLost }),
-      ...(home === this.home && { machine: await this.#probe() }),
+      ...(machine && { machine }),
     });
     await supervisor.start(signal);
     const shell = await serve({ supervisor, connection, log: silentLogger });
