@@ -75,14 +75,25 @@ export class FailureStore {
     try {
       if (failures === 0) this.#remove(id);
       else {
-        mkdirSync(this.#folder, { recursive: true });
-        writeWhole(this.#file(id), JSON.stringify(kept));
+        // What a plugin has printed may be nobody else's business.
+        mkdirSync(this.#folder, { recursive: true, mode: 0o700 });
+        writeWhole(this.#file(id), JSON.stringify(kept), 0o600);
       }
       this.#saidFailure = false;
     } catch (error) {
       // Once: while the disk is full each failure comes here.
       if (!this.#saidFailure) this.#log.error({ error, plugin_id: id }, 'what failed cannot be written down');
       this.#saidFailure = true;
+    }
+  }
+
+  /** A plugin is not there any more. */
+  forget(id: string): void {
+    if (!this.#kept.delete(id)) return;
+    try {
+      this.#remove(id);
+    } catch (error) {
+      this.#log.error({ error, plugin_id: id }, 'what failed of a plugin that has gone cannot be removed');
     }
   }
 

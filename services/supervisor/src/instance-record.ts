@@ -58,10 +58,15 @@ export function removeFiles({ record, ...others }: InstanceFiles): void {
   for (const file of [...Object.values(others), record]) rmSync(file, { force: true });
 }
 
+/** As `nuid` makes them: nothing else in `run/` is called like that. */
+export function isInstanceId(text: string): boolean {
+  return /^[0-9A-Za-z]{22}$/.test(text);
+}
+
 /** All records in `run/`; other files there are somebody else's. */
 export function readRecords(runFolder: string): InstanceRecord[] {
   return readdirSync(runFolder)
-    .filter((name) => /^[A-Za-z0-9_-]+\.json$/.test(name))
+    .filter((name) => name.endsWith('.json') && isInstanceId(path.basename(name, '.json')))
     .flatMap((name) => readRecord(path.join(runFolder, name), path.basename(name, '.json')) ?? []);
 }
 

@@ -1,7 +1,7 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
-import { configDefaults } from '@bkg/sdk';
+import { configDefaults, createValidator, schemaOf } from '@bkg/sdk';
 import type { Connection, Credentials, Logger, PluginConfig } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
@@ -109,7 +109,8 @@ export class Launcher {
         pluginId: plugin.id,
         folder: source.folder,
         dataDir,
-        ownFiles: [files.credentials, files.config, files.out, files.err],
+        shownFiles: [files.credentials, files.config],
+        ownFiles: [files.out, files.err],
         readable: [home.models, home.hub],
         servers: natsUrl,
         config,
@@ -160,7 +161,17 @@ export class Launcher {
       held.start();
       log.info({ plugin_id: plugin.id, instance, pid: record.process.pid }, 'an instance is adopted');
     }
-    for (const record of ended) await this.#bury(ensure(record.plugin_id), record);
+    for (const record of ended) {
+      try {
+        await this.#bury(ensure(record.plugin_id), record);
+      } catch (error) {
+        // One that is broken must not keep all others from having a supervisor.
+        log.error(
+          { error, instance: record.instance },
+          'the end of an instance cannot be noted; a successor tries again',
+        );
+      }
+    }
     for (const { instance, pids } of strays) {
       log.warn({ instance, pids }, 'killing what an instance that has ended left behind');
       killCarriers(pids, instance);
@@ -253,11 +264,16 @@ export class Launcher {
   }
 }
 
-/** What an instance was given; undefined when it is not there, or nothing that we have written. */
+const configErrors = createValidator(schemaOf('PluginConfig'));
+/** None is larger: it has come in one message. */
+const configMostBytes = 1024 * 1024;
+
+/** What an instance was given; undefined when it is not there, or nothing that we have written: it may have been changed. */
 function readConfig(file: string): PluginConfig | undefined {
   try {
+    if (statSync(file).size > configMostBytes) return undefined;
     const config = JSON.parse(readFileSync(file, 'utf8')) as PluginConfig;
-    return Number.isInteger(config.revision) ? config : undefined;
+    return configErrors(config).length === 0 ? config : undefined;
   } catch {
     return undefined;
   }

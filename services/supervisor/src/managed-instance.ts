@@ -1,7 +1,7 @@
+import { writeFileSync } from 'node:fs';
 import { isDeepStrictEqual } from 'node:util';
 import { configDefaults } from '@bkg/sdk';
 import type { Connection, Logger, LogLevel, OtherInstance, PluginConfig } from '@bkg/sdk';
-import { writeWhole } from '@bkg/sdk/host';
 import { announceEnd } from './announce-end.ts';
 import { now } from './clock.ts';
 import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
@@ -68,7 +68,11 @@ export class ManagedInstance {
     this.#files = instanceFiles(options.runFolder, options.record.instance);
     if (options.record.status === 'running') this.#readyAt = Date.parse(options.record.since);
     this.#askedToStop = options.record.status === 'stopping';
-    void options.process.ended.then((ending) => this.#end(ending));
+    void options.process.ended
+      .then((ending) => this.#end(ending))
+      .catch((error: unknown) =>
+        options.log.error({ error, instance: this.id }, 'the end of an instance cannot be noted'),
+      );
     const { pid } = this;
     if (pid !== undefined) options.confinement.watch(pid, (what, text) => this.#exceed(what, text));
   }
@@ -247,7 +251,8 @@ export class ManagedInstance {
       return false;
     this.#config = config;
     try {
-      writeWhole(this.#files.config, JSON.stringify(config), 0o600);
+      // In its place: a sandbox lets it read this file and no other. A half of it counts as none.
+      writeFileSync(this.#files.config, JSON.stringify(config), { flush: true });
     } catch (error) {
       // A successor gives it once more.
       this.#options.log.error({ error, instance: this.id }, 'its configuration cannot be written down');
@@ -356,7 +361,12 @@ export class ManagedInstance {
       uselessMs: this.#uselessMs,
     });
     announceEnd(this.#options.connection, this.#record, verdict, this.#options.others());
-    await capture.finish();
+    try {
+      await capture.finish();
+    } catch (error) {
+      // What it has printed must not keep its end from being known.
+      this.#options.log.error({ error, instance: this.id }, 'its last output cannot be read');
+    }
     // Meanwhile it may have become a successor's.
     if (this.#letGo) return;
     const consequence = this.#options.onEnd(this, verdict);

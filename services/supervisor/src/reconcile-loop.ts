@@ -77,7 +77,8 @@ export class ReconcileLoop {
       this.#isPassing = false;
     }
     clearTimeout(this.#timer);
-    if (next < Infinity) this.#timer = setTimeout(() => this.pass(), Math.max(1, Math.ceil(next - now())));
+    if (next === Infinity) return;
+    this.#timer = setTimeout(() => this.pass(), Math.max(1, Math.ceil(next - now())));
   }
 
   close(): void {

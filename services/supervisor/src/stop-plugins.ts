@@ -6,7 +6,7 @@ import type { InstanceProcess } from './process-driver.ts';
 import { findSurvivors } from './survivors.ts';
 
 export interface StopPluginsOptions {
-  paths: Pick<HomePaths, 'run' | 'home'>;
+  paths: Pick<HomePaths, 'run' | 'home' | 'data'>;
   log: Logger;
   /** Between asking to end and killing; 0 kills at once. */
   graceMs: number;

@@ -281,6 +281,7 @@ export class Supervisor {
     plugins.onChange((id) => {
       const plugin = plugins.get(id);
       if (plugin) this.#failures.keep(plugin);
+      else this.#failures.forget(id);
       this.#registry.changed(id);
       this.#loop.kick();
     });

@@ -1,8 +1,10 @@
-import { isPluginId, isSubjectToken, isVersion } from '@bkg/sdk';
+import { statSync } from 'node:fs';
+import path from 'node:path';
+import { isPluginId, isVersion } from '@bkg/sdk';
 import { isSameProcess } from '@bkg/sdk/host';
 import type { HomePaths, ProcessIdentity } from '@bkg/sdk/host';
 import { now } from './clock.ts';
-import { readRecords } from './instance-record.ts';
+import { isInstanceId, readRecords } from './instance-record.ts';
 import type { InstanceRecord } from './instance-record.ts';
 import { environmentOf, listProcesses } from './process-table.ts';
 import type { ProcessRow } from './process-table.ts';
@@ -23,8 +25,11 @@ interface Carrier extends ProcessRow {
 }
 
 /** Looks at the records and, since a crash may have come before one was complete, at the processes. */
-export function findSurvivors({ run, home }: Pick<HomePaths, 'run' | 'home'>, natsUrl: string): Survivors {
-  const carriers = Map.groupBy(findCarriers(home), ({ instance }) => instance);
+export function findSurvivors(
+  { run, home, data }: Pick<HomePaths, 'run' | 'home' | 'data'>,
+  natsUrl: string,
+): Survivors {
+  const carriers = Map.groupBy(findCarriers(home, data), ({ instance }) => instance);
   const survivors: Survivors = { running: [], ended: [], strays: [] };
   for (const record of readRecords(run)) {
     const identity = identityOf(record, carriers.get(record.instance) ?? []);
@@ -61,13 +66,25 @@ function leaderOf(carriers: readonly Carrier[]): Carrier | undefined {
     .toSorted((a, b) => Number(a.start) - Number(b.start))[0];
 }
 
-function findCarriers(home: string): Carrier[] {
+function findCarriers(home: string, data: string): Carrier[] {
   return listProcesses().flatMap((row) => {
     const env = environmentOf(row.pid);
     const instance = env?.get('BKG_INSTANCE_ID');
-    if (!env || !instance || env.get('BKG_HOME') !== home || !isSubjectToken(instance)) return [];
+    if (!env || !instance || env.get('BKG_HOME') !== home || !isInstanceId(instance)) return [];
+    if (!isRightful(row.pid, data, env.get('BKG_PLUGIN_ID') ?? '')) return [];
     return [{ ...row, instance, env }];
   });
+}
+
+/**
+ * An environment says what its process wants it to say; whose process it is it cannot say: ours, or the user's to whom
+ * the data of the plugin belongs.
+ */
+function isRightful(pid: number, data: string, pluginId: string): boolean {
+  const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
+  if (owner === process.getuid?.()) return true;
+  if (!isPluginId(pluginId)) return false;
+  return owner === statSync(path.join(data, pluginId), { throwIfNoEntry: false })?.uid;
 }
 
 /** Its record was lost. It may be starting or running: it is heard of soon. */

@@ -180,6 +180,47 @@ describe('a successor', () => {
     }
   });
 
+  it('believes neither a configuration that a plugin has rewritten nor a process that calls itself a file of ours', async () => {
+    for (const [given, ends] of [
+      ['{"revision":1}', true],
+      ['{"revision":1,"resources":{}}', false],
+    ] as const) {
+      const first = await program();
+      const before = await mesh.order('start', 'echo');
+      await first.kill();
+      const [name = ''] = records();
+      writeFileSync(run(name.replace('.json', '.config.json')), given);
+      if (ends) process.kill(pidOf(before), 'SIGKILL');
+      writeFileSync(run('credentials.json'), 'secret');
+      const env = {
+        BKG_HOME: mesh.home,
+        BKG_INSTANCE_ID: 'credentials',
+        BKG_PLUGIN_ID: 'echo',
+        BKG_VERSION: '1.0.0',
+      };
+      const liar = spawn('sleep', ['600'], {
+        stdio: 'ignore',
+        detached: true,
+        env: { ...process.env, ...env },
+      });
+      children.push(liar);
+      const { stop } = await mesh.supervise();
+      const info = await eventually(async () => {
+        const one = await mesh.get('echo');
+        return one.status === 'running' && one;
+      });
+      expect(pidOf(info) === pidOf(before)).toBe(!ends);
+      expect(info.instances).toHaveLength(1);
+      expect(readFileSync(run('credentials.json'), 'utf8')).toBe('secret');
+      expect(isAlive(liar.pid!)).toBe(true);
+      // Its timer is set, too.
+      process.kill(pidOf(info), 'SIGKILL');
+      await eventually(async () => pidOf(await mesh.order('start', 'echo')) !== pidOf(info));
+      await mesh.order('stop', 'echo');
+      await stop();
+    }
+  });
+
   it('touches no process that only has the id of one that it looks for', async () => {
     const first = await program();
     const before = await mesh.order('start', 'echo');

@@ -70,7 +70,7 @@ it('gets to its own files and to no others of the home, and has no rights', asyn
       model: read(path.join(home.models, 'one.gguf')),
       admin: read(secret),
       mesh: read(home.credentialsFile),
-      theirs: read(other.spec.ownFiles[0] ?? ''),
+      theirs: read(other.spec.shownFiles[0] ?? ''),
       notes: read(path.join(other.spec.dataDir, 'notes')),
       log: read(log),
       home: 'fs.readdirSync(env.BKG_HOME)',

@@ -151,6 +151,7 @@ async function live({ below, pick }: Random, name: string): Promise<Life> {
   const happenings: (() => void)[] = [
     () => hear({ status: pick(statuses), held: below(3) === 0 }),
     () => hear({ status: 'running' }),
+    () => hear({ status: 'starting', held: true }),
     () => hear({ silentSince: now(), heardAt: now() - 7_000 }),
     () => one.drain('it was ordered to stop'),
     () => one.reject('was no good'),

@@ -46,11 +46,17 @@ export class CgroupTree {
   /** @throws what the system says */
   make(instance: string): InstanceCgroups {
     const parts: CgroupParts = {};
-    for (const name of controllers) {
-      const at = this.bases[name];
-      if (!at) continue;
-      const folder = makeCgroup(at.base, [ownName, this.#home, instance]);
-      parts[name] = { version: at.version, folder };
+    try {
+      for (const name of controllers) {
+        const at = this.bases[name];
+        if (!at) continue;
+        const folder = makeCgroup(at.base, [ownName, this.#home, instance]);
+        parts[name] = { version: at.version, folder };
+      }
+    } catch (error) {
+      // They are empty, and go at once.
+      void new InstanceCgroups(parts).remove(0).catch(() => undefined);
+      throw error;
     }
     return new InstanceCgroups(parts);
   }

@@ -55,20 +55,16 @@ export class Confined implements Confinement {
     // One of v1 kills a process of it, not all: what is left would be an instance that is not whole.
     if (!this.#options.cgroups.parts.memory) return;
     this.#oomTimer = setInterval(() => {
-      if (this.#oomKillsNow() === 0) return;
+      if (this.oomKills === 0) return;
       clearInterval(this.#oomTimer);
       onOver('memory', 'the system has killed a process of it, which took more memory than it may');
     }, oomLookEveryMs).unref();
   }
 
+  /** 0 also when it cannot be read now; the next look tells. */
   get oomKills(): number {
-    return this.#options.cgroups.oomKills;
-  }
-
-  /** 0 also when it cannot be read now; the next look, or the end of the instance, tells. */
-  #oomKillsNow(): number {
     try {
-      return this.oomKills;
+      return this.#options.cgroups.oomKills;
     } catch (error) {
       this.#warn(error, 'its memory cgroup cannot be read');
       return 0;

@@ -9,7 +9,7 @@ import { Confined } from './confined.ts';
 import type { Confinement } from './confinement.ts';
 import { isolationText } from './isolation-text.ts';
 import { openHome } from './open-folders.ts';
-import { giveData, giveFile, isGiven, takeData, trialUser, userOf } from './plugin-users.ts';
+import { giveData, giveFile, isGiven, showFile, takeData, trialUser, userOf } from './plugin-users.ts';
 import { probeSandbox, sandboxed } from './sandbox/index.ts';
 import type { SandboxProbe } from './sandbox/index.ts';
 import { sandboxPrograms } from './sandbox/sandboxed.ts';
@@ -23,7 +23,9 @@ export interface ConfineSpec {
   pluginId: string;
   folder: string;
   dataDir: string;
-  /** Its credentials and so on: they are given to its user. */
+  /** Its credentials and configuration: its user may read them. */
+  shownFiles: string[];
+  /** What it writes to: given to its user. */
   ownFiles: string[];
   /** Models and so on, as far as they are there. */
   readable: string[];
@@ -152,6 +154,7 @@ export class Machine {
       // Whoever starts bkg closes it again.
       openHome(this.#parts.home);
       giveData(spec.dataDir, user.id);
+      for (const file of spec.shownFiles) showFile(file, user.id);
       for (const file of spec.ownFiles) giveFile(file, user.id);
     } else if (process.getuid?.() === 0 && !this.#instances.has(spec.pluginId)) takeData(spec.dataDir);
     return user;
@@ -188,10 +191,19 @@ export class Machine {
     ];
   }
 
-  #seal({ folder, dataDir, ownFiles, readable, servers, config }: ConfineSpec): Confined['wrap'] {
+  #seal(spec: ConfineSpec): Confined['wrap'] {
+    const { folder, dataDir, shownFiles, ownFiles, readable, servers, config } = spec;
     const { sandbox, node, home } = this.#parts;
     if (config.sandbox === 'off' || !sandbox.usable) return (command, args) => ({ command, args: [...args] });
-    const rules = { node, home: home.home, folder, dataDir, files: ownFiles, readable, servers };
+    const rules = {
+      node,
+      home: home.home,
+      folder,
+      dataDir,
+      files: [...shownFiles, ...ownFiles],
+      readable,
+      servers,
+    };
     return (command, args) => sandboxed({ command, args, rules });
   }
 

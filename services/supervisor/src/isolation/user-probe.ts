@@ -94,19 +94,24 @@ export function probeCount(become: Become): ((most: number) => string[]) | undef
  * What a plugin's user cannot read, tried as that user.
  * @param paths those that are there; folders must be open
  * @returns why not, undefined when it can read all
+ * @throws what the system says when that cannot be tried now
  */
 export function unreadable(become: readonly string[], paths: readonly string[]): string | undefined {
   const there = paths.filter((one) => existsSync(one));
   const look =
     'for one do [ -r "$one" ] && { [ ! -d "$one" ] || [ -x "$one" ]; } || { echo "$one"; exit 1; }; done';
   const [command = '', ...args] = [...become, '/bin/sh', '-c', look, 'bkg', ...there];
-  const { status, stdout, error } = spawnSync(command, args, {
+  const { status, stdout, stderr, error } = spawnSync(command, args, {
     encoding: 'utf8',
     env: {},
     timeout: deadlineMs,
   });
   if (status === 0) return undefined;
   const file = stdout?.trim() ?? '';
-  if (file === '') return `a trial has failed (${error?.message ?? `it ended with ${status}`})`;
+  if (file === '') {
+    const why = stderr?.trim() || `it ended with ${status}`;
+    // Nothing was found out: to run it as we are for that would give it all rights.
+    throw error ?? new Error(`it cannot be tried whether a plugin's user can read its files (${why})`);
+  }
   return `${closedFolder(file) ?? file} is closed to other users`;
 }
