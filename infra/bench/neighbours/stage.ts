@@ -13,6 +13,9 @@ import type { Culprit } from './options.ts';
 
 export const neighbour = 'neighbour';
 
+/** A culprit that is stopped says nothing to SIGTERM. */
+const graceMs = 500;
+
 /** The supervisor answers within 60 s. */
 const answerMostMs = 70_000;
 const orderMostMs = 10_000;
@@ -39,7 +42,7 @@ export class Stage implements AsyncDisposable {
       const nats = stack.use(await startNatsServer());
       const { url, credentials } = nats;
       const broker = { url, credentials };
-      stack.use(await Program.start('../neighbours/supervisor.ts', { ...broker, home, plugins }));
+      stack.use(await Program.start('supervisor.ts', { ...broker, home, plugins, graceMs }));
       const gateway = stack.use(await Program.start('gateway.ts', { ...broker, joinWrites: true }));
       const peer = await nats.connect('neighbours');
       const stage = new Stage({ stack, peer, nats, httpPort: Number(gateway.ready) });

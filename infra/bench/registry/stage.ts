@@ -45,7 +45,7 @@ export class Stage implements AsyncDisposable {
       const nats = stack.use(await startNatsServer({ monitor: true }));
       const { url, credentials } = nats;
       const broker = { url, credentials };
-      const supervisor = stack.use(await Program.start('../registry/supervisor.ts', { ...broker, home }));
+      const supervisor = stack.use(await Program.start('supervisor.ts', { ...broker, home }));
       const gateway = stack.use(await Program.start('gateway.ts', { ...broker, joinWrites: true }));
       const mesh = stack.use(await MeshProcess.start({ ...broker, plugins, instances, heartbeatMs }));
       const runningAt = now();

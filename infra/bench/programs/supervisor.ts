@@ -1,4 +1,4 @@
-/** The supervisor with the plugins of a folder. Options: see `SupervisorProgram`. */
+/** The supervisor, with no plugins but those of a folder: the project's would take part. Options: see `SupervisorProgram`. */
 import { connect, createLogger, createToken } from '@bkg/sdk';
 import type { Credentials } from '@bkg/sdk';
 import { serve } from '../../../services/supervisor/dist/nest/shell.js';
@@ -9,14 +9,14 @@ export interface SupervisorProgram {
   credentials: Credentials;
   /** BKG_HOME. */
   home: string;
-  /** Each subfolder is a plugin. */
-  plugins: string;
+  /** Each subfolder is a plugin. @default it has none */
+  plugins?: string;
+  /** From SIGTERM to SIGKILL. @default the supervisor's */
+  graceMs?: number;
 }
 
-/** A culprit that is stopped says nothing to SIGTERM. */
-const graceMs = 500;
-
-const { url, credentials, home, plugins } = JSON.parse(process.argv[2] ?? '{}') as SupervisorProgram;
+const options = JSON.parse(process.argv[2] ?? '{}') as SupervisorProgram;
+const { url, credentials, home, plugins, graceMs } = options;
 const log = createLogger({}, { level: 'error' });
 const connection = await connect({
   servers: [url],
@@ -31,9 +31,9 @@ const supervisor = createSupervisor({
   credentials,
   natsUrl: url,
   home,
-  pluginFolders: [plugins],
+  pluginFolders: plugins === undefined ? [] : [plugins],
   log,
-  timings: { graceMs },
+  timings: graceMs === undefined ? {} : { graceMs },
 });
 await supervisor.start();
 await serve({ supervisor, connection, log });
