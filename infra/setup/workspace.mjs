@@ -73,22 +73,27 @@ function programFolders(root) {
 
 const isTest = (file) => /^(plugins|services)\/[^/]+\/test\//.test(file);
 
+const joiner = 'plugins/sdk/join-modules.mjs';
+
 /** What is built, from what, by what. The dashboard imports the wire contract, so it comes second. */
 const builds = {
   code: {
     title: 'the TypeScript of plugins and services',
-    sources: (file) => /\.(ts|json|yaml)$/.test(file) && !isTest(file),
+    sources: (file) => file === joiner || (/\.(ts|json|yaml)$/.test(file) && !isTest(file)),
     entries: (root) => [...programFolders(root), '.config/tsconfig.base.json', 'pnpm-lock.yaml'],
     outputs: (root) => programFolders(root).map((dir) => `${dir}/dist`),
     // Not the root's tsconfig.json: who starts a mesh does not wait for the types of the tests.
-    command: ({ node }, root) => [node, 'node_modules/typescript/bin/tsc', '-b', ...programFolders(root)],
+    commands: ({ node }, root) => [
+      [node, 'node_modules/typescript/bin/tsc', '-b', ...programFolders(root)],
+      [node, joiner],
+    ],
   },
   dashboard: {
     title: 'the dashboard',
     sources: () => true,
     entries: () => ['web', 'plugins/sdk/src', 'plugins/sdk/package.json', 'pnpm-lock.yaml'],
     outputs: () => ['web/build'],
-    command: ({ pnpm }) => [...pnpm, '--filter', '@bkg/web', 'build'],
+    commands: ({ pnpm }) => [[...pnpm, '--filter', '@bkg/web', 'build']],
   },
 };
 
@@ -100,29 +105,28 @@ const builds = {
  * @param {(doing: string, detail?: string) => void} progress
  */
 export async function build({ root, state, signal, env }, what, programs, progress) {
-  const { title, sources, entries, outputs, command } = builds[what];
+  const { title, sources, entries, outputs, commands } = builds[what];
   const before = fingerprint(root, entries(root), sources);
   const made = () => fingerprint(root, outputs(root), () => true, new Set(['.test-types']));
   const stamp = stampFile(path.join(state, `built-${what}`));
   if (stamp.matches(`${before} ${made()}`)) return { value: undefined, note: 'unchanged' };
 
   progress(`building ${title}`);
-  const [program, ...args] = command(programs, root);
-  const { code, output } = await run(program, args, {
-    cwd: root,
-    env: pnpmEnv(env, programs.node),
-    signal,
-    timeoutMs: buildTimeoutMs,
-    onLine: (line) => progress(`building ${title}`, line),
-  });
-  if (code !== 0)
-    throw new Failure(
-      `Building ${title} failed; the compiler's words stand above.`,
-      'mend what it names, then run again.',
-      {
-        details: output,
-      },
-    );
+  for (const [program, ...args] of commands(programs, root)) {
+    const { code, output } = await run(program, args, {
+      cwd: root,
+      env: pnpmEnv(env, programs.node),
+      signal,
+      timeoutMs: buildTimeoutMs,
+      onLine: (line) => progress(`building ${title}`, line),
+    });
+    if (code !== 0)
+      throw new Failure(
+        `Building ${title} failed; the compiler's words stand above.`,
+        'mend what it names, then run again.',
+        { details: output },
+      );
+  }
   // Sources that changed while it ran are not in it, so what counts is what was there before.
   stamp.set(`${before} ${made()}`);
   return { value: undefined, note: 'built' };

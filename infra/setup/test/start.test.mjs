@@ -35,6 +35,7 @@ function scriptedCheckout() {
     fs.writeFileSync('services/cli/dist/main.js', source);`,
   );
   write('node_modules/typescript/package.json', '{}');
+  write('plugins/sdk/join-modules.mjs', `import fs from 'node:fs';\n${log(`'join-modules'`)}`);
   write('nats-server', `#!/bin/sh\necho "nats-server: v2.10.27"\n`, 0o755);
   write('pnpm-workspace.yaml', 'packages:\n  - services/cli\n  - web\n\ncatalogMode: strict\n');
   write('services/cli/package.json', '{}');
@@ -55,14 +56,15 @@ function scriptedCheckout() {
 }
 
 const install = 'pnpm install --frozen-lockfile';
-const code = 'tsc -b services/cli';
+const tsc = 'tsc -b services/cli';
+const code = [tsc, 'join-modules'];
 const dashboard = 'pnpm --filter @bkg/web build';
 
 it('does what is needed, once, and hands over', async () => {
   using checkout = scriptedCheckout();
   const { root, write, run } = checkout;
   const cold = await run();
-  expect(cold).toMatchObject({ code: 0, calls: [install, code, dashboard] });
+  expect(cold).toMatchObject({ code: 0, calls: [install, ...code, dashboard] });
   expect(cold.output.trim().split('\n').at(-1)).toBe('bkg up');
 
   const warm = await run();
@@ -70,13 +72,13 @@ it('does what is needed, once, and hands over', async () => {
   expect(warm.output).toMatch(/^ {2}✓ set-up +complete \(\d\.\d s\)\nbkg up\n$/);
 
   write('services/cli/src/main.ts', `console.log('changed', process.argv[2]);`);
-  expect(await run()).toMatchObject({ calls: [code], output: expect.stringContaining('changed up') });
+  expect(await run()).toMatchObject({ calls: code, output: expect.stringContaining('changed up') });
   write('web/src/page.svelte', 'bye');
   expect((await run()).calls).toEqual([dashboard]);
   write('pnpm-lock.yaml', 'other: 1');
-  expect((await run()).calls).toEqual([install, code, dashboard]);
+  expect((await run()).calls).toEqual([install, ...code, dashboard]);
   rmSync(path.join(root, 'services/cli/dist'), { recursive: true });
-  expect((await run()).calls).toEqual([code]);
+  expect((await run()).calls).toEqual(code);
   rmSync(path.join(root, 'web/build'), { recursive: true });
   expect((await run()).calls).toEqual([dashboard]);
   rmSync(path.join(root, 'node_modules/.modules.yaml'));
@@ -100,7 +102,7 @@ it('shows the compiler’s words when the code does not compile, and tries again
   for (let i = 0; i < 2; i++) {
     const { code: exit, output, calls } = await run();
     expect(exit).toBe(1);
-    expect(calls).toContain(code);
+    expect(calls).toContain(tsc);
     expect(output).toContain('main.ts(1,1): error TS1: broken');
     expect(output).toContain('To do: mend what it names, then run again.');
   }
@@ -114,7 +116,7 @@ it('does each piece of work once when two are started together', async () => {
   for (const { code: exit } of await Promise.all(both)) expect(exit).toBe(0);
   expect(readFileSync(path.join(root, 'calls'), 'utf8').trim().split('\n')).toEqual([
     install,
-    code,
+    ...code,
     dashboard,
   ]);
 });

@@ -1,4 +1,4 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static } from '@bkg/sdk';
 
 const defaults = {
   max_resident_models: 4,

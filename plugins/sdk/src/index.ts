@@ -18,5 +18,5 @@ export * from './token.ts';
 export * from './validator.ts';
 
 /** For the schemas of a plugin, so that a plugin of one file needs nothing but the SDK. */
-export { Type } from 'typebox';
+export { Type } from './type.ts';
 export type { Static, TSchema } from 'typebox';

@@ -1,6 +1,5 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import formats from 'ajv-formats';
+import { Ajv2020, formats } from './ajv.ts';
 import type { PayloadError } from './protocol/errors.ts';
 import type { JsonSchema } from './protocol/plugin.ts';
 

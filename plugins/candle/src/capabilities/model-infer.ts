@@ -1,5 +1,4 @@
-import { BkgError, capability, type Capability, type PayloadError } from '@bkg/sdk';
-import { Type, type Static } from 'typebox';
+import { BkgError, capability, Type, type Capability, type PayloadError, type Static } from '@bkg/sdk';
 import { inferErrors } from '../errors.ts';
 import { decodeFeeds } from '../feeds.ts';
 import { refOf } from '../inventory.ts';

@@ -1,5 +1,4 @@
-import { capability, type Capability } from '@bkg/sdk';
-import { Type } from 'typebox';
+import { capability, Type, type Capability } from '@bkg/sdk';
 import { modelStates } from '../inventory.ts';
 import { modelSources } from '../locator.ts';
 import type { Models } from '../models.ts';

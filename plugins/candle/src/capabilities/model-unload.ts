@@ -1,5 +1,4 @@
-import { capability, type Capability } from '@bkg/sdk';
-import { Type } from 'typebox';
+import { capability, Type, type Capability } from '@bkg/sdk';
 import { findErrors } from '../errors.ts';
 import { refOf } from '../inventory.ts';
 import type { Models } from '../models.ts';

@@ -1,4 +1,4 @@
-import { Type } from 'typebox';
+import { Type } from '@bkg/sdk';
 import { datatypeNames } from '../datatypes.ts';
 import { MAX_MODEL_ID, MAX_REVISION, modelIdPattern, revisionPattern } from '../model-id.ts';
 

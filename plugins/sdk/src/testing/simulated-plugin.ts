@@ -1,6 +1,6 @@
 import { capability, definePlugin } from '../define-plugin.ts';
 import type { PluginDefinition } from '../define-plugin.ts';
-import { Type } from 'typebox';
+import { Type } from '../type.ts';
 
 /** What an instance of it says of itself has about 1.5 KB: two capabilities with schemas, as a small plugin has. */
 export function simulatedPlugin(id: string): PluginDefinition {
