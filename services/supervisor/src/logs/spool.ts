@@ -7,9 +7,9 @@ export interface SpoolOptions {
   offset: number;
   /** A line is given up as one when it is longer. @default 256 KiB */
   lineMostBytes?: number;
-  /** A file that was read to its end is emptied when it is larger. @default 4 MiB */
+  /** A file that was read to its end is emptied when it is larger. @default 1 MiB */
   keptMostBytes?: number;
-  /** What is not read yet may be this much; more is skipped. @default 64 MiB */
+  /** What is not read yet may be this much; more is skipped. @default 16 MiB */
   waitingMostBytes?: number;
 }
 
@@ -51,8 +51,8 @@ export class Spool {
     this.#handle = openSync(options.file, 'a+', 0o600);
     this.#offset = options.offset;
     this.#lineMostBytes = options.lineMostBytes ?? 256 * 1024;
-    this.#keptMostBytes = options.keptMostBytes ?? 4 * 1024 * 1024;
-    this.#waitingMostBytes = options.waitingMostBytes ?? 64 * 1024 * 1024;
+    this.#keptMostBytes = options.keptMostBytes ?? 1024 * 1024;
+    this.#waitingMostBytes = options.waitingMostBytes ?? 16 * 1024 * 1024;
   }
 
   /** For the process. */

@@ -3,7 +3,7 @@ import { delay } from '@bkg/sdk/host';
 import type { ManagedInstance } from '../managed-instance.ts';
 
 /** Of our time: a flood of output is not worth more. What is too much to be read in it is skipped, and counted. */
-const shareMost = 0.25;
+const shareMost = 0.1;
 
 /** Reads captured output as it grows, until `signal` aborts. */
 export async function tailOutput({
