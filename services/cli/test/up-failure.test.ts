@@ -57,6 +57,17 @@ describe('bkg up says what is wrong and what to do:', () => {
     expect(home.processes()).toEqual([]);
   });
 
+  it('a part that is killed while it starts, when that happens twice', async () => {
+    await using home = await testHome();
+    home.order({ gatewayKills: 2 });
+    const twice = home.up();
+    expect(await twice.ended).toBe(1);
+    expect(twice.output).toContain('bkg: gateway ended by SIGKILL instead of starting.');
+    expect(home.processes()).toEqual([]);
+    home.order({ gatewayKills: 1 });
+    await home.running();
+  });
+
   it('a nats-server that refuses JetStream, with the remedy that its words call for', async () => {
     await using home = await testHome();
     mkdirSync(home.file('nats'));

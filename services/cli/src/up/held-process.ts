@@ -91,6 +91,11 @@ export function isAlive(identity: ProcessIdentity | undefined): boolean {
   return identity !== undefined && identity.pid > 0 && isSameProcess(identity);
 }
 
+/** Not what a program does to itself: those have other signals, as SIGSEGV and SIGABRT. */
+export function isKill(ending: Ending): boolean {
+  return typeof ending === 'object' && 'signal' in ending && ['SIGKILL', 'SIGTERM'].includes(ending.signal);
+}
+
 export function describeEnding(ending: Ending): string {
   if (ending === 'unknown') return 'ended';
   if ('error' in ending) return `could not be started (${ending.error.message})`;

@@ -8,6 +8,7 @@ import {
   adoptProcess,
   describeEnding,
   endProcess,
+  isKill,
   killGroup,
   neverStarted,
   startProcess,
@@ -69,9 +70,14 @@ export class Part {
   /** Starts it and waits until it works. @throws Failure with the end of its log; the reason of `signal` */
   async start(signal: AbortSignal): Promise<void> {
     const { say, timings } = this.#options;
-    await say.while(this.name, 'starting', async () => {
+    const start = (): Promise<Readiness> => {
       this.#start();
-      const readiness = await this.#readiness(signal, timings.readyWithinMs);
+      return this.#readiness(signal, timings.readyWithinMs);
+    };
+    await say.while(this.name, 'starting', async () => {
+      let readiness = await start();
+      // That somebody has killed it says nothing of it, and the rest of the mesh, which may serve already, would go with it.
+      if ('ending' in readiness && isKill(readiness.ending)) readiness = await start();
       if ('note' in readiness) return readiness.note;
       throw this.#failedToStart(readiness);
     });
