@@ -109,6 +109,12 @@ describe('the actions', () => {
     expect(actionsOf(down)).toEqual(['start', 'stop']);
   });
 
+  it('have a restart in place of a start where a process is there and hangs', () => {
+    const [instance] = plugin('error', true).instances;
+    const hung = { ...plugin('error', true), instances: [{ ...instance!, pid: 1 }] };
+    expect(actionsOf(hung)).toEqual(['restart', 'stop']);
+  });
+
   it('have no start that would bring nothing', () => {
     const wanting = (replicas: number) => ({ ...plugin('stopped'), config: { replicas } }) as PluginInfo;
     expect(whyNoStart(wanting(0))).toMatch(/No instances are wanted/);

@@ -7,7 +7,7 @@ import {
   type Sandbox,
 } from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
-import { confinementRows, limitRows } from '../src/lib/limits/limit-rows.ts';
+import { confinementRows, isNear, limitRows } from '../src/lib/limits/limit-rows.ts';
 import { sandboxMeans, strictProblems } from '../src/lib/limits/sandbox-means.ts';
 
 const means = (strength: Enforcement['strength'], note = 'So it is.'): Enforcement => ({
@@ -56,6 +56,18 @@ describe('the limits of a plugin', () => {
     ]);
     expect(two[0]).toMatchObject({ share: 0.5 });
     expect(two[0]?.about.join(' ')).toMatch(/sum over 2 instances/);
+    expect([one[0]?.share, 0.9, undefined].map((share) => isNear({ ...(share && { share }) }))).toEqual([
+      false,
+      true,
+      false,
+    ]);
+  });
+
+  it('say where what is used comes from, and may be less than what the limit counts, where it is shown', () => {
+    const about = (used: PluginTelemetry) =>
+      limitRows(plugin(1), used).map((row) => row.about.join(' ').includes('what its heartbeats say'));
+    expect(about(telemetry(1, 60, 5))).toEqual([true, true, false, false]);
+    expect(about(telemetry(0, 0, 0))).toEqual([false, false, false, false]);
   });
 
   it('stand alone where nobody measures, nothing runs, or somebody else has a part in what is measured', () => {
@@ -83,8 +95,8 @@ describe('the limits of a plugin', () => {
   it('go together with what it is kept from, told as it is', () => {
     expect(values(confinementRows(isolation))).toEqual([
       'User: that of bkg',
-      'Files: its own',
-      'Network: all of it',
+      'Files: only its own',
+      'Network: unrestricted',
     ]);
   });
 });

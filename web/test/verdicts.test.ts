@@ -53,21 +53,23 @@ it('lists the ends of a plugin, without one that the receipt of its last rollout
 describe('what becomes of a plugin that failed', () => {
   const next_at = '2026-11-29T08:00:04.000Z';
   const now = Date.parse(next_at) - 3_200;
-  const said = (...args: Parameters<typeof restartText>) => {
-    const { before, seconds, after } = restartText(...args);
-    return seconds === undefined ? before + after : `${before} ${seconds} ${after}`;
-  };
 
   it('is counted down', () => {
-    expect(said({ failures: 3, next_at }, now)).toBe('Failed 3 times in a row, starting again in 4 s.');
-    expect(said({ failures: 1, next_at }, now + 2_300)).toBe('Failed once, starting again in 1 s.');
-    expect(said({ failures: 3, next_at }, now + 9_000)).toBe('Failed 3 times in a row, starting again now.');
+    expect(restartText({ failures: 3, next_at }, now)).toBe(
+      'Failed 3 times in a row, starting again in 4 s.',
+    );
+    expect(restartText({ failures: 1, next_at }, now + 2_300)).toBe('Failed once, starting again in 1 s.');
+    expect(restartText({ failures: 3, next_at }, now + 9_000)).toBe(
+      'Failed 3 times in a row, starting again now.',
+    );
   });
 
   it('is not counted down when nobody can say what happens now, and no time is given or there is none', () => {
-    expect(said({ failures: 3, next_at }, undefined)).toMatch(/; it was to be started again\.$/);
-    expect(said({ failures: 6, stays_down: true }, now)).toMatch(/; it stays down until you start it\.$/);
-    expect(said({ failures: 2 }, now)).toBe('Failed 2 times in a row before.');
-    expect(said({ failures: 2, next_at: 'soon' }, now)).toMatch(/starting again now\.$/);
+    expect(restartText({ failures: 3, next_at }, undefined)).toMatch(/; it was to be started again\.$/);
+    expect(restartText({ failures: 6, stays_down: true }, now)).toMatch(
+      /; it stays down until you start it\.$/,
+    );
+    expect(restartText({ failures: 2 }, now)).toBe('Failed 2 times in a row before.');
+    expect(restartText({ failures: 2, next_at: 'soon' }, now)).toMatch(/starting again now\.$/);
   });
 });

@@ -26,6 +26,8 @@ interface Question {
 const strangersMs = 100;
 /** Those that are remembered; the oldest are forgotten first. */
 const deadMost = 4_096;
+/** As the protocol has it: of a longer list nobody knows whether it is whole. */
+const othersMost = 256;
 
 /**
  * What becomes of invocations whose instance may have died: the others are asked what they hold, and nobody waits for what
@@ -35,7 +37,7 @@ const deadMost = 4_096;
 export class DeadInstances {
   readonly #connection: Pick<Connection, 'request' | 'flush'>;
   readonly #running: ReadonlySet<RunningCall>;
-  /** As `<plugin>.<instance>`. */
+  /** Those on whose death something was done, as `<plugin>.<instance>`: the same news again is none. */
   readonly #dead = new Set<string>();
   readonly #open = new Set<Question>();
   /** One question about each at a time: who dies meanwhile is one less to wait for. */
@@ -53,14 +55,16 @@ export class DeadInstances {
   /** Takes a status event. */
   hear(msg: Msg): void {
     const death = deathIn(msg);
-    if (!death || !this.#isNews(death)) return;
+    if (!death || this.#dead.has(nameOf(death.plugin, death.instance))) return;
     for (const question of this.#open) lose(question, death);
-    const others = death.others.filter(({ instance }) => !this.#dead.has(`${death.plugin}.${instance}`));
-    // What one without the SDK holds nobody can say: the deadlines count.
-    if (others.some(({ inflight }) => !inflight)) return;
+    const others = death.others.filter(({ instance }) => !this.#dead.has(nameOf(death.plugin, instance)));
+    // What one without the SDK holds nobody can say, nor what those hold who had no room on the list: the deadlines count.
+    if (death.others.length > othersMost || others.some(({ inflight }) => !inflight)) return;
     const calls: RunningCall[] = [];
     for (const call of this.#running)
       if (call.plugin === death.plugin && !this.#asked.has(call)) calls.push(call);
+    if (calls.length === 0) return;
+    this.#remember(nameOf(death.plugin, death.instance));
     for (const some of portions(calls)) {
       void this.#ask({
         death,
@@ -87,13 +91,10 @@ export class DeadInstances {
     for (const question of this.#open) this.#close(question);
   }
 
-  #isNews({ plugin, instance }: Death): boolean {
-    const name = `${plugin}.${instance}`;
-    if (this.#dead.has(name)) return false;
+  #remember(name: string): void {
     this.#dead.add(name);
     const [oldest] = this.#dead;
     if (this.#dead.size > deadMost && oldest !== undefined) this.#dead.delete(oldest);
-    return true;
   }
 
   async #ask(question: Question): Promise<void> {
@@ -104,8 +105,8 @@ export class DeadInstances {
     look(question);
     await complete.promise;
     if (!(await wait(strangersMs, closing.signal))) return;
-    // What the broker has for us, or we have in our socket, comes first.
-    await this.#connection.flush();
+    // What the broker has for us, or we have in our socket, comes first. As long as it stands still nothing is known.
+    while (!(await this.#connection.flush())) if (!(await wait(strangersMs, closing.signal))) return;
     await turn();
     if (closing.signal.aborted) return;
     this.#close(question);
@@ -139,6 +140,8 @@ export class DeadInstances {
     const held = new Set(reply.invocation_ids);
     if (held.size > 0) for (const call of question.calls) if (held.has(call.invocationId)) this.forget(call);
     question.awaited.delete(reply.instance);
+    // Who answers lives, whatever somebody has said of it: its end, when it comes, is news.
+    this.#dead.delete(nameOf(question.death.plugin, reply.instance));
     look(question);
   }
 
@@ -148,6 +151,10 @@ export class DeadInstances {
     question.closing.abort();
     question.complete.resolve();
   }
+}
+
+function nameOf(plugin: string, instance: string): string {
+  return `${plugin}.${instance}`;
 }
 
 /** An instance will not answer any more; what it had not told of may have been with it. */

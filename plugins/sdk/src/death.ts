@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
+import { jsonOrUndefined } from './json.ts';
 import { BkgError } from './protocol/errors.ts';
 import { isStatusEvent } from './protocol/event.ts';
 import type { InstanceEnding, OtherInstance } from './protocol/event.ts';
@@ -33,7 +34,8 @@ export function deathIn(msg: Msg): Death | undefined {
   if (!Buffer.from(msg.data.buffer, msg.data.byteOffset, msg.data.byteLength).includes(mark))
     return undefined;
   const subject = parseEventSubject(msg.subject);
-  const event = parse(msg);
+  // Whoever sent what is no JSON: it counts for nothing.
+  const event = jsonOrUndefined(msg.data);
   if (!subject || !isStatusEvent(event) || event.ended === undefined) return undefined;
   const { id, instance, ended, error, others = [] } = event;
   if (subject.id !== id || subject.instance !== instance) return undefined;
@@ -48,13 +50,4 @@ export function deathError({ plugin, instance, ended, text }: Death): BkgError {
     code,
     `The instance ${shortToken(instance)} of ${plugin} is gone, and no other holds the invocation: ${why}${/[.…]$/.test(why) ? '' : '.'}`,
   );
-}
-
-function parse(msg: Msg): unknown {
-  try {
-    return msg.json();
-  } catch {
-    // Whoever sent it: it counts for nothing.
-    return undefined;
-  }
 }

@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
+import { BrokerCalls } from './broker-calls.ts';
 import { InvocationError } from './client/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Capability, PluginDefinition } from './define-plugin.ts';
@@ -55,6 +56,8 @@ export class Dispatcher {
   readonly #inFlight = new Map<string, Invocation>();
   /** Handlers go on after their answer was due; a drain waits for them too. */
   readonly #running = new Set<Promise<void>>();
+  /** What handlers invoke themselves; most plugins invoke nobody. */
+  #nested: BrokerCalls | undefined;
 
   constructor(options: DispatcherOptions) {
     const { plugin, config, connection, log, onStuck = () => undefined, stuckLeastMs = 5_000 } = options;
@@ -122,6 +125,11 @@ export class Dispatcher {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
 
+  /** Ends what handlers that go on have invoked. */
+  close(): void {
+    this.#nested?.close(() => new BkgError('CANCELLED', `The instance of ${this.#plugin.id} has ended.`));
+  }
+
   /** Takes one message of an invoke subject. */
   accept(msg: Msg): void {
     // The reply subject is the caller's choice, and the plugin would publish to whatever it names.
@@ -143,7 +151,7 @@ export class Dispatcher {
       // Until the body is read, which comes later: it may be large.
       capability: named ?? '',
       timeoutMs: this.#timeoutMs,
-      connection: this.#connection,
+      nested: () => (this.#nested ??= new BrokerCalls(this.#connection)),
       log: this.#log,
     });
     if (this.#inFlight.has(invocation.invocationId)) {

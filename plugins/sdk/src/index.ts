@@ -5,7 +5,7 @@ export * from './connection.ts';
 export * from './credentials.ts';
 export * from './define-plugin.ts';
 export * from './instance.ts';
-export type { InvocationContext } from './invocation.ts';
+export type { InvocationContext, NestedOptions } from './invocation.ts';
 export * from './json.ts';
 export * from './launch.ts';
 export * from './logger.ts';

@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
+import { jsonOrUndefined } from './json.ts';
 import type { InflightQuery, InflightReply } from './protocol/requests.ts';
 
 /** So that a question fits into a message by far. */
@@ -19,10 +20,6 @@ export function inflightQuery(calls: Iterable<{ invocationId: string }>): string
 
 /** Undefined for what is no answer to the question. */
 export function readInflightReply(msg: Msg): InflightReply | undefined {
-  try {
-    const { instance, invocation_ids } = msg.json<InflightReply>();
-    return Array.isArray(invocation_ids) ? { instance, invocation_ids } : undefined;
-  } catch {
-    return undefined;
-  }
+  const reply = Object(jsonOrUndefined(msg.data)) as InflightReply;
+  return Array.isArray(reply.invocation_ids) ? reply : undefined;
 }

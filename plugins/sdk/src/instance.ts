@@ -211,6 +211,7 @@ export class Instance {
       this.#log.error({ error }, 'the plugin failed while it stopped');
     }
     this.#ending.abort(new Error('the instance has ended'));
+    this.#dispatcher.close();
     // Between this one and the one before it invocations were answered, which are to be counted too.
     this.#heartbeats.beat();
     await this.#say('stopped');

@@ -1,11 +1,10 @@
 import type { Msg } from '@nats-io/nats-core';
-import type { Connection } from './connection.ts';
+import type { BrokerCalls } from './broker-calls.ts';
 import { parseJson } from './json.ts';
 import type { Logger } from './logger.ts';
 import { problemOfMsg } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
-import { subjects } from './protocol/subjects.ts';
 import { createToken, shortToken } from './token.ts';
 import { traceIdOf } from './trace.ts';
 
@@ -25,10 +24,21 @@ export interface InvocationContext {
   readonly header: (name: string) => string | undefined;
   /**
    * Invokes a capability of another plugin, in the same trace, within the time that is left, and cancelled with this
-   * invocation.
-   * @throws BkgError with the code that the other plugin failed with
+   * invocation. When the instance that holds it dies, it fails at once, or is sent once more.
+   * @throws BkgError with the code that the other plugin failed with, PLUGIN_CRASHED when it died; CANCELLED also when
+   *   this instance ends
    */
-  readonly invoke: (pluginId: string, capability: string, payload: unknown) => Promise<unknown>;
+  readonly invoke: (
+    pluginId: string,
+    capability: string,
+    payload: unknown,
+    options?: NestedOptions,
+  ) => Promise<unknown>;
+}
+
+export interface NestedOptions {
+  /** Running it twice does no harm: it is sent once more when the instance that had it is gone. @default false */
+  idempotent?: boolean;
 }
 
 /** Errors of the invocations that handlers have made themselves. */
@@ -44,7 +54,8 @@ export interface InvocationOptions {
   capability: string;
   /** Default and ceiling of the time for an answer. */
   timeoutMs: number;
-  connection: Connection;
+  /** Carries what the handler invokes itself. */
+  nested: () => BrokerCalls;
   log: Logger;
 }
 
@@ -60,16 +71,16 @@ export class Invocation implements InvocationContext {
   readonly deadlineAt: number;
   readonly receivedAt = performance.now();
   readonly #controller = new AbortController();
-  readonly #connection: Connection;
+  readonly #nested: () => BrokerCalls;
   readonly #parentLog: Logger;
   readonly #ended = Promise.withResolvers<never>();
   readonly #timer: NodeJS.Timeout;
   #log: Logger | undefined;
 
-  constructor({ msg, capability, timeoutMs, connection, log }: InvocationOptions) {
+  constructor({ msg, capability, timeoutMs, nested, log }: InvocationOptions) {
     this.msg = msg;
     this.capability = capability;
-    this.#connection = connection;
+    this.#nested = nested;
     this.#parentLog = log;
     this.invocationId = msg.headers?.get(headerNames.invocationId) || createToken();
     const givenMs = Number(msg.headers?.get(headerNames.timeoutMs) || timeoutMs);
@@ -105,36 +116,25 @@ export class Invocation implements InvocationContext {
 
   readonly header = (name: string): string | undefined => this.msg.headers?.get(name) || undefined;
 
-  readonly invoke = async (pluginId: string, capability: string, payload: unknown): Promise<unknown> => {
-    const invocationId = createToken();
-    const timeoutMs = this.remainingMs();
-    const cancel = (): void => {
-      this.#connection.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
-    };
-    this.signal.addEventListener('abort', cancel, { once: true });
+  readonly invoke = async (
+    plugin: string,
+    capability: string,
+    payload: unknown,
+    { idempotent = false }: NestedOptions = {},
+  ): Promise<unknown> => {
     try {
-      const reply = await this.#connection.request(
-        subjects.invokeCapability(pluginId, capability),
-        JSON.stringify(payload ?? {}),
-        {
-          timeoutMs,
-          signal: this.signal,
-          headers: {
-            [headerNames.invocationId]: invocationId,
-            [headerNames.timeoutMs]: String(timeoutMs),
-            [headerNames.traceparent]: this.header(headerNames.traceparent),
-            [headerNames.tracestate]: this.header(headerNames.tracestate),
-          },
-        },
-      );
+      const json = JSON.stringify(payload ?? {});
+      const traceparent = this.header(headerNames.traceparent);
+      const tracestate = this.header(headerNames.tracestate);
+      const options = { signal: this.signal, idempotent, traceparent, tracestate };
+      const attempt = { invocationId: createToken(), timeoutMs: this.remainingMs() };
+      const reply = await this.#nested().send({ plugin, capability, json, options }, attempt);
       const problem = problemOfMsg(reply);
       if (problem) throw BkgError.from(problem);
-      return outputOf(pluginId, capability, reply);
+      return outputOf(plugin, capability, reply);
     } catch (error) {
       nested.add(error as Error);
       throw error;
-    } finally {
-      this.signal.removeEventListener('abort', cancel);
     }
   };
 

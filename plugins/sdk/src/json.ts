@@ -21,3 +21,12 @@ export function readJson(bytes: Uint8Array): { value: unknown; text: string } {
 export function parseJson(bytes: Uint8Array): unknown {
   return readJson(bytes).value;
 }
+
+/** Undefined for what is no JSON in UTF-8, for who takes that for nothing. */
+export function jsonOrUndefined(bytes: Uint8Array): unknown {
+  try {
+    return parseJson(bytes);
+  } catch {
+    return undefined;
+  }
+}

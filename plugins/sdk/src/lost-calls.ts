@@ -100,6 +100,7 @@ export class LostCalls {
   }
 
   async #ask(plugin: string, calls: RunningCall[], signal: AbortSignal): Promise<void> {
+    const losses = new Map(calls.map((call) => [call, call.loss]));
     let answers: string[][];
     try {
       const replies = await this.#connection.requestMany(subjects.inflight(plugin), inflightQuery(calls), {
@@ -119,9 +120,12 @@ export class LostCalls {
     const held = new Set(answers.flat());
     const isLost = (call: RunningCall): boolean =>
       isAnswered ? !held.has(call.invocationId) : call.isIdempotent();
-    if (!isAnswered) this.#suspect(calls.filter((call) => !isLost(call)));
-    for (const call of calls)
-      if (this.#running.has(call) && isLost(call)) call.end(this.#lost(lostDetail(call, isAnswered)));
+    // What a death has made us send again meanwhile the answers do not speak of.
+    const asked = calls.filter((call) => this.#running.has(call) && call.loss === losses.get(call));
+    for (const call of asked) {
+      if (isLost(call)) call.end(this.#lost(lostDetail(call, isAnswered)));
+      else if (!isAnswered) this.#suspects.add(call);
+    }
   }
 
   #suspect(calls: RunningCall[]): void {

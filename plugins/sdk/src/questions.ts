@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { Connection } from './connection.ts';
 import type { Dispatcher } from './dispatcher.ts';
+import { jsonOrUndefined } from './json.ts';
 import type { Logger } from './logger.ts';
 import { decodeJson, problemOfError, respondProblem } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -68,10 +69,6 @@ export function serveQuestions(options: QuestionsOptions): void {
 
 /** The members of a JSON object; none for anything else that somebody sent. */
 function bodyOf(msg: Msg): Record<string, unknown> {
-  try {
-    const value: unknown = msg.json();
-    return isRecord(value) ? value : {};
-  } catch {
-    return {};
-  }
+  const value = jsonOrUndefined(msg.data);
+  return isRecord(value) ? value : {};
 }

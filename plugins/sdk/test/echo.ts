@@ -81,9 +81,15 @@ export function createEcho(id = 'echo') {
       }),
       'text.pass_on': capability({
         description: 'Invokes another plugin.',
-        input: Type.Object({ to: Type.String(), capability: Type.String(), payload: Type.Unknown() }),
+        input: Type.Object({
+          to: Type.String(),
+          capability: Type.String(),
+          payload: Type.Unknown(),
+          idempotent: Type.Optional(Type.Boolean()),
+        }),
         output: Type.Unknown(),
-        handler: ({ to, capability: other, payload }, context) => context.invoke(to, other, payload),
+        handler: ({ to, capability: other, payload, idempotent = false }, context) =>
+          context.invoke(to, other, payload, { idempotent }),
       }),
     },
   });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseJson, readJson } from '../src/json.ts';
+import { jsonOrUndefined, parseJson, readJson } from '../src/json.ts';
 
 const bytes = (...parts: (string | number[])[]): Buffer =>
   Buffer.concat(parts.map((part) => Buffer.from(part as string)));
@@ -23,5 +23,11 @@ describe('JSON as it arrives', () => {
   it('is refused with a byte order mark before it, and takes one in a text', () => {
     expect(() => parseJson(bytes([0xef, 0xbb, 0xbf], '{}'))).toThrow('it begins with a byte order mark');
     expect(parseJson(Buffer.from('"\uFEFFa"'))).toBe('\uFEFFa');
+  });
+
+  it('is undefined for who takes what is none for nothing', () => {
+    expect(jsonOrUndefined(Buffer.from('{"a":1}'))).toEqual({ a: 1 });
+    for (const wrong of [Buffer.from('{'), bytes('"', [0xe4], '"'), Buffer.alloc(0)])
+      expect(jsonOrUndefined(wrong)).toBeUndefined();
   });
 });

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { LogBacklog, recordKey } from '@bkg/sdk/protocol';
 import type { LogRecord } from '@bkg/sdk/protocol';
 
 /** How many of the records that were printed last are remembered. */
@@ -14,14 +15,12 @@ interface Memory {
 }
 
 /**
- * Joins what was kept of a log with what arrives live, each record once. Records have no numbers: two are the same when
- * all that they say is the same, their time included, and one that was said twice is printed twice.
+ * Joins what was kept of a log with what arrives live, each record once; one that was said twice is printed twice.
  */
 export class LogJoin {
   readonly #print: (record: LogRecord) => void;
   readonly #memory = new Map<string, Memory>();
-  /** Instances of which nothing has come yet that was kept or is newer, with the times between which that was. */
-  readonly #behind = new Map<string, { from: string; to: string }>();
+  readonly #backlog = new LogBacklog();
   #held: LogRecord[] | undefined;
   #droppedHeld = 0;
 
@@ -51,10 +50,7 @@ export class LogJoin {
     // Several may be of one millisecond, in which case their order tells.
     const at = this.#held?.findIndex((record) => record.time === first.time && keyOf(record) === key) ?? -1;
     this.#held = this.#held?.filter(({ time }, i) => time > first.time || (time === first.time && i >= at));
-    for (const { instance, time } of records) {
-      const { from } = this.#behind.get(instance) ?? { from: time };
-      this.#behind.set(instance, { from, to: time });
-    }
+    this.#backlog.beginAt(records);
   }
 
   /**
@@ -89,22 +85,14 @@ export class LogJoin {
   #show(record: LogRecord): void {
     const memory = this.#memoryOf(keyOf(record));
     const isKept = memory.awaited > 0;
-    if (!isKept && this.#isTooOld(record)) return;
-    // Those of one instance come in their order.
-    this.#behind.delete(record.instance);
+    if (!isKept && this.#backlog.isTooOld(record)) return;
+    this.#backlog.noteHeard(record.instance);
     if (isKept) {
       memory.awaited -= 1;
       return;
     }
     memory.printed += 1;
     this.#print(record);
-  }
-
-  /** Of one that was not kept. */
-  #isTooOld({ instance, time }: LogRecord): boolean {
-    const kept = this.#behind.get(instance);
-    // Of the millisecond of the first, it came before that, or what was kept would not go on after it.
-    return kept !== undefined && (time < kept.from || (time === kept.from && time < kept.to));
   }
 
   #keepHeld(held: LogRecord[], record: LogRecord): void {
@@ -125,8 +113,7 @@ export class LogJoin {
   }
 }
 
-/** The order of members is that of whoever wrote the record last. */
+/** Short: many are remembered. */
 function keyOf(record: LogRecord): string {
-  const members = Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash('sha1').update(JSON.stringify(members)).digest('base64');
+  return createHash('sha1').update(recordKey(record)).digest('base64');
 }

@@ -34,7 +34,7 @@ export function pluginPage(plugin: PluginInfo): string[] {
   const why = presentEnd(plugin)?.text ?? error;
   const trouble = [
     ...(why ? texts(why).map((line) => paint('red', line)) : []),
-    ...(restarts ? [`  ${restartText(restarts, Date.now())}`] : []),
+    ...(restarts ? [`  ${restartText(restarts, since ? undefined : Date.now())}`] : []),
   ];
   const by = author ? ` (${author})` : '';
   return [

@@ -56,8 +56,9 @@ export function pluginLines(plugins: readonly PluginInfo[], most: number): strin
 
 function errorLine(plugin: PluginInfo, most: number): string[] {
   const { status } = plugin;
-  const error = presentEnd(plugin)?.text ?? plugin.error;
-  const text = [shortVerdict(plugin), error].filter(Boolean).join(': ');
+  const error = presentEnd(plugin)?.text ?? plugin.error ?? '';
+  const verdict = shortVerdict(plugin) ?? '';
+  const text = error.startsWith(verdict) ? error : `${verdict}: ${error}`;
   if (text === '') return [];
   const line = cut(`  ${printable(text.replaceAll(/\s*\n\s*/g, ' · '))}`, most);
   return [status === 'error' ? paint('red', line) : line];

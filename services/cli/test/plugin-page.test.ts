@@ -49,8 +49,8 @@ describe('the limits on the page of a plugin', () => {
       '  CPU        12.3 of 100 % of a core  enforced by cgroup-v1',
       '  processes  at most 256              noticed late by watchdog: Looked at every second.',
       '  user       that of bkg              not enforced: bkg is not root.',
-      '  files      its own                  enforced by landlock',
-      '  network    all of it                not enforced: The kernel\\u001b[2J cannot.',
+      '  files      only its own             enforced by landlock',
+      '  network    unrestricted             not enforced: The kernel\\u001b[2J cannot.',
     ]);
     const two = plugin('candle', { isolation, instances: [instance(), instance()] }, { instances: 2 });
     expect(linesOf(pluginPage(two).join('\n'))?.slice(0, 3)).toEqual([
@@ -58,6 +58,18 @@ describe('the limits on the page of a plugin', () => {
       expect.stringMatching(/^ {2}CPU {8}12\.3 of 2 x 100 % of a core /),
       expect.stringMatching(/^ {2}processes {2}at most 256 each /),
     ]);
+  });
+
+  it('stand alone when nothing runs any more, as on the dashboard', () => {
+    const failed = page({ isolation, instances: [{ ...instance(), status: 'error' }] });
+    expect(linesOf(failed)?.[0]).toMatch(/^ {2}memory {5}at most 1024 MB /);
+  });
+
+  it('have the word of the mesh for how strong they are where it is a new one', () => {
+    const files = means('fully\u001b' as 'none', 'vm', '');
+    expect(page({ isolation: { ...isolation, files } })).toMatch(
+      / files {6}only its own +fully\\u001b by vm\n/,
+    );
   });
 
   it('stand alone when somebody else has a part in what is measured, and are none when all is', () => {
@@ -105,6 +117,17 @@ describe('the last ends on the page of a plugin', () => {
       'failed 3 times in a row, starting again in 4 s',
     );
     expect(restartText({ failures: 1, next_at }, 1_000_001)).toBe('failed once, starting again now');
+  });
+
+  it('do not count down while the supervisor is silent', () => {
+    const text = page({
+      status: 'error',
+      instances: [failed],
+      ends: [end],
+      restarts: { failures: 2, next_at: at },
+      unknown_since: at,
+    });
+    expect(text).toContain('\n  failed 2 times in a row; it was to be started again\n');
   });
 });
 

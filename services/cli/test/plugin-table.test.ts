@@ -53,6 +53,15 @@ describe('the table of plugins', () => {
     expect(lines).toHaveLength(4);
   });
 
+  it('says nothing twice of why a plugin has failed', () => {
+    const text = 'gave no sign of life for 30 s and was killed';
+    const end = { instance: 'a', version: '1.0.0', at, verdict: 'silent', text } as const;
+    const silent = (failures: number) =>
+      pluginLines([plugin('a', { status: 'error', ends: [end], restarts: { failures } })], 100)[2];
+    expect(silent(1)).toBe(`  ${text}`);
+    expect(silent(2)).toBe(`  gave no sign of life, 2 in a row: ${text}`);
+  });
+
   it('fits 80 columns whatever the names and numbers are', () => {
     const id = 'p'.repeat(63);
     const large = {

@@ -181,6 +181,48 @@ describe('the catalog', () => {
     expect(catalog.get('unknown')).toBeUndefined();
   });
 
+  it('keeps what it is told of a plugin for as long as a mesh of that many instances needs to beat', () => {
+    const instances = (most: number) =>
+      Array.from({ length: most }, (_, i) => ({ ...entryOf('a').instances[0]!, instance: `a-${i + 1}` }));
+    const keptMs = (): number => {
+      const startedAt = now;
+      catalog.noteTelemetry(telemetryOf('a'), ['a-1']);
+      while (catalog.info('a')?.telemetry.instances === 1) now += 1_000;
+      const lastMs = now - 1_000 - startedAt;
+      now = startedAt;
+      return lastMs;
+    };
+    read('a', 'b');
+    expect(keptMs()).toBe(30_000);
+    catalog.put(entryOf('a', 'running', { observed_at: at(1_000), instances: instances(500) }));
+    catalog.put(entryOf('b', 'running', { observed_at: at(1_000), instances: instances(250) }));
+    catalog.note(entryOf('a', 'running', { observed_at: at(2_000), instances: instances(750) }));
+    catalog.noteConfig('a', { id: 'a', ...configDefaults });
+    expect(keptMs()).toBe(120_000);
+    catalog.remove('b');
+    expect(keptMs()).toBe(90_000);
+    catalog.note(entryOf('a', 'running', { observed_at: at(3_000) }));
+    catalog.remove('b');
+    expect(keptMs()).toBe(30_000);
+  });
+
+  it('does not look at all plugins for each whose telemetry it is told', () => {
+    let looks = 0;
+    for (const id of ['a', 'b', 'c']) {
+      const { instances, ...entry } = entryOf(id);
+      catalog.put({
+        ...entry,
+        get instances() {
+          looks += 1;
+          return instances;
+        },
+      });
+    }
+    looks = 0;
+    catalog.noteTelemetry(telemetryOf('a'), ['a-1']);
+    expect(looks).toBe(0);
+  });
+
   it('ignores an answer that is older than what it knows', () => {
     read('a');
     catalog.note(entryOf('a', 'stopped', { observed_at: at(999) }));

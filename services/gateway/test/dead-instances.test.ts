@@ -167,7 +167,7 @@ describe('when an instance dies, an invocation that it may have had', () => {
     expect(ms).toBeGreaterThan(1_000);
   });
 
-  it('is ended by nobody but the supervisor of that plugin', async () => {
+  it('is not ended by an event that names another than its subject', async () => {
     const mortal = await Mortal.start();
     const invoked = invoke(mesh, id, { timeoutMs: deadlineMs });
     await eventually(() => mortal.started.length === 1);

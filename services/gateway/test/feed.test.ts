@@ -253,6 +253,27 @@ describe('a client', () => {
     });
   });
 
+  it('has no place when as many as are allowed have come, though they still wait for what they will see', async () => {
+    // Nobody has looked at it yet: its telemetry is asked for, and the supervisor takes its time.
+    const silent = mesh.peer.subscribe(subjects.registryGet('new'), { callback: () => undefined });
+    await mesh.peer.flush();
+    await mesh.supervisor.put(entryOf('new'));
+    await eventually(() => mesh.app.catalog.get('new'));
+    const outcomes = await Promise.all(
+      Array.from({ length: 6 }, () => watch('new').catch((error: unknown) => String(error))),
+    );
+    silent.unsubscribe();
+    const taken = outcomes.filter((one) => typeof one !== 'string');
+    const refusals = outcomes.filter((one) => typeof one === 'string');
+    for (const one of taken) await one[Symbol.asyncDispose]();
+    expect(taken).toHaveLength(3);
+    expect(refusals.filter((one) => one.includes('429'))).toHaveLength(3);
+    await eventually(async () => {
+      await using again = await watch('new').catch(() => undefined);
+      return again !== undefined;
+    });
+  });
+
   it('is told when the gateway stops', async () => {
     const other = await startMesh();
     await other.supervisor.put(entryOf('one'));

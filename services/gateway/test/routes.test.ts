@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { BkgError, problemReply } from '@bkg/sdk';
+import { BkgError, configDefaults, problemReply } from '@bkg/sdk';
 import type { PluginInfo, Problem, Status } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { entryOf, startMesh } from './mesh.ts';
@@ -52,6 +52,20 @@ describe('what exists', () => {
     expect(asked.filter((subject) => /^(plugin|bkg|\$JS\.API)\./.test(subject))).toEqual([
       'bkg.registry.list',
     ]);
+  });
+
+  it('has the defaults of what its configuration lacks, as an older supervisor has written it', async () => {
+    const { config, ...entry } = entryOf('old');
+    const { sandbox: _, ...older } = { ...config, revision: 3 };
+    const written = { ...older, resources: { timeout_secs: 7 } } as unknown as typeof config;
+    await mesh.supervisor.put({ ...entry, config: written });
+    await eventually(() => mesh.app.catalog.get('old'));
+    const { body } = await call<PluginInfo>('GET', '/api/plugins/old');
+    await mesh.supervisor.remove('old');
+    await eventually(() => !mesh.app.catalog.get('old'));
+    const resources = { ...configDefaults.resources, timeout_secs: 7 };
+    expect(body.config).toEqual({ ...config, resources, revision: 3 });
+    expect(body.config.sandbox).toBe('off');
   });
 
   it.each(['/api/plugins/nobody', '/api/plugins/nobody/telemetry', '/api/plugins/NO', '/api/plugins/bkg'])(

@@ -78,7 +78,7 @@ describe('the telemetry board', () => {
     const board = new TelemetryBoard(() => now);
     board.onHear((id) => told.push(id));
     board.hear('a', '1', heartbeat({ request_count: 1 }));
-    board.tell(telemetryOf('a', { request_count: 50, instances: 2 }), 30_000);
+    board.tell(telemetryOf('a', { request_count: 50, instances: 2 }), ['1', '2'], 30_000);
     const requests = (...instances: string[]): number => board.of('a', instances).request_count;
     expect(requests('1', '2')).toBe(50);
     board.hear('a', '1', heartbeat({ request_count: 31 }));
@@ -87,10 +87,22 @@ describe('the telemetry board', () => {
     expect(requests('1')).toBe(31);
     board.hear('a', '2', heartbeat({ request_count: 21 }));
     expect(requests('1', '2')).toBe(52);
-    board.tell(telemetryOf('a', { request_count: 60, instances: 2 }), 30_000);
+    board.tell(telemetryOf('a', { request_count: 60, instances: 2 }), ['1', '2'], 30_000);
     now = 30_001;
     expect(requests('1', '2')).toBe(0);
     expect(told).toEqual(['a', 'a', 'a', 'a', 'a']);
+  });
+
+  it('does not show what it was told of an instance that another has taken the place of', () => {
+    const board = new TelemetryBoard();
+    board.tell(telemetryOf('a', { request_count: 77 }), ['1'], 30_000);
+    expect(board.of('a', ['2'])).toMatchObject({ instances: 0, request_count: 0 });
+    expect(board.of('a', ['1', '2'])).toMatchObject({ instances: 1, request_count: 77 });
+    board.hear('a', '3', heartbeat({ request_count: 3 }));
+    board.tell(telemetryOf('a', { request_count: 50, instances: 2 }), ['1', '2'], 30_000);
+    board.hear('a', '1', heartbeat({ request_count: 31 }));
+    expect(board.of('a', ['1', '2']).request_count).toBe(50);
+    expect(board.of('a', ['1', '3']).request_count).toBe(31);
   });
 
   it('remembers no more instances than it may, and new ones again after a sweep', () => {

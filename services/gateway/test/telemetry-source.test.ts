@@ -54,6 +54,7 @@ describe('telemetry that nobody watches', () => {
   it('is not heard, and asked of the supervisor for those who look at one plugin, once for many', async () => {
     expect(await isHeard('one')).toBe(false);
     heard.set('one', { request_count: 41, memory_mb: 77 });
+    const startedAt = performance.now();
     const [plugin, telemetry] = await Promise.all([
       get<PluginInfo>('/api/plugins/one'),
       get<PluginTelemetry>('/api/plugins/one/telemetry'),
@@ -63,7 +64,7 @@ describe('telemetry that nobody watches', () => {
     expect(telemetry).toMatchObject({ plugin_id: 'one', request_count: 41 });
     expect(new Set(asked)).toEqual(new Set(['bkg.registry.get.one']));
     // Again after a second, which is soon over on a busy machine.
-    expect(asked.length).toBeLessThan(10);
+    expect(asked.length).toBeLessThanOrEqual(1 + (performance.now() - startedAt) / 1_000);
     heard.set('one', { request_count: 42 });
     await eventually(
       async () => (await get<PluginTelemetry>('/api/plugins/one/telemetry')).request_count === 42,

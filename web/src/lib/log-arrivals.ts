@@ -1,4 +1,4 @@
-import type { LogRecord } from '@bkg/sdk/protocol';
+import { LogBacklog, recordKey, type LogRecord } from '@bkg/sdk/protocol';
 
 /**
  * Tells which records that arrive live are news. What is stored arrives live too, before or after it was read, and a
@@ -9,8 +9,7 @@ export class LogArrivals {
   /** How often a stored record is shown that may still arrive; the oldest make room. */
   #awaited = new Map<string, number>();
   #awaitedTo = '';
-  /** Instances of which nothing has come yet that was stored or is newer, with the times between which that was. */
-  #behind = new Map<string, { from: string; to: string }>();
+  readonly #backlog = new LogBacklog();
 
   /** @param most copies that are awaited at the same time */
   constructor(most: number) {
@@ -20,7 +19,7 @@ export class LogArrivals {
   /** Whether a record that has just arrived is to be shown. */
   isNews(record: LogRecord): boolean {
     const isCopy = this.#takeCopy(record);
-    if (!isCopy && this.#isTooOld(record)) return false;
+    if (!isCopy && this.#backlog.isTooOld(record)) return false;
     this.noteHeard(record.instance);
     return !isCopy;
   }
@@ -40,15 +39,12 @@ export class LogArrivals {
 
   /** Nothing older than these, the oldest first, is wanted; some of it may still be on its way. */
   beginAt(stored: readonly LogRecord[]): void {
-    for (const { instance, time } of stored) {
-      const { from } = this.#behind.get(instance) ?? { from: time };
-      this.#behind.set(instance, { from, to: time });
-    }
+    this.#backlog.beginAt(stored);
   }
 
   /** What comes of it from now on is newer than what is stored: those of one instance come in their order. */
   noteHeard(instance: string): void {
-    this.#behind.delete(instance);
+    this.#backlog.noteHeard(instance);
   }
 
   #takeCopy(record: LogRecord): boolean {
@@ -59,15 +55,4 @@ export class LogArrivals {
     else this.#awaited.delete(key);
     return left > 0;
   }
-
-  #isTooOld({ instance, time }: LogRecord): boolean {
-    const stored = this.#behind.get(instance);
-    // Of the millisecond of the first, it came before that, or what is stored would not go on after it.
-    return stored !== undefined && (time < stored.from || (time === stored.from && time < stored.to));
-  }
-}
-
-/** The same for records that are the same: the order of members is that of whoever wrote it last. */
-export function recordKey(record: LogRecord): string {
-  return JSON.stringify(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
 }

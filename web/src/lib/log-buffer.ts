@@ -1,5 +1,5 @@
-import type { LogRecord } from '@bkg/sdk/protocol';
-import { LogArrivals, recordKey } from './log-arrivals.ts';
+import { recordKey, type LogRecord } from '@bkg/sdk/protocol';
+import { LogArrivals } from './log-arrivals.ts';
 import { toLogLine, type LogLine, type LogRow } from './log-line.ts';
 
 export interface LogBufferOptions {

@@ -78,7 +78,10 @@ export function actionsOf(plugin: PluginInfo): readonly Action[] {
   // Of what owns files the old instance ends before the new one starts: that is no stop yet, and can be made one.
   const isReplaced =
     plugin.status === 'stopping' && plugin.rollout?.state === 'running' && plugin.config.enabled;
-  return isReplaced ? ['stop'] : statusFaces[plugin.status].actions;
+  if (isReplaced) return ['stop'];
+  // Where a process hangs, a start would wait for its end, and fail with it; a restart puts another in its place.
+  const hangs = plugin.status === 'error' && plugin.instances.some(({ pid }) => pid !== undefined);
+  return statusFaces[hangs ? 'running' : plugin.status].actions;
 }
 
 /** "2 running, 1 stopped": how many plugins are in each state, states without any left out. */

@@ -61,9 +61,12 @@ function changed(message: string, change: (plugin: PluginInfo) => PluginInfo): s
 }
 
 function failed(plugin: PluginInfo, restarts: PluginInfo['restarts']): PluginInfo {
-  const instances = plugin.instances
-    .slice(0, 1)
-    .map((one) => ({ ...one, instance: endOf(1).instance, status: 'error' as const, error: 'ended' }));
+  const instances = plugin.instances.slice(0, 1).map(({ pid: _, ...one }) => ({
+    ...one,
+    instance: endOf(1).instance,
+    status: 'error' as const,
+    error: 'ended',
+  }));
   return {
     ...plugin,
     status: 'error',
@@ -104,7 +107,7 @@ describe.skipIf(!executablePath)('what a browser shows of limits and ends', { ti
     },
   );
 
-  it('counts down to the next start, and nothing moves when a digit goes', async () => {
+  it('counts down to the next start, and nothing but the digits moves', async () => {
     const nextAt = new Date(Date.now() + 60_000);
     const page = await openWith('/plugins/forms', (plugin) =>
       failed(plugin, { failures: 3, next_at: nextAt.toISOString() }),
@@ -114,11 +117,10 @@ describe.skipIf(!executablePath)('what a browser shows of limits and ends', { ti
     // The page's clock is put forward, so that nobody waits a minute.
     await page.clock.setFixedTime(nextAt.getTime() - 10_000);
     await line.filter({ hasText: /in 10 s\./ }).waitFor();
-    const places = () =>
-      line.evaluate((one) => {
-        const { x, width } = one.querySelector('span')!.getBoundingClientRect();
-        return [x, width, document.querySelector('nav')!.getBoundingClientRect().y];
-      });
+    const places = async () => [
+      (await line.boundingBox())?.x,
+      (await page.getByRole('navigation', { name: 'Pages of Forms' }).boundingBox())?.y,
+    ];
     const before = await places();
     await page.clock.setFixedTime(nextAt.getTime() - 9_000);
     await line.filter({ hasText: /in 9 s\./ }).waitFor();
@@ -133,7 +135,7 @@ describe.skipIf(!executablePath)('what a browser shows of limits and ends', { ti
     const { instances } = (await (await fetch(`${stage.mesh.url}/api/plugins/forms`)).json()) as PluginInfo;
     const [killed] = instances;
     process.kill(killed?.pid ?? NaN, 'SIGKILL');
-    await page.getByText('Last end: crashed').waitFor({ timeout: 30_000 });
+    await page.getByRole('heading', { name: 'Last end: crashed', level: 2 }).waitFor({ timeout: 30_000 });
     await page
       .getByText(/ended by SIGKILL/)
       .first()
@@ -161,6 +163,45 @@ describe.skipIf(!executablePath)('what a browser shows of limits and ends', { ti
     await limits.getByText('Counted every second.').waitFor();
     await limits.locator('summary', { hasText: 'Network' }).click();
     await limits.getByText('This kernel cannot.').waitFor();
+    await fits(page, 1280);
+    await page.close();
+    expect(stage.complaints).toEqual([]);
+  });
+
+  it('tells in words that a limit is near, and dims what was measured once nobody vouches for it', async () => {
+    const near = (plugin: PluginInfo): PluginInfo => ({
+      ...plugin,
+      isolation,
+      config: { ...plugin.config, resources: { ...plugin.config.resources, max_memory_mb: 16 } },
+    });
+    const silent = (plugin: PluginInfo) => ({ ...near(plugin), unknown_since: new Date().toISOString() });
+    for (const [change, opacity] of [
+      [near, '1'],
+      [silent, '0.4'],
+    ] as const) {
+      const page = await openWith('/plugins/forms', change);
+      const memory = page.getByRole('region', { name: 'Limits' }).locator('summary', { hasText: 'Memory' });
+      await memory.getByText(/ of 16 MB, near its limit$/).waitFor({ timeout: 30_000 });
+      expect(await memory.locator('.bar').evaluate((one) => getComputedStyle(one).opacity)).toBe(opacity);
+      await page.close();
+    }
+    expect(stage.complaints).toEqual([]);
+  });
+
+  it('says that it is not known what a strict sandbox comes to while no plugin has a sandbox', async () => {
+    const page = await stage.page();
+    await page.routeWebSocket(/\/ws$/, (socket) => {
+      const server = socket.connectToServer();
+      socket.onMessage((message) => server.send(message));
+      server.onMessage((message) =>
+        socket.send(String(message).replaceAll(/"sandbox":"(on|strict)"/g, '"sandbox":"off"')),
+      );
+    });
+    await page.goto(`${stage.mesh.url}/plugins/forms/config`);
+    const sandbox = page.getByRole('group', { name: 'Sandbox' });
+    await sandbox.getByText(/is known once a plugin has a sandbox/).waitFor({ timeout: 30_000 });
+    await sandbox.getByRole('radio', { name: /Strict/ }).check();
+    await sandbox.getByText('With strict it may not start here.').waitFor();
     await fits(page, 1280);
     await page.close();
     expect(stage.complaints).toEqual([]);
@@ -195,7 +236,7 @@ describe.skipIf(!executablePath)('what a browser shows of limits and ends', { ti
 
     const memory = page.getByLabel('Memory limit');
     await memory.fill('8');
-    await page.getByText('A whole number, 16 to 16777216.').waitFor();
+    await page.getByText('A whole number, 16 to 16,777,216.').waitFor();
     await memory.fill('900');
     await changes.getByText(/taken over by the instances that run/).waitFor();
     await page.getByRole('button', { name: 'Save' }).click();

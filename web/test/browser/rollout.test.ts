@@ -80,7 +80,9 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     const choice = page.getByLabel('Version to run');
     expect(await choice.inputValue()).toBe('1.0.0');
     await page
-      .getByText(/Start brings 1\.0\.0; choosing another here changes that\.\s+2\.0\.0 is here too\./)
+      .getByText(
+        /Start brings 1\.0\.0; choosing another here changes that\.\s+2\.0\.0 is newer and lies here\./,
+      )
       .waitFor();
     expect(await page.getByRole('button', { name: 'Choose 1.0.0' }).getAttribute('aria-disabled')).toBe(
       'true',

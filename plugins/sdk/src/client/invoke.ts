@@ -82,7 +82,10 @@ export function cancelled({ capability, plugin, options }: Call): InvocationErro
   return failure('CANCELLED', `The invocation of ${capability} of ${plugin} was cancelled.`, { cause });
 }
 
-export function late({ capability, plugin }: Call, { timeoutMs }: Attempt): InvocationError {
+export function late(
+  { capability, plugin }: Call,
+  { timeoutMs }: Pick<Attempt, 'timeoutMs'>,
+): InvocationError {
   return failure('DEADLINE_EXCEEDED', `${capability} of ${plugin} did not answer within ${timeoutMs} ms.`);
 }
 

@@ -132,6 +132,7 @@ export class SimulatedInstance {
       this.#beat();
       this.say('stopped');
     }
+    this.#dispatcher.close();
     for (const subscription of [...this.#subscriptions, ...this.#invokeSubscriptions])
       subscription.unsubscribe();
   }

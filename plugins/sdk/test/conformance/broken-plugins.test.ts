@@ -284,6 +284,16 @@ const flaws: Flaw[] = [
     onEvent('telemetry', (json) => ({ ...json, every_ms: 60_000 })),
   ],
   [
+    'beats more rarely than it says',
+    'heartbeats',
+    onEvent('telemetry', (json) => oneIn(2, { ...json, every_ms: 500 })),
+  ],
+  [
+    'leaves the telemetry out of its rare heartbeats',
+    'heartbeats',
+    onEvent('telemetry', ({ telemetry: _, ...json }) => oneIn(6, { ...json, every_ms: 7_200 })),
+  ],
+  [
     'has nothing in flight in its telemetry',
     'telemetry-counts',
     onJson(/\.telemetry$/, (json) => ({ ...json, in_flight: 0 })),
@@ -298,6 +308,11 @@ const flaws: Flaw[] = [
       body: JSON.stringify({ ...(JSON.parse(reply.body) as Json), errors: undefined }),
     })),
   ],
+  [
+    'takes any order about its heartbeats',
+    'heartbeat-order',
+    onReply(/\.configure$/, ({ subject }) => [{ subject, body: '{"ok":true}' }]),
+  ],
   ['closes its connection to drain it', 'drain', { drain: (connection) => connection.nats.close() }],
   [
     'does not say that it has stopped',
@@ -305,6 +320,12 @@ const flaws: Flaw[] = [
     onEvent('status', (json) => (json['status'] === 'stopped' ? undefined : json)),
   ],
 ];
+
+/** Of so many heartbeats one, numbered without a gap. */
+function oneIn(many: number, json: Json): Json | undefined {
+  const seq = Number(json['seq']) / many;
+  return Number.isInteger(seq) ? { ...json, seq } : undefined;
+}
 
 /** Claims to hold whatever it is asked for. */
 function seenAsHeld(): Sabotage {
@@ -359,9 +380,7 @@ describe('a plugin that', { concurrent: true, timeout: 60_000 }, () => {
   });
 
   it('is told to beat more rarely than can be waited for is not tried', async () => {
-    const rarely = onEvent('telemetry', (json) =>
-      Number(json['seq']) % 6 === 0 ? { ...json, every_ms: 7_200 } : undefined,
-    );
+    const rarely = onEvent('telemetry', (json) => oneIn(6, { ...json, every_ms: 7_200 }));
     const [result] = await verdictsOn(rarely, 'heartbeats');
     expect(result).toMatchObject({
       verdict: 'not tried',

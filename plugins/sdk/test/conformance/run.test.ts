@@ -281,7 +281,7 @@ describe('payloads', () => {
     // No schema either, and no way around the limit.
     const noCount = { type: 'array', minItems: 'x', items: true };
     expect(validPayload(object({ a: noCount, b: list(3e7) }))).toBeUndefined();
-    expect(performance.now() - before).toBeLessThan(1_000);
+    expect(performance.now() - before).toBeLessThan(5_000);
   });
 
   it('that do not fit are as close as possible', () => {

@@ -22,7 +22,8 @@ export const feedRoutes = fp(
         assertPluginId(id);
         assertRead(broker, catalog);
         if (!catalog.get(id)) throw noSuchPlugin(id);
-        clients.assertRoom(request);
+        // Before anything is waited for: many may come in that time.
+        clients.takePlace(request);
         await telemetry.refresh(id);
       },
       handler: (_request, reply) => reply.callNotFound(),

@@ -27,6 +27,8 @@ export class Catalog {
   readonly #readers = new Set<() => void>();
   readonly #now: () => number;
   readonly #startedAt: number;
+  /** Of all plugins. */
+  #instances = 0;
   /** Of the reading that is under way. */
   #seen = new Set<string>();
   #ready = false;
@@ -76,10 +78,9 @@ export class Catalog {
   /** An entry from anywhere, completed by what only the gateway knows. */
   describe(entry: RegistryEntry): PluginInfo {
     const since = this.unknownSince(entry.id);
-    const instances = entry.instances.map(({ instance }) => instance);
     return {
       ...entry,
-      telemetry: this.telemetry.of(entry.id, instances),
+      telemetry: this.telemetry.of(entry.id, instancesOf(entry)),
       ...(since && { unknown_since: since }),
     };
   }
@@ -122,7 +123,7 @@ export class Catalog {
     const { id } = entry;
     const known = this.#known.get(id);
     this.#seen.add(id);
-    this.#known.set(id, {
+    this.#keep({
       entry: known ? this.#latest(known, entry) : entry,
       aheadUntil: known?.aheadUntil ?? 0,
     });
@@ -133,30 +134,32 @@ export class Catalog {
   note(answer: RegistryEntry | PluginInfo): void {
     const { telemetry: told, ...entry } = answer as PluginInfo;
     const telemetry = readTelemetry(entry.id, told);
-    if (telemetry) this.noteTelemetry(telemetry);
+    if (telemetry) this.noteTelemetry(telemetry, instancesOf(entry));
     const known = this.#known.get(entry.id);
     if (!known || entry.observed_at < known.entry.observed_at) return;
     const latest = this.#latest(known, entry);
-    this.#known.set(entry.id, { ...known, entry: latest, aheadUntil: this.#now() + aheadMs });
+    this.#keep({ ...known, entry: latest, aheadUntil: this.#now() + aheadMs });
     this.#tell(entry.id);
   }
 
-  /** What somebody else has heard of a plugin; good until each of its instances should have been heard again. */
-  noteTelemetry(telemetry: PluginTelemetry): void {
-    let instances = 0;
-    for (const { entry } of this.#known.values()) instances += entry.instances.length;
-    this.telemetry.tell(telemetry, telemetryKeptMs((instances * 1_000) / beatsPerSecond));
+  /**
+   * What somebody else has heard of a plugin; good until each of its instances should have been heard again.
+   * @param instances those that it is over
+   */
+  noteTelemetry(telemetry: PluginTelemetry, instances: readonly string[]): void {
+    this.telemetry.tell(telemetry, instances, telemetryKeptMs((this.#instances * 1_000) / beatsPerSecond));
   }
 
   /** The same of its configuration alone: of the rest the bucket goes on telling. */
   noteConfig(id: string, config: PluginConfig): void {
     const known = this.#known.get(id);
     if (!known || config.revision < known.entry.config.revision) return;
-    this.#known.set(id, { ...known, entry: { ...known.entry, config }, aheadUntil: this.#now() + aheadMs });
+    this.#keep({ ...known, entry: { ...known.entry, config }, aheadUntil: this.#now() + aheadMs });
     this.#tell(id);
   }
 
   remove(id: string): void {
+    this.#instances -= this.get(id)?.instances.length ?? 0;
     if (this.#known.delete(id)) this.#tell(id);
   }
 
@@ -188,6 +191,12 @@ export class Catalog {
     if (this.leaseIsStale) this.#tellAll();
   }
 
+  #keep(known: Known): void {
+    const { id, instances } = known.entry;
+    this.#instances += instances.length - (this.get(id)?.instances.length ?? 0);
+    this.#known.set(id, known);
+  }
+
   /** While the bucket may be behind: of the configuration its revision says what is newer, of the rest the time. */
   #latest({ entry: known, aheadUntil }: Known, entry: RegistryEntry): RegistryEntry {
     if (aheadUntil <= this.#now()) return entry;
@@ -208,4 +217,9 @@ export class Catalog {
   #tellAll(): void {
     for (const id of [...this.#known.keys()]) this.#tell(id);
   }
+}
+
+/** The ids of those that an entry has. */
+export function instancesOf({ instances }: Pick<RegistryEntry, 'instances'>): string[] {
+  return instances.map(({ instance }) => instance);
 }

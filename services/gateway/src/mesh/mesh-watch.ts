@@ -1,12 +1,12 @@
 import type { KvWatchEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import fp from 'fastify-plugin';
-import { buckets, leaseKey, leaseStaleMs } from '@bkg/sdk';
+import { buckets, jsonOrUndefined, leaseKey, leaseStaleMs } from '@bkg/sdk';
 import type { Lease, Logger } from '@bkg/sdk';
 import type { Broker } from './broker.ts';
 import { BucketWatch } from './bucket-watch.ts';
 import { Catalog } from './catalog.ts';
-import { isRegistryEntry } from './registry-entry.ts';
+import { readRegistryEntry } from './registry-entry.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -104,8 +104,8 @@ class MeshWatch {
   #takeEntry(kv: KvWatchEntry): void {
     const { catalog, log } = this.#parts;
     if (kv.operation !== 'PUT') return catalog.remove(kv.key);
-    const entry = parse(kv);
-    if (isRegistryEntry(entry) && entry.id === kv.key) catalog.put(entry);
+    const entry = readRegistryEntry(jsonOrUndefined(kv.value));
+    if (entry?.id === kv.key) catalog.put(entry);
     else log.error({ key: kv.key, revision: kv.revision }, 'the registry holds something that is no entry');
   }
 
@@ -124,7 +124,7 @@ class MeshWatch {
     catalog.leaseRenewed(this.#leaseIsFirst ? kv.created.getTime() : Date.now());
     this.#leaseIsFirst = false;
     if (catalog.leaseIsStale) return;
-    const { epoch } = (parse(kv) ?? {}) as Partial<Lease>;
+    const { epoch } = Object(jsonOrUndefined(kv.value)) as Partial<Lease>;
     const isAnother = this.#epoch !== undefined && epoch !== this.#epoch;
     this.#epoch = epoch;
     // A new supervisor may have made the bucket anew, which its watch does not notice.
@@ -148,14 +148,5 @@ class MeshWatch {
     }
     catalog.leaseOverdue();
     this.#expectLease(lookAgainMs);
-  }
-}
-
-/** The value of a key; undefined when it is not JSON, for the caller to say what it was to be. */
-function parse(kv: KvWatchEntry): unknown {
-  try {
-    return kv.json<unknown>();
-  } catch {
-    return undefined;
   }
 }

@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
-import { BkgError, decodeJson, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
+import { BkgError, jsonOrUndefined, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
 import type {
   ControlOptions,
   HistoryQuery,
@@ -11,7 +11,7 @@ import type {
   SwapOrder,
 } from '@bkg/sdk';
 import type { Broker } from './broker.ts';
-import { isRegistryEntry } from './registry-entry.ts';
+import { readPluginConfig, readRegistryEntry } from './registry-entry.ts';
 
 export type ControlVerb = 'start' | 'stop' | 'restart' | 'swap' | 'scale' | 'rollback';
 
@@ -39,8 +39,8 @@ export class SupervisorClient {
     const body = JSON.stringify({ ...order, wait });
     const what = `${verb} of ${id}`;
     const msg = await this.#ask(subjects.control(verb, id), body, wait ? reachedMs : acceptedMs, what);
-    const entry = parse(msg);
-    if (isRegistryEntry(entry) && entry.id === id) return entry;
+    const entry = readRegistryEntry(jsonOrUndefined(msg.data));
+    if (entry?.id === id) return entry;
     throw new BkgError('INTERNAL', `The supervisor answered ${what} with something that is no plugin.`);
   }
 
@@ -53,8 +53,8 @@ export class SupervisorClient {
     const what = `the configuration of ${id}`;
     const timeoutMs = wait ? reachedMs : acceptedMs;
     const msg = await this.#ask(subjects.control('configure', id), change, timeoutMs, what);
-    const config = parse(msg);
-    if (isPluginConfig(config) && config.id === id) return config;
+    const config = readPluginConfig(jsonOrUndefined(msg.data));
+    if (config?.id === id) return config;
     throw new BkgError('INTERNAL', `The supervisor answered about ${what} with something that is none.`);
   }
 
@@ -97,19 +97,4 @@ function explain(error: unknown, what: string, timeoutMs: number): unknown {
     return new BkgError('CANCELLED', `The gateway is stopping; ${what} goes on without it.`);
   }
   return error;
-}
-
-/** Whether it has what the gateway relies on. */
-function isPluginConfig(value: unknown): value is PluginConfig {
-  const { id, revision, resources } = Object(value) as Partial<PluginConfig>;
-  return typeof id === 'string' && Number.isInteger(revision) && Number.isFinite(resources?.timeout_secs);
-}
-
-function parse(msg: Msg): unknown {
-  try {
-    return decodeJson(msg.data);
-  } catch {
-    // The caller says what was to be there; INVALID_PAYLOAD would blame the client.
-    return undefined;
-  }
 }

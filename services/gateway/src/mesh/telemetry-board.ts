@@ -1,4 +1,4 @@
-import { heartbeatMostMs, isHeartbeat, mergeTelemetry, parseJson } from '@bkg/sdk';
+import { heartbeatMostMs, isHeartbeat, jsonOrUndefined, mergeTelemetry } from '@bkg/sdk';
 import type { Heartbeat, PluginTelemetry } from '@bkg/sdk';
 
 interface Heard {
@@ -11,6 +11,8 @@ interface Heard {
 /** What somebody else has heard of a plugin, over all its instances. */
 interface Told {
   telemetry: PluginTelemetry;
+  /** Those that it is over. */
+  instances: readonly string[];
   until: number;
 }
 
@@ -69,14 +71,15 @@ export class TelemetryBoard {
   /**
    * Somebody who hears all has said what it knows: that counts instead of what was heard before, until at least as many
    * instances are heard here.
+   * @param instances those that it is over
    * @param keptMs how long it is good
    */
-  tell(telemetry: PluginTelemetry, keptMs: number): void {
+  tell(telemetry: PluginTelemetry, instances: readonly string[], keptMs: number): void {
     const { plugin_id: pluginId } = telemetry;
     const known = this.#ensure(pluginId);
     this.#count -= known.heard.size;
     known.heard.clear();
-    known.told = { telemetry, until: this.#now() + keptMs };
+    known.told = { telemetry, instances, until: this.#now() + keptMs };
     this.#tellListeners(pluginId);
   }
 
@@ -88,8 +91,8 @@ export class TelemetryBoard {
       return (one && this.#isGood(one) && parsed(one)?.telemetry) || [];
     });
     const isTold = told && told.until >= this.#now() && told.telemetry.instances > parts.length;
-    // Of more than there are some have gone meanwhile, and nobody can take their part out.
-    if (isTold && told.telemetry.instances <= instances.length) return told.telemetry;
+    // When one of them has gone meanwhile nobody can take its part out.
+    if (isTold && told.instances.every((one) => instances.includes(one))) return told.telemetry;
     return mergeTelemetry(pluginId, parts);
   }
 
@@ -130,12 +133,8 @@ function parsed(heard: Heard): Heartbeat | undefined {
   return heard.heartbeat;
 }
 
+/** Undefined for what is none, whoever sent it: it counts for nothing. */
 function heartbeatOf(data: Uint8Array): Heartbeat | undefined {
-  try {
-    const value: unknown = parseJson(data);
-    return isHeartbeat(value) ? value : undefined;
-  } catch {
-    // Not a heartbeat, whoever sent it: it counts for nothing.
-    return undefined;
-  }
+  const value = jsonOrUndefined(data);
+  return isHeartbeat(value) ? value : undefined;
 }

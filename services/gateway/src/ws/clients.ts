@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import fp from 'fastify-plugin';
 import type { FastifyRequest } from 'fastify';
 import type { WebSocket } from 'ws';
@@ -37,6 +38,8 @@ export class Clients {
   readonly options: ClientsOptions;
   readonly linesMostBytes: number;
   readonly #clients = new Set<Client>();
+  /** The connections of those that were let in. */
+  readonly #places = new Set<Socket>();
   readonly #pings: NodeJS.Timeout;
 
   constructor(options: ClientsOptions = {}) {
@@ -47,21 +50,27 @@ export class Clients {
   }
 
   /**
-   * Before an upgrade, so that a refusal is an answer that can be read.
+   * Before an upgrade, so that a refusal is an answer that can be read. The place is free again when the connection
+   * closes, be it that it never becomes a client.
    * @throws BkgError
    */
-  assertRoom(request: FastifyRequest): void {
+  takePlace(request: FastifyRequest): void {
     if (!request.ws) {
       throw new BkgError('INVALID_PAYLOAD', 'This address takes WebSocket connections only.');
     }
     const { clientsMost = 1_000 } = this.options;
-    if (this.#clients.size >= clientsMost) {
+    if (this.#places.size >= clientsMost) {
       const detail = `${clientsMost} clients are connected, which is the most; try again later.`;
       throw new BkgError('BUSY', detail);
     }
+    const { socket } = request.raw;
+    // Of one that has closed meanwhile nothing more is heard.
+    if (socket.destroyed) return;
+    this.#places.add(socket);
+    socket.once('close', () => this.#places.delete(socket));
   }
 
-  /** Counts it until its socket closes. */
+  /** Looks after it until its socket closes. */
   add(client: Client, socket: WebSocket): void {
     this.#clients.add(client);
     socket.on('close', () => this.#clients.delete(client));

@@ -1,7 +1,8 @@
 import type { Msg } from '@nats-io/nats-core';
-import { mergeTelemetry, parseEventSubject, parseJson, problemOfMsg, subjects } from '@bkg/sdk';
-import type { PluginInfo } from '@bkg/sdk';
+import { jsonOrUndefined, mergeTelemetry, parseEventSubject, problemOfMsg, subjects } from '@bkg/sdk';
+import type { PluginInfo, PluginInstance } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
+import { instancesOf } from '../mesh/catalog.ts';
 import type { Catalog } from '../mesh/catalog.ts';
 import { readTelemetry } from '../mesh/read-telemetry.ts';
 import type { PluginFilter } from './audience.ts';
@@ -15,6 +16,14 @@ interface Watched {
   loaded: Promise<void>;
 }
 
+/** What is asked for, or was a moment ago. */
+interface Asked {
+  /** Whether the supervisor has answered. */
+  answer: Promise<boolean>;
+  /** What somebody has begun to watch after it was asked: what came between the answer and that was missed. */
+  missed: Set<string>;
+}
+
 /** Somebody looks at plugins. */
 export interface Look {
   /** What was known of them when it began is on the board. */
@@ -26,6 +35,8 @@ export interface Look {
 const freshMs = 1_000;
 /** The same of all plugins, for each: so that nobody can keep the supervisor busy with answering by asking us. */
 const freshMsPerPlugin = 5;
+/** More plugins than this are asked for together. */
+const apartMost = 16;
 /** The supervisor has this long, of one plugin and of all. */
 const [oneMs, allMs] = [1_000, 2_000];
 /** How long the answers of instances are collected, as the protocol has it. */
@@ -43,8 +54,8 @@ export class TelemetrySource {
   readonly #catalog: Catalog;
   readonly #events: EventSource;
   readonly #watched: Lingering<Watched>;
-  /** What is asked for, or was a moment ago, and whether the supervisor has answered. */
-  readonly #asked = new Map<string, Promise<boolean>>();
+  readonly #asked = new Map<string, Asked>();
+  readonly #stop: () => void;
 
   constructor(broker: Broker, catalog: Catalog) {
     this.#broker = broker;
@@ -60,10 +71,7 @@ export class TelemetrySource {
       end: ({ leave }) => leave(),
     });
     // The broker or the supervisor was away, and with it what has been said meanwhile.
-    catalog.onRead(() => {
-      const keys = this.#watched.has(everyPlugin) ? [everyPlugin] : this.#watched.keys();
-      for (const key of keys) void this.#askOnce(key);
-    });
+    this.#stop = catalog.onRead(() => this.#askWatched(this.#watched.keys()));
   }
 
   /** Whether somebody watches this plugin, or has a moment ago. */
@@ -94,11 +102,12 @@ export class TelemetrySource {
   /** For who looks once, at one plugin or at all: the board has what can be had when it resolves, soon. */
   async refresh(key: string = everyPlugin): Promise<void> {
     if (this.#isCurrent(key)) return;
-    if (await this.#asked.get(everyPlugin)) return;
-    await (this.#asked.get(key) ?? this.#askOnce(key));
+    if (await this.#asked.get(everyPlugin)?.answer) return;
+    await (this.#asked.get(key)?.answer ?? this.#askOnce(key));
   }
 
   close(): void {
+    this.#stop();
     this.#watched.close();
   }
 
@@ -123,16 +132,40 @@ export class TelemetrySource {
   /** Not before the broker has the subscription: what is heard meanwhile would be missed. */
   async #load(key: string): Promise<void> {
     await this.#broker.flush();
+    if (this.#isCurrent(key)) return;
+    // That answer does to begin with; what it lacks is asked for as soon as that may be.
+    const asked = this.#asked.get(key) ?? this.#asked.get(everyPlugin);
+    asked?.missed.add(key);
     await this.refresh(key);
   }
 
+  /** For those of these that are still watched. */
+  #askWatched(keys: Iterable<string>): void {
+    const watched = [...keys].filter((key) => this.#watched.has(key) && this.#isThere(key));
+    const isForAll = watched.includes(everyPlugin) || watched.length > apartMost;
+    for (const key of isForAll ? [everyPlugin] : watched) void this.#askOnce(key);
+  }
+
+  #isThere(key: string): boolean {
+    return key === everyPlugin || this.#catalog.get(key) !== undefined;
+  }
+
   #askOnce(key: string): Promise<boolean> {
+    // Anybody may name what does not exist; when it comes, it is heard.
+    if (!this.#isThere(key)) return Promise.resolve(false);
+    const answer = this.#ask(key);
+    const asked: Asked = { answer, missed: new Set() };
+    this.#asked.set(key, asked);
     const forAllMs = Math.max(freshMs, this.#catalog.size * freshMsPerPlugin);
-    const asking = this.#ask(key).finally(() => {
-      setTimeout(() => this.#asked.delete(key), key === everyPlugin ? forAllMs : freshMs).unref();
+    const forget = (): void => {
+      if (this.#asked.get(key) !== asked) return;
+      this.#asked.delete(key);
+      this.#askWatched(asked.missed);
+    };
+    void answer.finally(() => {
+      setTimeout(forget, key === everyPlugin ? forAllMs : freshMs).unref();
     });
-    this.#asked.set(key, asking);
-    return asking;
+    return answer;
   }
 
   async #ask(key: string): Promise<boolean> {
@@ -153,36 +186,31 @@ export class TelemetrySource {
       return false;
     }
     if (problemOfMsg(reply)) return true;
-    const plugins = parse(reply);
+    const plugins = jsonOrUndefined(reply.data);
     for (const plugin of Array.isArray(plugins) ? plugins : [plugins]) {
-      const { id, telemetry } = Object(plugin) as Partial<PluginInfo>;
-      if (typeof id === 'string') this.#take(id, [telemetry]);
+      const { id, telemetry, instances } = Object(plugin) as Partial<PluginInfo>;
+      if (typeof id !== 'string' || !Array.isArray(instances)) continue;
+      const named = instances.map((one) => Object(one) as PluginInstance);
+      this.#take(id, [telemetry], instancesOf({ instances: named }));
     }
     return true;
   }
 
   async #askInstances(id: string): Promise<void> {
-    const most = this.#catalog.get(id)?.instances.length ?? 0;
+    const instances = instancesOf(this.#catalog.get(id) ?? { instances: [] });
+    const most = instances.length;
     if (most === 0) return;
     try {
       const replies = await this.#broker.requestMany(subjects.telemetry(id), '', { forMs: collectMs, most });
-      this.#take(id, replies.map(parse));
+      const values = replies.map(({ data }) => jsonOrUndefined(data));
+      this.#take(id, values, instances);
     } catch {
       // The broker went away meanwhile: what is known stays on the board.
     }
   }
 
-  #take(id: string, values: readonly unknown[]): void {
+  #take(id: string, values: readonly unknown[], instances: readonly string[]): void {
     const parts = values.flatMap((value) => readTelemetry(id, value) ?? []);
-    if (parts.length > 0) this.#catalog.noteTelemetry(mergeTelemetry(id, parts));
-  }
-}
-
-/** Undefined for what is no JSON, which is no telemetry either. */
-function parse(msg: Msg): unknown {
-  try {
-    return parseJson(msg.data);
-  } catch {
-    return undefined;
+    if (parts.length > 0) this.#catalog.noteTelemetry(mergeTelemetry(id, parts), instances);
   }
 }

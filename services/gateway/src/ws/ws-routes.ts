@@ -39,7 +39,7 @@ export const wsRoutes = fp<WsRoutesOptions & { log: Logger }>(
       url: '/ws',
       exposeHeadRoute: false,
       config: { isQuiet: true, isSocket: true },
-      preHandler: async (request) => clients.assertRoom(request),
+      preHandler: async (request) => clients.takePlace(request),
       handler: (_request, reply) => reply.callNotFound(),
       wsHandler: (socket, request) => void new WsClient(parts, socket, request.raw.socket, options),
     });

@@ -1,4 +1,5 @@
 import { isForbiddenEnv, pointerToken, type PluginConfig, type Sandbox } from '@bkg/sdk/protocol';
+import { formatCount } from '../format.ts';
 import { diffConfigs, type Difference } from './config-diff.ts';
 import { applyMergePatch, isObject, mergePatchOf, unpatchableNull } from './merge-patch.ts';
 
@@ -169,7 +170,8 @@ export function numberMistake(path: NumberPath, text: string): string | undefine
   const fits =
     path === '/resources/timeout_secs' ? value > 0 && value <= most : value >= least && value <= most;
   if (text.trim() !== '' && fits && (!isWhole || Number.isInteger(value))) return undefined;
-  const range = path === '/resources/timeout_secs' ? `above 0, up to ${most}` : `${least} to ${most}`;
+  const end = formatCount(most);
+  const range = path === '/resources/timeout_secs' ? `above 0, up to ${end}` : `${least} to ${end}`;
   return `A ${isWhole ? 'whole ' : ''}number, ${range}.`;
 }
 

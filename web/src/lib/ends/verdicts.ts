@@ -6,24 +6,19 @@ export function listedEnds({ ends = [], rollout }: Pick<PluginInfo, 'ends' | 'ro
   return ends.filter(({ verdict, instance }) => verdict !== 'rejected' || !told.has(instance));
 }
 
-/** What became of a plugin that failed, in three parts, so that the one that counts down has its own place. */
-export interface RestartText {
-  before: string;
-  /** Until it is started again; absent when it is not counted down. */
-  seconds?: number;
-  after: string;
-}
-
-/** @param now ms since the epoch; undefined when nobody can say what happens now */
+/**
+ * What became of a plugin that failed, a sentence.
+ *
+ * @param now ms since the epoch; undefined when nobody can say what happens now
+ */
 export function restartText(
   { failures, next_at: nextAt, stays_down: staysDown }: Restarts,
   now: number | undefined,
-): RestartText {
+): string {
   const failed = failures > 1 ? `Failed ${failures} times in a row` : 'Failed once';
-  if (staysDown) return { before: `${failed}; it stays down until you start it.`, after: '' };
-  if (nextAt === undefined) return { before: `${failed} before.`, after: '' };
-  if (now === undefined) return { before: `${failed}; it was to be started again.`, after: '' };
+  if (staysDown) return `${failed}; it stays down until you start it.`;
+  if (nextAt === undefined) return `${failed} before.`;
+  if (now === undefined) return `${failed}; it was to be started again.`;
   const seconds = Math.ceil((Date.parse(nextAt) - now) / 1_000);
-  if (!(seconds > 0)) return { before: `${failed}, starting again now.`, after: '' };
-  return { before: `${failed}, starting again in`, seconds, after: 's.' };
+  return `${failed}, starting again ${seconds > 0 ? `in ${seconds} s` : 'now'}.`;
 }

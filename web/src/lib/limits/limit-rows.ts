@@ -1,9 +1,10 @@
-import type {
-  Enforcement,
-  EnforcementStrength,
-  Isolation,
-  PluginInfo,
-  PluginTelemetry,
+import {
+  measuredInstances,
+  reachText,
+  type Enforcement,
+  type Isolation,
+  type PluginInfo,
+  type PluginTelemetry,
 } from '@bkg/sdk/protocol';
 import { formatCount, formatMemory, formatPercent } from '../format.ts';
 
@@ -20,11 +21,12 @@ export interface LimitRow {
   about: readonly string[];
 }
 
-export const strengthWords: Record<EnforcementStrength, string> = {
-  enforced: 'enforced',
-  late: 'noticed late',
-  none: 'not enforced',
-};
+/** From this share on a limit is called near. */
+const nearShare = 0.9;
+
+export function isNear({ share = 0 }: Pick<LimitRow, 'share'>): boolean {
+  return share >= nearShare;
+}
 
 /** Of nothing that the machine does: who waits is answered at the deadline, whatever the handler does. */
 const timeMeans: Enforcement = {
@@ -42,20 +44,24 @@ export function limitRows(plugin: Facts, telemetry: PluginTelemetry): LimitRow[]
   const { isolation } = plugin;
   const count = measuredInstances(plugin, telemetry);
   const isMany = plugin.instances.length > 1;
-  const sum =
-    count > 1 ? [`What is used is the sum over ${count} instances; each has a limit of its own.`] : [];
+  const used = [
+    ...(count > 0
+      ? ['What is used is what its heartbeats say; what its children start in turn may be missing in it.']
+      : []),
+    ...(count > 1 ? [`It is the sum over ${count} instances; each has a limit of its own.`] : []),
+  ];
   const rows: (LimitRow & { limit?: keyof Isolation })[] = [
     {
       name: 'Memory',
       limit: 'memory',
       ...usage(telemetry.memory_mb, mb, count, formatMemory, isMany),
-      about: [`An instance with all that it starts may take ${formatCount(mb)} MB.`, ...sum],
+      about: [`An instance with all that it starts may take ${formatCount(mb)} MB.`, ...used],
     },
     {
       name: 'CPU',
       limit: 'cpu',
       ...usage(telemetry.cpu_percent, percent, count, formatPercent, isMany),
-      about: [`An instance with all that it starts may use ${formatCount(percent)} % of one core.`, ...sum],
+      about: [`An instance with all that it starts may use ${formatCount(percent)} % of one core.`, ...used],
     },
     {
       name: 'Processes',
@@ -75,37 +81,26 @@ export function limitRows(plugin: Facts, telemetry: PluginTelemetry): LimitRow[]
 
 /** What it is kept from. */
 export function confinementRows({ user, files, network }: Isolation): LimitRow[] {
-  const word = ({ strength }: Enforcement, held: string, open: string) => (strength === 'none' ? open : held);
   return [
     {
       name: 'User',
-      value: word(user, 'of its own', 'that of bkg'),
+      value: reachText('user', user),
       means: user,
       about: ['Under a user id of its own it reaches no other plugin.'],
     },
     {
       name: 'Files',
-      value: word(files, 'its own', 'those of its user'),
+      value: reachText('files', files),
       means: files,
       about: ['In a sandbox it sees no files but its own.'],
     },
     {
       name: 'Network',
-      value: word(network, 'the broker', 'all of it'),
+      value: reachText('network', network),
       means: network,
       about: ['In a sandbox it reaches nothing but the broker.'],
     },
   ];
-}
-
-/** How many limits the measured sum falls under; 0 when it cannot be told, or nothing is measured. */
-function measuredInstances(
-  { instances }: Facts,
-  { instances: count, memory_mb: mb }: PluginTelemetry,
-): number {
-  // What somebody else has started is in the sum, and nobody limits it. No process runs in 0 MB.
-  const runs = instances.some(({ status }) => status === 'running');
-  return runs && mb > 0 && instances.every(({ managed }) => managed) ? count : 0;
 }
 
 function usage(

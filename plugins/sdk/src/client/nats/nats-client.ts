@@ -1,27 +1,21 @@
 import type { Msg } from '@nats-io/nats-core';
+import { BrokerCalls } from '../../broker-calls.ts';
 import type { Connection } from '../../connection.ts';
 import { readJson } from '../../json.ts';
-import { LostCalls } from '../../lost-calls.ts';
 import type { LostCallsOptions } from '../../lost-calls.ts';
-import type { HeaderValues } from '../../outgoing.ts';
 import { problemOfMsg } from '../../problem.ts';
-import { BkgError } from '../../protocol/errors.ts';
-import { answerGraceMs, headerNames } from '../../protocol/headers.ts';
 import { isCapabilityId, isSubjectToken, pluginIdProblem } from '../../protocol/names.ts';
-import { subjects } from '../../protocol/subjects.ts';
 import { NoRespondersError } from '../../requests.ts';
-import { RunningCall } from '../../running-call.ts';
 import type { Client, ClientState, InvokeOptions, RawOutput, StateListener } from '../client.ts';
-import { ConnectionLostError, errorOf } from '../errors.ts';
+import { errorOf } from '../errors.ts';
 import { failure } from '../failure.ts';
-import { cancelled, closed, invokeWithRetries, late } from '../invoke.ts';
+import { closed, invokeWithRetries } from '../invoke.ts';
 import type { Attempt, Call } from '../invoke.ts';
 import type { AnyMesh, CapabilityOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
 import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
 import type { RetryOptions } from '../retry.ts';
 import { State } from '../state.ts';
-import { StatusWatch } from './status-watch.ts';
 
 export interface NatsClientOptions {
   /** False never repeats. */
@@ -32,10 +26,8 @@ export interface NatsClientOptions {
 
 /** A client over a connection to the broker. */
 export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
-  readonly #connection: Connection;
   readonly #policy: RetryPolicy;
-  readonly #lost: LostCalls;
-  readonly #statusWatch: StatusWatch;
+  readonly #calls: BrokerCalls;
   readonly #state: State;
   readonly #unwatch: () => void;
   readonly #end: () => Promise<void>;
@@ -43,14 +35,11 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
 
   /** @param end what `close` does last */
   constructor(connection: Connection, { retry = {}, lost }: NatsClientOptions, end: () => Promise<void>) {
-    this.#connection = connection;
     this.#policy = new RetryPolicy(retry || { maxAttempts: 1 });
-    this.#lost = new LostCalls(connection, (detail) => new ConnectionLostError(detail), lost);
-    this.#statusWatch = new StatusWatch(connection, (msg) => this.#lost.statusEvent(msg));
+    this.#calls = new BrokerCalls(connection, lost);
     this.#state = new State(connection.connected ? 'live' : 'offline');
     this.#end = end;
     this.#unwatch = connection.onStatus((connected) => {
-      this.#lost.connectionChanged(connected);
       this.#state.set(connected ? { status: 'live' } : { status: 'offline', reason: 'The broker is away.' });
     });
   }
@@ -94,8 +83,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
 
   async #close(): Promise<void> {
     this.#unwatch();
-    this.#lost.endAll(closed);
-    this.#statusWatch.close();
+    this.#calls.close(closed);
     this.#state.set({ status: 'offline', reason: 'The client was closed.' });
     await this.#end();
   }
@@ -108,56 +96,11 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
   }
 
   async #send(call: Call, attempt: Attempt): Promise<Msg> {
-    const { plugin, capability, options } = call;
-    const { invocationId, timeoutMs } = attempt;
-    if (this.#closed) throw closed();
-    const controller = new AbortController();
-    const headers = (leftMs: number): HeaderValues => ({
-      [headerNames.invocationId]: invocationId,
-      [headerNames.timeoutMs]: String(leftMs),
-      [headerNames.traceparent]: options.traceparent,
-      [headerNames.tracestate]: options.tracestate,
-    });
-    const running = new RunningCall({
-      plugin,
-      invocationId,
-      deadlineAt: performance.now() + timeoutMs,
-      controller,
-      isIdempotent: () => options.idempotent ?? false,
-      mayResend: attempt.mayResend,
-      headers,
-    });
-    const abort = (): void => controller.abort(cancelled(call));
-    options.signal?.addEventListener('abort', abort);
-    const watched = this.#statusWatch.enter(plugin);
-    this.#lost.add(running);
     try {
-      return await this.#connection.request(subjects.invokeCapability(plugin, capability), call.json, {
-        timeoutMs: timeoutMs + answerGraceMs,
-        signal: controller.signal,
-        headers: headers(timeoutMs),
-        onSend: running.onSend,
-      });
+      return await this.#calls.send(call, attempt);
     } catch (error) {
-      if (controller.signal.aborted) {
-        this.#cancel(call, invocationId);
-        throw controller.signal.reason;
-      }
-      if (error instanceof BkgError && error.code === 'DEADLINE_EXCEEDED') {
-        this.#cancel(call, invocationId);
-        throw late(call, attempt);
-      }
-      const why = running.explain(error);
-      throw why instanceof NoRespondersError ? nobody(call, why) : why;
-    } finally {
-      this.#lost.delete(running);
-      if (watched) watched.running -= 1;
-      options.signal?.removeEventListener('abort', abort);
+      throw error instanceof NoRespondersError ? nobody(call, error) : error;
     }
-  }
-
-  #cancel({ plugin }: Call, invocationId: string): void {
-    this.#connection.publish(subjects.cancel(plugin), JSON.stringify({ invocation_id: invocationId }));
   }
 }
 

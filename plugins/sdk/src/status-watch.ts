@@ -1,6 +1,6 @@
 import type { Msg, Subscription } from '@nats-io/nats-core';
-import type { Connection } from '../../connection.ts';
-import { subjects } from '../../protocol/subjects.ts';
+import type { Connection } from './connection.ts';
+import { subjects } from './protocol/subjects.ts';
 
 /** A plugin whose status events are heard. */
 export interface Watched {
@@ -15,7 +15,7 @@ export interface Watched {
 const watchedMost = 256;
 
 /**
- * Subscriptions to the status events of the plugins that a client invokes, each from before the first invocation. Those
+ * Subscriptions to the status events of the plugins that are invoked over a connection, each from before the first invocation. Those
  * that have not been invoked for longest end; never one with invocations under way.
  */
 export class StatusWatch {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { StatusWatch } from '../../src/client/nats/status-watch.ts';
-import type { Connection } from '../../src/connection.ts';
-import { subjects } from '../../src/protocol/index.ts';
+import { StatusWatch } from '../src/status-watch.ts';
+import type { Connection } from '../src/connection.ts';
+import { subjects } from '../src/protocol/index.ts';
 
 describe('the subscriptions of a client to status events', () => {
   it('are those of the 256 plugins that it has invoked last, and of those that it is invoking', () => {
