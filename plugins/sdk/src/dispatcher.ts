@@ -154,8 +154,11 @@ export class Dispatcher {
       nested: () => (this.#nested ??= new BrokerCalls(this.#connection)),
       log: this.#log,
     });
-    if (this.#inFlight.has(invocation.invocationId)) {
+    const first = this.#inFlight.get(invocation.invocationId);
+    if (first) {
       invocation.close();
+      // Who took it for lost has sent it again, and waits for one answer: the first one's.
+      if (first.msg.reply === msg.reply) return;
       return this.#fail(invocation, conflict(invocation.invocationId));
     }
     this.#inFlight.set(invocation.invocationId, invocation);

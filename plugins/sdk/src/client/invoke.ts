@@ -51,6 +51,8 @@ export async function invokeWithRetries<Reply>(
   const leftMs = (): number => Math.ceil(deadlineAt - performance.now());
   let number = 1;
   let isResent = false;
+  // Of a try that may have run: a later one that has not does not change that.
+  let unsure: InvocationError | undefined;
   const mayResend = (loss: BkgError): boolean => {
     if (isResent || !idempotent || number >= maxAttempts) return false;
     isResent = true;
@@ -68,7 +70,8 @@ export async function invokeWithRetries<Reply>(
     } catch (cause) {
       const error = explain(cause, invocationId);
       const delayMs = policy.delayMs(error, { attempt: number, maxAttempts, idempotent, leftMs: leftMs() });
-      if (delayMs === undefined) throw error;
+      if (delayMs === undefined) throw error.executed === 'no' ? (unsure ?? error) : error;
+      if (error.executed !== 'no') unsure = error;
       policy.onRetry?.({ plugin, capability, invocationId, attempt: number, error, delayMs });
       await wait(delayMs, signal);
       // The first may still run, and its instance would refuse a second one with its id.

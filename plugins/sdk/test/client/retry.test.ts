@@ -145,6 +145,15 @@ describe('a call that is tried', () => {
     expect((await run(busy, {}, { maxAttempts: 2 })).outcome).toMatchObject({ message: '1' });
   });
 
+  it('may have run when one of its tries may have, whatever became of the last', async () => {
+    const crashed = failure('PLUGIN_CRASHED', 'the first');
+    const away = failure('PLUGIN_UNAVAILABLE', 'nobody there');
+    const { outcome } = await run([crashed, away, away, away], { idempotent: true });
+    expect(outcome).toMatchObject({ message: 'the first', executed: 'maybe' });
+    const harmless = await run([away, away, crashed, crashed], { idempotent: true });
+    expect(harmless.outcome).toMatchObject({ executed: 'maybe' });
+  });
+
   it('is given what is left of its time, and does not wait beyond it', async () => {
     const busy = failure('BUSY', '');
     const { attempts } = await run([busy, busy], { timeoutMs: 5_000 }, { firstMs: 40 });
