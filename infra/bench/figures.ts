@@ -23,3 +23,8 @@ export function table(rows: readonly (readonly string[])[]): string {
       .join('  ');
   return rows.map(line).join('\n');
 }
+
+/** For `JSON.stringify`, so that it prints no noise. @param perUnit 100: to hundredths */
+export function roundedTo(perUnit: number): (key: string, value: unknown) => unknown {
+  return (_key, value) => (typeof value === 'number' ? Math.round(value * perUnit) / perUnit : value);
+}

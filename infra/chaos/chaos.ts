@@ -1,9 +1,10 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { connect, createLogger, problemOfMsg, subjects } from '@bkg/sdk';
-import type { Connection, PluginConfig, PluginInfo } from '@bkg/sdk';
+import type { Connection, PluginInfo } from '@bkg/sdk';
 import { connectClient } from '@bkg/sdk/client';
 import { connectGateway } from '@bkg/sdk/client/ws';
+import { isSameProcess } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import type { ChaosLog } from './chaos-log.ts';
 import { Lateness, now } from './clock.ts';
@@ -24,17 +25,22 @@ import { seededRandom } from './random.ts';
 import { Relay } from './relay.ts';
 import { judgeAnswers } from './rules/answers.ts';
 import { judgeConfiguration } from './rules/configuration.ts';
+import type { History } from './rules/configuration.ts';
 import { judgeExecutions } from './rules/executions.ts';
 import { judgeProcesses } from './rules/processes.ts';
 import { judgeStates } from './rules/states.ts';
 import type { Verdict } from './rules/verdict.ts';
 import { Saboteur } from './saboteur.ts';
 import { Truth } from './truth.ts';
-import { Watcher } from './watcher.ts';
+import { views, Watcher } from './watcher.ts';
 
 const settleMostMs = 60_000;
 const startMostMs = 60_000;
 const answerMostMs = 3_000;
+/** How long it is used when all is well again: then nothing may fail. */
+const calmMs = 3_000;
+/** What a view has not shown for longer it does not show. */
+const shownMostMs = 3_000;
 
 export interface Result {
   verdicts: Verdict[];
@@ -131,17 +137,17 @@ class Scene implements AsyncDisposable {
       },
     });
     stack.defer(() => outages.close());
-    const known = { truth: truth.instances, outages: outages.all, toleranceMs };
+    const known = {
+      begunAt: now(),
+      truth: truth.instances,
+      isAlive: isSameProcess,
+      outages: outages.all,
+      toleranceMs,
+    };
     const watcher = new Watcher({ url: mesh.url, gateway, connection, known, log });
     const ledger = new Ledger();
-    const load = new OfferedLoad({
-      url: mesh.url,
-      gateway,
-      nats,
-      perSecond,
-      ledger,
-      random: seededRandom(seed + 1),
-    });
+    const offered = { url: mesh.url, gateway, nats, perSecond, ledger, random: seededRandom(seed + 1) };
+    const load = new OfferedLoad(offered);
     const operator = new Operator(mesh.url, log, seededRandom(seed + 2));
     operator.begin();
     const saboteur = new Saboteur({ mesh, processes, truth, outages, relays, connection, log });
@@ -159,21 +165,39 @@ class Scene implements AsyncDisposable {
     };
     const settled = await settle(async () => {
       const looked = await look();
-      log.note('settle', looked.verdict.flaws.join('; '));
       if (!mesh.isUp) looked.verdict.flaws.push('bkg up has not said that it is up');
       if (outages.open.length > 0) looked.verdict.flaws.push(`${outages.open[0]?.part} is not back`);
+      for (const { id, rollout } of looked.plugins)
+        if (rollout?.state === 'running')
+          looked.verdict.flaws.push(`the ${rollout.verb} of ${id} is not done`);
+      looked.verdict.flaws.push(...unshown(watcher));
+      log.note('settle', looked.verdict.flaws.join('; '));
       return looked;
     }, signal);
     const settledAfterMs = now() - calmAt;
+    let calmFrom = Infinity;
+    if (settled.verdict.flaws.length === 0) {
+      calmFrom = now();
+      const calmLoad = new OfferedLoad(offered);
+      await new Promise((resolve) => setTimeout(resolve, calmMs));
+      await calmLoad.stop();
+      load.skipped += calmLoad.skipped;
+    }
     await watcher.stop();
-    const history = new Map<PluginId, Map<number, PluginConfig>>();
+    const history = new Map<PluginId, History>();
     for (const id of pluginIds) history.set(id, await operator.history(id));
     const { counters, versions, replicas, written } = operator;
     const verdicts = [
       judgeConfiguration({ plugins: settled.plugins, counters, versions, replicas, written, history }),
       settled.verdict,
-      judgeAnswers({ calls: ledger.calls, outages: outages.all, toleranceMs, skipped: load.skipped }),
-      judgeStates(watcher),
+      judgeAnswers({
+        calls: ledger.calls,
+        calmFrom,
+        outages: outages.all,
+        toleranceMs,
+        skipped: load.skipped,
+      }),
+      judgeStates({ ...watcher, truth: truth.instances }),
       judgeExecutions(ledger.calls, folders.starts()),
     ];
     for (const outage of outages.all) log.note('outage', `${outage.part} was away`, { outage });
@@ -240,6 +264,17 @@ async function listPlugins(connection: Connection): Promise<PluginInfo[]> {
   const problem = problemOfMsg(reply);
   if (problem) throw new Error(problem.detail);
   return reply.json<PluginInfo[]>();
+}
+
+/** Where somebody looks and does not see yet that all is well. */
+function unshown({ last }: Watcher): string[] {
+  return views
+    .filter((view) => {
+      const { at, plugins } = last[view] ?? { at: -Infinity, plugins: [] };
+      const isSure = plugins.every(({ unknown_since }) => unknown_since === undefined);
+      return now() - at > shownMostMs || !isSure || !areRunning(plugins);
+    })
+    .map((view) => `${view} does not show that all of them run`);
 }
 
 function areRunning(plugins: readonly PluginInfo[]): boolean {

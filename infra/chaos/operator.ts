@@ -1,9 +1,11 @@
-import type { ConfigHistory, PluginConfig, PluginInfo, Problem } from '@bkg/sdk';
+import type { ConfigHistory, ConfigRevision, PluginConfig, PluginInfo, Problem } from '@bkg/sdk/protocol';
 import type { ChaosLog } from './chaos-log.ts';
 import { replicasOfEcho, versions } from './folders.ts';
+import { saysNotExecuted } from './not-executed.ts';
 import { pluginIds } from './plan.ts';
 import type { PluginId } from './plan.ts';
 import { Promised } from './promises.ts';
+import type { Attempt } from './promises.ts';
 import { between } from './random.ts';
 import type { Random } from './random.ts';
 
@@ -91,9 +93,8 @@ export class Operator {
       by: 'chaos',
     });
     this.#count(plugin, `counter ${counter}`, answer);
-    if (!answer.body || !attempt) return;
-    attempt.isAcknowledged = true;
-    this.written.push({ plugin, revision: answer.body.revision, counter });
+    if (attempt) note(attempt, answer);
+    if (answer.body) this.written.push({ plugin, revision: answer.body.revision, counter });
   }
 
   /** Who is down until somebody says otherwise is told so, by somebody who has looked. */
@@ -107,36 +108,37 @@ export class Operator {
     if (!body) return;
     const version = versions.find((one) => one !== body.version) ?? versions[0];
     const attempt = this.versions.get(plugin)?.order(version);
-    const isDone = await this.#order(plugin, 'swap', { version });
-    if (attempt) attempt.isAcknowledged = isDone;
+    const answer = await this.#order(plugin, 'swap', { version });
+    // One that has begun and was overtaken is a conflict, too.
+    if (attempt && answer.problem?.code !== 'CONFLICT') note(attempt, answer);
   }
 
   async #scale(replicas: number): Promise<void> {
     const attempt = this.replicas.order(replicas);
-    attempt.isAcknowledged = await this.#order('echo', 'scale', { replicas, wait: false });
+    note(attempt, await this.#order('echo', 'scale', { replicas, wait: false }));
   }
 
-  async history(plugin: PluginId): Promise<Map<number, PluginConfig>> {
-    const found = new Map<number, PluginConfig>();
+  async history(plugin: PluginId): Promise<Map<number, ConfigRevision>> {
+    const found = new Map<number, ConfigRevision>();
     for (let before = ''; ;) {
       const { body } = await this.#ask<ConfigHistory>('GET', `${plugin}/config/history${before}`);
       if (!body) throw new Error(`the history of ${plugin} cannot be read`);
-      for (const { revision, config } of body.revisions) found.set(revision, config);
+      for (const one of body.revisions) found.set(one.revision, one);
       if (!body.truncated || body.revisions.length === 0) return found;
       before = `?before=${body.revisions.at(-1)?.revision}`;
     }
   }
 
-  async #order(plugin: PluginId, verb: string, body: object): Promise<boolean> {
+  async #order(plugin: PluginId, verb: string, body: object): Promise<Answer<unknown>> {
     const answer = await this.#ask('POST', `${plugin}/${verb}`, { ...body, by: 'chaos' });
-    return this.#count(plugin, `${verb} ${JSON.stringify(body)}`, answer);
+    this.#count(plugin, `${verb} ${JSON.stringify(body)}`, answer);
+    return answer;
   }
 
-  #count(plugin: PluginId, what: string, { body, problem }: Answer<unknown>): boolean {
+  #count(plugin: PluginId, what: string, { body, problem }: Answer<unknown>): void {
     const end = body ? 'acknowledged' : problem ? 'refused' : 'unanswered';
     this.orders[end] += 1;
     this.#log.note('order', `${plugin}: ${what}: ${end}`, problem && { problem });
-    return body !== undefined;
   }
 
   async #repeat({ plugin, everyMs, act }: Routine): Promise<void> {
@@ -173,6 +175,11 @@ export class Operator {
 interface Answer<T> {
   body?: T;
   problem?: Problem;
+}
+
+function note(attempt: Attempt, { body, problem }: Answer<unknown>): void {
+  attempt.isAcknowledged = body !== undefined;
+  attempt.isRefused = problem !== undefined && saysNotExecuted(problem.code);
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -1,12 +1,15 @@
 import { now } from './clock.ts';
-import type { PartName } from './plan.ts';
+import type { FaultKind, PartName } from './plan.ts';
 
 /** A time in which a part could not do its work, because of a fault. */
 export interface Outage {
   part: PartName;
+  kind: FaultKind;
   from: number;
   /** When the fault was over; the part may not be back yet. */
   faultUntil: number;
+  /** When it was looked for last and not found: that long it was surely away. */
+  missedAt: number;
   /** When it was seen at work again. */
   until: number;
 }
@@ -27,8 +30,15 @@ export class Outages {
   }
 
   /** @returns to be called when the fault is over: then it is looked when the part is back */
-  begin(part: PartName): () => void {
-    const outage: Outage = { part, from: now(), faultUntil: Infinity, until: Infinity };
+  begin(part: PartName, kind: FaultKind): () => void {
+    const outage: Outage = {
+      part,
+      kind,
+      from: now(),
+      faultUntil: Infinity,
+      missedAt: -Infinity,
+      until: Infinity,
+    };
     this.all.push(outage);
     return () => {
       outage.faultUntil = now();
@@ -49,16 +59,24 @@ export class Outages {
     const probe = this.#probes[outage.part];
     const { signal } = this.#end;
     while (!signal.aborted) {
+      const at = now();
       try {
         await probe?.(AbortSignal.any([signal, AbortSignal.timeout(probeMostMs)]));
         outage.until = now();
         return;
       } catch {
-        // Not back yet.
+        outage.missedAt = at;
       }
       await new Promise((resolve) => setTimeout(resolve, probeEveryMs));
     }
   }
+}
+
+/** Whether the part was away at a time, surely; undefined when only its return will tell. */
+export function wasAwayAt({ from, faultUntil, missedAt, until }: Outage, at: number): boolean | undefined {
+  if (at < from) return false;
+  if (at <= Math.max(faultUntil, missedAt)) return true;
+  return until === Infinity ? undefined : false;
 }
 
 /**
@@ -74,6 +92,6 @@ export function dueAt(
   const begun = outages.filter(({ from }) => from <= at);
   return Math.max(
     happenedAt + boundMs,
-    ...begun.map(({ part, from, until }) => (until <= at ? until + boundMs : from + markMs(part))),
+    ...begun.map((one) => (wasAwayAt(one, at) ? one.from + markMs(one.part) : one.until + boundMs)),
   );
 }

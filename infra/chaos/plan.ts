@@ -17,7 +17,8 @@ export type Victim = PartName | PluginId;
  * - `full stdout`: nobody reads what `bkg up` prints, and the pipe is full.
  * - `deaf socket`: a client of `/ws` that has subscribed to all and reads nothing.
  */
-export type FaultKind = 'kill' | 'stop' | 'partition' | 'block' | 'full stdout' | 'deaf socket';
+export const faultKinds = ['kill', 'stop', 'partition', 'block', 'full stdout', 'deaf socket'] as const;
+export type FaultKind = (typeof faultKinds)[number];
 
 export interface Fault {
   kind: FaultKind;
@@ -44,6 +45,8 @@ const deck: readonly Kind[] = [
 
 const [gapLeastMs, gapMostMs] = [1_500, 5_500];
 const firstAtMs = 1_000;
+/** Shorter than that nothing is stopped or cut off. */
+const leastMs = 1_000;
 /** Longer than any invocation may take, so that it is noticed as what it is. */
 const blockMs = 12_000;
 /** From the end of a fault until the same victim has the next: it has come back, or is doing so. */
@@ -51,15 +54,15 @@ const restMs = 8_000;
 const placesMost = 3;
 
 /**
- * The faults of a run: nothing but the seed and the time decides. All kinds with all victims come once in an order of
- * chance, then all again in another.
+ * The faults of a run: nothing but the seed and the time decides. One of each kind comes first, so that a short run has
+ * all of them; then the other victims in an order of chance, then all again in another.
  */
 export function planFaults(seed: number, forMs: number): Fault[] {
   const random = seededRandom(seed);
   const faults: Fault[] = [];
   const freeAt = new Map<Victim, number>();
-  const cards: Kind[] = [];
-  for (let atMs = firstAtMs; atMs < forMs; atMs += between(random, gapLeastMs, gapMostMs)) {
+  const cards = firstDeal(random);
+  for (let atMs = firstAtMs; atMs <= forMs - leastMs; atMs += between(random, gapLeastMs, gapMostMs)) {
     if (cards.length < deck.length / 2) cards.push(...shuffled(random, deck));
     const at = atMs;
     const card = cards.find(({ victim }) => (freeAt.get(victim) ?? 0) <= at);
@@ -74,6 +77,12 @@ export function planFaults(seed: number, forMs: number): Fault[] {
   return faults;
 }
 
+function firstDeal(random: Random): Kind[] {
+  const all = shuffled(random, deck);
+  const first = shuffled(random, faultKinds).flatMap((kind) => all.find((card) => card.kind === kind) ?? []);
+  return [...first, ...all.filter((card) => !first.includes(card))];
+}
+
 function timeOf({ kind }: Kind, random: Random): number {
   switch (kind) {
     case 'kill':
@@ -82,7 +91,7 @@ function timeOf({ kind }: Kind, random: Random): number {
       return blockMs;
     case 'stop':
     case 'partition':
-      return between(random, 1_000, 15_000);
+      return between(random, leastMs, 15_000);
     case 'full stdout':
     case 'deaf socket':
       return between(random, 5_000, 20_000);

@@ -152,6 +152,9 @@ export class Saboteur {
   }
 
   async #block(fault: Fault): Promise<void> {
+    const { outages } = this.#options;
+    // A broker that is away would pass it on later, or never.
+    await eventually(() => !outages.open.some(({ part }) => part === 'nats-server'), { withinMs: upMostMs });
     const one = this.#instanceOf(fault);
     if (!one) return this.#skip(fault);
     const { connection } = this.#options;
@@ -189,8 +192,8 @@ export class Saboteur {
     this.#options.log.note('over', `${describe(fault)} is over`);
   }
 
-  #beginOutage({ victim }: Fault): (() => void) | undefined {
-    return isWorker(victim) ? this.#options.outages.begin(victim) : undefined;
+  #beginOutage({ victim, kind }: Fault): (() => void) | undefined {
+    return isWorker(victim) ? this.#options.outages.begin(victim, kind) : undefined;
   }
 
   #instanceOf({ victim, place }: Fault): InstanceTruth | undefined {

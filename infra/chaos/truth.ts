@@ -8,6 +8,8 @@ export interface InstanceTruth {
   plugin: string;
   pid: number;
   start: string;
+  /** When it was found to be there; a little later than it was. */
+  seenAt: number;
   /** When it was found to be gone; a little later than it was. */
   goneAt?: number;
   /** Its event loop stands still, or its process does. */
@@ -43,7 +45,7 @@ export class Truth implements Disposable {
     const at = now();
     for (const { instance, plugin, pid, start, isLeader, isZombie } of this.#processes.list()) {
       if (!instance || !plugin || !isLeader || isZombie || this.instances.has(instance)) continue;
-      this.instances.set(instance, { instance, plugin, pid, start, hung: [] });
+      this.instances.set(instance, { instance, plugin, pid, start, seenAt: at, hung: [] });
     }
     // By its identity: what it is called may not be readable at a moment, as when it becomes another program.
     for (const one of this.instances.values())

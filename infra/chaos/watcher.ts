@@ -3,7 +3,7 @@ import { problemOfMsg, subjects } from '@bkg/sdk';
 import type { GatewayClient } from '@bkg/sdk/client/ws';
 import type { PluginInfo } from '@bkg/sdk/protocol';
 import type { ChaosLog } from './chaos-log.ts';
-import { falseClaims } from './claims.ts';
+import { falseClaims, isKnown, isUndisturbed } from './claims.ts';
 import type { Known } from './claims.ts';
 import { now } from './clock.ts';
 import { pluginIds } from './plan.ts';
@@ -14,6 +14,15 @@ const answerMostMs = 2_000;
 /** How states are seen: what a dashboard is told on `/ws`, what `GET /api/plugins` and the supervisor itself answer. */
 export const views = ['socket', 'http', 'registry'] as const;
 export type View = (typeof views)[number];
+
+/** What was shown, at what time. */
+export interface Look {
+  at: number;
+  view: View;
+  plugins: readonly PluginInfo[];
+  /** Why nothing was. */
+  failure?: string;
+}
 
 export interface WatcherOptions {
   url: string;
@@ -32,12 +41,18 @@ export class Watcher {
   readonly #running: Promise<unknown>;
   /** When each false claim was seen first, by view and claim without its times. */
   readonly #seen = new Set<string>();
+  /** At a time of which it is not known yet whether a part was back. */
+  #undecided: Look[] = [];
   readonly wrong: string[] = [];
   readonly looks: Record<View, number> = { socket: 0, http: 0, registry: 0 };
   /** How often nothing was shown, because nobody answered or the answer was an error. */
   readonly nothing: Record<View, number> = { socket: 0, http: 0, registry: 0 };
   /** States by their word, and those that were marked as unknown. */
   readonly states: { [word: string]: number } = {};
+  /** Every instance that was said to run, and where that was shown first. */
+  readonly running = new Map<string, string>();
+  /** What is shown now, or was when somebody answered last. */
+  readonly last: Partial<Record<View, Look>> = {};
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -67,6 +82,7 @@ export class Watcher {
     this.#end.abort();
     this.#unsubscribe();
     await this.#running;
+    this.#judgeUndecided();
   }
 
   /** What was said last stands there until something else is said, or the connection is known to be gone. */
@@ -97,29 +113,59 @@ export class Watcher {
       // An answer is as old as its question at most.
       const at = now();
       try {
-        this.#lookAt(view, await read(), at);
-      } catch {
+        const plugins = await read();
+        this.last[view] = { at, view, plugins };
+        this.#lookAt(view, plugins, at);
+      } catch (error) {
         this.nothing[view] += 1;
+        // A part may have gone while it was asked.
+        this.#undecided.push({ at: now(), view, plugins: [], failure: String(error) });
       }
       await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
     }
   }
 
-  #lookAt(view: View, plugins: readonly PluginInfo[], at: number): void {
-    const { known, log } = this.#options;
+  #lookAt(view: View, all: readonly PluginInfo[], at: number): void {
+    const plugins = all.filter(({ id }) => pluginIds.some((own) => own === id));
     this.looks[view] += 1;
-    for (const plugin of plugins.filter(({ id }) => pluginIds.some((own) => own === id))) {
+    for (const plugin of plugins) {
       const word = plugin.unknown_since === undefined ? plugin.status : `${plugin.status}, unknown`;
       this.states[word] = (this.states[word] ?? 0) + 1;
-      for (const claim of falseClaims(plugin, at, known)) {
-        const what = `${view}: ${claim}`;
-        // The same claim goes on until it is corrected.
-        const key = what.replaceAll(/\d+\.\d s/g, '');
-        if (this.#seen.has(key)) continue;
-        this.#seen.add(key);
-        this.wrong.push(what);
-        log.tell('false', `! ${what}`, { at: new Date(at).toISOString(), plugin });
-      }
+      this.#noteRunning(view, plugin);
     }
+    this.#undecided.push({ at, view, plugins });
+    this.#judgeUndecided();
+  }
+
+  #noteRunning(view: View, { id, instances, unknown_since }: PluginInfo): void {
+    if (unknown_since !== undefined) return;
+    for (const { instance, status } of instances)
+      if (status === 'running' && !this.running.has(instance)) this.running.set(instance, `${view}: ${id}`);
+  }
+
+  #judgeUndecided(): void {
+    const { known } = this.#options;
+    const { true: decided = [], false: left = [] } = Object.groupBy(this.#undecided, ({ at }) =>
+      isKnown(at, known) ? 'true' : 'false',
+    );
+    this.#undecided = left;
+    for (const look of decided) this.#judge(look);
+  }
+
+  #judge({ at, view, plugins, failure }: Look): void {
+    const { known } = this.#options;
+    if (failure !== undefined && isUndisturbed(at, known))
+      this.#find(`${view}: nothing is shown, and no part is away: ${failure}`, at);
+    for (const plugin of plugins)
+      for (const claim of falseClaims(plugin, at, known)) this.#find(`${view}: ${claim}`, at, plugin);
+  }
+
+  #find(what: string, at: number, plugin?: PluginInfo): void {
+    // The same claim goes on until it is corrected.
+    const key = what.replaceAll(/\d+\.\d s/g, '');
+    if (this.#seen.has(key)) return;
+    this.#seen.add(key);
+    this.wrong.push(what);
+    this.#options.log.tell('false', `! ${what}`, { at: new Date(at).toISOString(), plugin });
   }
 }

@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { runToLastLine } from '../last-line.mjs';
 import { flawsOf } from './report.ts';
 
 const resultOf = (change = {}) => ({
@@ -28,15 +28,9 @@ it.each([
 
 it('a neighbour of a busy loop and of a bomb loses no invocation', { timeout: 90_000 }, async () => {
   const options = ['--pairs', '1', '--seconds', '1', '--culprits', 'busy,bomb', '--json'];
-  const child = spawn(process.execPath, [path.join(import.meta.dirname, 'run.ts'), ...options], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
-  let text = '';
-  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
-  await new Promise((resolve) => child.once('close', resolve));
-  const last = text.trimEnd().split('\n').at(-1);
-  expect(last, text).toMatch(/^\{"ok":/);
-  const { results } = JSON.parse(last);
+  const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), options);
+  expect(result, text).toBeDefined();
+  const { results } = result;
   // How long it takes is measured for too short a time here, among other tests.
   expect(results).toMatchObject([
     { culprit: 'busy', failures: { count: 0 } },

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { readAmount } from '../options.ts';
 
 /** `idle` does nothing: what its pairs differ by is the machine's own. */
 export const culprits = ['idle', 'busy', 'bomb', 'flood'] as const;
@@ -40,9 +41,4 @@ function readCulprit(text: string): Culprit {
   const culprit = culprits.find((one) => one === text);
   if (culprit) return culprit;
   throw new Error(`--culprits names "${text}"; it takes ${culprits.join(', ')}, with commas between them.`);
-}
-
-function readAmount(name: string, given: string, least: number, top: number): number {
-  if (/^\d+$/.test(given) && Number(given) >= least && Number(given) <= top) return Number(given);
-  throw new Error(`--${name} is "${given}"; it takes a whole number from ${least} to ${top}.`);
 }

@@ -1,3 +1,5 @@
+import { roundedTo } from '../figures.ts';
+import { optionsOrEnd } from '../options.ts';
 import { measure } from './measure.ts';
 import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
@@ -11,7 +13,7 @@ import { Stage } from './stage.ts';
  *
  *   node infra/bench/neighbours/run.ts [--pairs 5] [--seconds 10] [--rate 200] [--culprits idle,busy,bomb,flood] [--json]
  */
-process.exitCode = (await run(optionsOrEnd())) ? 0 : 1;
+process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
 
 async function run({ culprits, pairs, seconds, rate, isJson }: Options): Promise<boolean> {
   const say = (text: string): void => void (isJson || console.log(text));
@@ -24,26 +26,12 @@ async function run({ culprits, pairs, seconds, rate, isJson }: Options): Promise
   }
   const flaws = results.flatMap(flawsOf);
   say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, rounded));
+  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(1_000)));
   return flaws.length === 0;
-}
-
-function optionsOrEnd(): Options {
-  try {
-    return readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exit(1);
-  }
 }
 
 /** Plugins outlive their supervisor: they must not stay when somebody loses patience. */
 function endOnSignal(stage: Stage): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => void stage[Symbol.asyncDispose]().finally(() => process.exit(1)));
-}
-
-/** To thousandths: what is below is noise. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? Math.round(value * 1_000) / 1_000 : value;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { readAmount } from '../options.ts';
 import type { Size } from './stage.ts';
 
 export interface Options {
@@ -42,9 +43,4 @@ function readSize(text: string): Size {
   throw new Error(
     `--sizes names "${text}"; it takes plugins/instances with commas between them, as ${standardSizes}.`,
   );
-}
-
-function readAmount(name: string, given: string, least: number, top: number): number {
-  if (/^\d+$/.test(given) && Number(given) >= least && Number(given) <= top) return Number(given);
-  throw new Error(`--${name} is "${given}"; it takes a whole number from ${least} to ${top}.`);
 }

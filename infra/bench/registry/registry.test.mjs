@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { runToLastLine } from '../last-line.mjs';
 import { flawsOf } from './report.ts';
 
 function resultOf(change = {}) {
@@ -51,14 +51,10 @@ it(
   'a mesh of 50 plugins and 100 instances is listed in full, its changes are seen, and telemetry is heard as far as somebody looks',
   { timeout: 120_000 },
   async () => {
-    const args = [path.join(import.meta.dirname, 'run.ts'), '--sizes', '50/100', '--seconds', '1', '--json'];
-    const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
-    let text = '';
-    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (text += chunk));
-    await new Promise((resolve) => child.once('close', resolve));
-    const last = text.trimEnd().split('\n').at(-1);
-    expect(last, text).toMatch(/^\{"ok":/);
-    const { results, flaws } = JSON.parse(last);
+    const options = ['--sizes', '50/100', '--seconds', '1', '--json'];
+    const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), options);
+    expect(result, text).toBeDefined();
+    const { results, flaws } = result;
     // What it takes at rest is measured for too short a time here, among other tests.
     expect(flaws.filter((flaw) => !flaw.includes('at rest'))).toEqual([]);
     expect(results).toMatchObject([

@@ -1,3 +1,5 @@
+import { roundedTo } from '../figures.ts';
+import { optionsOrEnd } from '../options.ts';
 import { measure } from './measure.ts';
 import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
@@ -11,7 +13,7 @@ import { describe, flawsOf } from './report.ts';
  *
  *   node infra/bench/registry/run.ts [--sizes 50/100,1000/2000] [--seconds 30] [--heartbeat-ms <first>] [--json]
  */
-process.exitCode = (await run(optionsOrEnd())) ? 0 : 1;
+process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
 
 async function run({ sizes, seconds, heartbeatMs, isJson }: Options): Promise<boolean> {
   const results = [];
@@ -24,20 +26,6 @@ async function run({ sizes, seconds, heartbeatMs, isJson }: Options): Promise<bo
   );
   if (!isJson)
     console.log(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, rounded));
+  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(100)));
   return flaws.length === 0;
-}
-
-function optionsOrEnd(): Options {
-  try {
-    return readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exit(1);
-  }
-}
-
-/** To hundredths: what is below is noise. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? Math.round(value * 100) / 100 : value;
 }

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { readAmount } from '../options.ts';
 import type { Plan } from './scenario.ts';
 
 export interface Options {
@@ -11,6 +12,7 @@ const standard = { swaps: 100, restarts: 50, rate: 1_000, seconds: 20 };
 type Amount = keyof typeof standard;
 const short: typeof standard = { swaps: 4, restarts: 2, rate: 200, seconds: 2 };
 const least: typeof standard = { swaps: 0, restarts: 0, rate: 2, seconds: 1 };
+const most = 999_999;
 
 /** @throws Error that says what is wrong with them */
 export function readOptions(args: string[]): Options {
@@ -27,7 +29,7 @@ export function readOptions(args: string[]): Options {
     },
   });
   const amount = (name: Amount): number =>
-    readAmount(name, values[name], (values.short ? short : standard)[name]);
+    readAmount(name, values[name] ?? String((values.short ? short : standard)[name]), least[name], most);
   const plans = plansOf({
     swaps: amount('swaps'),
     restarts: amount('restarts'),
@@ -69,10 +71,4 @@ function plansOf({ swaps, restarts, rate, seconds }: typeof standard): Plan[] {
       restarts: 0,
     },
   ];
-}
-
-function readAmount(name: Amount, given: string | undefined, otherwise: number): number {
-  if (given === undefined) return otherwise;
-  if (/^\d{1,6}$/.test(given) && Number(given) >= least[name]) return Number(given);
-  throw new Error(`--${name} is "${given}"; it takes a whole number from ${least[name]} on.`);
 }

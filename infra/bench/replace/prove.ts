@@ -1,3 +1,5 @@
+import { roundedTo } from '../figures.ts';
+import { optionsOrEnd } from '../options.ts';
 import { Folders } from './folders.ts';
 import { judge, unexcused } from './judge.ts';
 import { Mesh } from './mesh.ts';
@@ -14,7 +16,7 @@ import type { Plan } from './scenario.ts';
  *   node infra/bench/replace/prove.ts [--short] [--swaps 100] [--restarts 50] [--rate 1000] [--seconds 20]
  *     [--only steady,plain,writer] [--json]
  */
-const options = optionsOrEnd();
+const options = optionsOrEnd(readOptions);
 process.exitCode = (await prove(options)) ? 0 : 1;
 
 async function prove({ plans, isJson }: Options): Promise<boolean> {
@@ -35,17 +37,8 @@ async function prove({ plans, isJson }: Options): Promise<boolean> {
     results.push({ plugin: plan.id, isExact, flaws: countFlaws(flaws), ...figures });
   }
   const ok = results.every(({ isExact }) => isExact);
-  console.log(JSON.stringify({ ok, results }, rounded));
+  console.log(JSON.stringify({ ok, results }, roundedTo(1_000)));
   return ok;
-}
-
-function optionsOrEnd(): Options {
-  try {
-    return readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exit(1);
-  }
 }
 
 function titleOf({ id, perSecond, steadyMs, swaps, restarts, isPlain, isSingleWriter }: Plan): string {
@@ -57,9 +50,4 @@ function titleOf({ id, perSecond, steadyMs, swaps, restarts, isPlain, isSingleWr
 function endOnSignal(stack: AsyncDisposableStack): void {
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
     process.once(signal, () => void stack.disposeAsync().finally(() => process.exit(1)));
-}
-
-/** To thousandths: what is below is noise. */
-function rounded(_key: string, value: unknown): unknown {
-  return typeof value === 'number' ? Math.round(value * 1_000) / 1_000 : value;
 }

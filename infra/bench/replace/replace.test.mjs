@@ -1,6 +1,6 @@
-import { spawn } from 'node:child_process';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { runToLastLine } from '../last-line.mjs';
 import { idOf } from './invocation.ts';
 import { judge, unexcused } from './judge.ts';
 
@@ -136,15 +136,10 @@ it(
   { timeout: 90_000 },
   async () => {
     const program = path.join(import.meta.dirname, 'prove.ts');
-    const child = spawn(process.execPath, [program, '--short', '--only', 'steady,writer'], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    });
-    let text = '';
-    child.stdout.setEncoding('utf8').on('data', (chunk) => (text += chunk));
-    const code = await new Promise((resolve) => child.once('close', resolve));
+    const { code, text, result } = await runToLastLine(program, ['--short', '--only', 'steady,writer']);
     // With what it shows of each loss.
     expect(code, text).toBe(0);
-    const { ok, results } = JSON.parse(text.trimEnd().split('\n').at(-1));
+    const { ok, results } = result;
     const [steady, writer] = results;
     expect(steady).toMatchObject({
       flaws: {},

@@ -1,6 +1,6 @@
 import http from 'node:http';
 import { headerNames } from '@bkg/sdk/protocol';
-import { unforeseen } from './ledger.ts';
+import { connectionLost, unforeseen } from './ledger.ts';
 import type { Call, Ledger } from './ledger.ts';
 
 /** Longer than the gateway is ever stopped, with its deadline: by then there is no answer. */
@@ -20,7 +20,7 @@ export class HttpCalls {
   send(call: Call, payload: object): void {
     const { plugin, capability, timeoutMs } = call.kind;
     const body = JSON.stringify(payload);
-    const lost = (error: Error): void => this.#ledger.end(call, 'connection lost', error.message);
+    const lost = (error: Error): void => this.#ledger.end(call, connectionLost, error.message);
     const request = http.request(`${this.#url}/api/plugins/${plugin}/invoke/${capability}`, {
       method: 'POST',
       agent: this.#agent,

@@ -7,6 +7,8 @@ export type Way = (typeof ways)[number];
 
 /** The outcome of what has failed in no way that is promised. */
 export const unforeseen = 'unforeseen';
+/** The outcome of what the gateway has broken the connection of. */
+export const connectionLost = 'connection lost';
 
 export interface CallKind {
   plugin: PluginId;
@@ -26,7 +28,7 @@ export interface Call {
   sentAt: number;
   /** Of the first answer. */
   endedAt?: number;
-  /** `ok`, an error code, or `connection lost` when the gateway broke the connection. */
+  /** `ok`, an error code, or one of the words above. */
   outcome?: string;
   detail?: string;
   answers: number;

@@ -1,4 +1,5 @@
 import type { Call } from '../load/ledger.ts';
+import { saysNotExecuted } from '../not-executed.ts';
 import type { Verdict } from './verdict.ts';
 
 /** How often the handler of a call may have begun. @param starts by the number of the call */
@@ -10,6 +11,9 @@ export function judgeExecutions(calls: readonly Call[], starts: ReadonlyMap<numb
     const name = `call ${number} (${kind.plugin} ${kind.capability} over ${way}, sent ${new Date(sentAt).toISOString()}, ${outcome ?? 'no answer'})`;
     if (count > (kind.idempotent ? 2 : 1)) flaws.push(`${name} was executed ${count} times`);
     if (outcome === 'ok' && count === 0) flaws.push(`${name} was never executed`);
+    // Whoever believes it does it once more.
+    if (count > 0 && saysNotExecuted(outcome ?? ''))
+      flaws.push(`${name} was executed, and its answer says that it was not`);
     if (count === 2) twice += 1;
   }
   return {

@@ -24,9 +24,10 @@ export function judgeProcesses({ processes, upPid, partPids, plugins }: ProcessE
         `${part} is ${own.map(name).join(' and ') || 'not there'}; bkg up knows process ${partPids[part]}`,
       );
   }
+  if (!living.some(({ pid }) => pid === upPid)) flaws.push('bkg up is not there');
   const known = new Map(plugins.flatMap(({ instances }) => instances.map((one) => [one.instance, one.pid])));
   for (const one of living) {
-    if (one.part || one.pid === upPid) continue;
+    if ((one.part && !one.instance) || one.pid === upPid) continue;
     // What an instance has started carries its name.
     const pid = known.get(one.instance ?? '');
     if (pid === undefined || (one.isLeader && pid !== one.pid)) flaws.push(`nobody knows ${name(one)}`);

@@ -1,0 +1,15 @@
+import { spawn } from 'node:child_process';
+
+/**
+ * Runs a benchmark as anybody does, to its end.
+ * @returns its exit code, all that it printed, and the value in its last line, undefined when that is no JSON
+ */
+export async function runToLastLine(program, args) {
+  const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+  let text = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding('utf8').on('data', (chunk) => (text += chunk));
+  const code = await new Promise((resolve) => child.once('close', resolve));
+  const last = text.trimEnd().split('\n').at(-1) ?? '';
+  return { code, text, result: last.startsWith('{"ok":') ? JSON.parse(last) : undefined };
+}
