@@ -3,6 +3,7 @@ import type { Connection } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
+import type { Sighting } from './sighting.ts';
 import type { Timings } from './timings.ts';
 
 /** Of our own together, and of others together; below 50 instances it is never reached. */
@@ -33,6 +34,8 @@ export interface HeartbeatPaceOptions {
  */
 export class HeartbeatPace {
   readonly #options: HeartbeatPaceOptions;
+  /** Whom the last look has told last: those who do not obey must not keep the others from being told. */
+  readonly #last = { ours: '', others: '' };
 
   constructor(options: HeartbeatPaceOptions) {
     this.#options = options;
@@ -60,26 +63,43 @@ export class HeartbeatPace {
 
   #tell(): void {
     const othersEveryMs = this.#everyMs(({ managed, sightings }) => sightings.size - managed.size);
-    const left = this.#tellThose({ areOurs: true, everyMs: this.everyMs, most: toldMost });
-    this.#tellThose({ areOurs: false, everyMs: othersEveryMs, most: left });
+    const left = this.#tellThose({ who: 'ours', everyMs: this.everyMs, most: toldMost });
+    this.#tellThose({ who: 'others', everyMs: othersEveryMs, most: left });
   }
 
   /** @returns how many more may be told in this look */
-  #tellThose({ areOurs, everyMs, most }: { areOurs: boolean; everyMs: number; most: number }): number {
+  #tellThose({ who, everyMs, most }: { who: 'ours' | 'others'; everyMs: number; most: number }): number {
     const { connection, plugins } = this.#options;
     const body = JSON.stringify({ heartbeat_ms: everyMs });
-    let left = most;
-    for (const { id, sightings, managed } of plugins.all()) {
-      for (const { instance, beatMs, status, silentSince } of sightings.values()) {
-        if (left === 0) return 0;
-        // Who does not say how often it beats does not take orders about it.
-        if (managed.has(instance) !== areOurs || beatMs === undefined) continue;
-        if (status === 'stopped' || silentSince !== undefined) continue;
-        if (Math.abs(beatMs - everyMs) <= everyMs * tolerance) continue;
-        connection.publish(subjects.configure(id, instance), body);
-        left -= 1;
-      }
-    }
-    return left;
+    const due = plugins.all().flatMap(({ id, sightings, managed }) =>
+      [...sightings.values()]
+        .filter(({ instance }) => managed.has(instance) === (who === 'ours'))
+        .filter((sighting) => isToBeTold(sighting, everyMs))
+        .map(({ instance }) => ({ id, instance })),
+    );
+    const told = inTurn(due, this.#last[who]).slice(0, most);
+    for (const { id, instance } of told) connection.publish(subjects.configure(id, instance), body);
+    this.#last[who] = told.map(keyOf).at(-1) ?? '';
+    return most - told.length;
   }
+}
+
+interface Told {
+  id: string;
+  instance: string;
+}
+
+const keyOf = ({ id, instance }: Told): string => `${id} ${instance}`;
+
+/** In order, those first that come after one. */
+export function inTurn(due: readonly Told[], last: string): Told[] {
+  const sorted = due.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
+  const next = sorted.findIndex((one) => keyOf(one) > last);
+  return next === -1 ? sorted : [...sorted.slice(next), ...sorted.slice(0, next)];
+}
+
+function isToBeTold({ beatMs, status, silentSince }: Sighting, everyMs: number): boolean {
+  // Who does not say how often it beats does not take orders about it.
+  if (beatMs === undefined || status === 'stopped' || silentSince !== undefined) return false;
+  return Math.abs(beatMs - everyMs) > everyMs * tolerance;
 }

@@ -41,6 +41,8 @@ export interface LauncherOptions {
   timings: Timings;
   log: Logger;
   onChange: (plugin: Plugin) => void;
+  /** Shows what one has printed last that ended while nobody watched it. */
+  keepOutput: (plugin: Plugin, instance: string) => Promise<void>;
   /** @returns what becomes of the plugin now, as the end of the last line in its log */
   onEnd: (plugin: Plugin, instance: ManagedInstance, verdict: Verdict) => string;
 }
@@ -189,15 +191,16 @@ export class Launcher {
 
   /** Keeps the last words of an instance that ended while nobody watched it. */
   async #bury(plugin: Plugin, record: InstanceRecord): Promise<void> {
-    const { home, log, connection, machine, timings } = this.#options;
+    const { home, log, connection, machine, timings, keepOutput } = this.#options;
     const { instance } = record;
     const files = instanceFiles(home.run, instance);
     const config = readConfig(files.config);
     const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+    const { oomKill } = confinement;
     const verdict = judge({
       ending: { how: 'unknown' },
       askedToStop: record.status === 'stopping',
-      ...(confinement.oomKills > 0 && { memory: 'system' }),
+      ...(oomKill && { memory: oomKill === 'own' ? ('system' as const) : ('full machine' as const) }),
       maxMemoryMb: (config ?? configDefaults).resources.max_memory_mb,
       startTimeoutMs: record.start_timeout_ms,
       graceMs: timings.graceMs,
@@ -216,6 +219,7 @@ export class Launcher {
       const { version } = record;
       const at = new Date().toISOString();
       plugin.addEnd({ instance, version, at, verdict: verdict.verdict, text: verdict.text });
+      await keepOutput(plugin, instance);
     }
     removeFiles(files);
     log.warn({ plugin_id: plugin.id, instance }, 'an instance ended while no supervisor watched it');

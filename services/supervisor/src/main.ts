@@ -57,7 +57,7 @@ async function run(): Promise<void> {
   try {
     await supervisor.start(stop);
     const shell = await serve({ supervisor, connection, log });
-    log.info({ home, plugins: supervisor.list().map(({ id }) => id) }, 'the supervisor acts');
+    log.info({ home, plugins: supervisor.answers.list().map(({ id }) => id) }, 'the supervisor acts');
     await aborted(AbortSignal.any([stop, lost.signal]));
     log.info('ending; plugins go on running');
     await shell.close();

@@ -89,7 +89,7 @@ export class PluginInventory {
     this.#options.log.info({ plugin_id: plugin.id, folder: after }, `${plugin.id}: ${why}`);
     for (const instance of plugin.managed.values()) {
       if (instance.record.version !== before.version) continue;
-      instance.supersede(why);
+      instance.obsolete = why;
       // Otherwise it is said when it is told to stop.
       if (plugin.problem) instance.note('warn', `${why}; it runs on, because that cannot be started`);
     }

@@ -91,6 +91,8 @@ export class Plugin {
   goneSince: number | undefined;
   readonly #isolationOf: IsolationOf;
   #saidBefore: Descriptor | undefined;
+  /** Its last end was for what the machine lacks. */
+  #lastWasMachines = false;
 
   /** @param isolationOf what the machine can do for a plugin */
   constructor(id: string, isolationOf: IsolationOf = () => undefined) {
@@ -103,9 +105,14 @@ export class Plugin {
     return this.source && this.#isolationOf(this.id, this.config?.sandbox ?? 'off');
   }
 
-  /** An instance has ended that was not to end. */
-  addEnd(end: InstanceEnd): void {
-    const earlier = this.ends.map(({ output: _output, ...rest }) => rest);
+  /**
+   * An instance has ended that was not to end.
+   * @param isMachines the machine lacks something, and it is tried for ever: in a row that is one end, the last
+   */
+  addEnd(end: InstanceEnd, isMachines = false): void {
+    const isOneMore = isMachines && this.#lastWasMachines;
+    const earlier = this.ends.slice(isOneMore ? 1 : 0).map(({ output: _output, ...rest }) => rest);
+    this.#lastWasMachines = isMachines;
     this.ends = [end, ...earlier].slice(0, endsMost);
   }
 

@@ -36,7 +36,9 @@ export interface InstanceProcess {
 export function launchProcess(spec: LaunchSpec): InstanceProcess {
   const { instance, program, command, args, folder, env, output } = spec;
   if (!isProgram(program, folder, env['PATH'] ?? ''))
-    return notStarted(Promise.resolve({ how: 'not started', error: `spawn ${program} ENOENT` }));
+    return notStarted(
+      Promise.resolve({ how: 'not started', error: `there is no program ${program} that can be run` }),
+    );
   const child = spawn(command, args, {
     cwd: folder,
     env,
@@ -129,8 +131,10 @@ function isOf(pid: number, instance: string): boolean {
 
 function endOf(child: ChildProcess): Promise<Ending> {
   return new Promise((resolve) => {
-    child.once('error', (error) => {
-      if (child.pid === undefined) resolve({ how: 'not started', error: error.message });
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      if (child.pid !== undefined) return;
+      const { message, code } = error;
+      resolve({ how: 'not started', error: message, ...(code !== undefined && { code }) });
     });
     child.once('exit', (code, name) => {
       resolve(name ? { how: 'signal', signal: name } : { how: 'exit', code: code ?? 0 });

@@ -33,6 +33,16 @@ export function environmentOf(pid: number): Map<string, string> | undefined {
   return new Map(pairs);
 }
 
+/** Whose a process is; undefined when it is gone. Its folder in `/proc` is root's when it may not be traced. */
+export function userOfProcess(pid: number): number | undefined {
+  try {
+    const [, user] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];
+    return user === undefined ? undefined : Number(user);
+  } catch {
+    return undefined;
+  }
+}
+
 function rowOf(pid: number): ProcessRow | undefined {
   // State, parent, group, session, …, the start as the twentieth.
   const fields = readProcessStat(pid);

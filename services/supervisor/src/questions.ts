@@ -5,20 +5,24 @@ import { bodyOf } from './event-body.ts';
 
 /** At the same time; as many again may be asked of managed instances, whom the others must not keep waiting. */
 const questionsMost = 32;
-/** How long the one that is meant may be behind somebody else's answer. */
-const afterNonsenseMs = 200;
+export interface QuestionsOptions {
+  connection: Pick<Connection, 'request'>;
+  /** How long an answer may take. */
+  answerMs: number;
+  /** At the same time. @default 32, and 32 more of managed instances */
+  most?: number;
+  /** How long the one that is meant may be behind somebody else's answer. @default 200 */
+  afterNonsenseMs?: number;
+  signal: AbortSignal;
+}
 
 /** Direct questions to instances, over discovery. */
 export class Questions {
-  readonly #connection: Pick<Connection, 'request'>;
-  readonly #answerMs: number;
-  readonly #signal: AbortSignal;
+  readonly #options: QuestionsOptions;
   readonly #asked = new Set<string>();
 
-  constructor(connection: Pick<Connection, 'request'>, answerMs: number, signal: AbortSignal) {
-    this.#connection = connection;
-    this.#answerMs = answerMs;
-    this.#signal = signal;
+  constructor(options: QuestionsOptions) {
+    this.#options = options;
   }
 
   /** There is room for one more: those who were told to wait may ask. */
@@ -26,7 +30,7 @@ export class Questions {
 
   /** False while the same is asked already, or too much else. */
   mayAsk(verb: ServiceVerb, id: string, instance: string, isManaged = false): boolean {
-    const most = isManaged ? 2 * questionsMost : questionsMost;
+    const most = this.#options.most ?? (isManaged ? 2 * questionsMost : questionsMost);
     return this.#asked.size < most && !this.#asked.has(`${verb} ${id} ${instance}`);
   }
 
@@ -45,6 +49,7 @@ export class Questions {
     id: string,
     instance: string,
   ): Promise<Record<string, unknown> | 'nobody' | 'nonsense' | undefined> {
+    const { connection, answerMs, afterNonsenseMs = 200, signal } = this.#options;
     const question = `${verb} ${id} ${instance}`;
     this.#asked.add(question);
     // Anybody may answer in its place, and sooner: that must not make it unheard.
@@ -58,9 +63,9 @@ export class Questions {
       return false;
     };
     try {
-      const reply = await this.#connection.request(subjects.service(verb, id, instance), '', {
-        timeoutMs: this.#answerMs,
-        signal: AbortSignal.any([this.#signal, impatient.signal]),
+      const reply = await connection.request(subjects.service(verb, id, instance), '', {
+        timeoutMs: answerMs,
+        signal: AbortSignal.any([signal, impatient.signal]),
         accept: isMeant,
       });
       return bodyOf(reply) as Record<string, unknown>;

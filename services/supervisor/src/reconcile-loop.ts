@@ -30,6 +30,9 @@ export interface ReconcileLoopOptions {
   log: Logger;
 }
 
+/** Of launches in one pass: each takes a moment, and neither the lease nor answers must wait for all of them. */
+const launchingMostMs = 100;
+
 /** Carries out what `reconcile` decides, after each change and when a time has come. */
 export class ReconcileLoop {
   readonly #options: ReconcileLoopOptions;
@@ -38,6 +41,8 @@ export class ReconcileLoop {
   #isDue = false;
   #isPassing = false;
   #saidShortage = false;
+  /** In this pass. */
+  #launchingMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: ReconcileLoopOptions) {
@@ -70,6 +75,7 @@ export class ReconcileLoop {
     // What a pass changes kicks the next one.
     if (this.#closed || this.#isPassing) return;
     this.#isPassing = true;
+    this.#launchingMs = 0;
     let next = Infinity;
     try {
       for (const plugin of this.#options.plugins.all()) next = Math.min(next, this.#passPlugin(plugin));
@@ -93,11 +99,12 @@ export class ReconcileLoop {
       plugin.failed = undefined;
       return '';
     }
-    const { text } = verdict;
+    const { text, isMachines } = verdict;
     const { instance: id, version, launched_at: startedAt } = instance.record;
-    plugin.addEnd({ instance: id, version, at: new Date().toISOString(), verdict: verdict.verdict, text });
+    const at = new Date().toISOString();
+    plugin.addEnd({ instance: id, version, at, verdict: verdict.verdict, text }, isMachines);
     if (plugin.rollout?.ended(instance, verdict)) return 'those before it go on';
-    const consequence = instance.wasAskedToStop ? '' : this.#setBack(plugin, instance.ranMs);
+    const consequence = instance.wasAskedToStop ? '' : this.#setBack(plugin, instance.ranMs, isMachines);
     plugin.failed = {
       instance: id,
       version,
@@ -121,6 +128,7 @@ export class ReconcileLoop {
     let next = this.#forgetFailures(plugin);
     for (const action of actions) {
       if (action.type === 'wait') next = Math.min(next, action.until);
+      else if (action.type === 'launch' && this.#launchingMs > launchingMostMs) next = now();
       else if (lease.isHeld) this.#act(plugin, action);
       else next = Math.min(next, now() + timings.leaseEveryMs / 3);
     }
@@ -164,29 +172,32 @@ export class ReconcileLoop {
 
   #launch(plugin: Plugin, held: boolean): void {
     const { launcher, plugins, log } = this.#options;
+    const from = performance.now();
     try {
       const instance = launcher.launch(plugin, { held });
       plugin.rollout?.launched(instance);
       plugin.failed = undefined;
       this.#saidShortage = false;
     } catch (error) {
+      const isMachines = isShortage(error);
       // The machine's own lack is said once, not at each try.
-      if (!isShortage(error) || !this.#saidShortage)
+      if (!isMachines || !this.#saidShortage)
         log.error({ error, plugin_id: plugin.id }, 'a plugin cannot be launched');
-      this.#saidShortage ||= isShortage(error);
+      this.#saidShortage ||= isMachines;
       const text = `could not be launched (${(error as Error).message})`;
       plugin.rollout?.fail(new BkgError('PLUGIN_CRASHED', `${plugin.id} ${text}.`));
       const version = plugin.source?.manifest?.version ?? '0.0.0';
       const at = new Date().toISOString();
       const instance = nuid.next();
-      plugin.addEnd({ instance, version, at, verdict: 'not_started', text });
+      plugin.addEnd({ instance, version, at, verdict: 'not_started', text }, isMachines);
       plugin.failed = {
         instance,
         version,
         startedAt: at,
-        error: `${text}; ${this.#setBack(plugin, 0, isShortage(error))}`,
+        error: `${text}; ${this.#setBack(plugin, 0, isMachines)}`,
       };
     }
+    this.#launchingMs += performance.now() - from;
     plugins.changed(plugin.id);
   }
 

@@ -1,5 +1,6 @@
 import { buckets } from '@bkg/sdk';
 import type { Connection, Logger, RegistryEntry } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
 import { Bucket } from './bucket.ts';
 import { now } from './clock.ts';
 
@@ -70,8 +71,25 @@ export class RegistryBucket {
     }
   }
 
+  /** Tidies now and then, until the signal. */
+  async keepTidy({
+    firstMs,
+    everyMs,
+    signal,
+  }: {
+    firstMs: number;
+    everyMs: number;
+    signal: AbortSignal;
+  }): Promise<void> {
+    for (let waitMs = firstMs; !signal.aborted; waitMs = everyMs) {
+      // Its one failure is the signal's, which ends the loop.
+      await delay(waitMs, signal).catch(() => undefined);
+      if (!signal.aborted) await this.#tidy();
+    }
+  }
+
   /** Removes what an earlier supervisor knew and this one does not, and the traces of what was removed. */
-  async tidy(): Promise<void> {
+  async #tidy(): Promise<void> {
     try {
       for (const id of await this.#bucket.keys())
         if (!this.#options.entryOf(id)) await this.#bucket.remove(id);

@@ -31,6 +31,10 @@ export interface Timings {
   pollLeastMs: number;
   /** How long an answer to a question on the bus may take. @default 1000 */
   answerMs: number;
+  /** How long nothing may be heard of an instance of our own before it is asked, however rare its heartbeats are. @default 4000 */
+  quietMs: number;
+  /** How long its answer may take: its event loop may be busy. @default 3500 */
+  quietAnswerMs: number;
   /** How long a plugin that nobody manages is shown after its last instance has gone. @default 300000 */
   forgetAfterMs: number;
   /** Between two looks at captured output. @default 100 */
@@ -84,6 +88,8 @@ export const defaultTimings: Timings = {
   pollEveryMs: 10_000,
   pollLeastMs: 2_500,
   answerMs: 1_000,
+  quietMs: 4_000,
+  quietAnswerMs: 3_500,
   forgetAfterMs: 300_000,
   tailEveryMs: 100,
   watchEveryMs: 250,

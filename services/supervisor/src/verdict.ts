@@ -1,18 +1,20 @@
 import type { EndVerdict, InstanceEnding } from '@bkg/sdk';
 import type { KillReason } from './reconcile.ts';
+import { isShortage } from './shortage.ts';
 
 /** How a process ended. Nothing but that it did is known of one that is not our child. */
 export type Ending =
   | { how: 'exit'; code: number }
   | { how: 'signal'; signal: string }
-  | { how: 'not started'; error: string }
+  /** `code` is what the system calls it, as ENOENT. */
+  | { how: 'not started'; error: string; code?: string }
   | { how: 'unknown' };
 
 /**
- * Who has ended a process of it for its memory: the system, our watch, or V8, whose heap is smaller than what the
- * instance may take.
+ * Who has ended a process of it for memory: the system, for what it may take or because the machine's was full, our watch,
+ * or V8, whose heap is smaller than what the instance may take.
  */
-export type MemoryDeath = 'system' | 'watch' | 'heap';
+export type MemoryDeath = 'system' | 'full machine' | 'watch' | 'heap';
 
 export interface LastMoments {
   ending: Ending;
@@ -41,6 +43,8 @@ export type Verdict =
       /** How it ended, as the end of a sentence that begins with the plugin: "ended by SIGKILL". */
       text: string;
       verdict: EndVerdict;
+      /** The machine had run out of something: no fault of the plugin. */
+      isMachines?: true;
       /** For who waits for its answers. */
       ended: InstanceEnding;
     };
@@ -50,7 +54,12 @@ export function judge(moments: LastMoments): Verdict {
   const { ending, askedToStop, killed, rejected, memory, said } = moments;
   const isInOrder = killed === undefined && askedToStop && endedInOrder(ending);
   if (rejected !== undefined)
-    return { status: 'error', text: rejected, verdict: 'rejected', ended: isInOrder ? 'stopped' : 'crashed' };
+    return {
+      status: 'error',
+      text: rejected,
+      verdict: 'rejected',
+      ended: isInOrder ? 'stopped' : 'crashed',
+    };
   // Who was told to end and has done so is not blamed for a child that was killed meanwhile.
   if (memory && !isInOrder)
     return {
@@ -66,9 +75,19 @@ export function judge(moments: LastMoments): Verdict {
     // It becomes a part of longer sentences.
     text: said ? `${text}: ${said.replace(/[.\s]+$/, '')}` : text,
     verdict: verdictOf(killed, ending),
+    ...(ending.how === 'not started' && isShortage(ending) && { isMachines: true }),
     ended: 'crashed',
   };
 }
+
+/** As the end of "killing it: …". */
+export const killNotes: Record<KillReason, string> = {
+  'not ready': 'it did not become ready in time',
+  silent: 'it gave no sign of life for too long',
+  failing: 'it has said for too long that it has failed',
+  'grace over': 'it did not end within the grace period',
+  'over its limits': 'it is over its limits',
+};
 
 function verdictOf(killed: KillReason | undefined, ending: Ending): EndVerdict {
   switch (killed) {
@@ -95,6 +114,10 @@ function textOfMemory(memory: MemoryDeath, { ending, maxMemoryMb }: LastMoments)
       return ending.how === 'exit'
         ? `ended with code ${ending.code}, after the system had killed a process of it that wanted more than its ${maxMemoryMb} MB (max_memory_mb)`
         : `wanted more than its ${maxMemoryMb} MB (max_memory_mb) and was killed by the system`;
+    case 'full machine':
+      return ending.how === 'exit'
+        ? `ended with code ${ending.code}, after the system, whose memory was full, had killed a process of it`
+        : 'was killed by the system, whose memory was full';
   }
 }
 

@@ -4,10 +4,11 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
-import { buckets, leaseKey } from '@bkg/sdk';
+import { buckets, leaseKey, subjects } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
 import { delay, processStart } from '@bkg/sdk/host';
-import { eventually } from '@bkg/sdk/testing';
+import { eventually, silentLogger } from '@bkg/sdk/testing';
+import { createSupervisor } from '../src/supervisor.ts';
 import { fixture, isAlive, manifest, Mesh, problemOf, quick } from './mesh.ts';
 
 let mesh: Mesh;
@@ -35,7 +36,7 @@ async function program(timings = {}): Promise<{ child: ChildProcess; kill: () =>
     stdio: 'ignore',
   });
   children.push(child);
-  await eventually(() => mesh.get('echo'));
+  await eventually(() => mesh.get('echo'), { withinMs: 30_000 });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   return {
     child,
@@ -65,7 +66,7 @@ describe('a supervisor that is killed', () => {
     const { supervisor } = await mesh.supervise();
     expect(Date.now() - startedAt).toBeLessThan(3_000);
     // From its first answer on: there is no moment at which it seems to be gone.
-    expect(supervisor.get('echo')).toMatchObject({ status: 'running', instances: before.instances });
+    expect(supervisor.answers.get('echo')).toMatchObject({ status: 'running', instances: before.instances });
     await mesh.invoke('echo', 'print', { text: 'after\n' });
     await eventually(async () => (await mesh.messages('echo')).includes('after'));
     const messages = await mesh.messages('echo');
@@ -154,6 +155,8 @@ describe('a successor', () => {
     const messages = await mesh.messages('echo');
     expect(messages).toContain('last words');
     expect(messages).toContain('it ended while no supervisor watched it; how is not known');
+    const { ends } = await mesh.get('echo');
+    expect(ends?.[0]?.output?.at(-1)).toBe('last words');
     expect(isAlive(pid)).toBe(false);
     expect(records()).toHaveLength(1);
   });
@@ -265,6 +268,40 @@ describe('a successor', () => {
     });
   });
 
+  it('that is told to end while it begins does not act, and watches nothing any more', async () => {
+    const first = await program();
+    const before = await mesh.order('start', 'echo');
+    await first.kill();
+    const machine = await mesh.machine();
+    const adopt = machine.adopt.bind(machine);
+    for (const how of ['its signal', 'an order']) {
+      const connection = await mesh.server.connect('supervisor');
+      const supervisor = createSupervisor({
+        connection,
+        credentials: mesh.server.credentials,
+        natsUrl: mesh.server.url,
+        home: mesh.home,
+        pluginFolders: [mesh.plugins],
+        log: silentLogger,
+        timings: quick,
+        machine,
+      });
+      const stop = new AbortController();
+      machine.adopt = (spec) => {
+        if (how === 'its signal') stop.abort(new Error('enough'));
+        else void supervisor.stop();
+        return adopt(spec);
+      };
+      await expect(supervisor.start(stop.signal)).rejects.toThrow(/enough|the supervisor ends/);
+    }
+    const ends: unknown[] = [];
+    mesh.caller.subscribe(subjects.events('status'), { callback: (_, msg) => void ends.push(msg.json()) });
+    process.kill(pidOf(before), 'SIGKILL');
+    await eventually(() => !isAlive(pidOf(before)));
+    await delay(10 * quick.watchEveryMs!);
+    expect(ends).toEqual([]);
+  });
+
   it('does what was wanted last, and not what the manifest says', async () => {
     mesh.write(manifest('auto', 'echo.mjs', { autostart: true }));
     const first = await mesh.supervise();
@@ -328,7 +365,7 @@ it('a supervisor whose lease another has taken acts no more, and says so', async
   process.kill(pidOf(before), 'SIGKILL');
   await delay(400);
   expect(mesh.pids('echo')).toEqual([]);
-  expect(supervisor.get('echo').instances[0]?.instance).toBe(before.instances[0]?.instance);
+  expect(supervisor.answers.get('echo').instances[0]?.instance).toBe(before.instances[0]?.instance);
 });
 
 describe('a supervisor that ends', () => {

@@ -151,15 +151,15 @@ describe('a broker that is killed and comes back', () => {
     const before = await mesh.order('start', 'echo');
     await mesh.server.kill();
     await delay(2_500);
-    expect(supervisor.get('echo')).toMatchObject({ status: 'running' });
+    expect(supervisor.answers.get('echo')).toMatchObject({ status: 'running' });
     await mesh.server.restart();
     await eventually(() => mesh.caller.connected);
     for (let i = 0; i < 20; i += 1) {
-      expect(supervisor.get('echo')).toMatchObject({ status: 'running' });
+      expect(supervisor.answers.get('echo')).toMatchObject({ status: 'running' });
       await delay(50);
     }
-    expect(supervisor.get('echo').instances[0]?.pid).toBe(before.instances[0]?.pid);
-    expect(supervisor.get('echo').instances).toHaveLength(1);
+    expect(supervisor.answers.get('echo').instances[0]?.pid).toBe(before.instances[0]?.pid);
+    expect(supervisor.answers.get('echo').instances).toHaveLength(1);
   });
 
   it('lets a configuration that has failed meanwhile be taken back', async () => {
@@ -189,10 +189,10 @@ describe('a broker that is killed and comes back', () => {
     process.kill(before.instances[0]!.pid!, 'SIGKILL');
     // The fence: who cannot renew its lease does nothing.
     await delay(500);
-    expect(supervisor.get('echo')).toMatchObject({ status: 'error' });
+    expect(supervisor.answers.get('echo')).toMatchObject({ status: 'error' });
     expect(mesh.pids('echo')).toEqual([]);
     await mesh.server.restart();
-    await eventually(() => supervisor.get('echo').status === 'running');
-    expect(supervisor.get('echo').instances[0]?.pid).not.toBe(before.instances[0]?.pid);
+    await eventually(() => supervisor.answers.get('echo').status === 'running');
+    expect(supervisor.answers.get('echo').instances[0]?.pid).not.toBe(before.instances[0]?.pid);
   });
 });

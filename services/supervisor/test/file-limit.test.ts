@@ -33,12 +33,9 @@ describe.skipIf(!prlimit)('a supervisor that may open few files', { timeout: 60_
   it('starts as many instances as it can, says once why not more, and goes on', async () => {
     await mesh.order('start', 'many');
     const wanted = await scale(40);
-    // More often than a plugin that is given up may fail.
     const text = /^could not be launched \(.* of at most 128 files open, .*; raise that limit/;
-    const info = await eventually(async () => {
-      const one = await mesh.get('many');
-      return one.ends?.length === 5 && one.ends.every((end) => text.test(end.text)) && one;
-    });
+    const info = await mesh.notLaunched('many', text);
+    expect(info.ends).toHaveLength(1);
     expect(supervisor.count(/a plugin cannot be launched/)).toBe(1);
     expect(info.config).toEqual(wanted);
     expect(mesh.pids('many').length).toBeGreaterThan(2);

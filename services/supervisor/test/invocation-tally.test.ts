@@ -27,7 +27,11 @@ beforeEach(() => {
   for (const one of subscriptions) one.unsubscribe();
   subscriptions = [];
   const managed = { has: (instance: string) => instance !== 'stranger' };
-  tally = new InvocationTally({ id, managed }, supervisor, new Questions(supervisor, 300, signal));
+  tally = new InvocationTally(
+    { id, managed },
+    supervisor,
+    new Questions({ connection: supervisor, answerMs: 300, signal }),
+  );
   return () => tally.close();
 });
 

@@ -2,6 +2,7 @@ import {
   chmodSync,
   chownSync,
   existsSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -15,8 +16,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest';
 import { eventually } from '@bkg/sdk/testing';
-import { closedFolder } from '../src/isolation/open-folders.ts';
-import { userOf } from '../src/isolation/plugin-users.ts';
+import { closeData, closedFolder } from '../src/isolation/open-folders.ts';
+import { giveData, takeData } from '../src/isolation/plugin-users.ts';
+import { UserIds } from '../src/isolation/user-ids.ts';
 import { IsolationKit } from './isolation-kit.ts';
 
 let kit: IsolationKit;
@@ -186,18 +188,74 @@ it('is not there where a folder on the way is closed, which is named; what was g
 
 it('is the next that is free when another plugin has the one it would be given', () => {
   const data = mkdtempSync(path.join(tmpdir(), 'bkg-data-'));
-  const free = userOf('a', data, '/home');
-  expect(userOf('a', data, '/home')).toBe(free);
-  expect(userOf('a', data, '/elsewhere')).not.toBe(free);
+  const free = new UserIds(data, '/home').of('a');
+  expect(new UserIds(data, '/home').of('a')).toBe(free);
+  expect(new UserIds(data, '/elsewhere').of('a')).not.toBe(free);
   mkdirSync(path.join(data, 'b'));
   chownSync(path.join(data, 'b'), free, free);
-  expect(userOf('a', data, '/home')).toBe(free === 59_998 ? 50_000 : free + 1);
-  expect(userOf('b', data, '/home')).toBe(free);
-  // A copy of the folder is not b's.
+  const ids = new UserIds(data, '/home');
+  expect(ids.of('a')).toBe(free === 59_998 ? 50_000 : free + 1);
+  expect(ids.of('b')).toBe(free);
+  // A copy of the folder is not b's, whether it was there from the start or is made later.
   mkdirSync(path.join(data, 'a'));
   chownSync(path.join(data, 'a'), free, free);
-  expect(userOf('a', data, '/home')).not.toBe(free);
+  for (const one of [ids, new UserIds(data, '/home')]) {
+    expect(one.of('a')).not.toBe(free);
+    expect(one.of('b')).toBe(free);
+  }
   rmSync(data, { recursive: true });
+});
+
+it('stays a plugin’s own when its data was removed, and is found at once among a thousand', () => {
+  const data = mkdtempSync(path.join(tmpdir(), 'bkg-data-'));
+  for (let i = 0; i < 1_000; i++) {
+    mkdirSync(path.join(data, `p${i}`));
+    chownSync(path.join(data, `p${i}`), 50_000 + i, 50_000 + i);
+  }
+  const ids = new UserIds(data, '/home');
+  expect(ids.of('p7')).toBe(50_007);
+  rmSync(path.join(data, 'p7'), { recursive: true });
+  const others = Array.from({ length: 100 }, (_, i) => ids.of(`new-${i}`));
+  expect(others).not.toContain(50_007);
+  expect(new Set(others).size).toBe(100);
+  // Once read: each of these would look at them all.
+  const [before, from] = [process.cpuUsage().system, performance.now()];
+  for (let i = 8; i < 1_000; i++) ids.of(`p${i}`);
+  expect(performance.now() - from).toBeLessThan(1_000);
+  expect(process.cpuUsage().system - before).toBeLessThan(500_000);
+  rmSync(data, { recursive: true });
+});
+
+it('is given no file of somebody else that was linked into the data, nor what lies behind a replaced folder', () => {
+  const top = mkdtempSync(path.join(tmpdir(), 'bkg-give-'));
+  const data = path.join(top, 'data');
+  mkdirSync(path.join(data, 'inner'), { recursive: true });
+  writeFileSync(path.join(top, 'shadow'), 'x');
+  linkSync(path.join(top, 'shadow'), path.join(data, 'inner/linked'));
+  writeFileSync(path.join(data, 'twice'), 'x');
+  linkSync(path.join(data, 'twice'), path.join(data, 'again'));
+  writeFileSync(path.join(data, 'roots'), 'x');
+  for (const name of ['', 'inner', 'twice']) chownSync(path.join(data, name), 50_001, 50_001);
+  giveData(data, 50_002);
+  const owners = (...names: string[]): number[] => names.map((name) => statSync(path.join(data, name)).uid);
+  expect(owners('', 'inner', 'twice', 'again', 'roots')).toEqual(Array(5).fill(50_002));
+  expect(owners('inner/linked')).toEqual([0]);
+  rmSync(top, { recursive: true });
+});
+
+it('is closed to others also where the plugin has no user, or is not started', () => {
+  const data = mkdtempSync(path.join(tmpdir(), 'bkg-data-'));
+  const outside = mkdtempSync(path.join(tmpdir(), 'bkg-outside-'));
+  chmodSync(outside, 0o755);
+  for (const name of ['roots', 'old']) mkdirSync(path.join(data, name), { mode: 0o755 });
+  symlinkSync(outside, path.join(data, 'link'));
+  const modes = (): number[] =>
+    [path.join(data, 'roots'), path.join(data, 'old'), outside].map((one) => statSync(one).mode & 0o777);
+  takeData(path.join(data, 'roots'));
+  expect(modes()).toEqual([0o700, 0o755, 0o755]);
+  closeData(data);
+  expect(modes()).toEqual([0o700, 0o750, 0o755]);
+  for (const folder of [data, outside]) rmSync(folder, { recursive: true });
 });
 
 it('knows which folder is closed', () => {

@@ -2,13 +2,10 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { configDefaults, endVerdicts } from '@bkg/sdk';
-import type { Connection, Status } from '@bkg/sdk';
-import { silentLogger } from '@bkg/sdk/testing';
+import { endVerdicts } from '@bkg/sdk';
+import type { Status } from '@bkg/sdk';
 import { now } from '../src/clock.ts';
-import type { InstanceRecord } from '../src/instance-record.ts';
-import type { LogCapture } from '../src/logs/log-capture.ts';
-import { ManagedInstance } from '../src/managed-instance.ts';
+import type { OomKill } from '../src/isolation/confinement.ts';
 import type { KillReason } from '../src/reconcile.ts';
 import { failuresMost } from '../src/restart-policy.ts';
 import { shownManaged } from '../src/shown-instance.ts';
@@ -18,6 +15,7 @@ import { defaultTimings } from '../src/timings.ts';
 import type { Ending, Verdict } from '../src/verdict.ts';
 import { randomOf } from './hostile.ts';
 import type { Random } from './hostile.ts';
+import { managed } from './managed-kit.ts';
 
 /** The table of "Life of an instance". */
 const rows = readFileSync(path.join(import.meta.dirname, '../README.md'), 'utf8')
@@ -81,54 +79,19 @@ async function live({ below, pick }: Random, name: string): Promise<Life> {
   const { promise: ended, resolve: end } = Promise.withResolvers<Ending>();
   const { promise: buried, resolve: bury } = Promise.withResolvers<Verdict>();
   let onOver: (what: 'memory' | 'processes', text: string) => void = () => undefined;
-  let oomKills = 0;
+  let oomKill: OomKill | undefined;
   const heap = below(8) === 0 ? 'JavaScript heap out of memory' : '';
-  const capture = {
-    note: () => undefined,
-    pump: () => false,
-    finish: async () => undefined,
-    close: () => undefined,
-    tail: () => heap,
-  };
-  const record: InstanceRecord = {
+  const one = managed({
     instance: name,
-    plugin_id: 'p',
-    version: '1.0.0',
-    launched_at: new Date(now()).toISOString(),
-    status: 'starting',
-    since: new Date(now()).toISOString(),
-    start_timeout_ms: 1_000,
-    nats_url: '',
-  };
-  const one = new ManagedInstance({
-    record,
-    config: { id: 'p', ...configDefaults },
     runFolder: folder,
-    process: {
-      identity: { pid: 1, start: '1' },
-      ended,
-      terminate: () => true,
-      kill: () => true,
-      letGo: () => undefined,
-    },
+    process: { ended },
     confinement: {
-      wrap: (command, args) => ({ command, args: [...args] }),
       watch: (_pid, listener) => (onOver = listener),
-      get oomKills() {
-        return oomKills;
+      get oomKill() {
+        return oomKill;
       },
-      limit: () => true,
-      usage: () => undefined,
-      kill: () => false,
-      letGo: () => undefined,
-      release: () => undefined,
     },
-    capture: capture as unknown as LogCapture,
-    connection: { publish: () => undefined } as unknown as Connection,
-    log: silentLogger,
-    timings: defaultTimings,
-    others: () => [],
-    onChange: () => undefined,
+    capture: { tail: () => heap },
     onEnd: (_one, verdict) => {
       bury(verdict);
       return '';
@@ -157,7 +120,7 @@ async function live({ below, pick }: Random, name: string): Promise<Life> {
     () => one.reject('was no good'),
     () => one.kill(pick(kills)),
     () => onOver(pick(['memory', 'processes']), 'had 300 processes'),
-    () => void (oomKills += 1),
+    () => void (oomKill = pick(['own', 'machine'])),
   ];
   one.start();
   look();

@@ -22,7 +22,13 @@ beforeAll(async () => {
     manifest('service', 'service.mjs'),
     manifest('stubborn', 'service.mjs', { env: { SERVICE_IGNORES_TERM: '1' } }),
   ]);
-  await mesh.supervise({ graceMs: 600, heartbeatMs: 300, uselessLeastMs: 5_000, answerMs: 200 });
+  await mesh.supervise({
+    graceMs: 600,
+    heartbeatMs: 300,
+    uselessLeastMs: 5_000,
+    answerMs: 200,
+    quietAnswerMs: 200,
+  });
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
 
@@ -169,10 +175,10 @@ describe('a start that fails', () => {
   it('is one of a program that is not there', async () => {
     const { detail } = await problemOf(mesh.order('start', 'absent'));
     expect(detail).toMatch(
-      /^absent could not be started \(spawn no-such-program ENOENT\).* It printed nothing\.$/,
+      /^absent could not be started \(there is no program no-such-program that can be run\).* It printed nothing\.$/,
     );
     await mesh.order('stop', 'absent');
-    expect(await mesh.messages('absent')).toContainEqual(expect.stringContaining('ENOENT'));
+    expect(await mesh.messages('absent')).toContainEqual(expect.stringContaining('no program'));
   });
 });
 

@@ -4,13 +4,14 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, Isolation, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
-import { startNatsServer, silentLogger } from '@bkg/sdk/testing';
+import { eventually, startNatsServer, silentLogger } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
 import { homePaths } from '@bkg/sdk/host';
 import { probeMachine } from '../src/isolation/machine.ts';
 import type { Machine } from '../src/isolation/machine.ts';
 import { serve } from '../src/nest/shell.ts';
 import { listProcesses, environmentOf } from '../src/process-table.ts';
+import { failuresMost } from '../src/restart-policy.ts';
 import { createSupervisor } from '../src/supervisor.ts';
 import type { Supervisor } from '../src/supervisor.ts';
 import type { Timings } from '../src/timings.ts';
@@ -27,6 +28,7 @@ export const quick: Partial<Timings> = {
   restartMostMs: 200,
   graceMs: 3_000,
   answerMs: 500,
+  quietAnswerMs: 500,
 };
 
 export const fixture = (name: string): string => path.join(import.meta.dirname, 'fixtures', name);
@@ -103,7 +105,7 @@ export class Mesh implements AsyncDisposable {
     } = {},
   ): Promise<{ supervisor: Supervisor; connection: Connection; stop: () => Promise<void> }> {
     const { home = this.home, onLost, signal, isolation } = options;
-    const machine = home === this.home ? await this.#probe() : undefined;
+    const machine = home === this.home ? await this.machine() : undefined;
     if (machine && isolation) machine.isolationOf = () => isolation;
     const connection = await this.server.connect('supervisor');
     const supervisor = createSupervisor({
@@ -133,7 +135,8 @@ export class Mesh implements AsyncDisposable {
     return held;
   }
 
-  #probe(): Promise<Machine> {
+  /** What this one can do, found out once. */
+  machine(): Promise<Machine> {
     const paths = homePaths(this.home);
     for (const folder of [paths.run, paths.data]) mkdirSync(folder, { recursive: true });
     return (this.#machine ??= probeMachine({
@@ -171,6 +174,20 @@ export class Mesh implements AsyncDisposable {
 
   get(id: string): Promise<PluginInfo> {
     return this.ask(subjects.registryGet(id));
+  }
+
+  /** Waits until its launch has failed for a reason more often than that of one that is given up. */
+  notLaunched(id: string, why: RegExp): Promise<PluginInfo> {
+    const tries = new Set<string>();
+    return eventually(
+      async () => {
+        const info = await this.get(id);
+        const [newest] = info.ends ?? [];
+        if (newest && why.test(newest.text)) tries.add(newest.instance);
+        return tries.size > failuresMost && info;
+      },
+      { withinMs: 20_000 },
+    );
   }
 
   invoke<T>(id: string, capability: string, payload: unknown = {}): Promise<T> {

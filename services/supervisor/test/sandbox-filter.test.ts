@@ -1,7 +1,12 @@
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { callFilter } from '../src/isolation/sandbox/call-filter.ts';
-import { architectures, absentCalls, refusedCalls } from '../src/isolation/sandbox/system-calls.ts';
+import {
+  architectures,
+  absentCalls,
+  refusedCalls,
+  schedulersCalls,
+} from '../src/isolation/sandbox/system-calls.ts';
 import type { FilteredCall } from '../src/isolation/sandbox/system-calls.ts';
 
 const { EACCES, ENOSYS, EPERM } = constants.errno;
@@ -107,6 +112,11 @@ describe.each(Object.entries(architectures))('the filter of calls on %s', (name,
     expect(ask('prlimit64', 4_711, 7)).toBe(EPERM);
     expect(ask('setpriority', 0, 0)).toBe(allowed);
     expect(ask('setpriority', 0, 4_711)).toBe(EPERM);
+    // Of all processes of its user, and of its group.
+    for (const kind of [1, 2]) expect(ask('setpriority', kind, 0)).toBe(EPERM);
+    expect(ask('ioprio_set', 1, 0)).toBe(allowed);
+    expect(ask('ioprio_set', 1, 4_711)).toBe(EPERM);
+    expect(ask('ioprio_set', 3, 0)).toBe(EPERM);
   });
 
   it('refuses the others of its list', () => {
@@ -120,6 +130,17 @@ describe.each(Object.entries(architectures))('the filter of calls on %s', (name,
     for (const number of ownersCalls) {
       expect(judge(filter, { audit, number })).toBe(allowed);
       expect(judge(shared, { audit, number })).toBe(EPERM);
+    }
+  });
+
+  it('lets nobody who is the same user change how the supervisor is scheduled', () => {
+    const shared = callFilter(architecture, { sharesUser: true });
+    for (const call of schedulersCalls) {
+      const number = numbers[call];
+      // The kernel sees to it where users differ, and threads of one's own may be told.
+      expect(judge(filter, { audit, number, args: [4_711] })).toBe(allowed);
+      expect(judge(shared, { audit, number, args: [4_711] })).toBe(EPERM);
+      expect(judge(shared, { audit, number, args: [0] })).toBe(allowed);
     }
   });
 

@@ -64,7 +64,7 @@ beforeAll(async () => {
   versions('live', {}, { env: { ECHO_SETTINGS: settings, ECHO_LIVE: '1' } });
   versions('past', {});
   version('edited', '1.0.0', 'echo.mjs', {});
-  await mesh.supervise({ selfTestMs: 700, admitMs: 1_500, startTimeoutMs: 10_000 });
+  await mesh.supervise({ selfTestMs: 700, admitMs: 1_500, startTimeoutMs: 30_000 });
   const brief = livesMs.map((ms) => `brief-${ms}`);
   const ids = [...bad.map(([id]) => id), ...brief, 'poor', 'three', 'refuses', 'live', 'past', 'edited'];
   await Promise.all(ids.map((id) => mesh.order('start', id)));

@@ -45,9 +45,9 @@ describe('an instance that nobody asked to stop has failed', () => {
     [{ ending: { how: 'signal', signal: 'SIGKILL' } }, 'crashed', 'ended by SIGKILL'],
     [{ ending: { how: 'exit', code: 1 }, said: 'no model' }, 'crashed', 'ended with code 1: no model'],
     [
-      { ending: { how: 'not started', error: 'spawn x ENOENT' } },
+      { ending: { how: 'not started', error: 'there is no program x that can be run' } },
       'not_started',
-      'could not be started (spawn x ENOENT)',
+      'could not be started (there is no program x that can be run)',
     ],
     [
       { ending: { how: 'unknown' } },
@@ -100,6 +100,14 @@ describe('an instance that was killed for its memory', () => {
       'ended with code 1, after the system had killed a process of it that wanted more than its 150 MB (max_memory_mb)',
     ],
     [
+      { ending: { how: 'signal', signal: 'SIGKILL' }, memory: 'full machine' },
+      'was killed by the system, whose memory was full',
+    ],
+    [
+      { ending: { how: 'exit', code: 1 }, memory: 'full machine' },
+      'ended with code 1, after the system, whose memory was full, had killed a process of it',
+    ],
+    [
       { ending: { how: 'signal', signal: 'SIGKILL' }, killed: 'over its limits', memory: 'watch' },
       'took more than its 150 MB (max_memory_mb) and was killed',
     ],
@@ -116,6 +124,13 @@ describe('an instance that was killed for its memory', () => {
     const more = { ending: { how: 'signal', signal: 'SIGKILL' }, memory: 'system' } as const;
     expect(judge(moments({ askedToStop: true, ...more }))).toMatchObject({ ended: 'out_of_memory' });
   });
+});
+
+it('is no fault of a plugin when the machine has no room for one more process', () => {
+  const of = (code: string) =>
+    judge(moments({ ending: { how: 'not started', error: `spawn x ${code}`, code }, askedToStop: false }));
+  expect(of('EAGAIN')).toMatchObject({ verdict: 'not_started', isMachines: true });
+  expect(of('EACCES')).not.toHaveProperty('isMachines');
 });
 
 it.each([

@@ -1,7 +1,7 @@
-import { existsSync, lstatSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readProcessStat } from '@bkg/sdk/host';
-import { handOn, makeFolder, words } from './cgroup-folder.ts';
+import { handOn, makeFolder, removeIfEmpty, words } from './cgroup-folder.ts';
 import type { CgroupPlace } from './cgroup-places.ts';
 import { codeOf } from './cgroup-version.ts';
 
@@ -65,7 +65,7 @@ function makeRoom(own: string, isContainer: boolean): Found<string> {
     handOn(own);
   } catch (error) {
     for (const pid of words(path.join(core, 'cgroup.procs'))) move(pid, own);
-    rmdirSync(core);
+    removeIfEmpty(core);
     throw error;
   }
   return { have: own };

@@ -22,7 +22,7 @@ const excesses: Record<Limit, string> = {
 
 /** Whether the kernel has stopped it. */
 const stopped: Record<Limit, (cgroups: InstanceCgroups) => boolean> = {
-  memory: (cgroups) => cgroups.oomKills > 0,
+  memory: (cgroups) => cgroups.oomKill !== undefined,
   cpu: ({ parts: { cpu } }) =>
     cpu !== undefined && fieldOf(path.join(cpu.folder, 'cpu.stat'), 'nr_throttled') > 0,
   pids: ({ parts: { pids } }) =>

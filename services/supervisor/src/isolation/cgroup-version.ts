@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import type { OomKill } from './confinement.ts';
 
 /** How the files of one version of cgroups are called and read. `folder` is the cgroup. */
 export interface CgroupVersion {
@@ -9,14 +10,18 @@ export interface CgroupVersion {
   /** @param percent of one core */
   limitCpu(folder: string, percent: number): void;
   limitProcesses(folder: string, most: number): void;
-  /** Processes that were killed for the memory of the cgroup. */
-  oomKills(folder: string): number;
+  /** Whether the system has killed a process in it for memory; kernels count that whoever had too little. */
+  oomKill(folder: string): OomKill | undefined;
+  /** When the kernel kills one for its memory it kills all. */
+  killsWhole(folder: string): boolean;
   /** What cannot be given back at once: without files that were read and may be read again. */
   memoryBytes(folder: string): number;
   cpuMs(folder: string): number;
 }
 
 const periodUs = 100_000;
+/** Memory is counted in lots: one that does not fit leaves as much free below the limit. */
+const chargeBytes = 1024 * 1024;
 
 export const cgroupV1: CgroupVersion = {
   by: 'cgroup-v1',
@@ -27,9 +32,15 @@ export const cgroupV1: CgroupVersion = {
     const files = existsSync(withSwap) ? [limit, withSwap] : [limit];
     if (readNumber(limit) < bytes) files.reverse();
     if (cgroupV1.memoryBytes(folder) > bytes) return false;
+    const changed: { file: string; was: string }[] = [];
     try {
-      for (const file of files) writeFileSync(file, String(bytes));
+      for (const file of files) {
+        const was = readFileSync(file, 'utf8');
+        writeFileSync(file, String(bytes));
+        changed.unshift({ file, was });
+      }
     } catch (error) {
+      for (const { file, was } of changed) writeFileSync(file, was);
       // There is more in it than can be taken away.
       if (codeOf(error) === 'EBUSY') return false;
       throw error;
@@ -48,7 +59,13 @@ export const cgroupV1: CgroupVersion = {
     }
   },
   limitProcesses: (folder, most) => writeFileSync(path.join(folder, 'pids.max'), String(most)),
-  oomKills: (folder) => fieldOf(path.join(folder, 'memory.oom_control'), 'oom_kill'),
+  oomKill(folder) {
+    if (fieldOf(path.join(folder, 'memory.oom_control'), 'oom_kill') === 0) return undefined;
+    return ['memory', 'memory.memsw'].some((kind) => hasMetItsLimit(path.join(folder, kind)))
+      ? 'own'
+      : 'machine';
+  },
+  killsWhole: () => false,
   memoryBytes: (folder) =>
     Math.max(
       0,
@@ -76,7 +93,12 @@ export const cgroupV2: CgroupVersion = {
   limitCpu: (folder, percent) =>
     writeFileSync(path.join(folder, 'cpu.max'), `${quotaUs(percent)} ${periodUs}`),
   limitProcesses: (folder, most) => writeFileSync(path.join(folder, 'pids.max'), String(most)),
-  oomKills: (folder) => fieldOf(path.join(folder, 'memory.events'), 'oom_kill'),
+  oomKill(folder) {
+    const events = path.join(folder, 'memory.events');
+    if (fieldOf(events, 'oom_kill') === 0) return undefined;
+    return fieldOf(events, 'oom') > 0 ? 'own' : 'machine';
+  },
+  killsWhole: (folder) => existsSync(path.join(folder, 'memory.oom.group')),
   memoryBytes: (folder) =>
     Math.max(
       0,
@@ -91,6 +113,15 @@ export function fieldOf(file: string, name: string): number {
   const text = readFileSync(file, 'utf8');
   const line = text.split('\n').find((one) => one.startsWith(`${name} `));
   return line === undefined ? 0 : Number(line.slice(name.length + 1));
+}
+
+/**
+ * Of v1: whether it has ever taken as much as it may. How often it wanted more some kernels do not count (`failcnt`).
+ * @param kind the start of the files' names
+ */
+function hasMetItsLimit(kind: string): boolean {
+  const most = `${kind}.max_usage_in_bytes`;
+  return existsSync(most) && readNumber(most) >= readNumber(`${kind}.limit_in_bytes`) - chargeBytes;
 }
 
 export function codeOf(error: unknown): string {

@@ -1,7 +1,8 @@
 import type { Logger, PluginConfig } from '@bkg/sdk';
 import { codeOf } from './cgroup-version.ts';
-import type { Confinement } from './confinement.ts';
+import type { Confinement, OomKill } from './confinement.ts';
 import type { InstanceCgroups } from './instance-cgroups.ts';
+import type { OomWatch } from './oom-watch.ts';
 import type { Watchdog } from './watchdog.ts';
 import { wrapped } from './wrapped.ts';
 
@@ -12,6 +13,7 @@ export interface ConfinedOptions {
   instance: string;
   cgroups: InstanceCgroups;
   watchdog: Watchdog;
+  oomWatch: OomWatch;
   /** Undefined when that is not known: then there is nothing to watch for. */
   resources: Resources | undefined;
   /** Its processes are counted by its user, by a number that it was started with. */
@@ -24,7 +26,6 @@ export interface ConfinedOptions {
   onReleased: () => void;
 }
 
-const oomLookEveryMs = 500;
 const removalMs = 10_000;
 
 /** An instance in the cgroups that it has, and watched for what they do not keep. */
@@ -32,7 +33,6 @@ export class Confined implements Confinement {
   readonly #options: ConfinedOptions;
   #resources: Resources | undefined;
   #watching: { pid: number; onOver: OnOver } | undefined;
-  #oomTimer: NodeJS.Timeout | undefined;
 
   constructor(options: ConfinedOptions) {
     this.#options = options;
@@ -52,22 +52,24 @@ export class Confined implements Confinement {
   watch(pid: number, onOver: OnOver): void {
     this.#watching = { pid, onOver };
     this.#watch();
-    // One of v1 kills a process of it, not all: what is left would be an instance that is not whole.
-    if (!this.#options.cgroups.parts.memory) return;
-    this.#oomTimer = setInterval(() => {
-      if (this.oomKills === 0) return;
-      clearInterval(this.#oomTimer);
-      onOver('memory', 'the system has killed a process of it, which took more memory than it may');
-    }, oomLookEveryMs).unref();
+    const { cgroups, oomWatch, instance } = this.#options;
+    const { memory } = cgroups.parts;
+    if (!memory || memory.version.killsWhole(memory.folder)) return;
+    // What is left would be an instance that is not whole.
+    oomWatch.watch(
+      instance,
+      () => this.oomKill !== undefined,
+      () => onOver('memory', 'the system has killed a process of it for its memory'),
+    );
   }
 
-  /** 0 also when it cannot be read now; the next look tells. */
-  get oomKills(): number {
+  /** Undefined also when it cannot be read now; the next look tells. */
+  get oomKill(): OomKill | undefined {
     try {
-      return this.#options.cgroups.oomKills;
+      return this.#options.cgroups.oomKill;
     } catch (error) {
       this.#warn(error, 'its memory cgroup cannot be read');
-      return 0;
+      return undefined;
     }
   }
 
@@ -101,8 +103,9 @@ export class Confined implements Confinement {
   }
 
   letGo(): void {
-    this.#options.watchdog.forget(this.#options.instance);
-    clearInterval(this.#oomTimer);
+    const { watchdog, oomWatch, instance } = this.#options;
+    watchdog.forget(instance);
+    oomWatch.forget(instance);
     this.#watching = undefined;
   }
 

@@ -1,13 +1,16 @@
 import type { PluginConfig } from '@bkg/sdk';
 
+/** For its own limit, or because the machine, or a cgroup that bkg is in, had no more. */
+export type OomKill = 'own' | 'machine';
+
 /** What one instance is kept in, from before its launch until its last process is gone. */
 export interface Confinement {
   /** The command that puts itself into its place and then becomes the given one: it keeps its pid. */
   wrap(command: string, args: readonly string[]): { command: string; args: string[] };
   /** Looks where the system does not enforce a limit itself; tells once. */
   watch(pid: number, onOver: (what: 'memory' | 'processes', text: string) => void): void;
-  /** Processes of it that the system has killed for their memory. */
-  readonly oomKills: number;
+  /** Whether the system has killed a process of it for memory. */
+  readonly oomKill: OomKill | undefined;
   /** Other limits while it runs. @returns false when that takes a new instance */
   limit(resources: PluginConfig['resources']): boolean;
   /** Of all its processes, those that have ended included; undefined where the system does not tell. */

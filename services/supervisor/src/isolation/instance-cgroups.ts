@@ -5,6 +5,7 @@ import { isPopulated, killAllIn, removeCgroup, removeIfEmpty } from './cgroup-fo
 import type { Controller } from './cgroup-places.ts';
 import { codeOf } from './cgroup-version.ts';
 import type { CgroupVersion } from './cgroup-version.ts';
+import type { OomKill } from './confinement.ts';
 
 /** A cgroup by what it is used for; one of v2 is there several times. */
 export type CgroupParts = Partial<Record<Controller, { version: CgroupVersion; folder: string }>>;
@@ -21,7 +22,7 @@ export class InstanceCgroups {
     this.#folders = [...new Set(Object.values(parts).map(({ folder }) => folder))];
   }
 
-  /** Who writes 0 into these is in them. */
+  /** Whose pid is written into these is in them. */
   get joinFiles(): string[] {
     return this.#folders.map((folder) => path.join(folder, 'cgroup.procs'));
   }
@@ -36,9 +37,9 @@ export class InstanceCgroups {
     return true;
   }
 
-  get oomKills(): number {
+  get oomKill(): OomKill | undefined {
     const { memory } = this.parts;
-    return memory ? unlessGone(() => memory.version.oomKills(memory.folder), 0) : 0;
+    return memory && unlessGone(() => memory.version.oomKill(memory.folder), undefined);
   }
 
   usage(): { cpuMs: number; memoryBytes: number } | undefined {

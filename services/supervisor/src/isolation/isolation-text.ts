@@ -64,7 +64,9 @@ function userText(user: Means['user']): Enforcement {
     return none(`It runs as ${ours}, because ${user.lack}.`);
   }
   const who =
-    user.id === undefined ? 'a user id of its own' : `the user id ${user.id}, which no other plugin has`;
+    user.id === undefined
+      ? 'a user id of its own'
+      : `the user id ${user.id}, which no other plugin of this home has`;
   return { strength: 'enforced', by: 'user', note: `It runs under ${who}, without any rights.` };
 }
 

@@ -8,12 +8,14 @@ import type { Limit } from './cgroup-trial.ts';
 import { Confined } from './confined.ts';
 import type { Confinement } from './confinement.ts';
 import { isolationText } from './isolation-text.ts';
+import { OomWatch } from './oom-watch.ts';
 import { openHome } from './open-folders.ts';
-import { giveData, giveFile, isGiven, showFile, takeData, trialUser, userOf } from './plugin-users.ts';
+import { giveData, giveFile, showFile, takeData } from './plugin-users.ts';
 import { probeSandbox, sandboxed } from './sandbox/index.ts';
 import type { SandboxProbe } from './sandbox/index.ts';
 import { sandboxPrograms } from './sandbox/sandboxed.ts';
 import { findProgram } from './programs.ts';
+import { isGiven, trialUser, UserIds } from './user-ids.ts';
 import { probeCount, probeUsers, unreadable } from './user-probe.ts';
 import type { Become } from './user-probe.ts';
 import { Watchdog } from './watchdog.ts';
@@ -65,12 +67,15 @@ const limits: readonly Limit[] = ['memory', 'cpu', 'pids'];
 export class Machine {
   readonly #parts: MachineParts;
   readonly #watchdog = new Watchdog();
+  readonly #oomWatch = new OomWatch();
+  readonly #userIds: UserIds;
   readonly #users = new Map<string, PluginUser>();
   /** By plugin: those whose processes count together. */
   readonly #instances = new Map<string, Set<string>>();
 
   constructor(parts: MachineParts) {
     this.#parts = parts;
+    this.#userIds = new UserIds(parts.home.data, parts.home.home);
   }
 
   /** What a plugin gets here; before its first start what plugins get in general. */
@@ -112,6 +117,7 @@ export class Machine {
       instance,
       cgroups: made,
       watchdog: this.#watchdog,
+      oomWatch: this.#oomWatch,
       resources: config.resources,
       countsByUser,
       through: this.#through(spec, user, { countsByUser, isFair: made.parts.cpu !== undefined }),
@@ -132,6 +138,7 @@ export class Machine {
       instance,
       cgroups: found,
       watchdog: this.#watchdog,
+      oomWatch: this.#oomWatch,
       resources: config?.resources,
       countsByUser: this.#countsByUser(hasUser, found.parts.pids !== undefined),
       through: [],
@@ -161,14 +168,14 @@ export class Machine {
   }
 
   #userFor({ pluginId, folder, readable, config }: ConfineSpec): PluginUser {
-    const { users, home, node } = this.#parts;
+    const { users, node } = this.#parts;
     if ('lack' in users) return { own: false, lack: users.lack };
     const sandbox = config.sandbox === 'off' ? [] : [sandboxPrograms];
     const paths = [folder, path.join(folder, 'plugin.json'), node, ...sandbox, ...readable];
     const checked = paths.join('\0');
     const known = this.#users.get(pluginId);
     if (known?.own && known.checked === checked) return known;
-    const id = userOf(pluginId, home.data, home.home);
+    const id = this.#userIds.of(pluginId);
     const lack = unreadable(users.have(id), paths);
     return lack === undefined ? { own: true, id, checked } : { own: false, lack };
   }
@@ -226,7 +233,7 @@ export class Machine {
 export async function probeMachine({ home, node, log, signal }: ProbeOptions): Promise<Machine> {
   const [cgroups, { users, sandbox }] = await Promise.all([
     probeCgroups(home.home, signal),
-    probeUsersAndSandbox(home, node, signal),
+    probeUsersAndSandbox({ home, node, log, signal }),
   ]);
   const count = 'have' in users && cgroups.lacks.pids !== undefined ? probeCount(users.have) : undefined;
   const niceProgram = findProgram('nice');
@@ -239,9 +246,15 @@ export async function probeMachine({ home, node, log, signal }: ProbeOptions): P
   return machine;
 }
 
-async function probeUsersAndSandbox(home: HomePaths, node: string, signal: AbortSignal) {
+async function probeUsersAndSandbox({ home, node, log, signal }: ProbeOptions) {
   const users = await probeUsers(home, node, signal);
   const user = { uid: trialUser, gid: trialUser };
-  const sandbox = await probeSandbox({ node, signal, ...('have' in users && { user }) });
+  const sandbox = await probeSandbox({
+    node,
+    within: home.run,
+    log,
+    signal,
+    ...('have' in users && { user }),
+  });
   return { users, sandbox };
 }

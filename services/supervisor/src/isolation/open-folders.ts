@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, realpathSync, statSync } from 'node:fs';
+import { chmodSync, existsSync, readdirSync, realpathSync, statSync } from 'node:fs';
 import path from 'node:path';
 import type { HomePaths } from '@bkg/sdk/host';
 
@@ -10,6 +10,15 @@ export function openHome({ home, run, data, logs, nats }: HomePaths): void {
   setMode(home, (mode) => mode | 0o001);
   for (const folder of [run, data]) setMode(folder, (mode) => (mode | 0o001) & ~0o006);
   for (const folder of [logs, nats]) if (existsSync(folder)) setMode(folder, (mode) => mode & ~0o007);
+}
+
+/**
+ * Closes each plugin's data to all others, also of one that is not started: it may have been made when all shared a user, with
+ * files that everybody may read. @throws what the system says
+ */
+export function closeData(data: string): void {
+  for (const entry of readdirSync(data, { withFileTypes: true }))
+    if (entry.isDirectory()) setMode(path.join(data, entry.name), (mode) => mode & ~0o007);
 }
 
 /** The first folder on the way to something that does not let everybody pass, as the system's users do. */

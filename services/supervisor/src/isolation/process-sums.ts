@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readProcessStat } from '@bkg/sdk/host';
-import { environmentOf } from '../process-table.ts';
+import { environmentOf, userOfProcess } from '../process-table.ts';
 
 export interface ProcessSum {
   memoryBytes: number;
@@ -13,11 +13,15 @@ const pageBytes = 4096;
 
 /** What the processes of instances take, told by the process list alone. */
 export class ProcessSums {
-  /** Of processes by pid and start, because an environment does not change: "" is no instance's. */
+  /** Of processes by pid and start: their environment is not read again. "" is no instance's. */
   #instances = new Map<string, string>();
 
-  /** @param leaders pids of instances, by instance; members of their sessions are theirs, and who carries their id */
+  /**
+   * @param leaders the first processes of instances, and of which: members of their sessions are theirs, and who carries
+   * their id as the same user, because anybody may say so in its environment
+   */
   read(leaders: ReadonlyMap<number, string>): Map<string, ProcessSum> {
+    const pids = new Map([...leaders].map(([pid, instance]) => [instance, pid]));
     const sums = new Map<string, ProcessSum & { sharedBytes: number }>();
     const seen = new Map<string, string>();
     for (const name of processNames()) {
@@ -27,7 +31,8 @@ export class ProcessSums {
       const key = `${name} ${fields[19]}`;
       const carried = this.#instances.get(key) ?? environmentOf(Number(name))?.get('BKG_INSTANCE_ID') ?? '';
       seen.set(key, carried);
-      const instance = leaders.get(Number(fields[3])) ?? leaders.get(Number(fields[2])) ?? carried;
+      const ofSession = leaders.get(Number(fields[3])) ?? leaders.get(Number(fields[2]));
+      const instance = ofSession ?? (isSameUsers(Number(name), pids.get(carried)) ? carried : '');
       if (instance === '') continue;
       const sum = sums.get(instance) ?? { memoryBytes: 0, sharedBytes: 0, processes: 0 };
       const { ownBytes, sharedBytes } = residentOf(name);
@@ -41,6 +46,10 @@ export class ProcessSums {
     for (const sum of sums.values()) sum.memoryBytes += sum.sharedBytes;
     return sums;
   }
+}
+
+function isSameUsers(pid: number, leader: number | undefined): boolean {
+  return leader !== undefined && userOfProcess(pid) === userOfProcess(leader);
 }
 
 function processNames(): string[] {

@@ -5,9 +5,9 @@ import path from 'node:path';
 import type { HomePaths } from '@bkg/sdk/host';
 import { environmentOf } from '../process-table.ts';
 import type { Found } from './cgroup-own.ts';
-import { closedFolder, openHome } from './open-folders.ts';
-import { trialUser } from './plugin-users.ts';
+import { closeData, closedFolder, openHome } from './open-folders.ts';
 import { findProgram } from './programs.ts';
+import { trialUser } from './user-ids.ts';
 
 /** The start of a command that becomes another user's, without any rights, and then the rest of it. */
 export type Become = (user: number) => string[];
@@ -30,6 +30,7 @@ export async function probeUsers(home: HomePaths, node: string, signal: AbortSig
   const folder = path.join(home.run, `user-trial-${process.pid}`);
   try {
     openHome(home);
+    closeData(home.data);
     mkdirSync(folder, { mode: 0o700 });
     chownSync(folder, trialUser, trialUser);
     const lack = await tryAs(become(trialUser), folder, node, signal);

@@ -15,6 +15,6 @@ export class LogController {
 
   @MessagePattern(patterns.logs)
   logs(@Payload() query: unknown, @Ctx() { subject }: BkgContext): Promise<LogAnswer> {
-    return this.#supervisor.logs(pluginIdOf(subject), query);
+    return this.#supervisor.answers.logs(pluginIdOf(subject), query);
   }
 }

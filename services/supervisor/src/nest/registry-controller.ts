@@ -15,16 +15,16 @@ export class RegistryController {
 
   @MessagePattern(subjects.registryList)
   list(): PluginInfo[] {
-    return this.#supervisor.list();
+    return this.#supervisor.answers.list();
   }
 
   @MessagePattern(patterns.registryGet)
   get(@Ctx() { subject }: BkgContext): PluginInfo {
-    return this.#supervisor.get(pluginIdOf(subject));
+    return this.#supervisor.answers.get(pluginIdOf(subject));
   }
 
   @MessagePattern(patterns.history)
   history(@Payload() query: unknown, @Ctx() { subject }: BkgContext): Promise<ConfigHistory> {
-    return this.#supervisor.history(pluginIdOf(subject), query);
+    return this.#supervisor.answers.history(pluginIdOf(subject), query);
   }
 }

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import { absentCalls, refusedCalls } from './system-calls.ts';
+import { absentCalls, refusedCalls, schedulersCalls } from './system-calls.ts';
 import type { Architecture, JudgedCall } from './system-calls.ts';
 
 // Of linux/bpf_common.h and linux/seccomp.h.
@@ -61,6 +61,13 @@ const onlyOfItself = (pid: number): Instruction[] => [
   give(allow),
 ];
 
+/** Whose priority it is: of a whole user it would be ours. @param kind how this call says that it means one process */
+const ofOneProcess = (kind: number): Instruction[] => [
+  [loadWord, 0, 0, argument(0)],
+  [jumpIfEqual, 1, 0, kind],
+  refuse,
+];
+
 /** What the arguments must be; each ends with a result. */
 const judged: Readonly<Record<JudgedCall, Instruction[]>> = {
   // Of TCP only itself: Landlock does not see the ports of its relatives, such as MPTCP.
@@ -90,7 +97,8 @@ const judged: Readonly<Record<JudgedCall, Instruction[]>> = {
   ],
   clone: [[loadWord, 0, 0, argument(0)], [jumpIfAnyBit, 0, 1, newNamespaces], refuse, give(allow)],
   prlimit64: onlyOfItself(0),
-  setpriority: onlyOfItself(1),
+  setpriority: [...ofOneProcess(0), ...onlyOfItself(1)],
+  ioprio_set: [...ofOneProcess(1), ...onlyOfItself(1)],
 };
 
 export interface CallFilterOptions {
@@ -112,6 +120,7 @@ export function callFilter(architecture: Architecture, { sharesUser }: CallFilte
     [loadWord, 0, 0, callNumber],
     ...(secondFrom === undefined ? [] : ([[jumpIfAtLeast, 0, 1, secondFrom], unknown] as const)),
     ...Object.entries(judged).flatMap(([name, block]) => when(numbers[name as JudgedCall], block)),
+    ...(sharesUser ? schedulersCalls : []).flatMap((name) => when(numbers[name], onlyOfItself(0))),
     ...refusedCalls.flatMap((name) => when(numbers[name], [name === 'listen' ? forbid : refuse])),
     ...[...own, ...(sharesUser ? ownersCalls : [])].flatMap((number) => when(number, [refuse])),
     ...absentCalls.flatMap((name) => when(numbers[name], [unknown])),

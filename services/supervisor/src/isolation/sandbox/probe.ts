@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import type { AddressInfo, ListenOptions } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Logger } from '@bkg/sdk';
 import { sandboxed, sandboxPrograms } from './sandboxed.ts';
 import type { TrialResult, TrialSpec } from './trial-result.ts';
 import { noSandbox, trialVerdict } from './trial-verdict.ts';
@@ -14,23 +15,33 @@ import type { SandboxProbe } from './trial-verdict.ts';
 export interface ProbeOptions {
   /** The project's Node. */
   node: string;
+  /** A folder that plugins get to. */
+  within: string;
+  log: Logger;
   signal: AbortSignal;
   /** Who plugins run as; only root can be somebody else. @default who we are */
   user?: { uid: number; gid: number };
 }
 
 const trialMs = 20_000;
+/** Of a unix socket, with what is below it here. */
+const folderMostBytes = 80;
 
 /**
  * What the sandbox does on this machine, found by trying it as a plugin would run: around it are files, servers and a
  * process that nothing but the sandbox keeps it from.
  * @throws what `signal` was aborted with
  */
-export async function probeSandbox({ node, signal, user }: ProbeOptions): Promise<SandboxProbe> {
+export async function probeSandbox({ node, within, log, signal, user }: ProbeOptions): Promise<SandboxProbe> {
   await using left = new AsyncDisposableStack();
   try {
-    const folder = await mkdtemp(path.join(tmpdir(), 'bkg-sandbox-'));
-    left.defer(() => rm(folder, { recursive: true, force: true }));
+    const base = Buffer.byteLength(within) > folderMostBytes ? tmpdir() : within;
+    const folder = await mkdtemp(path.join(base, 'sandbox-'));
+    left.defer(() =>
+      rm(folder, { recursive: true, force: true }).catch((error: unknown) =>
+        log.warn({ error, folder }, 'what a trial of the sandbox has left cannot be removed'),
+      ),
+    );
     const spec = await surroundings(folder, user, left);
     const { command, args } = sandboxed({
       command: node,

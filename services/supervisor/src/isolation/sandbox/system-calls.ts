@@ -21,7 +21,16 @@ export type JudgedCall =
   | 'setsockopt'
   | 'clone'
   | 'prlimit64'
-  | 'setpriority';
+  | 'setpriority'
+  | 'ioprio_set';
+
+/** How a process is scheduled, of the same user only; or a thread of one's own. */
+export const schedulersCalls = [
+  'sched_setparam',
+  'sched_setscheduler',
+  'sched_setaffinity',
+  'sched_setattr',
+] as const;
 
 /**
  * Refused, whatever their arguments: they reach into other processes, change what is mounted, make namespaces, share
@@ -84,7 +93,11 @@ export const refusedCalls = [
 /** Said not to exist: programs then do without. `clone3` has its flags in memory, where no filter sees them. */
 export const absentCalls = ['clone3', 'io_uring_setup', 'io_uring_enter', 'io_uring_register'] as const;
 
-export type FilteredCall = JudgedCall | (typeof refusedCalls)[number] | (typeof absentCalls)[number];
+export type FilteredCall =
+  | JudgedCall
+  | (typeof schedulersCalls)[number]
+  | (typeof refusedCalls)[number]
+  | (typeof absentCalls)[number];
 
 /** Since 5.1 every processor has the same numbers. */
 const common = {
@@ -124,6 +137,11 @@ export const architectures: Readonly<Partial<Record<NodeJS.Architecture, Archite
       clone: 56,
       prlimit64: 302,
       setpriority: 141,
+      ioprio_set: 251,
+      sched_setparam: 142,
+      sched_setscheduler: 144,
+      sched_setaffinity: 203,
+      sched_setattr: 314,
       listen: 50,
       ptrace: 101,
       process_vm_readv: 310,
@@ -184,6 +202,11 @@ export const architectures: Readonly<Partial<Record<NodeJS.Architecture, Archite
       clone: 220,
       prlimit64: 261,
       setpriority: 140,
+      ioprio_set: 30,
+      sched_setparam: 118,
+      sched_setscheduler: 119,
+      sched_setaffinity: 122,
+      sched_setattr: 274,
       listen: 201,
       ptrace: 117,
       process_vm_readv: 270,

@@ -1,0 +1,67 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import type { Ending, Verdict } from '../src/verdict.ts';
+import { managed } from './managed-kit.ts';
+
+const runFolder = mkdtempSync(path.join(tmpdir(), 'bkg-managed-'));
+afterAll(() => rmSync(runFolder, { recursive: true }));
+
+it('is killed before anything is done about its output', () => {
+  const done: string[] = [];
+  const one = managed({
+    instance: 'flood',
+    runFolder,
+    process: { kill: () => done.push('signal') > 0 },
+    confinement: { kill: () => done.push('signal to the rest') > 0 },
+    capture: { pump: () => done.push('output') < 0, note: (_, message) => void done.push(message) },
+  });
+  one.kill('not ready');
+  expect(done).toEqual([
+    'signal',
+    'signal to the rest',
+    'output',
+    'killing it: it did not become ready in time',
+  ]);
+});
+
+it.each([
+  ['own', 'wanted more than its 1024 MB (max_memory_mb) and was killed by the system'],
+  ['machine', 'was killed by the system, whose memory was full'],
+] as const)('says who had too little memory when the system killed it: %s', async (oomKill, text) => {
+  const { promise, resolve } = Promise.withResolvers<Verdict>();
+  const ended = Promise.resolve<Ending>({ how: 'signal', signal: 'SIGKILL' });
+  const onEnd = (_: unknown, verdict: Verdict): string => {
+    resolve(verdict);
+    return '';
+  };
+  managed({ instance: oomKill, runFolder, process: { ended }, confinement: { oomKill }, onEnd });
+  expect(await promise).toMatchObject({ text, verdict: 'out_of_memory' });
+});
+
+it('has an end although its output cannot be read', async () => {
+  const { promise, resolve } = Promise.withResolvers<Verdict>();
+  const fails = (): never => {
+    throw new Error('EIO');
+  };
+  managed({
+    instance: 'unreadable',
+    runFolder,
+    process: { ended: Promise.resolve<Ending>({ how: 'signal', signal: 'SIGABRT' }) },
+    capture: { tail: fails, finish: async () => fails() },
+    onEnd: (_, verdict) => {
+      resolve(verdict);
+      return '';
+    },
+  });
+  expect(await promise).toMatchObject({ text: 'ended by SIGABRT', verdict: 'crashed' });
+});
+
+it('is let go once', () => {
+  let times = 0;
+  const one = managed({ instance: 'let-go', runFolder, process: { letGo: () => void (times += 1) } });
+  one.letGo();
+  one.letGo();
+  expect(times).toBe(1);
+});
