@@ -59,22 +59,30 @@ function createStep({ say, signal }, sum) {
   };
 }
 
-/** What looks at the sources only. */
-async function inspect(context, { node, pnpm }, step) {
+/** What looks at the sources only: the longest beside all others, because each keeps one core busy. */
+async function inspect({ root, signal, env, say }, { node, pnpm }, step) {
   const module = (file, ...args) => [node, path.join('node_modules', file), ...args];
   const checks = {
+    lint: module('eslint/bin/eslint.js', '--config', '.config/eslint.config.js', '.'),
     'types of the tests': module('typescript/bin/tsc', '-b'),
     'types of the dashboard': [...pnpm, '--filter', '@bkg/web', 'check'],
-    lint: module('eslint/bin/eslint.js', '--config', '.config/eslint.config.js', '.'),
     format: module('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
   };
-  for (const [name, command] of Object.entries(checks))
+  const inspectOne = async ([name, [command, ...args]]) =>
     await step(name, async () => {
-      const code = await show(context, command, pnpmEnv(context.env, node), stepTimeoutMs);
+      const options = { cwd: root, env: pnpmEnv(env, node), signal, timeoutMs: stepTimeoutMs };
+      const { code, output } = await run(command, args, options);
+      // Together, and not as it comes: that of two would be mixed.
+      if (output.trim()) say.write(output.trimEnd());
       if (code === 0) return;
       const remedy = name === 'format' ? 'run: npm run format' : 'mend what it names.';
       throw new Failure(`${name} ended with code ${code}; its words stand above.`, remedy);
     });
+  const [lint, ...others] = Object.entries(checks);
+  const inspectOthers = async () => {
+    for (const one of others) await inspectOne(one);
+  };
+  await Promise.all([inspectOne(lint), inspectOthers()]);
 }
 
 /** Every test once, against a real broker and a real browser. */
@@ -103,7 +111,9 @@ async function test(context, programs, step, sum, filters) {
   try {
     say.write('\n- tests');
     const env = { ...pnpmEnv(withoutMesh(context.env), programs.node), ...servers };
-    const code = await show(context, [...vitest, ...reporters, ...filters], env, testsTimeoutMs);
+    const [command, ...args] = [...vitest, ...reporters, ...filters];
+    const options = { cwd: context.root, env, signal: context.signal, timeoutMs: testsTimeoutMs };
+    const { code } = await run(command, args, { ...options, show: true });
     const found = readReport(report, code);
     for (const key of ['passed', 'failed', 'skipped']) sum[key] += found[key];
     for (const problem of found.problems) say.write(`  ✗ tests: ${problem}`);
@@ -116,9 +126,4 @@ async function test(context, programs, step, sum, filters) {
 function withoutMesh(env) {
   const settings = /^BKG_(HOME|PORT|HOST|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|CREDENTIALS_FILE)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
-}
-
-async function show({ root, signal }, [command, ...args], env, timeoutMs) {
-  const { code } = await run(command, args, { cwd: root, env, signal, timeoutMs, show: true });
-  return code;
 }
