@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Spool } from '../src/logs/spool.ts';
 import type { SpoolOptions } from '../src/logs/spool.ts';
 
@@ -129,6 +129,29 @@ it('keeps the newest of what is written while the rest is kept elsewhere, and sa
   expect(statSync(file).size).toBe(100);
   expect(pull(spool)).toMatchObject({ lines: { length: 9 }, skippedBytes: 400 });
   expect(pull(spool)).toEqual({ lines: [], skippedBytes: 0, more: false });
+});
+
+it('keeps a file small while a flood lasts, reads some of it now and then, and what comes last', () => {
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const spool = open({ lineMostBytes: 100, waitingMostBytes: 1_600, keptMostBytes: 160 });
+    const line = 'xxxxxxxxx\n';
+    const flood = (count: number) => {
+      appendFileSync(file, line.repeat(count));
+      return pull(spool);
+    };
+    expect(flood(200)).toMatchObject({ lines: { length: 15 }, skippedBytes: 1_850 });
+    expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
+    expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
+    expect(statSync(file).size).toBe(10);
+    vi.advanceTimersByTime(300);
+    expect(flood(50)).toMatchObject({ skippedBytes: 490 + 500 + 500 + 10, more: true });
+    expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
+    appendFileSync(file, 'end\n');
+    expect(pull(spool)).toEqual({ lines: ['end'], skippedBytes: 490, more: false });
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it('does not grow without bound while it is written to all the time, and loses nothing that can be read in time', () => {

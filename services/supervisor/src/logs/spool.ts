@@ -1,6 +1,9 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
 import { takeLines } from './lines.ts';
 
+/** For what moves to the beginning of a file, one after the other: to allocate it anew each time costs more than to move it. */
+let scratch = Buffer.alloc(0);
+
 export interface SpoolOptions {
   file: string;
   /** How far an earlier supervisor has read. */
@@ -27,6 +30,11 @@ export interface Pulled {
   more: boolean;
 }
 
+/** What is kept at once while a flood lasts: the file is emptied in small steps then, which neighbours notice least. */
+const floodPart = 1 / 16;
+/** What is kept of a flood is read so often: to read all of it takes longer than to write it. */
+const floodReadEveryMs = 250;
+
 /**
  * A file to which a process writes its output, read as it grows. A pipe would end with its reader, and then the
  * process at its next line.
@@ -43,9 +51,13 @@ export class Spool {
   /** The rest of a line that was given up. */
   #inLongLine = false;
   #seenSize = -1;
+  /** By `performance.now()`; undefined when the last look found no flood. */
+  #floodReadAt: number | undefined;
   /** Lost when the file was emptied, and not told yet. */
   #skippedBytes = 0;
-  #pulled: { offset: number; inLongLine: boolean; seenSize: number; empty?: true } | undefined;
+  #pulled:
+    | { offset: number; inLongLine: boolean; seenSize: number; skippedBytes: number; floodReadAt?: number }
+    | undefined;
 
   constructor(options: SpoolOptions) {
     this.#handle = openSync(options.file, 'a+', 0o600);
@@ -74,7 +86,12 @@ export class Spool {
     // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
     if (size < this.#offset) this.#offset = 0;
     if (size === this.#seenSize && !isEnd) return { lines: [], skippedBytes: 0, more: false };
-    if (size - this.#offset > this.#waitingMostBytes) return this.#pullNewest(size);
+    const waiting = size - this.#offset;
+    if (this.#floodReadAt === undefined) {
+      if (waiting > this.#waitingMostBytes) return this.#pullNewest(size, this.#keptMostBytes);
+    } else if (waiting > this.#keptMostBytes + this.#lineMostBytes) {
+      return this.#pullNewest(size, Math.ceil(this.#keptMostBytes * floodPart));
+    }
 
     const chunk = this.#read(this.#offset, Math.min(size - this.#offset, this.#lineMostBytes));
     const { lines, used } = takeLines(chunk);
@@ -93,39 +110,44 @@ export class Spool {
       inLongLine = isTooLong;
       offset += rest.length;
     }
-    this.#pulled = { offset, inLongLine, seenSize: isWhole ? size : -1 };
+    this.#pulled = { offset, inLongLine, seenSize: isWhole ? size : -1, skippedBytes: 0 };
     return { lines: pulled, skippedBytes: this.#skippedBytes, more: !isWhole };
   }
 
   /** What was pulled is kept elsewhere. Empties a large file when little of it is not read yet. */
   accept(): void {
     if (!this.#pulled) return;
-    const { offset, inLongLine, seenSize, empty } = this.#pulled;
+    const { offset, inLongLine, seenSize, skippedBytes, floodReadAt } = this.#pulled;
     this.#offset = offset;
     this.#inLongLine = inLongLine;
     this.#seenSize = seenSize;
     this.#pulled = undefined;
-    this.#skippedBytes = 0;
+    this.#skippedBytes = skippedBytes;
+    this.#floodReadAt = floodReadAt;
     const { size } = fstatSync(this.#handle);
     // Its process has emptied it: the next look begins anew.
     if (size < offset) return;
     const isNearEnd = offset > this.#keptMostBytes && size - offset <= this.#lineMostBytes;
     // The end of one that is written to all the time may never be reached.
     const isTooLarge = offset > this.#waitingMostBytes;
-    if (empty || isNearEnd || isTooLarge) this.#empty(size);
+    if (floodReadAt !== undefined || isNearEnd || isTooLarge) this.#empty(size);
   }
 
   /** What is not read yet, the newest of it, begins the file anew. */
   #empty(sizeSeen: number): void {
+    const mostBytes = this.#keptMostBytes + this.#lineMostBytes;
+    if (scratch.length < mostBytes) scratch = Buffer.allocUnsafe(mostBytes);
     const from = Math.max(this.#offset, sizeSeen - this.#keptMostBytes);
-    const newest = this.#read(from, sizeSeen - from);
+    const newest = readSync(this.#handle, scratch, 0, sizeSeen - from, from);
     // Reading takes a moment, too. Whoever writes much in it loses some, and is told so.
     const { size } = fstatSync(this.#handle);
-    const late = this.#read(sizeSeen, Math.max(0, Math.min(size - sizeSeen, this.#lineMostBytes)));
+    const lateMost = Math.min(Math.max(0, size - sizeSeen), this.#lineMostBytes);
+    const late = readSync(this.#handle, scratch, newest, lateMost, sizeSeen);
     ftruncateSync(this.#handle, 0);
-    const keptBytes = this.#write(Buffer.concat([newest, late]));
-    this.#skippedBytes = Math.max(0, size - this.#offset - keptBytes);
-    if (this.#skippedBytes > 0) this.#inLongLine = true;
+    const keptBytes = this.#write(scratch.subarray(0, newest + late));
+    const lostBytes = Math.max(0, size - this.#offset - keptBytes);
+    this.#skippedBytes += lostBytes;
+    if (lostBytes > 0) this.#inLongLine = true;
     this.#offset = 0;
     this.#seenSize = keptBytes > 0 ? -1 : 0;
   }
@@ -150,16 +172,30 @@ export class Spool {
     closeSync(this.#handle);
   }
 
-  /** There is too much: the newest `keptMostBytes` are enough, and then the file is emptied. */
-  #pullNewest(size: number): Pulled {
-    const from = size - this.#keptMostBytes;
-    const chunk = this.#read(from, this.#keptMostBytes);
+  /** There is too much: the newest is enough, now and then, and the file is emptied. */
+  #pullNewest(size: number, mostBytes: number): Pulled {
+    const at = performance.now();
+    const from = size - mostBytes;
+    const readAt = this.#floodReadAt ?? -Infinity;
+    if (at - readAt < floodReadEveryMs) {
+      const skippedBytes = this.#skippedBytes + from - this.#offset;
+      // It stays in the file: the next look may find nothing after it.
+      this.#pulled = { offset: from, inLongLine: true, seenSize: -1, skippedBytes, floodReadAt: readAt };
+      return { lines: [], skippedBytes: 0, more: true };
+    }
+    const chunk = this.#read(from, mostBytes);
     const { lines, used } = takeLines(chunk);
     const rest = chunk.subarray(used);
     // The first began before; the end of the last will come.
     const pulled = lines.slice(1).map((line): SpoolLine => ({ bytes: line, isCut: false }));
     if (rest.length > 0) pulled.push({ bytes: rest.subarray(0, this.#lineMostBytes), isCut: true });
-    this.#pulled = { offset: size, inLongLine: rest.length > 0, seenSize: -1, empty: true };
+    this.#pulled = {
+      offset: size,
+      inLongLine: rest.length > 0,
+      seenSize: -1,
+      skippedBytes: 0,
+      floodReadAt: at,
+    };
     const firstBytes = (lines[0]?.length ?? -1) + 1;
     return { lines: pulled, skippedBytes: this.#skippedBytes + from - this.#offset + firstBytes, more: true };
   }
