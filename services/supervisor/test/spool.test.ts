@@ -106,10 +106,10 @@ describe('a spool', () => {
     appendFileSync(file, `${'x\n'.repeat(50)}one\ntwo\nlas`);
     const first = spool.pull();
     expect(spool.pull()).toEqual(first);
-    expect(pull(spool)).toEqual({ lines: ['two', 'las…'], skippedBytes: 104, more: true });
-    expect(statSync(file).size).toBe(0);
+    expect(pull(spool)).toEqual({ lines: ['two'], skippedBytes: 104, more: true });
+    expect(statSync(file).size).toBe(3);
     appendFileSync(file, 't\nnew\n');
-    expect(pull(spool).lines).toEqual(['new']);
+    expect(pull(spool).lines).toEqual(['last', 'new']);
   });
 });
 
@@ -126,7 +126,8 @@ it('keeps the newest of what is written while the rest is kept elsewhere, and sa
   spool.pull();
   appendFileSync(file, line.repeat(50));
   spool.accept();
-  expect(statSync(file).size).toBe(100);
+  // Without the line whose beginning may be lost.
+  expect(statSync(file).size).toBe(90);
   expect(pull(spool)).toMatchObject({ lines: { length: 9 }, skippedBytes: 400 });
   expect(pull(spool)).toEqual({ lines: [], skippedBytes: 0, more: false });
 });
@@ -134,21 +135,21 @@ it('keeps the newest of what is written while the rest is kept elsewhere, and sa
 it('keeps a file small while a flood lasts, reads some of it now and then, and what comes last', () => {
   vi.useFakeTimers({ toFake: ['performance'] });
   try {
-    const spool = open({ lineMostBytes: 100, waitingMostBytes: 1_600, keptMostBytes: 160 });
+    const spool = open({ lineMostBytes: 100, waitingMostBytes: 1_600, keptMostBytes: 320 });
     const line = 'xxxxxxxxx\n';
     const flood = (count: number) => {
       appendFileSync(file, line.repeat(count));
       return pull(spool);
     };
-    expect(flood(200)).toMatchObject({ lines: { length: 15 }, skippedBytes: 1_850 });
+    expect(flood(200)).toMatchObject({ lines: { length: 31 }, skippedBytes: 1_690 });
     expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
     expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
     expect(statSync(file).size).toBe(10);
     vi.advanceTimersByTime(300);
-    expect(flood(50)).toMatchObject({ skippedBytes: 490 + 500 + 500 + 10, more: true });
+    expect(flood(50)).toMatchObject({ lines: { length: 1 }, skippedBytes: 480 + 490 + 500, more: true });
     expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
     appendFileSync(file, 'end\n');
-    expect(pull(spool)).toEqual({ lines: ['end'], skippedBytes: 490, more: false });
+    expect(pull(spool)).toEqual({ lines: ['xxxxxxxxx', 'end'], skippedBytes: 480, more: false });
   } finally {
     vi.useRealTimers();
   }

@@ -1,5 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { takeLines } from './lines.ts';
+import { newline, takeLines } from './lines.ts';
 
 /** For what moves to the beginning of a file, one after the other: to allocate it anew each time costs more than to move it. */
 let scratch = Buffer.alloc(0);
@@ -34,6 +34,8 @@ export interface Pulled {
 const floodPart = 1 / 16;
 /** What is kept of a flood is read so often: to read all of it takes longer than to write it. */
 const floodReadEveryMs = 250;
+/** Until nothing was written since: what comes between the last look and the emptying is lost without being counted. */
+const readAgainMost = 5;
 
 /**
  * A file to which a process writes its output, read as it grows. A pipe would end with its reader, and then the
@@ -140,16 +142,33 @@ export class Spool {
     const from = Math.max(this.#offset, sizeSeen - this.#keptMostBytes);
     const newest = readSync(this.#handle, scratch, 0, sizeSeen - from, from);
     // Reading takes a moment, too. Whoever writes much in it loses some, and is told so.
-    const { size } = fstatSync(this.#handle);
-    const lateMost = Math.min(Math.max(0, size - sizeSeen), this.#lineMostBytes);
-    const late = readSync(this.#handle, scratch, newest, lateMost, sizeSeen);
+    let size = sizeSeen;
+    let late = 0;
+    for (let tries = 0; tries < readAgainMost; tries += 1) {
+      const before = size;
+      ({ size } = fstatSync(this.#handle));
+      if (size === before) break;
+      const mostBytes = Math.min(size - sizeSeen, this.#lineMostBytes) - late;
+      late += readSync(this.#handle, scratch, newest + late, Math.max(0, mostBytes), sizeSeen + late);
+    }
+    const missedBytes = Math.max(0, size - this.#offset - newest - late);
+    const kept = this.#fromItsFirstLine(scratch.subarray(0, newest + late), from > this.#offset);
     ftruncateSync(this.#handle, 0);
-    const keptBytes = this.#write(scratch.subarray(0, newest + late));
-    const lostBytes = Math.max(0, size - this.#offset - keptBytes);
-    this.#skippedBytes += lostBytes;
-    if (lostBytes > 0) this.#inLongLine = true;
+    const keptBytes = this.#write(kept);
+    this.#skippedBytes += missedBytes + kept.length - keptBytes;
     this.#offset = 0;
     this.#seenSize = keptBytes > 0 ? -1 : 0;
+  }
+
+  /**
+   * Without the end of a line whose beginning is not there: what is written while the file is emptied comes first in it,
+   * and must not be taken for that end.
+   */
+  #fromItsFirstLine(bytes: Buffer, isGap: boolean): Buffer {
+    if (bytes.length === 0 || !(isGap || this.#inLongLine)) return bytes;
+    const end = bytes.indexOf(newline);
+    this.#inLongLine = end === -1;
+    return end === -1 ? bytes.subarray(bytes.length) : bytes.subarray(end + 1);
   }
 
   /** @returns how much of it is written: a full disk may take none, which is told as lost */
@@ -185,17 +204,12 @@ export class Spool {
     }
     const chunk = this.#read(from, mostBytes);
     const { lines, used } = takeLines(chunk);
-    const rest = chunk.subarray(used);
-    // The first began before; the end of the last will come.
+    // The first began before; the last has not ended, and stays.
     const pulled = lines.slice(1).map((line): SpoolLine => ({ bytes: line, isCut: false }));
-    if (rest.length > 0) pulled.push({ bytes: rest.subarray(0, this.#lineMostBytes), isCut: true });
-    this.#pulled = {
-      offset: size,
-      inLongLine: rest.length > 0,
-      seenSize: -1,
-      skippedBytes: 0,
-      floodReadAt: at,
-    };
+    const inLongLine = lines.length === 0;
+    if (inLongLine) pulled.push({ bytes: chunk.subarray(0, this.#lineMostBytes), isCut: true });
+    const offset = inLongLine ? size : from + used;
+    this.#pulled = { offset, inLongLine, seenSize: -1, skippedBytes: 0, floodReadAt: at };
     const firstBytes = (lines[0]?.length ?? -1) + 1;
     return { lines: pulled, skippedBytes: this.#skippedBytes + from - this.#offset + firstBytes, more: true };
   }
