@@ -209,14 +209,17 @@ describe('a machine', () => {
     const built = path.join(import.meta.dirname, '../dist/isolation/machine.js');
     const code = `
       import { mkdirSync } from 'node:fs';
-      import { createLogger } from '@bkg/sdk';
+      import { configDefaults, createLogger } from '@bkg/sdk';
       import { homePaths } from '@bkg/sdk/host';
       import { probeMachine } from ${JSON.stringify(built)};
       const home = homePaths(process.argv[1]);
       for (const one of [home.home, home.run, home.data]) mkdirSync(one);
       const log = createLogger({}, { level: 'fatal' });
       const machine = await probeMachine({ home, node: process.execPath, log, signal: new AbortController().signal });
-      console.log(JSON.stringify(machine.isolationOf('off', 'one')));`;
+      console.log(JSON.stringify(machine.isolationOf('off', 'one')));
+      const folder = home.data;
+      const spec = { instance: 'i1', pluginId: 'one', folder, dataDir: folder, shownFiles: [], ownFiles: [], readable: [] };
+      machine.confine({ ...spec, servers: '127.0.0.1:4222', config: configDefaults }).release();`;
     const folder = `/tmp/bkg-nobody-${process.pid}`;
     const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
     const { stdout, stderr } = spawnSync(

@@ -32,6 +32,8 @@ export async function probeCgroups(home: string, signal: AbortSignal): Promise<C
     });
     const lacking = (await Promise.all(tries)).filter(([, lack]) => lack !== undefined);
     for (const [limit] of lacking) delete tree.bases[limit];
+    // It is only read beside the memory, and where that cannot be made neither can this.
+    if (!tree.bases.memory) delete tree.bases.cpuacct;
     return { tree, lacks: Object.fromEntries(lacking) };
   } catch (error) {
     signal.throwIfAborted();
