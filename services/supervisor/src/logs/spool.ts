@@ -95,7 +95,7 @@ export class Spool {
       return this.#pullNewest(size, Math.ceil(this.#keptMostBytes * floodPart));
     }
 
-    const chunk = this.#read(this.#offset, Math.min(size - this.#offset, this.#lineMostBytes));
+    const chunk = this.#read(this.#offset, Math.min(waiting, this.#lineMostBytes));
     const { lines, used } = takeLines(chunk);
     const pulled = lines.map((line): SpoolLine => ({ bytes: line, isCut: false }));
     let inLongLine = this.#inLongLine;
@@ -137,8 +137,8 @@ export class Spool {
 
   /** What is not read yet, the newest of it, begins the file anew. */
   #empty(sizeSeen: number): void {
-    const mostBytes = this.#keptMostBytes + this.#lineMostBytes;
-    if (scratch.length < mostBytes) scratch = Buffer.allocUnsafe(mostBytes);
+    const roomBytes = this.#keptMostBytes + this.#lineMostBytes;
+    if (scratch.length < roomBytes) scratch = Buffer.allocUnsafe(roomBytes);
     const from = Math.max(this.#offset, sizeSeen - this.#keptMostBytes);
     const newest = readSync(this.#handle, scratch, 0, sizeSeen - from, from);
     // Reading takes a moment, too. Whoever writes much in it loses some, and is told so.
