@@ -1,4 +1,4 @@
-export const newline = 0x0a;
+const newline = 0x0a;
 
 export interface Lines {
   /** Without their ends. */

@@ -1,8 +1,5 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { newline, takeLines } from './lines.ts';
-
-/** For what moves to the beginning of a file, one after the other: to allocate it anew each time costs more than to move it. */
-let scratch = Buffer.alloc(0);
+import { takeLines } from './lines.ts';
 
 export interface SpoolOptions {
   file: string;
@@ -30,13 +27,6 @@ export interface Pulled {
   more: boolean;
 }
 
-/** What is kept at once while a flood lasts: the file is emptied in small steps then, which neighbours notice least. */
-const floodPart = 1 / 16;
-/** What is kept of a flood is read so often: to read all of it takes longer than to write it. */
-const floodReadEveryMs = 250;
-/** Until nothing was written since: what comes between the last look and the emptying is lost without being counted. */
-const readAgainMost = 5;
-
 /**
  * A file to which a process writes its output, read as it grows. A pipe would end with its reader, and then the
  * process at its next line.
@@ -53,13 +43,9 @@ export class Spool {
   /** The rest of a line that was given up. */
   #inLongLine = false;
   #seenSize = -1;
-  /** By `performance.now()`; undefined when the last look found no flood. */
-  #floodReadAt: number | undefined;
   /** Lost when the file was emptied, and not told yet. */
   #skippedBytes = 0;
-  #pulled:
-    | { offset: number; inLongLine: boolean; seenSize: number; skippedBytes: number; floodReadAt?: number }
-    | undefined;
+  #pulled: { offset: number; inLongLine: boolean; seenSize: number; empty?: true } | undefined;
 
   constructor(options: SpoolOptions) {
     this.#handle = openSync(options.file, 'a+', 0o600);
@@ -88,14 +74,9 @@ export class Spool {
     // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
     if (size < this.#offset) this.#offset = 0;
     if (size === this.#seenSize && !isEnd) return { lines: [], skippedBytes: 0, more: false };
-    const waiting = size - this.#offset;
-    if (this.#floodReadAt === undefined) {
-      if (waiting > this.#waitingMostBytes) return this.#pullNewest(size, this.#keptMostBytes);
-    } else if (waiting > this.#keptMostBytes + this.#lineMostBytes) {
-      return this.#pullNewest(size, Math.ceil(this.#keptMostBytes * floodPart));
-    }
+    if (size - this.#offset > this.#waitingMostBytes) return this.#pullNewest(size);
 
-    const chunk = this.#read(this.#offset, Math.min(waiting, this.#lineMostBytes));
+    const chunk = this.#read(this.#offset, Math.min(size - this.#offset, this.#lineMostBytes));
     const { lines, used } = takeLines(chunk);
     const pulled = lines.map((line): SpoolLine => ({ bytes: line, isCut: false }));
     let inLongLine = this.#inLongLine;
@@ -112,63 +93,41 @@ export class Spool {
       inLongLine = isTooLong;
       offset += rest.length;
     }
-    this.#pulled = { offset, inLongLine, seenSize: isWhole ? size : -1, skippedBytes: 0 };
+    this.#pulled = { offset, inLongLine, seenSize: isWhole ? size : -1 };
     return { lines: pulled, skippedBytes: this.#skippedBytes, more: !isWhole };
   }
 
   /** What was pulled is kept elsewhere. Empties a large file when little of it is not read yet. */
   accept(): void {
     if (!this.#pulled) return;
-    const { offset, inLongLine, seenSize, skippedBytes, floodReadAt } = this.#pulled;
+    const { offset, inLongLine, seenSize, empty } = this.#pulled;
     this.#offset = offset;
     this.#inLongLine = inLongLine;
     this.#seenSize = seenSize;
     this.#pulled = undefined;
-    this.#skippedBytes = skippedBytes;
-    this.#floodReadAt = floodReadAt;
+    this.#skippedBytes = 0;
     const { size } = fstatSync(this.#handle);
     // Its process has emptied it: the next look begins anew.
     if (size < offset) return;
     const isNearEnd = offset > this.#keptMostBytes && size - offset <= this.#lineMostBytes;
     // The end of one that is written to all the time may never be reached.
     const isTooLarge = offset > this.#waitingMostBytes;
-    if (floodReadAt !== undefined || isNearEnd || isTooLarge) this.#empty(size);
+    if (empty || isNearEnd || isTooLarge) this.#empty(size);
   }
 
   /** What is not read yet, the newest of it, begins the file anew. */
   #empty(sizeSeen: number): void {
-    const roomBytes = this.#keptMostBytes + this.#lineMostBytes;
-    if (scratch.length < roomBytes) scratch = Buffer.allocUnsafe(roomBytes);
     const from = Math.max(this.#offset, sizeSeen - this.#keptMostBytes);
-    const newest = readSync(this.#handle, scratch, 0, sizeSeen - from, from);
+    const newest = this.#read(from, sizeSeen - from);
     // Reading takes a moment, too. Whoever writes much in it loses some, and is told so.
-    let size = sizeSeen;
-    let late = 0;
-    for (let tries = 0; tries < readAgainMost; tries += 1) {
-      const before = size;
-      ({ size } = fstatSync(this.#handle));
-      if (size === before) break;
-      const mostBytes = Math.min(size - sizeSeen, this.#lineMostBytes) - late;
-      late += readSync(this.#handle, scratch, newest + late, Math.max(0, mostBytes), sizeSeen + late);
-    }
-    const missedBytes = Math.max(0, size - this.#offset - newest - late);
-    const kept = this.#fromItsFirstLine(scratch.subarray(0, newest + late), from > this.#offset);
+    const { size } = fstatSync(this.#handle);
+    const late = this.#read(sizeSeen, Math.max(0, Math.min(size - sizeSeen, this.#lineMostBytes)));
     ftruncateSync(this.#handle, 0);
-    const keptBytes = this.#write(kept);
-    this.#skippedBytes += missedBytes + kept.length - keptBytes;
+    const keptBytes = this.#write(Buffer.concat([newest, late]));
+    this.#skippedBytes = Math.max(0, size - this.#offset - keptBytes);
+    if (this.#skippedBytes > 0) this.#inLongLine = true;
     this.#offset = 0;
     this.#seenSize = keptBytes > 0 ? -1 : 0;
-  }
-
-  /**
-   * Without the end of a line whose beginning is not there: what is written while the file is emptied comes first in it,
-   * and must not be taken for that end.
-   */
-  #fromItsFirstLine(bytes: Buffer, isGap: boolean): Buffer {
-    if (bytes.length === 0 || !(isGap || this.#inLongLine)) return bytes;
-    const end = bytes.indexOf(newline);
-    this.#inLongLine = end === -1;
-    return end === -1 ? bytes.subarray(bytes.length) : bytes.subarray(end + 1);
   }
 
   /** @returns how much of it is written: a full disk may take none, which is told as lost */
@@ -191,25 +150,16 @@ export class Spool {
     closeSync(this.#handle);
   }
 
-  /** There is too much: the newest is enough, now and then, and the file is emptied. */
-  #pullNewest(size: number, mostBytes: number): Pulled {
-    const at = performance.now();
-    const from = size - mostBytes;
-    const readAt = this.#floodReadAt ?? -Infinity;
-    if (at - readAt < floodReadEveryMs) {
-      const skippedBytes = this.#skippedBytes + from - this.#offset;
-      // It stays in the file: the next look may find nothing after it.
-      this.#pulled = { offset: from, inLongLine: true, seenSize: -1, skippedBytes, floodReadAt: readAt };
-      return { lines: [], skippedBytes: 0, more: true };
-    }
-    const chunk = this.#read(from, mostBytes);
+  /** There is too much: the newest `keptMostBytes` are enough, and then the file is emptied. */
+  #pullNewest(size: number): Pulled {
+    const from = size - this.#keptMostBytes;
+    const chunk = this.#read(from, this.#keptMostBytes);
     const { lines, used } = takeLines(chunk);
-    // The first began before; the last has not ended, and stays.
+    const rest = chunk.subarray(used);
+    // The first began before; the end of the last will come.
     const pulled = lines.slice(1).map((line): SpoolLine => ({ bytes: line, isCut: false }));
-    const inLongLine = lines.length === 0;
-    if (inLongLine) pulled.push({ bytes: chunk.subarray(0, this.#lineMostBytes), isCut: true });
-    const offset = inLongLine ? size : from + used;
-    this.#pulled = { offset, inLongLine, seenSize: -1, skippedBytes: 0, floodReadAt: at };
+    if (rest.length > 0) pulled.push({ bytes: rest.subarray(0, this.#lineMostBytes), isCut: true });
+    this.#pulled = { offset: size, inLongLine: rest.length > 0, seenSize: -1, empty: true };
     const firstBytes = (lines[0]?.length ?? -1) + 1;
     return { lines: pulled, skippedBytes: this.#skippedBytes + from - this.#offset + firstBytes, more: true };
   }
