@@ -1,7 +1,7 @@
 import { appendFileSync, mkdtempSync, rmSync, statSync, truncateSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Spool } from '../src/logs/spool.ts';
 import type { SpoolOptions } from '../src/logs/spool.ts';
 
@@ -87,6 +87,7 @@ describe('a spool', () => {
     expect(statSync(file).size).toBe(12);
     appendFileSync(file, ' of it\n');
     expect(pull(spool).lines).toEqual(['part of it']);
+    expect(pull(spool).lines).toEqual([]);
     expect(statSync(file).size).toBe(0);
     appendFileSync(file, 'new\n');
     expect(pull(spool).lines).toEqual(['new']);
@@ -101,34 +102,88 @@ describe('a spool', () => {
     expect(pull(spool).lines).toEqual(['new']);
   });
 
-  it('keeps the newest of what is more than may wait, and empties the file', () => {
-    const spool = open({ waitingMostBytes: 100, keptMostBytes: 11 });
-    appendFileSync(file, `${'x\n'.repeat(50)}one\ntwo\nlas`);
+  it('empties a large file of which little is not read yet, unless that is the middle of a line', () => {
+    const spool = open({ keptMostBytes: 10, lineMostBytes: 12 });
+    appendFileSync(file, 'one\ntwo\nthree\nfour\n');
+    expect(pull(spool)).toEqual({ lines: ['one', 'two'], skippedBytes: 0, more: true });
+    expect(pull(spool)).toEqual({ lines: ['three', 'four'], skippedBytes: 0, more: false });
+    appendFileSync(file, 'five\nsi');
+    expect(pull(spool).lines).toEqual(['five']);
+    expect(statSync(file).size).toBe(26);
+    appendFileSync(file, 'x\n');
     const first = spool.pull();
-    expect(spool.pull()).toEqual(first);
-    expect(pull(spool)).toEqual({ lines: ['two', 'las…'], skippedBytes: 104, more: true });
     expect(statSync(file).size).toBe(0);
-    appendFileSync(file, 't\nnew\n');
-    expect(pull(spool).lines).toEqual(['new']);
+    appendFileSync(file, 'seven\n');
+    // Comes before what is in the file now, and is given again until it is accepted.
+    expect(first.lines.map(({ bytes }) => bytes.toString())).toEqual(['six']);
+    expect(spool.tail(100)).toBe('six\nseven\n');
+    expect(pull(spool).lines).toEqual(['six', 'seven']);
   });
 });
 
-it('keeps the newest of what is written while the rest is kept elsewhere, and says how much it does not', () => {
-  const spool = open({ waitingMostBytes: 1_000, keptMostBytes: 100 });
+describe('of more than may wait a spool', () => {
   const line = 'xxxxxxxxx\n';
-  appendFileSync(file, line.repeat(200));
-  expect(spool.pull()).toMatchObject({ lines: { length: 9 }, skippedBytes: 1_910 });
-  appendFileSync(file, 'end\n');
-  spool.accept();
-  expect(pull(spool)).toMatchObject({ lines: ['end'], skippedBytes: 0 });
+  const limits = { lineMostBytes: 100, waitingMostBytes: 1_600, keptMostBytes: 320, floodReadBytes: 55 };
 
-  appendFileSync(file, line.repeat(200));
-  spool.pull();
-  appendFileSync(file, line.repeat(50));
-  spool.accept();
-  expect(statSync(file).size).toBe(100);
-  expect(pull(spool)).toMatchObject({ lines: { length: 9 }, skippedBytes: 400 });
-  expect(pull(spool)).toEqual({ lines: [], skippedBytes: 0, more: false });
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('keeps the newest whole lines, and empties the file', () => {
+    const spool = open(limits);
+    appendFileSync(file, `${line.repeat(200)}one\ntwo\nlas`);
+    const first = spool.pull();
+    expect(spool.pull().lines).toEqual(first.lines);
+    const lines = [...Array<string>(4).fill('xxxxxxxxx'), 'one', 'two'];
+    expect(pull(spool)).toEqual({ lines, skippedBytes: 1_963, more: false });
+    expect(statSync(file).size).toBe(0);
+    appendFileSync(file, 'new\n');
+    expect(pull(spool)).toEqual({ lines: ['new'], skippedBytes: 0, more: false });
+  });
+
+  it('reads some now and then while it goes on, with a file that stays small, and what comes last', () => {
+    const spool = open(limits);
+    const flood = (count: number) => {
+      appendFileSync(file, line.repeat(count));
+      return pull(spool);
+    };
+    expect(flood(200)).toMatchObject({ lines: { length: 5 }, skippedBytes: 1_950, more: true });
+    expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
+    expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
+    expect(statSync(file).size).toBe(0);
+    vi.advanceTimersByTime(300);
+    expect(flood(50)).toMatchObject({ lines: { length: 5 }, skippedBytes: 1_450, more: true });
+    expect(flood(50)).toEqual({ lines: [], skippedBytes: 0, more: true });
+    appendFileSync(file, 'end\n');
+    expect(spool.tail(24)).toBe(`${line.repeat(2)}end\n`);
+    expect(pull(spool)).toEqual({
+      lines: [...Array<string>(5).fill('xxxxxxxxx'), 'end'],
+      skippedBytes: 450,
+      more: false,
+    });
+    expect(pull(spool)).toEqual({ lines: [], skippedBytes: 0, more: false });
+  });
+
+  it('tells what was lost also when nothing comes after it', () => {
+    const spool = open(limits);
+    appendFileSync(file, line.repeat(200));
+    pull(spool);
+    appendFileSync(file, 'y'.repeat(500));
+    expect(spool.pull()).toEqual({ lines: [], skippedBytes: 0, more: true });
+    expect(pull(spool, true)).toEqual({ lines: ['y'.repeat(55)], skippedBytes: 445, more: false });
+  });
+
+  it('cuts a line that does not end, once, and finds the next', () => {
+    const spool = open(limits);
+    const flood = (text: string) => {
+      vi.advanceTimersByTime(300);
+      appendFileSync(file, text);
+      return pull(spool);
+    };
+    const piece = 'y'.repeat(2_000);
+    expect(flood(piece)).toEqual({ lines: [`${'y'.repeat(55)}…`], skippedBytes: 1_945, more: true });
+    expect(flood(piece)).toEqual({ lines: [], skippedBytes: 2_000, more: true });
+    expect(flood(`${piece}\nnext\n`)).toEqual({ lines: ['next'], skippedBytes: 2_001, more: true });
+  });
 });
 
 it('does not grow without bound while it is written to all the time, and loses nothing that can be read in time', () => {

@@ -1,4 +1,4 @@
-const newline = 0x0a;
+export const newline = 0x0a;
 
 export interface Lines {
   /** Without their ends. */

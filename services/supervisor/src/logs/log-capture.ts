@@ -27,7 +27,7 @@ const unnoted = 'how far the output is read cannot be noted; a successor keeps s
 /**
  * Turns what a process writes into records, keeps each in the file and publishes it once. How far the output was read is
  * noted after the records are kept: a supervisor that is killed in between, within some microseconds, leaves a successor
- * that keeps the last few lines twice.
+ * that keeps the last few lines twice, or not at all when their file was emptied just then.
  */
 export class LogCapture {
   readonly #options: LogCaptureOptions;
@@ -109,16 +109,17 @@ export class LogCapture {
     const { lines, skippedBytes, more } = spool.pull(isEnd);
     if (skippedBytes > 0) {
       const why = 'they were written faster than they could be kept';
-      this.note('warn', `${skippedBytes} bytes of ${stream} are lost: ${why}`);
+      this.note('warn', `at least ${skippedBytes} bytes of ${stream} are lost: ${why}`);
     }
     const readAt = Date.now();
     const records = lines.flatMap(
       ({ bytes, isCut }) => recordOf(bytes, { pluginId, instance, stream, readAt, isCut }) ?? [],
     );
-    if (!this.#keep(records)) return false;
-    spool.accept();
+    const isKept = this.#keep(records);
+    if (isKept) spool.accept();
+    // Also of a file that was emptied, though nothing can be kept: it may grow beyond where it was read.
     if (spool.offset !== before) this.#noteOffsets();
-    return more;
+    return isKept && more;
   }
 
   /** @returns false when the disk takes nothing: then it is tried again, since the output cannot grow either */

@@ -1,5 +1,5 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import { takeLines } from './lines.ts';
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync } from 'node:fs';
+import { newline, takeLines } from './lines.ts';
 
 export interface SpoolOptions {
   file: string;
@@ -7,10 +7,12 @@ export interface SpoolOptions {
   offset: number;
   /** A line is given up as one when it is longer. @default 256 KiB */
   lineMostBytes?: number;
-  /** A file that was read to its end is emptied when it is larger. @default 1 MiB */
+  /** A file of which at most `lineMostBytes` are not read yet is emptied when it is larger. @default 1 MiB */
   keptMostBytes?: number;
   /** What is not read yet may be this much; more is skipped. @default 16 MiB */
   waitingMostBytes?: number;
+  /** Of what is more, the newest that is read, four times a second while that goes on. @default 64 KiB */
+  floodReadBytes?: number;
 }
 
 export interface SpoolLine {
@@ -21,31 +23,44 @@ export interface SpoolLine {
 
 export interface Pulled {
   lines: SpoolLine[];
-  /** Bytes that nobody will see: the process writes faster than can be read. */
+  /** Bytes that nobody will see: the process writes faster than can be read. At least so many, by our looks at its size. */
   skippedBytes: number;
   /** There is more to read at once. */
   more: boolean;
 }
 
+/** The newest of a flood is read so often: to read all of it takes longer than to write it. */
+const floodReadEveryMs = 250;
+/** Until nothing was written in the meantime: what comes after the last look at the size is lost. */
+const looksMost = 5;
+const nothing = Buffer.alloc(0);
+
 /**
  * A file to which a process writes its output, read as it grows. A pipe would end with its reader, and then the
  * process at its next line.
  *
- * The process appends, so that the file can be emptied under it. What it writes between our last look at the size and
- * the emptying is lost: some microseconds, after each `keptMostBytes` of output.
+ * The process appends, so that the file can be emptied under it. Nothing is written back: what the process writes while
+ * the file is emptied would come before it. What it writes between our last look at the size and the emptying is lost:
+ * some microseconds, after each `keptMostBytes` of output.
  */
 export class Spool {
   readonly #handle: number;
   readonly #lineMostBytes: number;
   readonly #keptMostBytes: number;
   readonly #waitingMostBytes: number;
+  readonly #floodReadBytes: number;
   #offset: number;
+  /** Comes before what is in the file, where it is not any more. */
+  #carried: Buffer = nothing;
   /** The rest of a line that was given up. */
   #inLongLine = false;
   #seenSize = -1;
+  /** By `performance.now()`; undefined when the last look found no flood. */
+  #floodReadAt: number | undefined;
+  #floodBuffer: Buffer | undefined;
   /** Lost when the file was emptied, and not told yet. */
   #skippedBytes = 0;
-  #pulled: { offset: number; inLongLine: boolean; seenSize: number; empty?: true } | undefined;
+  #pulled: { used: number; inLongLine: boolean; seenSize: number } | undefined;
 
   constructor(options: SpoolOptions) {
     this.#handle = openSync(options.file, 'a+', 0o600);
@@ -53,6 +68,7 @@ export class Spool {
     this.#lineMostBytes = options.lineMostBytes ?? 256 * 1024;
     this.#keptMostBytes = options.keptMostBytes ?? 1024 * 1024;
     this.#waitingMostBytes = options.waitingMostBytes ?? 16 * 1024 * 1024;
+    this.#floodReadBytes = options.floodReadBytes ?? 64 * 1024;
   }
 
   /** For the process. */
@@ -66,106 +82,139 @@ export class Spool {
   }
 
   /**
-   * Up to `lineMostBytes` of new lines; the same again until they are accepted.
+   * Up to `lineMostBytes` of new lines; the same again until they are accepted. Empties a large file.
    * @param isEnd nothing more will be written: the last line needs no end
    */
   pull(isEnd = false): Pulled {
+    this.#pulled = undefined;
+    const isFlood = this.#makeRoom();
+    if (isFlood && !this.#isFloodReadDue()) return { lines: [], skippedBytes: 0, more: true };
     const { size } = fstatSync(this.#handle);
-    // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
-    if (size < this.#offset) this.#offset = 0;
-    if (size === this.#seenSize && !isEnd) return { lines: [], skippedBytes: 0, more: false };
-    if (size - this.#offset > this.#waitingMostBytes) return this.#pullNewest(size);
+    const isSeen = this.#carried.length === 0 && size === this.#seenSize && this.#skippedBytes === 0;
+    if (isSeen && !isEnd) return { lines: [], skippedBytes: 0, more: false };
 
-    const chunk = this.#read(this.#offset, Math.min(size - this.#offset, this.#lineMostBytes));
-    const { lines, used } = takeLines(chunk);
+    const mostBytes = isFlood ? 0 : this.#lineMostBytes - this.#carried.length;
+    const read = this.#read(this.#offset, Math.min(size - this.#offset, mostBytes));
+    const chunk = this.#carried.length > 0 ? Buffer.concat([this.#carried, read]) : read;
+    const { lines, used: usedByLines } = takeLines(chunk);
     const pulled = lines.map((line): SpoolLine => ({ bytes: line, isCut: false }));
     let inLongLine = this.#inLongLine;
     if (inLongLine && pulled.length > 0) {
       pulled.shift();
       inLongLine = false;
     }
-    let offset = this.#offset + used;
+    let used = usedByLines;
     const rest = chunk.subarray(used);
-    const isWhole = offset + rest.length >= size;
-    const isTooLong = rest.length === this.#lineMostBytes;
+    const isWhole = this.#offset + read.length >= size;
+    const isTooLong = rest.length === this.#lineMostBytes || (isFlood && rest.length > 0);
     if (isTooLong || (isEnd && isWhole && rest.length > 0)) {
       if (!inLongLine) pulled.push({ bytes: rest, isCut: isTooLong });
       inLongLine = isTooLong;
-      offset += rest.length;
+      used += rest.length;
     }
-    this.#pulled = { offset, inLongLine, seenSize: isWhole ? size : -1 };
-    return { lines: pulled, skippedBytes: this.#skippedBytes, more: !isWhole };
+    this.#pulled = { used, inLongLine, seenSize: isWhole ? size : -1 };
+    return { lines: pulled, skippedBytes: this.#skippedBytes, more: isFlood || !isWhole };
   }
 
-  /** What was pulled is kept elsewhere. Empties a large file when little of it is not read yet. */
+  /** What was pulled is kept elsewhere. */
   accept(): void {
     if (!this.#pulled) return;
-    const { offset, inLongLine, seenSize, empty } = this.#pulled;
-    this.#offset = offset;
+    const { used, inLongLine, seenSize } = this.#pulled;
+    this.#offset += Math.max(0, used - this.#carried.length);
+    this.#carried = used < this.#carried.length ? this.#carried.subarray(used) : nothing;
     this.#inLongLine = inLongLine;
     this.#seenSize = seenSize;
     this.#pulled = undefined;
     this.#skippedBytes = 0;
+  }
+
+  /** Empties the file if it is large. @returns whether more is written than can be read */
+  #makeRoom(): boolean {
     const { size } = fstatSync(this.#handle);
-    // Its process has emptied it: the next look begins anew.
-    if (size < offset) return;
-    const isNearEnd = offset > this.#keptMostBytes && size - offset <= this.#lineMostBytes;
+    // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
+    if (size < this.#offset) this.#offset = 0;
+    const waiting = size - this.#offset;
+    // In small steps once it has begun: neighbours notice the emptying of a large file.
+    const waitingMost =
+      this.#floodReadAt === undefined ? this.#waitingMostBytes : this.#keptMostBytes + this.#lineMostBytes;
     // The end of one that is written to all the time may never be reached.
-    const isTooLarge = offset > this.#waitingMostBytes;
-    if (empty || isNearEnd || isTooLarge) this.#empty(size);
-  }
-
-  /** What is not read yet, the newest of it, begins the file anew. */
-  #empty(sizeSeen: number): void {
-    const from = Math.max(this.#offset, sizeSeen - this.#keptMostBytes);
-    const newest = this.#read(from, sizeSeen - from);
-    // Reading takes a moment, too. Whoever writes much in it loses some, and is told so.
-    const { size } = fstatSync(this.#handle);
-    const late = this.#read(sizeSeen, Math.max(0, Math.min(size - sizeSeen, this.#lineMostBytes)));
-    ftruncateSync(this.#handle, 0);
-    const keptBytes = this.#write(Buffer.concat([newest, late]));
-    this.#skippedBytes = Math.max(0, size - this.#offset - keptBytes);
-    if (this.#skippedBytes > 0) this.#inLongLine = true;
-    this.#offset = 0;
-    this.#seenSize = keptBytes > 0 ? -1 : 0;
-  }
-
-  /** @returns how much of it is written: a full disk may take none, which is told as lost */
-  #write(bytes: Buffer): number {
-    try {
-      return bytes.length > 0 ? writeSync(this.#handle, bytes) : 0;
-    } catch {
-      return 0;
+    if (waiting > waitingMost || this.#offset > this.#waitingMostBytes) {
+      this.#keepNewest(size);
+      return true;
     }
+    this.#floodReadAt = undefined;
+    if (this.#offset > this.#keptMostBytes && waiting <= this.#lineMostBytes) this.#keepRest(size);
+    return false;
+  }
+
+  /** Empties a file of which little is not read yet. */
+  #keepRest(size: number): void {
+    const rest = this.#read(this.#offset, size - this.#offset);
+    // The middle of a line may be the middle of a write, whose end would be lost.
+    if (rest.length > 0 && rest.at(-1) !== newline) return;
+    if (rest.length > 0 && fstatSync(this.#handle).size !== size) return;
+    ftruncateSync(this.#handle, 0);
+    this.#carried = rest;
+    this.#offset = 0;
+    this.#seenSize = -1;
+  }
+
+  /** Empties a file of which too much is not read yet. */
+  #keepNewest(sizeSeen: number): void {
+    const buffer = (this.#floodBuffer ??= Buffer.allocUnsafeSlow(this.#floodReadBytes));
+    let size = sizeSeen;
+    let from = 0;
+    let newest: Buffer = nothing;
+    for (let looks = 0; looks < looksMost; looks += 1) {
+      from = Math.max(this.#offset, size - this.#floodReadBytes);
+      const length = Math.max(0, size - from);
+      newest = buffer.subarray(0, readSync(this.#handle, buffer, 0, length, from));
+      const before = size;
+      ({ size } = fstatSync(this.#handle));
+      if (size === before) break;
+    }
+    ftruncateSync(this.#handle, 0);
+    const kept = this.#wholeLines(newest, from > this.#offset);
+    this.#skippedBytes += this.#carried.length + Math.max(0, size - this.#offset) - kept.length;
+    this.#carried = kept;
+    this.#offset = 0;
+    this.#seenSize = -1;
+  }
+
+  /**
+   * Not the end of a line whose beginning is lost, nor the beginning of one whose end is.
+   * @returns all of it when no line ends in it, unless that is a line that was given up
+   */
+  #wholeLines(bytes: Buffer, isBeginningLost: boolean): Buffer {
+    const end = bytes.lastIndexOf(newline) + 1;
+    if (end === 0) return this.#inLongLine ? nothing : bytes;
+    const begin = isBeginningLost || this.#inLongLine ? bytes.indexOf(newline) + 1 : 0;
+    this.#inLongLine = false;
+    return bytes.subarray(begin, end);
+  }
+
+  #isFloodReadDue(): boolean {
+    const now = performance.now();
+    if (this.#floodReadAt !== undefined && now - this.#floodReadAt < floodReadEveryMs) return false;
+    this.#floodReadAt = now;
+    return true;
   }
 
   /** The last of what was written, read or not. */
   tail(mostBytes: number): string {
     const { size } = fstatSync(this.#handle);
     const from = Math.max(0, size - mostBytes);
-    return this.#read(from, size - from).toString();
+    const inFile = this.#read(from, size - from);
+    return Buffer.concat([this.#carried, inFile]).subarray(-mostBytes).toString();
   }
 
   close(): void {
     closeSync(this.#handle);
   }
 
-  /** There is too much: the newest `keptMostBytes` are enough, and then the file is emptied. */
-  #pullNewest(size: number): Pulled {
-    const from = size - this.#keptMostBytes;
-    const chunk = this.#read(from, this.#keptMostBytes);
-    const { lines, used } = takeLines(chunk);
-    const rest = chunk.subarray(used);
-    // The first began before; the end of the last will come.
-    const pulled = lines.slice(1).map((line): SpoolLine => ({ bytes: line, isCut: false }));
-    if (rest.length > 0) pulled.push({ bytes: rest.subarray(0, this.#lineMostBytes), isCut: true });
-    this.#pulled = { offset: size, inLongLine: rest.length > 0, seenSize: -1, empty: true };
-    const firstBytes = (lines[0]?.length ?? -1) + 1;
-    return { lines: pulled, skippedBytes: this.#skippedBytes + from - this.#offset + firstBytes, more: true };
-  }
-
-  #read(offset: number, length: number): Buffer {
-    const bytes = Buffer.allocUnsafe(length);
-    return bytes.subarray(0, readSync(this.#handle, bytes, 0, length, offset));
+  /** @param mostBytes less than none when the process has emptied its file since it was looked at */
+  #read(offset: number, mostBytes: number): Buffer {
+    const bytes = Buffer.allocUnsafe(Math.max(0, mostBytes));
+    return bytes.subarray(0, readSync(this.#handle, bytes, 0, bytes.length, offset));
   }
 }

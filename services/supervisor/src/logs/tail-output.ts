@@ -4,6 +4,8 @@ import type { ManagedInstance } from '../managed-instance.ts';
 
 /** Of our time: a flood of output is not worth more. What is too much to be read in it is skipped, and counted. */
 const shareMost = 0.1;
+/** Between two looks at a flood. */
+const restLeastMs = 25;
 
 /** Reads captured output as it grows, until `signal` aborts. */
 export async function tailOutput({
@@ -34,7 +36,7 @@ export async function tailOutput({
     const from = performance.now();
     const more = instances().map(pump);
     const restMs = (performance.now() - from) * (1 / shareMost - 1);
-    const waitMs = more.includes(true) ? Math.min(restMs, everyMs) : everyMs;
+    const waitMs = more.includes(true) ? Math.min(Math.max(restMs, restLeastMs), everyMs) : everyMs;
     // Its one failure is the signal's, which ends the loop.
     await delay(waitMs, signal).catch(() => undefined);
   }
