@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TestContext } from 'vitest';
 import type { Isolation } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
+import { cgroupPlaces } from '../src/isolation/cgroup-places.ts';
 import { IsolationKit } from './isolation-kit.ts';
 
 let kit: IsolationKit;
@@ -188,6 +189,44 @@ describe('an instance', () => {
   });
 });
 
+const isRoot = process.getuid?.() === 0;
+const nobody = 65534;
+
+const placesNow = () =>
+  cgroupPlaces(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8'));
+
+/**
+ * What a supervisor without root finds, which can launch something then.
+ * @param joining files of the cgroups that it runs in
+ */
+function foundByNobody(joining: string[] = []): Isolation {
+  const built = path.join(import.meta.dirname, '../dist/isolation/machine.js');
+  const code = `
+    import { mkdirSync } from 'node:fs';
+    import { configDefaults, createLogger } from '@bkg/sdk';
+    import { homePaths } from '@bkg/sdk/host';
+    import { probeMachine } from ${JSON.stringify(built)};
+    const home = homePaths(process.argv[1]);
+    for (const one of [home.home, home.run, home.data]) mkdirSync(one);
+    const log = createLogger({}, { level: 'fatal' });
+    const machine = await probeMachine({ home, node: process.execPath, log, signal: new AbortController().signal });
+    console.log(JSON.stringify(machine.isolationOf('off', 'one')));
+    const folder = home.data;
+    const spec = { instance: 'i1', pluginId: 'one', folder, dataDir: folder, shownFiles: [], ownFiles: [], readable: [] };
+    machine.confine({ ...spec, servers: '127.0.0.1:4222', config: configDefaults }).release();`;
+  const folder = `/tmp/bkg-nobody-${process.pid}`;
+  const join = joining.map((file) => `echo $$ > ${file} && `).join('');
+  const asNobody = [`--reuid=${nobody}`, `--regid=${nobody}`, '--clear-groups'];
+  const program = ['setpriv', ...asNobody, process.execPath, '--input-type=module', '-e', code, folder];
+  const { stdout, stderr } = spawnSync('/bin/sh', ['-c', `${join}exec "$@"`, 'sh', ...program], {
+    encoding: 'utf8',
+    cwd: path.join(import.meta.dirname, '..'),
+  });
+  spawnSync('rm', ['-r', folder]);
+  expect(stderr).toBe('');
+  return JSON.parse(stdout) as Isolation;
+}
+
 describe('a machine', () => {
   it('is tried within a second or so, and nothing of the trials is left', async () => {
     const from = performance.now();
@@ -204,35 +243,29 @@ describe('a machine', () => {
     await expect(probeMachine({ ...options, signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
   });
 
-  it('is of some use to who is not root', async (context) => {
-    if (process.getuid?.() !== 0) return context.skip('this is not root, so the other tests show it');
-    const built = path.join(import.meta.dirname, '../dist/isolation/machine.js');
-    const code = `
-      import { mkdirSync } from 'node:fs';
-      import { configDefaults, createLogger } from '@bkg/sdk';
-      import { homePaths } from '@bkg/sdk/host';
-      import { probeMachine } from ${JSON.stringify(built)};
-      const home = homePaths(process.argv[1]);
-      for (const one of [home.home, home.run, home.data]) mkdirSync(one);
-      const log = createLogger({}, { level: 'fatal' });
-      const machine = await probeMachine({ home, node: process.execPath, log, signal: new AbortController().signal });
-      console.log(JSON.stringify(machine.isolationOf('off', 'one')));
-      const folder = home.data;
-      const spec = { instance: 'i1', pluginId: 'one', folder, dataDir: folder, shownFiles: [], ownFiles: [], readable: [] };
-      machine.confine({ ...spec, servers: '127.0.0.1:4222', config: configDefaults }).release();`;
-    const folder = `/tmp/bkg-nobody-${process.pid}`;
-    const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-    const { stdout, stderr } = spawnSync(
-      'setpriv',
-      [...asNobody, process.execPath, '--input-type=module', '-e', code, folder],
-      { encoding: 'utf8', cwd: path.join(import.meta.dirname, '..') },
-    );
-    spawnSync('rm', ['-r', folder]);
-    expect(stderr).toBe('');
-    const found = JSON.parse(stdout) as Isolation;
+  it('is of some use to who is not root', (context) => {
+    if (!isRoot) return context.skip('this is not root, so the other tests show it');
+    const found = foundByNobody();
     expect(found.user).toMatchObject({ strength: 'none', by: 'none' });
     expect(found.user.note).toContain('only root');
     expect(found.memory.strength).toMatch(/late|enforced/);
+  });
+
+  it('loses no limit to another whose cgroups cannot be made', (context) => {
+    const { memory, cpu } = placesNow().v1;
+    if (!isRoot || !memory || !cpu || memory.mount === cpu.mount)
+      return context.skip('this takes root and two hierarchies of cgroups v1');
+    const given = path.join(memory.mount, `bkg-given-${process.pid}`);
+    mkdirSync(given);
+    try {
+      chownSync(given, nobody, nobody);
+      const found = foundByNobody([path.join(given, 'cgroup.procs')]);
+      expect(found.memory).toMatchObject({ strength: 'enforced', by: 'cgroup-v1' });
+      expect(found.cpu.by).not.toContain('cgroup');
+      expect(found.cpu.note).toContain('EACCES');
+    } finally {
+      rmdirSync(given);
+    }
   });
 
   it('says what it can do in whole sentences', () => {

@@ -4,17 +4,16 @@ import { unifiedBase, whyNot } from './cgroup-own.ts';
 import type { Found } from './cgroup-own.ts';
 import { words } from './cgroup-folder.ts';
 import { cgroupPlaces, controllers } from './cgroup-places.ts';
-import type { CgroupPlaces } from './cgroup-places.ts';
+import type { CgroupPlaces, Controller } from './cgroup-places.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import type { CgroupBases } from './cgroup-tree.ts';
 import { holds } from './cgroup-trial.ts';
-import type { Limit } from './cgroup-trial.ts';
 import { cgroupV1, cgroupV2, codeOf } from './cgroup-version.ts';
 
 export interface CgroupProbe {
   tree: CgroupTree;
   /** Why the kernel does not keep a limit here, as the end of "…, because …". */
-  lacks: Partial<Record<Limit, string>>;
+  lacks: Partial<Record<Controller, string>>;
 }
 
 const removalMs = 3_000;
@@ -26,14 +25,12 @@ export async function probeCgroups(home: string, signal: AbortSignal): Promise<C
     const places = readPlaces();
     const unified = places.v2 && unifiedBase(places.v2);
     const tree = new CgroupTree({ home, places, bases: candidates(places, unified) });
-    const tries = limits.map(async (limit): Promise<[Limit, string | undefined]> => {
-      const lack = tree.bases[limit] ? tryOut(limit, tree, signal) : lackOf(limit, places, unified);
-      return [limit, await lack];
-    });
+    const tries = controllers.map(
+      async (name) =>
+        [name, tree.bases[name] ? await tryOut(name, tree, signal) : lackOf(name, places, unified)] as const,
+    );
     const lacking = (await Promise.all(tries)).filter(([, lack]) => lack !== undefined);
-    for (const [limit] of lacking) delete tree.bases[limit];
-    // It is only read beside the memory, and where that cannot be made neither can this.
-    if (!tree.bases.memory) delete tree.bases.cpuacct;
+    for (const [name] of lacking) delete tree.bases[name];
     return { tree, lacks: Object.fromEntries(lacking) };
   } catch (error) {
     signal.throwIfAborted();
@@ -43,12 +40,14 @@ export async function probeCgroups(home: string, signal: AbortSignal): Promise<C
   }
 }
 
-async function tryOut(limit: Limit, tree: CgroupTree, signal: AbortSignal): Promise<string | undefined> {
-  const name = `trial-${limit}-${process.pid}`;
+/** In a cgroup for this alone: what cannot be made costs no other limit. @returns why it does not hold */
+async function tryOut(name: Controller, tree: CgroupTree, signal: AbortSignal): Promise<string | undefined> {
   try {
-    const cgroups = tree.make(name);
+    const cgroups = tree.make(`trial-${name}-${process.pid}`, [name]);
     try {
-      return (await holds(limit, cgroups, signal)) ? undefined : 'in a trial the kernel did not keep it';
+      // What only counts is there when it can be made.
+      if (name === 'cpuacct' || (await holds(name, cgroups, signal))) return undefined;
+      return 'in a trial the kernel did not keep it';
     } finally {
       await cgroups.remove(removalMs);
     }
@@ -72,9 +71,9 @@ function candidates(places: CgroupPlaces, unified: Found<string> | undefined): C
   return bases;
 }
 
-function lackOf(limit: Limit, { v2 }: CgroupPlaces, unified: Found<string> | undefined): string {
+function lackOf(name: Controller, { v2 }: CgroupPlaces, unified: Found<string> | undefined): string {
   if (unified && 'lack' in unified) return unified.lack;
-  return v2 ? `bkg is given no "${limit}" controller` : 'this system has no cgroups';
+  return v2 ? `bkg is given no "${name}" controller` : 'this system has no cgroups';
 }
 
 function readPlaces(): CgroupPlaces {

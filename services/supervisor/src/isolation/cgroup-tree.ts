@@ -44,10 +44,10 @@ export class CgroupTree {
   }
 
   /** @throws what the system says */
-  make(instance: string): InstanceCgroups {
+  make(instance: string, of: readonly Controller[] = controllers): InstanceCgroups {
     const parts: CgroupParts = {};
     try {
-      for (const name of controllers) {
+      for (const name of of) {
         const at = this.bases[name];
         if (!at) continue;
         const folder = makeCgroup(at.base, [ownName, this.#home, instance]);
