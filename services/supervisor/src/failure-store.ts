@@ -8,6 +8,7 @@ import { noSetback } from './plugin.ts';
 import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
 import type { FailedInstance } from './shown-instance.ts';
+import { removeStray } from './stray-files.ts';
 
 /** `run/failures/<plugin>.json`. */
 interface KeptFailures {
@@ -39,10 +40,11 @@ export class FailureStore {
   /** Gives the plugins what an earlier supervisor has kept of them. */
   load(plugins: Pick<Plugins, 'ensure'>): void {
     // Made with the first failure.
-    const names = existsSync(this.#folder) ? readdirSync(this.#folder) : [];
-    for (const name of names) {
+    const entries = existsSync(this.#folder) ? readdirSync(this.#folder, { withFileTypes: true }) : [];
+    for (const entry of entries) {
+      const { name } = entry;
       const id = path.basename(name, '.json');
-      const kept = isPluginId(id) ? this.#read(id) : undefined;
+      const kept = entry.isFile() && isPluginId(id) ? this.#read(id) : undefined;
       if (kept) {
         const plugin = plugins.ensure(id);
         plugin.setback = {
@@ -53,7 +55,7 @@ export class FailureStore {
         plugin.failed = kept.failed;
         plugin.ends = kept.ends;
         this.#kept.set(id, { setback: plugin.setback, ends: plugin.ends });
-      } else rmSync(path.join(this.#folder, name), { force: true });
+      } else removeStray(path.join(this.#folder, name), this.#log);
     }
   }
 
@@ -98,13 +100,13 @@ export class FailureStore {
   }
 
   forgetAll(): void {
-    rmSync(this.#folder, { recursive: true, force: true });
+    removeStray(this.#folder, this.#log);
     this.#kept.clear();
   }
 
   /** The folder goes with the last. */
   #remove(id: string): void {
-    rmSync(this.#file(id), { force: true });
+    rmSync(this.#file(id), { recursive: true, force: true });
     if (existsSync(this.#folder) && readdirSync(this.#folder).length === 0)
       rmSync(this.#folder, { recursive: true, force: true });
   }

@@ -69,7 +69,7 @@ function takeAway(file: string, dead: ProcessIdentity): void {
     throw error;
   }
   const found = readHolder(aside);
-  if (found?.pid === dead.pid && found.start === dead.start) rmSync(aside, { force: true });
+  if (found?.pid === dead.pid && found.start === dead.start) rmSync(aside, { recursive: true, force: true });
   else renameSync(aside, file);
 }
 
@@ -79,8 +79,11 @@ function readHolder(file: string): ProcessIdentity | undefined {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOENT') return undefined;
+    // Somebody's folder in its place is no lock.
+    if (code !== 'EISDIR') throw error;
+    text = '';
   }
   try {
     const { pid, start } = JSON.parse(text) as Partial<ProcessIdentity>;

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { lstatSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import { isPluginId, isSubjectToken } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
@@ -53,9 +53,19 @@ export function writeRecord(file: string, record: InstanceRecord): void {
   writeWhole(file, `${JSON.stringify(record, undefined, 2)}\n`, 0o600);
 }
 
-/** The record last: without it nobody would remove the others. */
+/** The record last: without it nobody would remove the others. Also what a plugin has put in their places. */
 export function removeFiles({ record, ...others }: InstanceFiles): void {
-  for (const file of [...Object.values(others), record]) rmSync(file, { force: true });
+  for (const file of [...Object.values(others), record]) rmSync(file, { recursive: true, force: true });
+}
+
+/**
+ * Removes what is no file where one of these would be: a plugin without a user of its own may have put it there.
+ * @throws what the system says
+ */
+export function removeIntruders(files: InstanceFiles): void {
+  for (const file of Object.values<string>({ ...files }))
+    if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === false)
+      rmSync(file, { recursive: true, force: true });
 }
 
 /** As `nuid` makes them: nothing else in `run/` is called like that. */
@@ -65,9 +75,11 @@ export function isInstanceId(text: string): boolean {
 
 /** All records in `run/`; other files there are somebody else's. */
 export function readRecords(runFolder: string): InstanceRecord[] {
-  return readdirSync(runFolder)
-    .filter((name) => name.endsWith('.json') && isInstanceId(path.basename(name, '.json')))
-    .flatMap((name) => readRecord(path.join(runFolder, name), path.basename(name, '.json')) ?? []);
+  return readdirSync(runFolder, { withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith('.json'))
+    .map(({ name }) => path.basename(name, '.json'))
+    .filter(isInstanceId)
+    .flatMap((instance) => readRecord(instanceFiles(runFolder, instance).record, instance) ?? []);
 }
 
 function readRecord(file: string, instance: string): InstanceRecord | undefined {

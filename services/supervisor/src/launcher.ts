@@ -7,7 +7,7 @@ import { writeWhole } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import { announceEnd } from './announce-end.ts';
 import { now } from './clock.ts';
-import { instanceFiles, removeFiles, writeRecord } from './instance-record.ts';
+import { instanceFiles, removeFiles, removeIntruders, writeRecord } from './instance-record.ts';
 import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
 import type { Confinement } from './isolation/confinement.ts';
 import type { Machine } from './isolation/machine.ts';
@@ -154,6 +154,7 @@ export class Launcher {
       const plugin = ensure(record.plugin_id);
       const { instance } = record;
       const files = instanceFiles(home.run, instance);
+      removeIntruders(files);
       const capture = this.#capture(plugin, instance, files);
       const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
       const config = readConfig(files.config);
@@ -179,7 +180,7 @@ export class Launcher {
       killCarriers(pids, instance);
     }
     const known = new Set(running.map(({ instance }) => instance));
-    removeStrayFiles(home.run, known);
+    removeStrayFiles(home.run, known, log);
     for (const instance of machine().leftovers()) {
       if (known.has(instance)) continue;
       log.warn({ instance }, 'killing what is left in the cgroups of an instance that has ended');
@@ -194,6 +195,7 @@ export class Launcher {
     const { home, log, connection, machine, timings, keepOutput } = this.#options;
     const { instance } = record;
     const files = instanceFiles(home.run, instance);
+    removeIntruders(files);
     const config = readConfig(files.config);
     const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
     const { oomKill } = confinement;

@@ -1,5 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
+import type { Logger } from '@bkg/sdk';
 import { processStart } from '@bkg/sdk/host';
 
 /** As `nuid` makes them. */
@@ -12,7 +13,7 @@ const ofWriter = /\.(\d+)-[\w-]+\.(?:new|old)$|^user-trial-(\d+)$/;
  * writer died. What else is there is somebody else's. The caller is the only one who writes files of instances.
  * @param known the instances that are there
  */
-export function removeStrayFiles(runFolder: string, known: ReadonlySet<string>): void {
+export function removeStrayFiles(runFolder: string, known: ReadonlySet<string>, log: Logger): void {
   for (const name of readdirSync(runFolder)) {
     const instance = ofInstance.exec(name)?.[1];
     const [, ofFile, ofTrial] = ofWriter.exec(name) ?? [];
@@ -20,6 +21,15 @@ export function removeStrayFiles(runFolder: string, known: ReadonlySet<string>):
     const isStray = instance
       ? writer !== undefined || !known.has(instance)
       : writer !== undefined && processStart(Number(writer)) === undefined;
-    if (isStray) rmSync(path.join(runFolder, name), { recursive: true, force: true });
+    if (isStray) removeStray(path.join(runFolder, name), log);
+  }
+}
+
+/** A plugin without a user of its own may have put there what it likes: that keeps nobody from starting or ending. */
+export function removeStray(entry: string, log: Logger): void {
+  try {
+    rmSync(entry, { recursive: true, force: true });
+  } catch (error) {
+    log.warn({ error, entry }, 'this is of no use to anybody and cannot be removed: remove it by hand');
   }
 }

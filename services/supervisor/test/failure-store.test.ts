@@ -75,3 +75,9 @@ it.each([
   expect(successor().plugins.all()).toEqual([]);
   expect(files()).toEqual([]);
 });
+
+it('a folder in its place, or of any name, is nothing, and goes', () => {
+  for (const name of ['odd.json', 'x']) mkdirSync(path.join(folder(), name, 'in it'), { recursive: true });
+  expect(successor().plugins.all()).toEqual([]);
+  expect(files()).toEqual([]);
+});

@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -166,8 +166,10 @@ describe('the lock of a home', () => {
     ['of a process that is gone', JSON.stringify({ pid: 2_000_000_000, start: '7' })],
     ['of another process with the same id', JSON.stringify({ pid: process.pid, start: 'earlier' })],
     ['that cannot be read', 'nonsense'],
+    ['that is a folder', undefined],
   ])('%s is taken over at once, by one of many', async (_, text) => {
-    writeFileSync(file(), text);
+    if (text === undefined) mkdirSync(path.join(file(), 'in it'), { recursive: true });
+    else writeFileSync(file(), text);
     const abort = new AbortController();
     const tries = Array.from({ length: 5 }, () => lockHome(folder, silentLogger, abort.signal));
     const release = await Promise.race(tries);
