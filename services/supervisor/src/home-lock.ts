@@ -73,7 +73,10 @@ function takeAway(file: string, dead: ProcessIdentity): void {
   else renameSync(aside, file);
 }
 
-/** @returns undefined when there is none; nobody, as a process that is gone, for what cannot be understood */
+/** A process that is gone. */
+const nobody: ProcessIdentity = { pid: 0, start: 'unreadable' };
+
+/** @returns undefined when there is none; nobody for what cannot be understood */
 function readHolder(file: string): ProcessIdentity | undefined {
   let text: string;
   try {
@@ -82,8 +85,8 @@ function readHolder(file: string): ProcessIdentity | undefined {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') return undefined;
     // Somebody's folder in its place is no lock.
-    if (code !== 'EISDIR') throw error;
-    text = '';
+    if (code === 'EISDIR') return nobody;
+    throw error;
   }
   try {
     const { pid, start } = JSON.parse(text) as Partial<ProcessIdentity>;
@@ -92,5 +95,5 @@ function readHolder(file: string): ProcessIdentity | undefined {
   } catch {
     // It was never written by `claim`, which writes it whole.
   }
-  return { pid: 0, start: 'unreadable' };
+  return nobody;
 }

@@ -63,7 +63,7 @@ export function removeFiles({ record, ...others }: InstanceFiles): void {
  * @throws what the system says
  */
 export function removeIntruders(files: InstanceFiles): void {
-  for (const file of Object.values<string>({ ...files }))
+  for (const file of Object.values({ ...files }))
     if (lstatSync(file, { throwIfNoEntry: false })?.isFile() === false)
       rmSync(file, { recursive: true, force: true });
 }

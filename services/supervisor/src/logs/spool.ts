@@ -87,13 +87,16 @@ export class Spool {
    */
   pull(isEnd = false): Pulled {
     this.#pulled = undefined;
-    const isFlood = this.#makeRoom();
+    const { size: sizeSeen } = fstatSync(this.#handle);
+    // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
+    if (sizeSeen < this.#offset) this.#offset = 0;
+    const isFlood = this.#isFlood(sizeSeen);
+    const size = isFlood ? this.#keepNewest(sizeSeen) : this.#keepRest(sizeSeen);
     if (isFlood && !this.#isFloodReadDue()) return { lines: [], skippedBytes: 0, more: true };
-    const { size } = fstatSync(this.#handle);
     const isSeen = this.#carried.length === 0 && size === this.#seenSize && this.#skippedBytes === 0;
     if (isSeen && !isEnd) return { lines: [], skippedBytes: 0, more: false };
 
-    const mostBytes = isFlood ? 0 : this.#lineMostBytes - this.#carried.length;
+    const mostBytes = this.#lineMostBytes - this.#carried.length;
     const read = this.#read(this.#offset, Math.min(size - this.#offset, mostBytes));
     const chunk = this.#carried.length > 0 ? Buffer.concat([this.#carried, read]) : read;
     const { lines, used: usedByLines } = takeLines(chunk);
@@ -128,39 +131,31 @@ export class Spool {
     this.#skippedBytes = 0;
   }
 
-  /** Empties the file if it is large. @returns whether more is written than can be read */
-  #makeRoom(): boolean {
-    const { size } = fstatSync(this.#handle);
-    // Emptied by an earlier supervisor that could not note it any more, or by somebody else.
-    if (size < this.#offset) this.#offset = 0;
-    const waiting = size - this.#offset;
+  /** Whether more is written than can be read. */
+  #isFlood(size: number): boolean {
     // In small steps once it has begun: neighbours notice the emptying of a large file.
     const waitingMost =
       this.#floodReadAt === undefined ? this.#waitingMostBytes : this.#keptMostBytes + this.#lineMostBytes;
     // The end of one that is written to all the time may never be reached.
-    if (waiting > waitingMost || this.#offset > this.#waitingMostBytes) {
-      this.#keepNewest(size);
-      return true;
-    }
-    this.#floodReadAt = undefined;
-    if (this.#offset > this.#keptMostBytes && waiting <= this.#lineMostBytes) this.#keepRest(size);
-    return false;
+    const isFlood = size - this.#offset > waitingMost || this.#offset > this.#waitingMostBytes;
+    if (!isFlood) this.#floodReadAt = undefined;
+    return isFlood;
   }
 
-  /** Empties a file of which little is not read yet. */
-  #keepRest(size: number): void {
+  /** Empties a large file of which little is not read yet. @returns its size */
+  #keepRest(size: number): number {
+    if (this.#offset <= this.#keptMostBytes || size - this.#offset > this.#lineMostBytes) return size;
     const rest = this.#read(this.#offset, size - this.#offset);
     // The middle of a line may be the middle of a write, whose end would be lost.
-    if (rest.length > 0 && rest.at(-1) !== newline) return;
-    if (rest.length > 0 && fstatSync(this.#handle).size !== size) return;
-    ftruncateSync(this.#handle, 0);
+    if (rest.length > 0 && rest.at(-1) !== newline) return size;
+    if (rest.length > 0 && fstatSync(this.#handle).size !== size) return size;
+    this.#empty();
     this.#carried = rest;
-    this.#offset = 0;
-    this.#seenSize = -1;
+    return 0;
   }
 
-  /** Empties a file of which too much is not read yet. */
-  #keepNewest(sizeSeen: number): void {
+  /** Empties a file of which too much is not read yet. @returns its size */
+  #keepNewest(sizeSeen: number): number {
     const buffer = (this.#floodBuffer ??= Buffer.allocUnsafeSlow(this.#floodReadBytes));
     let size = sizeSeen;
     let from = 0;
@@ -173,10 +168,16 @@ export class Spool {
       ({ size } = fstatSync(this.#handle));
       if (size === before) break;
     }
+    const waiting = this.#carried.length + Math.max(0, size - this.#offset);
+    const isBeginningLost = from > this.#offset;
+    this.#empty();
+    this.#carried = this.#wholeLines(newest, isBeginningLost);
+    this.#skippedBytes += waiting - this.#carried.length;
+    return 0;
+  }
+
+  #empty(): void {
     ftruncateSync(this.#handle, 0);
-    const kept = this.#wholeLines(newest, from > this.#offset);
-    this.#skippedBytes += this.#carried.length + Math.max(0, size - this.#offset) - kept.length;
-    this.#carried = kept;
     this.#offset = 0;
     this.#seenSize = -1;
   }
