@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TestContext } from 'vitest';
 import type { Isolation } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
-import { cgroupPlaces } from '../src/isolation/cgroup-places.ts';
+import { ownCgroupPlaces } from '../src/isolation/cgroup-places.ts';
 import { IsolationKit } from './isolation-kit.ts';
 
 let kit: IsolationKit;
@@ -192,9 +192,6 @@ describe('an instance', () => {
 const isRoot = process.getuid?.() === 0;
 const nobody = 65534;
 
-const placesNow = () =>
-  cgroupPlaces(readFileSync('/proc/self/mountinfo', 'utf8'), readFileSync('/proc/self/cgroup', 'utf8'));
-
 /**
  * What a supervisor without root finds, which can launch something then.
  * @param joining files of the cgroups that it runs in
@@ -252,7 +249,7 @@ describe('a machine', () => {
   });
 
   it('loses no limit to another whose cgroups cannot be made', (context) => {
-    const { memory, cpu } = placesNow().v1;
+    const { memory, cpu } = ownCgroupPlaces().v1;
     if (!isRoot || !memory || !cpu || memory.mount === cpu.mount)
       return context.skip('this takes root and two hierarchies of cgroups v1');
     const given = path.join(memory.mount, `bkg-given-${process.pid}`);

@@ -1,6 +1,6 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
-import { cgroupPlaces } from '../src/isolation/cgroup-places.ts';
+import { ownCgroupPlaces } from '../src/isolation/cgroup-places.ts';
 import { CgroupTree } from '../src/isolation/cgroup-tree.ts';
 import { environmentOf, listProcesses } from '../src/process-table.ts';
 import type { Mesh } from './mesh.ts';
@@ -18,7 +18,7 @@ export async function leftoversOf(mesh: Mesh): Promise<string[]> {
   // Also the halves of files that were just being written.
   const isFileLeft = (name: string): boolean =>
     name.endsWith('.new') || (!ownFiles.includes(name) && isLeft(name.split('.')[0] ?? ''));
-  const places = cgroupPlaces(textOf('/proc/self/mountinfo'), textOf('/proc/self/cgroup'));
+  const places = ownCgroupPlaces();
   const processes = listProcesses().filter(({ pid }) => {
     const env = environmentOf(pid);
     const instance = env?.get('BKG_INSTANCE_ID');
@@ -34,8 +34,4 @@ export async function leftoversOf(mesh: Mesh): Promise<string[]> {
       .map((name) => `cgroup ${name}`),
     ...processes.map(({ pid }) => `process ${pid}`),
   ];
-}
-
-function textOf(file: string): string {
-  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import path from 'node:path';
 import { subjects } from '@bkg/sdk';
 import type { InstanceEnd, Isolation, Manifest, PluginInfo, StatusEvent } from '@bkg/sdk';
@@ -6,7 +6,7 @@ import { connectClient } from '@bkg/sdk/client';
 import type { InvocationError, InvokeOptions, NatsClient } from '@bkg/sdk/client';
 import { delay, readProcessStat } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
-import { cgroupPlaces } from '../src/isolation/cgroup-places.ts';
+import { ownCgroupPlaces } from '../src/isolation/cgroup-places.ts';
 import { CgroupTree } from '../src/isolation/cgroup-tree.ts';
 import { environmentOf, listProcesses } from '../src/process-table.ts';
 import type { Timings } from '../src/timings.ts';
@@ -151,7 +151,7 @@ export class Neighbourhood implements AsyncDisposable {
     const files = readdirSync(path.join(home, 'run')).filter(
       (name) => name !== 'supervisor.json' && isLeft(name),
     );
-    const places = cgroupPlaces(textOf('/proc/self/mountinfo'), textOf('/proc/self/cgroup'));
+    const places = ownCgroupPlaces();
     const cgroups = new CgroupTree({ home, places, bases: {} }).instances().filter(isLeft);
     const processes = listProcesses().flatMap(({ pid }) => {
       const env = environmentOf(pid);
@@ -212,8 +212,4 @@ export class Neighbourhood implements AsyncDisposable {
       await delay(listEveryMs, signal).catch(() => undefined);
     }
   }
-}
-
-function textOf(file: string): string {
-  return existsSync(file) ? readFileSync(file, 'utf8') : '';
 }

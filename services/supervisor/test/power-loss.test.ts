@@ -10,7 +10,7 @@ import { subjects } from '@bkg/sdk';
 import type { ConfigHistory, PluginConfig } from '@bkg/sdk';
 import { delay, readProcessStat } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
-import { cgroupPlaces } from '../src/isolation/cgroup-places.ts';
+import { ownCgroupPlaces } from '../src/isolation/cgroup-places.ts';
 import { CgroupTree } from '../src/isolation/cgroup-tree.ts';
 import { leftoversOf } from './leftovers.ts';
 import { manifest } from './mesh.ts';
@@ -160,10 +160,7 @@ function sleeper(env: NodeJS.ProcessEnv = {}): ChildProcess {
 
 /** The folders of an instance's cgroups; none where there are none. */
 function cgroupsOf(instance: string): string[] {
-  const places = cgroupPlaces(
-    readFileSync('/proc/self/mountinfo', 'utf8'),
-    readFileSync('/proc/self/cgroup', 'utf8'),
-  );
+  const places = ownCgroupPlaces();
   const { parts } = new CgroupTree({ home: mesh.home, places, bases: {} }).find(instance);
   return [...new Set(Object.values(parts).map(({ folder }) => folder))];
 }

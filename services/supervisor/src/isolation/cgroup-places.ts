@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { codeOf } from './cgroup-version.ts';
 
 /** What one cgroup can keep or count; `cpuacct` counts only. */
 export const controllers = ['memory', 'cpu', 'cpuacct', 'pids'] as const;
@@ -22,6 +24,20 @@ interface Mount {
   folder: string;
   type: string;
   options: string[];
+}
+
+/** Where this process is now; nowhere on a system without cgroups. */
+export function ownCgroupPlaces(): CgroupPlaces {
+  try {
+    return cgroupPlaces(
+      readFileSync('/proc/self/mountinfo', 'utf8'),
+      readFileSync('/proc/self/cgroup', 'utf8'),
+    );
+  } catch (error) {
+    // Not Linux, or a kernel without cgroups.
+    if (codeOf(error) === 'ENOENT') return { v1: {} };
+    throw error;
+  }
 }
 
 /**

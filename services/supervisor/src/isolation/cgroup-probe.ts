@@ -1,14 +1,13 @@
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { unifiedBase, whyNot } from './cgroup-own.ts';
 import type { Found } from './cgroup-own.ts';
 import { words } from './cgroup-folder.ts';
-import { cgroupPlaces, controllers } from './cgroup-places.ts';
+import { controllers, ownCgroupPlaces } from './cgroup-places.ts';
 import type { CgroupPlaces, Controller } from './cgroup-places.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import type { CgroupBases } from './cgroup-tree.ts';
 import { holds } from './cgroup-trial.ts';
-import { cgroupV1, cgroupV2, codeOf } from './cgroup-version.ts';
+import { cgroupV1, cgroupV2 } from './cgroup-version.ts';
 
 export interface CgroupProbe {
   tree: CgroupTree;
@@ -22,7 +21,7 @@ const limits = ['memory', 'cpu', 'pids'] as const;
 /** Finds cgroups for instances and tries each limit with a process that goes over it. @throws the signal's reason */
 export async function probeCgroups(home: string, signal: AbortSignal): Promise<CgroupProbe> {
   try {
-    const places = readPlaces();
+    const places = ownCgroupPlaces();
     const unified = places.v2 && unifiedBase(places.v2);
     const tree = new CgroupTree({ home, places, bases: candidates(places, unified) });
     const tries = controllers.map(
@@ -74,17 +73,4 @@ function candidates(places: CgroupPlaces, unified: Found<string> | undefined): C
 function lackOf(name: Controller, { v2 }: CgroupPlaces, unified: Found<string> | undefined): string {
   if (unified && 'lack' in unified) return unified.lack;
   return v2 ? `bkg is given no "${name}" controller` : 'this system has no cgroups';
-}
-
-function readPlaces(): CgroupPlaces {
-  try {
-    return cgroupPlaces(
-      readFileSync('/proc/self/mountinfo', 'utf8'),
-      readFileSync('/proc/self/cgroup', 'utf8'),
-    );
-  } catch (error) {
-    // Not Linux, or a kernel without cgroups.
-    if (codeOf(error) === 'ENOENT') return { v1: {} };
-    throw error;
-  }
 }
