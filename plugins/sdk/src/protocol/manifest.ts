@@ -1,3 +1,4 @@
+import type { Grant } from './permissions.ts';
 import type { PluginConfig } from './plugin.ts';
 
 /** The part of a configuration that a manifest may preset and an operator may change. */
@@ -27,6 +28,8 @@ export interface Manifest {
   /** A first invocation that must succeed when a new version takes over. */
   self_test?: { capability: string; payload: unknown };
   start_timeout_secs?: number;
+  /** What it invokes of others: `<plugin id>:<capability pattern>`; the broker lets nothing else through. @default none */
+  needs?: string[];
   config?: ConfigPatch;
 }
 
@@ -35,4 +38,15 @@ export function isForbiddenEnv(name: string): boolean {
   return /^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BKG_.*)$/.test(
     name,
   );
+}
+
+/** One entry of `needs`; a capability pattern is one capability, `*`, or the first parts of one with `.*`. */
+export const needPattern = /^[a-z0-9][a-z0-9_-]{0,62}:(?:\*|[a-z0-9_-]+(?:\.[a-z0-9_-]+)*(?:\.\*)?)$/;
+
+/** Takes the entries of `needs` apart. */
+export function parseNeeds(needs: readonly string[] = []): Grant[] {
+  return needs.map((need) => {
+    const [plugin = '', capability = ''] = need.split(':');
+    return { plugin, capability };
+  });
 }

@@ -1,8 +1,8 @@
 /** Rules for the names on the wire. A name that breaks its rule never reaches a subject. */
 
 const pluginIdPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
-const capabilityIdPattern = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
-const capabilityIdMaxLength = 64;
+export const capabilityIdPattern = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
+export const capabilityIdMostLength = 64;
 /** Nothing but one subject token: no dots, wildcards or white space. */
 const tokenPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
@@ -23,7 +23,7 @@ export function isReservedPluginId(id: string): boolean {
 }
 
 export function isCapabilityId(id: string): boolean {
-  return id.length <= capabilityIdMaxLength && capabilityIdPattern.test(id);
+  return id.length <= capabilityIdMostLength && capabilityIdPattern.test(id);
 }
 
 /** True for an instance id, invocation id or any other single token of a subject. */

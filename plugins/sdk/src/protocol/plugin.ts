@@ -49,8 +49,21 @@ export interface PluginConfig {
     max_concurrency: number;
     /** Invocations that wait for a handler in one instance; one more is answered BUSY. */
     max_queue: number;
+    /** Of all capabilities together. */
+    rate_per_second?: number;
+    burst?: number;
+    /** Of single ones, by their ids; both hold, this and the one of the plugin. */
+    capabilities?: Record<string, RateLimit>;
   };
   revision: number;
+}
+
+/** A bucket of tokens, one for each invocation; an empty one is answered RATE_LIMITED. */
+export interface RateLimit {
+  /** Tokens that come back in a second. */
+  rate_per_second: number;
+  /** Tokens that the bucket holds. @default `rate_per_second`, at least 1 */
+  burst?: number;
 }
 
 /** `off`: whatever its user may. `on`, `strict`: no files but its own, no network but the broker. */
@@ -194,6 +207,7 @@ export const buckets = {
   desired: 'bkg_desired',
   registry: 'bkg_registry',
   lease: 'bkg_lease',
+  keys: 'bkg_keys',
 } as const;
 
 export const leaseKey = 'supervisor';

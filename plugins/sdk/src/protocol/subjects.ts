@@ -10,6 +10,12 @@ export const invokeQueue = 'q';
 
 export const inboxRoot = '_INBOX.';
 
+/**
+ * Where gateway, supervisor and the keeper of the keys take what JetStream answers: no plugin may publish there, and
+ * nats.js chooses reply subjects that can be guessed.
+ */
+export const coreInbox = (...identity: string[]): string => `_CORE.${identity.join('.')}`;
+
 export const subjects = {
   /** Request: `{capability, payload}` → output, answered by one instance. */
   invoke: (id: string) => `plugin.${id}.invoke`,
@@ -34,6 +40,8 @@ export const subjects = {
   registryGet: (id: string) => `bkg.registry.get.${id}`,
   history: (id: string) => `bkg.registry.history.${id}`,
   control: (verb: string, id: string) => `bkg.control.${verb}.${id}`,
+  /** The same, where the broker vouches for who orders it: the public part of a key. */
+  controlBy: (verb: string, id: string, prefix: string) => `bkg.control.${verb}.${id}.by.${prefix}`,
   /** Request without an id: drain every managed plugin, start none any more. For who stops the whole mesh. */
   shutdown: 'bkg.control.shutdown',
 
@@ -51,6 +59,19 @@ export const subjects = {
   /** ADR-32. `service('PING')`, `service('INFO', id)`, `service('STATS', id, instance)`. */
   service: (verb: ServiceVerb, ...rest: string[]) => ['$SRV', verb, ...rest].join('.'),
 
+  /** Request, stored: one thing that somebody has done or was refused. */
+  auditEvent: 'bkg.audit.event',
+  /** Request, answered by the supervisor: what is stored. */
+  auditList: 'bkg.audit.list',
+  /** Request, answered by the supervisor: whether an instance that it has launched is still wanted. */
+  accessInstance: 'bkg.access.instance',
+  /** Event: the key has changed, or is of no use any more. */
+  keyChanged: (instance: string) => `plugin.apikeys.events.${instance}.key`,
+  /** Event: what one gateway has let through since it last said so. */
+  spent: (gateway: string) => `bkg.spent.${gateway}`,
+  /** Request of nats-server: who a client is that wants to connect. */
+  authorization: '$SYS.REQ.USER.AUTH',
+
   /** The inbox prefix of one identity; nobody may listen to another's. */
   inbox: (...identity: string[]) => `${inboxRoot}${identity.join('.')}`,
 } as const;
@@ -63,6 +84,7 @@ export const patterns = {
   registryGet: 'bkg.registry.get.*',
   history: 'bkg.registry.history.*',
   control: (verb: string) => `bkg.control.${verb}.*`,
+  controlBy: (verb: string) => `bkg.control.${verb}.*.by.*`,
 } as const;
 
 export const serviceVerbs = ['PING', 'INFO', 'STATS'] as const;
@@ -90,10 +112,16 @@ function isEventKind(kind: string | undefined): kind is EventKind {
   return eventKinds.some((known) => known === kind);
 }
 
-/** The plugin id of `plugin.<id>.…` or the last token of `bkg.….<id>`. */
+/** The plugin id of `plugin.<id>.…`, `bkg.….<id>` or `bkg.control.<verb>.<id>.by.<key prefix>`. */
 export function pluginIdOf(subject: string): string {
   const tokens = subject.split('.');
-  return (tokens[0] === 'plugin' ? tokens[1] : tokens.at(-1)) ?? '';
+  return tokens[tokens[0] === 'plugin' ? 1 : 3] ?? '';
+}
+
+/** Who orders it, of whom the broker is sure: the public part of a key; undefined where the subject does not say. */
+export function ordererOf(subject: string): string | undefined {
+  const tokens = subject.split('.');
+  return tokens[4] === 'by' ? tokens[5] : undefined;
 }
 
 /** The capability in an invoke subject: what follows `.invoke.`; undefined for the bare one and for other subjects. */

@@ -36,6 +36,10 @@ describe('the tables of types in PROTOCOL.md', () => {
 
   it('are of all types that have one', () => {
     const own = [
+      'ApiKey',
+      'AuditEvent',
+      'AuditList',
+      'AuditQuery',
       'ConfigChange',
       'ConfigHistory',
       'ConfigRevision',
@@ -44,19 +48,29 @@ describe('the tables of types in PROTOCOL.md', () => {
       'Heartbeat',
       'InstanceEnd',
       'Isolation',
+      'KeyChange',
+      'KeyEvent',
+      'KeyOrder',
       'LogQuery',
       'LogRecord',
+      'NewKey',
       'PluginCapability',
       'PluginConfig',
       'PluginInfo',
       'PluginTelemetry',
+      'Principal',
       'Problem',
       'Restarts',
+      'Role',
+      'RoleOrder',
       'RollbackOrder',
       'Rollout',
+      'RotateOrder',
       'ScaleOrder',
+      'SignIn',
       'StatusEvent',
       'SwapOrder',
+      'Ticket',
     ];
     expect(sorted(typed)).toEqual(own);
   });

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
+import * as access from '../../src/protocol/index.ts';
 import { declaredErrorNumbers, errorTable, isProblem, problemOf } from '../../src/protocol/errors.ts';
 import { answerGraceMs, headerNames } from '../../src/protocol/headers.ts';
 import { isForbiddenEnv } from '../../src/protocol/manifest.ts';
@@ -78,6 +79,13 @@ describe('the subjects in PROTOCOL.md', () => {
     registryGet: [subjects.registryGet('<id>')],
     history: [subjects.history('<id>')],
     control: [subjects.control('<verb>', '<id>')],
+    controlBy: [subjects.controlBy('<verb>', '<id>', '<prefix>')],
+    auditEvent: [subjects.auditEvent],
+    auditList: [subjects.auditList],
+    accessInstance: [subjects.accessInstance],
+    keyChanged: [subjects.keyChanged('<instance>')],
+    spent: [subjects.spent('<gateway>')],
+    authorization: [subjects.authorization],
     shutdown: [subjects.shutdown],
     drain: [subjects.drain('<id>', '<instance>')],
     configure: [subjects.configure('<id>', '<instance>')],
@@ -102,16 +110,19 @@ describe('the subjects in PROTOCOL.md', () => {
     registryGet: patterns.registryGet,
     history: patterns.history,
     control: patterns.control('<verb>'),
+    controlBy: patterns.controlBy('<verb>'),
   };
   const known = [...Object.values(written).flat(), ...Object.values(writtenPatterns)];
   const isSubject = (code: string) =>
-    /^(plugin\.|bkg\.(registry|control)|\$SRV|_INBOX)/.test(code) && code !== 'plugin.json';
+    /^(plugin\.|bkg\.(registry|control|audit|access|spent)|\$SRV|\$SYS|_INBOX)/.test(code) &&
+    code !== 'plugin.json';
 
   it('are those that the code builds, no more and no fewer', () => {
     expect(sorted(Object.keys(written))).toEqual(sorted(Object.keys(subjects)));
     expect(sorted(Object.keys(writtenPatterns))).toEqual(sorted(Object.keys(patterns)));
     const anyVerb = new RegExp(`^\\$SRV\\.(${serviceVerbs.join('|')})`);
-    const mentioned = codeSpans(prose)
+    // What is permitted is told in patterns of its own, and held to the code below.
+    const mentioned = codeSpans(prose.replace(section('At the broker'), ''))
       .filter(isSubject)
       .map((code) => code.replace(anyVerb, () => '$SRV.<verb>'));
     expect(sorted(mentioned)).toEqual(sorted([...known, inboxRoot]));
@@ -154,8 +165,103 @@ describe('the subjects in PROTOCOL.md', () => {
     expect(codesIn(table('Events', 'kind'), 'kind')).toEqual([...eventKinds]);
     expect(codesIn(table('Discovery', 'verb'), 'verb')).toEqual([...serviceVerbs]);
     const queued = table('Subjects', 'subject').filter((row) => row['kind']?.includes('queue group'));
-    expect(codesIn(queued, 'kind')).toEqual([invokeQueue, invokeQueue]);
-    expect(codesIn(queued, 'subject')).toEqual([written.invokeCapability[0], written.invoke[0]]);
+    expect(codesIn(queued, 'kind')).toEqual([invokeQueue, invokeQueue, access.accessQueue]);
+    expect(codesIn(queued, 'subject')).toEqual([
+      written.invokeCapability[0],
+      written.invoke[0],
+      subjects.authorization,
+    ]);
+  });
+});
+
+describe('the broker permissions in PROTOCOL.md', () => {
+  const { instancePermissions, keyPermissions, gatewayPermissions, parseScope } = access;
+  const rows = table('At the broker', 'who');
+  const cells = (who: string): Record<'publish' | 'subscribe', string[]> => {
+    const row = rows.find((one) => one['who'] === who);
+    if (!row) throw new Error(`no row "${who}"`);
+    return {
+      publish: sorted(codeSpans(row['publish'] ?? '')),
+      subscribe: sorted(codeSpans(row['subscribe'] ?? '')),
+    };
+  };
+  const told = ({ publish, subscribe }: access.Permissions) => ({
+    publish: sorted(publish.allow),
+    subscribe: sorted(subscribe.allow),
+  });
+  /** What one scope gives beside what every key has. */
+  const ofScope = (...scopes: string[]) => {
+    const identity = { prefix: '<prefix>', scopes: scopes.map(placed) };
+    const [all, bare] = [identity, { ...identity, scopes: [] }].map((one) => told(keyPermissions(one)));
+    const more = (side: 'publish' | 'subscribe') => all![side].filter((one) => !bare![side].includes(one));
+    return { publish: more('publish'), subscribe: more('subscribe') };
+  };
+  /** A scope with placeholders, which no scope that is parsed may have. */
+  const placed = (text: string): access.Scope => {
+    const { verb } = parseScope(text.replaceAll(/<\w+>/g, 'x'));
+    const [, plugin = '*', capability = '*'] = text.split(':');
+    return { verb, plugin, capability };
+  };
+
+  it('of an instance are those of the code', () => {
+    const identity = { plugin: '<id>', instance: '<instance>', needs: [] };
+    expect(cells('instance')).toEqual(told(instancePermissions(identity)));
+    const needs = [{ plugin: '<other>', capability: '<capability>' }];
+    const own = told(instancePermissions(identity));
+    const all = told(instancePermissions({ ...identity, needs }));
+    expect(cells('… with `needs` `<other>:<capability>`')).toEqual({
+      publish: all.publish.filter((one) => !own.publish.includes(one)),
+      subscribe: all.subscribe.filter((one) => !own.subscribe.includes(one)),
+    });
+  });
+
+  it('of a key are those of the code, scope by scope', () => {
+    expect(cells('key')).toEqual(told(keyPermissions({ prefix: '<prefix>', scopes: [] })));
+    for (const scope of ['invoke:<id>:<capability>', 'invoke:<id>', 'read', 'read:<id>', 'control:<id>'])
+      expect([scope, cells(`… with \`${scope}\``)]).toEqual([scope, ofScope(scope)]);
+    const instance = instancePermissions({ plugin: '<id>', instance: '*', needs: [] });
+    const served = told(keyPermissions({ prefix: '<prefix>', scopes: [placed('serve:<id>')] }));
+    expect(served.publish).toEqual(sorted(instance.publish.allow));
+    expect(served.subscribe.filter((one) => one !== '_INBOX.<prefix>.>')).toEqual(
+      sorted(instance.subscribe.allow.filter((one) => one !== '_INBOX.<id>.*.>')),
+    );
+    const least = ofScope('read', 'invoke', 'control');
+    const admin = ofScope('admin');
+    const beside = cells('… with `admin`').publish.filter((one) => one.startsWith('bkg.'));
+    expect(admin.publish).toEqual(sorted([...least.publish, ...beside]));
+    expect(admin.subscribe).toEqual(ofScope('read', 'invoke').subscribe);
+  });
+
+  it('of a gateway are those of the code, and its two buckets', () => {
+    const { publish, subscribe } = told(gatewayPermissions());
+    const isOfBucket = (one: string) => /^\$JS\.\S+KV_bkg_(registry|lease)/.test(one);
+    const shown = cells('gateway');
+    const names = ['bkg.control.shutdown', 'bkg_registry', 'bkg_lease'];
+    expect(shown.publish.filter((one) => !names.includes(one))).toEqual(
+      publish.filter((one) => !isOfBucket(one)),
+    );
+    expect(gatewayPermissions().publish.deny).toEqual(['bkg.control.shutdown']);
+    expect(shown.subscribe).toEqual(subscribe);
+  });
+
+  it('keep everybody out of the keys, and nobody has an empty list, which would be everything', () => {
+    const scopes = ['read', 'invoke', 'control', 'serve:a', 'admin'].map(parseScope);
+    for (const scope of [...scopes.map((one) => [one]), scopes, []]) {
+      const { publish, subscribe } = keyPermissions({ prefix: 'Kaaaaaaaaa', scopes: scope });
+      const isAdmin = scope.some(({ verb }) => verb === 'admin');
+      const orders = isAdmin ? [] : ['bkg.control.*.apikeys'];
+      expect(publish.deny).toEqual(['plugin.apikeys.invoke', 'plugin.apikeys.invoke.>', ...orders]);
+      expect(Math.min(publish.allow.length, subscribe.allow.length)).toBeGreaterThan(0);
+    }
+  });
+
+  it('have the scopes and the roles of the code', () => {
+    expect(codesIn(table('Scopes', 'verb'), 'verb')).toEqual([...access.scopeVerbs]);
+    const roles = table('Scopes', 'role').map((row) => [
+      codeSpans(row['role'] ?? '')[0],
+      codeSpans(row['scopes'] ?? ''),
+    ]);
+    expect(Object.fromEntries(roles)).toEqual(access.builtInRoles);
   });
 });
 
@@ -249,7 +355,9 @@ describe('discovery in PROTOCOL.md', () => {
       );
     expect(sorted(keysOf('service'))).toEqual(sorted(Object.keys(encoded.metadata)));
     expect(sorted(keysOf('endpoint'))).toEqual(sorted(Object.keys(encoded.endpoints[0]!.metadata)));
-    const mentioned = codeSpans(prose).filter((code) => /^bkg\.(?!registry|control)/.test(code));
+    const mentioned = codeSpans(prose).filter((code) =>
+      /^bkg\.(?!registry|control|audit|access|spent)/.test(code),
+    );
     expect(sorted(mentioned)).toEqual(sorted(codesIn(rows, 'key')));
   });
 

@@ -1,9 +1,10 @@
 import type { ConfigPatch } from '../manifest.ts';
+import { capabilityIdMostLength, capabilityIdPattern } from '../names.ts';
 import { configDefaults, sandboxes } from '../plugin.ts';
-import type { PluginConfig } from '../plugin.ts';
+import type { PluginConfig, RateLimit } from '../plugin.ts';
 import type { ConfigChange } from '../requests.ts';
 import { by, why } from './rollout.ts';
-import { closed, count, flag, number, object, oneOf, text } from './schema.ts';
+import { closed, count, flag, mapOf, number, object, oneOf, text } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
 const enabled = flag('`false`: stopped, whatever else is wanted.');
@@ -35,6 +36,22 @@ const sandbox = oneOf(
 );
 const max_concurrency = count('Handlers at the same time in one instance.', 1, 100_000);
 const max_queue = count('Invocations that wait in one instance.', 0, 1_000_000);
+/** A rate and a burst. */
+const rate_per_second = number('Invocations in a second, on the long run.', {
+  exclusiveMinimum: 0,
+  maximum: 1_000_000,
+});
+const burst = count(
+  'At once, after a pause; when it is absent as many as in a second, at least 1.',
+  1,
+  1_000_000,
+);
+export const rateLimit: SchemaOf<RateLimit> = closed(object<RateLimit>({ rate_per_second }, { burst }));
+const capabilities: SchemaOf<Record<string, RateLimit>> = {
+  ...mapOf(rateLimit, 'Of single capabilities, by their ids; both hold, this and that of the plugin.'),
+  propertyNames: { pattern: capabilityIdPattern.source, maxLength: capabilityIdMostLength },
+  maxProperties: 256,
+};
 
 const config = object<PluginConfig>({
   id: text('The plugin id.'),
@@ -45,7 +62,10 @@ const config = object<PluginConfig>({
   settings,
   sandbox,
   resources: object<PluginConfig['resources']>(resources),
-  limits: object<PluginConfig['limits']>({ max_concurrency, max_queue }),
+  limits: object<PluginConfig['limits']>(
+    { max_concurrency, max_queue },
+    { rate_per_second, burst, capabilities },
+  ),
   revision: count('Of this configuration; 0 before the first is written.'),
 });
 
@@ -60,7 +80,12 @@ const patch = closed(
       settings,
       sandbox,
       resources: closed(object<NonNullable<ConfigPatch['resources']>>({}, resources)),
-      limits: closed(object<NonNullable<ConfigPatch['limits']>>({}, { max_concurrency, max_queue })),
+      limits: closed(
+        object<NonNullable<ConfigPatch['limits']>>(
+          {},
+          { max_concurrency, max_queue, rate_per_second, burst, capabilities },
+        ),
+      ),
     },
   ),
 );

@@ -3,6 +3,7 @@
  * and may have more members.
  */
 import type { JsonSchema } from '../plugin.ts';
+import { accessSchemas } from './access.ts';
 import { configSchemas } from './config.ts';
 import { eventSchemas } from './events.ts';
 import { logSchemas } from './logs.ts';
@@ -30,6 +31,7 @@ export const wireSchemas: { readonly [Name in WireName]: SchemaOf<Wire[Name]> } 
   ...requestSchemas,
   ...rolloutSchemas,
   ...socketSchemas,
+  ...accessSchemas,
 };
 
 /** A schema with all that it refers to, for a validator that knows nothing else. */

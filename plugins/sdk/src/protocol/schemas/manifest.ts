@@ -1,3 +1,4 @@
+import { needPattern } from '../manifest.ts';
 import type { Manifest } from '../manifest.ts';
 import { versionPattern } from '../names.ts';
 import { configSchemas } from './config.ts';
@@ -31,6 +32,13 @@ export const manifestSchema = closed(
         exclusiveMinimum: 0,
         maximum: 600,
       }),
+      needs: {
+        ...listOf(
+          text('`<plugin id>:<capability pattern>`', { pattern: needPattern.source }),
+          'What it invokes of others.',
+        ),
+        maxItems: 64,
+      },
       config: configSchemas.ConfigPatch,
     },
   ),

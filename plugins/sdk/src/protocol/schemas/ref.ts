@@ -1,3 +1,19 @@
+import type {
+  ApiKey,
+  AuditEvent,
+  AuditList,
+  AuditQuery,
+  KeyChange,
+  KeyEvent,
+  KeyOrder,
+  NewKey,
+  Principal,
+  Role,
+  RoleOrder,
+  RotateOrder,
+  SignIn,
+  Ticket,
+} from '../access.ts';
 import type { DeclaredError, PayloadError, Problem } from '../errors.ts';
 import type { Heartbeat, StatusEvent } from '../event.ts';
 import type { LogQuery, LogRecord } from '../log-record.ts';
@@ -102,6 +118,20 @@ export interface Wire {
   HistoryQuery: HistoryQuery;
   ConfigHistory: ConfigHistory;
   ConfigRevision: ConfigRevision;
+  ApiKey: ApiKey;
+  KeyOrder: KeyOrder;
+  KeyChange: KeyChange;
+  RotateOrder: RotateOrder;
+  NewKey: NewKey;
+  Role: Role;
+  RoleOrder: RoleOrder;
+  Principal: Principal;
+  SignIn: SignIn;
+  Ticket: Ticket;
+  KeyEvent: KeyEvent;
+  AuditEvent: AuditEvent;
+  AuditQuery: AuditQuery;
+  AuditList: AuditList;
   ClientFrame: ClientFrame;
   SubscribeFrame: SubscribeFrame;
   UnsubscribeFrame: UnsubscribeFrame;

@@ -1,0 +1,57 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { keyPattern } from '../protocol/access.ts';
+
+export interface KeyParts {
+  prefix: string;
+  secret: string;
+}
+
+const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
+
+/** A new key, `bkg_<prefix>_<secret>`: the secret is 256 bits from the system's generator. */
+export function createKey(): KeyParts & { text: string } {
+  const prefix = `K${randomText(9)}`;
+  const secret = base32(randomBytes(32));
+  return { prefix, secret, text: `bkg_${prefix}_${secret}` };
+}
+
+/** Takes a key apart; undefined for anything that is none. */
+export function parseKey(text: string): KeyParts | undefined {
+  const [, prefix, secret] = keyPattern.exec(text) ?? [];
+  return prefix !== undefined && secret !== undefined ? { prefix, secret } : undefined;
+}
+
+/**
+ * SHA-256 of a secret as hexadecimal digits. No slow hash: those make guessing a password dear, and 256 random bits
+ * cannot be guessed at any price.
+ */
+export function hashSecret(secret: string): string {
+  return createHash('sha256').update(secret).digest('hex');
+}
+
+/** A secret for a session or a ticket: 256 bits as 52 characters. */
+export function createSecret(): string {
+  return base32(randomBytes(32));
+}
+
+function randomText(length: number): string {
+  // 32 divides 256: no letter is likelier than another.
+  return [...randomBytes(length)].map((byte) => alphabet[byte % 32]).join('');
+}
+
+/** RFC 4648 in small letters, without padding. */
+function base32(bytes: Uint8Array): string {
+  let text = '';
+  let bits = 0;
+  let value = 0;
+  for (const byte of bytes) {
+    value = (value << 8) | byte;
+    bits += 8;
+    while (bits >= 5) {
+      bits -= 5;
+      text += alphabet[(value >>> bits) & 31];
+    }
+    value &= (1 << bits) - 1;
+  }
+  return bits > 0 ? text + alphabet[(value << (5 - bits)) & 31] : text;
+}
