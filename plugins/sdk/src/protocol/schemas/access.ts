@@ -144,9 +144,7 @@ export const accessSchemas = {
   AuditList: object<AuditList>(
     {
       events: listOf(
-        { allOf: [auditEvent(), object<{ seq: number }>({ seq: count('Its number.') })] } as SchemaOf<
-          AuditList['events'][number]
-        >,
+        { allOf: [auditEvent(), object<{ seq: number }>({ seq: count('Its number.') })] },
         'The newest first.',
       ),
     },
@@ -170,5 +168,5 @@ function auditEvent(): SchemaOf<AuditEvent> {
 }
 
 function orNull<T>(schema: SchemaOf<T>): SchemaOf<T | null> {
-  return { anyOf: [schema, { type: 'null' }] } as SchemaOf<T | null>;
+  return { anyOf: [schema, { type: 'null' }] };
 }
