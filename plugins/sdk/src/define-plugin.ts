@@ -1,4 +1,5 @@
 import type { Static, TObject, TSchema } from 'typebox';
+import { foreignRefs } from './foreign-refs.ts';
 import type { InvocationContext } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { declaredErrorNumbers } from './protocol/errors.ts';
@@ -122,7 +123,16 @@ function identityProblems({ id, version, capabilities, settings, configure }: Pl
     problems.push('It has no capability, so nobody could invoke it.');
   if (configure && !settings)
     problems.push('It has configure, but no settings that could change: add their schema as settings.');
+  problems.push(...refProblems('The schema of its settings', settings));
   return problems;
+}
+
+function refProblems(what: string, schema: unknown): string[] {
+  const refs = foreignRefs(schema);
+  if (refs.length === 0) return [];
+  return [
+    `${what} refers to ${refs.join(', ')}, which is not in it: nothing is fetched, so write it into $defs.`,
+  ];
 }
 
 function capabilityProblems({ id, capabilities }: PluginDefinition, capabilityId: string): string[] {
@@ -132,6 +142,9 @@ function capabilityProblems({ id, capabilities }: PluginDefinition, capabilityId
       `"${capabilityId}" is no capability id: it takes parts of a-z, 0-9, "_" and "-" between dots, at most 64 characters.`,
     );
   }
+  const { input, output } = capabilities[capabilityId] ?? {};
+  problems.push(...refProblems(`The input schema of ${capabilityId}`, input));
+  problems.push(...refProblems(`The output schema of ${capabilityId}`, output));
   const prefix = `${id.toUpperCase().replaceAll('-', '_')}_`;
   for (const [code, { number }] of Object.entries(capabilities[capabilityId]?.errors ?? {})) {
     if (!code.startsWith(prefix) || !/^[A-Z0-9_]+$/.test(code)) {

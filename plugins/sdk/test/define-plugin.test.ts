@@ -47,6 +47,32 @@ describe('defining a plugin', () => {
     for (const word of words) expect(define).toThrow(word);
   });
 
+  it('refuses schemas that refer out of themselves, since nothing is fetched', () => {
+    const { plugin } = createEcho();
+    const pointing = (ref: string) => Type.Unsafe<object>({ properties: { a: { $ref: ref } } });
+    const define = (ref: string) =>
+      definePlugin({
+        ...plugin,
+        settings: pointing(ref) as never,
+        capabilities: { say: { ...nothing(), input: pointing(ref), output: pointing(ref) } },
+      });
+    for (const ref of [
+      'https://example.com/schema.json',
+      'file:///etc/passwd',
+      'other.json#/a',
+      '//host/x',
+    ]) {
+      const words = [/The input schema of say/, /The output schema of say/, /The schema of its settings/];
+      for (const word of words) expect(() => define(ref)).toThrow(word);
+      expect(() => define(ref)).toThrow(ref);
+    }
+    define('#/$defs/a');
+    const own = { $id: 'https://example.com/own', properties: { a: { $ref: 'https://example.com/own#/b' } } };
+    const data = { const: { $ref: 'https://example.com/data' } };
+    const input = Type.Unsafe<object>({ ...own, allOf: [data] });
+    definePlugin({ ...plugin, capabilities: { say: { ...nothing(), input } } });
+  });
+
   it('refuses a plugin without a capability', () => {
     expect(() => definePlugin({ id: 'x', version: '1.0.0', description: '', capabilities: {} })).toThrow(
       /no capability/,
