@@ -72,7 +72,9 @@ export class AuditReader {
     const info = await infoOf(manager);
     if (!info)
       throw new BkgError('PLUGIN_UNAVAILABLE', 'The audit is just being set up; try again in a moment.');
-    const { first_seq: first, last_seq: last } = info.state;
+    const { last_seq: last } = info.state;
+    // Of a stream that was never written to it is 0.
+    const first = Math.max(1, info.state.first_seq);
     const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
     const events: Listed[] = [];
     let bytes = 0;

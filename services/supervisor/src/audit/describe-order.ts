@@ -1,3 +1,5 @@
+import { BkgError } from '@bkg/sdk';
+
 const detailMostChars = 1_000;
 const reasonMostChars = 500;
 const namesMost = 20;
@@ -8,8 +10,8 @@ const opened = ['env', 'resources', 'limits'];
 const common = ['by', 'why', 'wait', 'revision', 'id'];
 
 /**
- * What was ordered and why it failed, for the audit: without values of a configuration, and of a failure the first line
- * only, because what follows is what a plugin has printed.
+ * What was ordered and why it failed, for the audit: without values of a configuration, and without what a plugin has
+ * printed, which is in the text of its crash.
  * @param isVouched whether it is known who orders it; else what the order says of that is told
  */
 export function describeOrder(
@@ -24,7 +26,7 @@ export function describeOrder(
     ...(verb === 'configure' ? changed(given) : ordered(given)),
     ...(!isVouched && typeof by === 'string' ? [`by ${JSON.stringify(by.slice(0, 100))}, as it says`] : []),
     ...(typeof why === 'string' && why !== '' ? [`why: ${why.slice(0, reasonMostChars)}`] : []),
-    ...(error === undefined ? [] : [firstLine(error)]),
+    ...(error === undefined || isCrash(error) ? [] : [firstLine(error)]),
   ];
   const detail = parts.join('; ').slice(0, detailMostChars);
   return detail === '' ? {} : { detail };
@@ -48,6 +50,10 @@ function changed(change: Record<string, unknown>): string[] {
   if (names.length === 0) return [];
   const more = names.length > namesMost ? ` and ${names.length - namesMost} more` : '';
   return [`changes ${names.slice(0, namesMost).join(', ')}${more}`];
+}
+
+function isCrash(error: unknown): boolean {
+  return error instanceof BkgError && error.code === 'PLUGIN_CRASHED';
 }
 
 function firstLine(error: unknown): string {

@@ -50,6 +50,7 @@ export class Orders {
     const noted = (error?: unknown): void =>
       this.#options.audit.write({
         ...whom,
+        who: whom.who.slice(0, idMostChars),
         action: `control.${verb}`,
         target: id.slice(0, idMostChars),
         result: error === undefined ? 'ok' : error instanceof BkgError ? error.code : 'INTERNAL',
