@@ -58,10 +58,29 @@ describe('a change of a configuration', () => {
       limits: { max_concurrency: 7, max_queue: 1_024 },
     });
     expect(change({ env: { A: null, none: null } }).env).toEqual({ B: 'b' });
+    expect(
+      changedConfig({ ...current, sandbox: 'on' }, { revision: 4, sandbox: null }, defaults).sandbox,
+    ).toBe('off');
+    expect(change({ sandbox: null }).sandbox).toBe('off');
     expect(change({ settings: { model: { name: null } } }).settings).toEqual({
       model: { layers: [1, 2] },
       depth: 3,
     });
+  });
+
+  it('that gives back what is shown in the place of a secret leaves it as it is', () => {
+    const kept = { ...current, env: { API_TOKEN: 'real', MODE: 'a' } };
+    const next = (env: object | null) =>
+      changedConfig(kept, readConfigChange('echo', { revision: 4, env }), defaults).env;
+    expect(next({ API_TOKEN: '********', MODE: 'b' })).toEqual({ API_TOKEN: 'real', MODE: 'b' });
+    expect(next({ API_TOKEN: 'other' })).toEqual({ API_TOKEN: 'other', MODE: 'a' });
+    expect(next({ API_TOKEN: null })).toEqual({ MODE: 'a' });
+    expect(next(null)).toEqual({ A: 'manifest' });
+    // Of any other variable it is a value like all.
+    expect(next({ MODE: '********' })).toEqual({ API_TOKEN: 'real', MODE: '********' });
+    const wrong = problem(() => next({ NEW_PASSWORD: '********', other_key: '********' }));
+    expect(wrong.errors?.map(({ path }) => path)).toEqual(['/env/NEW_PASSWORD', '/env/other_key']);
+    expect(wrong.detail).toContain('stands for a value that is kept');
   });
 
   it('may be a whole configuration', () => {
