@@ -9,6 +9,9 @@ export interface Excess {
   waitMs: number;
 }
 
+/** Nine digits, as everywhere; nobody waits for so long. */
+const secsMost = 999_999_999;
+
 /** RATE_LIMITED, with how long to wait: to hundredths in its text, in whole seconds for `Retry-After`. */
 export function rateLimited({ what, limit, waitMs }: Excess): BkgError {
   const rate = Number(limit.rate.toPrecision(4));
@@ -20,7 +23,7 @@ export function rateLimited({ what, limit, waitMs }: Excess): BkgError {
   );
 }
 
-/** Rounded up, and never 0: that would be an invitation to come at once. */
+/** As `Retry-After` takes it: rounded up, and never 0, which would be an invitation to come at once. */
 export function wholeSecs(waitMs: number): number {
-  return Math.max(1, Math.ceil(waitMs / 1_000));
+  return Math.min(secsMost, Math.max(1, Math.ceil(waitMs / 1_000)));
 }

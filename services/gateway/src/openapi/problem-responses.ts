@@ -17,6 +17,7 @@ export const invocationCodes = [
   'CAPABILITY_NOT_FOUND',
   'CONFLICT',
   'PAYLOAD_TOO_LARGE',
+  'RATE_LIMITED',
   'BUSY',
   'CANCELLED',
   'INVALID_OUTPUT',
