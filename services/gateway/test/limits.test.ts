@@ -107,11 +107,27 @@ describe('the limit of a plugin', () => {
     expect(executed).toBe(6);
   });
 
-  it('is told of failures, too, and takes nothing while the broker is away', async () => {
+  it('is told of failures, too', async () => {
     await begin({ ...slow, burst: 5 });
     await mesh.supervisor.put(entryOf(id, 'stopped', { config: configOf({ ...slow, burst: 5 }) }));
     const gone = await post('/invoke/none');
     expect([gone.status, gone.headers.get('ratelimit')]).toEqual([503, expect.stringContaining('r=4')]);
+  });
+
+  it('takes nothing while the broker is away', async () => {
+    await using alone = await startMesh();
+    await alone.supervisor.put(
+      entryOf(id, 'running', { capabilities: ['say'], config: configOf({ ...slow, burst: 1 }) }),
+    );
+    await eventually(() => alone.app.catalog.get(id));
+    await alone.nats.kill();
+    await eventually(() => !alone.app.broker.connected);
+    const away = await Promise.all(times(5, () => say(alone.url)));
+    expect(away.map(({ status }) => status)).toEqual([503, 503, 503, 503, 503]);
+    await alone.nats.restart();
+    await eventually(() => alone.app.broker.connected && alone.peer.connected);
+    await serve(alone.peer, id, 'say', (msg) => msg.respond(msg.data));
+    expect(await statuses(times(2, () => say(alone.url)))).toEqual({ ok: 1, limited: 1 });
   });
 
   it('changes while it is in use, and fills no bucket', async () => {
