@@ -9,6 +9,7 @@ const depthMost = 32;
 const checkMostMs = 1_000;
 
 const validate = createValidator(schemaOf('ConfigChange'));
+const validateWhole = createValidator(schemaOf('PluginConfig'));
 
 /** Reads the body of a request to `bkg.control.configure.<id>`. @throws BkgError INVALID_PAYLOAD */
 export function readConfigChange(id: string, body: unknown): ConfigChange {
@@ -51,6 +52,11 @@ export function changedConfig(
   if (bytes > configMostBytes) {
     const message = `makes a configuration of ${bytes} bytes, at most ${configMostBytes} are kept`;
     throw unfit([{ path: '', message }]);
+  }
+  // Each of its values has to be whole, of which the change may have a part.
+  if (patch.limits?.capabilities) {
+    const errors = validateWhole(config).filter(({ path }) => path.startsWith('/limits'));
+    if (errors.length > 0) throw unfit(errors);
   }
   if (patch.settings !== undefined && settingsSchema !== undefined) assertSettings(config, settingsSchema);
   return config;

@@ -124,15 +124,18 @@ function mergePatchOf(schema: Record<string, unknown>): Record<string, unknown> 
   for (const members of ['properties', 'patternProperties']) {
     const given = rest[members] as Record<string, Record<string, unknown>> | undefined;
     if (!given) continue;
-    rest[members] = Object.fromEntries(
-      Object.entries(given).map(([name, one]) => {
-        const { type, ...more } = mergePatchOf(one);
-        // A schema without a type allows null already.
-        return [name, type === undefined ? more : { ...more, type: [type, 'null'] }];
-      }),
-    );
+    rest[members] = Object.fromEntries(Object.entries(given).map(([name, one]) => [name, orTakenAway(one)]));
   }
+  const { additionalProperties: values } = rest;
+  if (typeof values === 'object' && values !== null)
+    rest['additionalProperties'] = orTakenAway(values as Record<string, unknown>);
   return rest;
+}
+
+function orTakenAway(schema: Record<string, unknown>): Record<string, unknown> {
+  const { type, ...more } = mergePatchOf(schema);
+  // A schema without a type allows null already.
+  return type === undefined ? more : { ...more, type: [type, 'null'] };
 }
 
 /** The same schema with the default of each leaf. */
