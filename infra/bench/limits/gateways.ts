@@ -1,8 +1,7 @@
 import { Agent, request } from 'node:http';
 import { startNatsServer } from '@bkg/sdk/testing';
-import { completeConfig } from '@bkg/sdk';
-import type { RegistryEntry } from '@bkg/sdk';
 import { Program } from '../program.ts';
+import { limitedEntry } from './limited-entry.ts';
 import { offer } from './offer.ts';
 import type { Offered, Outcome } from './offer.ts';
 import type { Options } from './options.ts';
@@ -19,7 +18,7 @@ export async function measureGateways(options: Options): Promise<Offered> {
   await using stack = new AsyncDisposableStack();
   const ports: number[] = [];
   for (let i = 0; i < count; i += 1) {
-    const entries = [entryOf(rate, burst)];
+    const entries = [limitedEntry({ rate_per_second: rate, burst })];
     const gateway = stack.use(await Program.start('gateway.ts', { ...broker, entries }));
     ports.push(Number(gateway.ready));
   }
@@ -53,21 +52,4 @@ function post(agent: Agent, port: number): Promise<Outcome> {
     asked.once('error', reject);
     asked.end(body);
   });
-}
-
-function entryOf(rate_per_second: number, burst: number): RegistryEntry {
-  const config = completeConfig('echo', {});
-  return {
-    id: 'echo',
-    name: 'echo',
-    version: '1.0.0',
-    description: '',
-    author: '',
-    status: 'running',
-    versions: ['1.0.0'],
-    capabilities: [],
-    config: { ...config, limits: { ...config.limits, rate_per_second, burst } },
-    instances: [],
-    observed_at: new Date().toISOString(),
-  };
 }

@@ -1,4 +1,4 @@
-import { errorTable, problemContentType } from '@bkg/sdk/protocol';
+import { errorTable, headerNames, problemContentType } from '@bkg/sdk/protocol';
 import type { DeclaredError, ErrorCode } from '@bkg/sdk/protocol';
 import { httpStatus } from '../http/http-status.ts';
 import type { Reference, Response } from './openapi.ts';
@@ -10,6 +10,12 @@ const ofAll = [
   'INTERNAL',
   'PLUGIN_UNAVAILABLE',
 ] as const satisfies ErrorCode[];
+
+/** What an invocation that has a limit is told of it, by its header. */
+export const limitHeaders: Record<string, Reference> = {
+  'RateLimit-Policy': { $ref: '#/components/headers/RateLimitPolicy' },
+  RateLimit: { $ref: '#/components/headers/RateLimit' },
+};
 
 /** What may become of an invocation, besides the plugin's own errors. */
 export const invocationCodes = [
@@ -83,8 +89,12 @@ function responseOf(failures: readonly Failure[]): Response {
   const texts = codes.map(
     (code) => `\`${code}\`: ${failures.find((one) => one.code === code)?.text.slice(0, 500)}`,
   );
+  const isLimited = codes.includes('RATE_LIMITED');
   return {
     description: texts.join('\n\n'),
+    ...(isLimited && {
+      headers: { [headerNames.retryAfter]: { $ref: '#/components/headers/RetryAfter' }, ...limitHeaders },
+    }),
     content: {
       [problemContentType]: {
         schema: {
