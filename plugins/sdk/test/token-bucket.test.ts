@@ -108,6 +108,50 @@ describe('a token bucket', () => {
   });
 });
 
+describe('buckets that tell each other what they have let through', () => {
+  it('let through together what one would, and once more for each other what it did not know of, in any time', () => {
+    for (const seed of seeds) {
+      const random = createRandom(seed);
+      const count = 2 + random.below(4);
+      const limit = { rate: 20 + 200 * random.next(), burst: 1 + random.below(60) };
+      const everyMs = 100;
+      const wayMs = random.below(60);
+      const all = Array.from({ length: count }, () => new TokenBucket(limit, 0));
+      const untold = all.map(() => 0);
+      let told: { from: number; n: number; at: number }[] = [];
+      const takenAt: number[] = [];
+      for (let now = 0; now < 4_000; now += 1) {
+        for (const { from, n } of told.filter(({ at }) => at <= now))
+          all.forEach((bucket, to) => to !== from && bucket.spend(n, now));
+        told = told.filter(({ at }) => at > now);
+        // By spells, so that full buckets and empty ones take their turns.
+        const tries = Math.floor(now / 700) % 2 === 0 ? random.below(3) : 0;
+        all.forEach((bucket, i) => {
+          for (let n = 0; n < tries; n += 1) {
+            if (!bucket.take(1, now)) continue;
+            takenAt.push(now);
+            untold[i] = (untold[i] ?? 0) + 1;
+          }
+        });
+        if (now % everyMs !== 0) continue;
+        untold.forEach((n, from) => n > 0 && told.push({ from, n, at: now + wayMs }));
+        untold.fill(0);
+      }
+      const lateSecs = (everyMs + wayMs + 1) / 1_000;
+      const beyond = (count - 1) * (limit.burst + limit.rate * lateSecs);
+      for (let from = 0; from < takenAt.length; from += 3) {
+        for (let to = from; to < takenAt.length; to += 5) {
+          const secs = ((takenAt[to] ?? 0) - (takenAt[from] ?? 0)) / 1_000;
+          const most = limit.burst + limit.rate * secs + beyond;
+          if (to - from + 1 > most + 1e-3) throw new Error(`seed ${seed}: ${to - from + 1} in ${secs} s`);
+        }
+      }
+      // On the long run it is the rate of one, of which whole spells are not used.
+      expect(takenAt.length, `seed ${seed}`).toBeGreaterThan(limit.rate);
+    }
+  });
+});
+
 describe('several buckets', () => {
   it('give one token each, or none', () => {
     const [wide, tight, slow] = [
