@@ -125,7 +125,7 @@ it('is forgotten while the broker is away: it has come back in the buckets since
 
 it('has a bound, and says what was not told', () => {
   const warn = vi.fn<(fields: object) => void>();
-  const { published, spend } = setUp({ most: 3, log: { ...silentLogger, warn } as never });
+  const { published, spend } = setUp({ most: 3, log: { ...silentLogger, warn } });
   for (let i = 0; i < 5; i += 1) spend(`plugin:p${i}`);
   vi.advanceTimersByTime(1_000);
   expect(published.flatMap(({ spent }) => spent)).toHaveLength(3);
