@@ -1,7 +1,7 @@
 /** A plugin of the SDK with one capability, which answers after a moment, or at once. Options: see `EchoOptions`. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { capability, connect, createLogger, definePlugin, Instance, Type } from '@bkg/sdk';
-import type { Credentials } from '@bkg/sdk';
+import { capability, completeConfig, connect, createLogger, definePlugin, Instance, Type } from '@bkg/sdk';
+import type { Credentials, PluginConfig } from '@bkg/sdk';
 
 export interface EchoOptions {
   url: string;
@@ -9,9 +9,14 @@ export interface EchoOptions {
   joinWrites: boolean;
   /** Each answer comes after a random time up to this. */
   mostMs: number;
+  /** @default 'bench' */
+  instance?: string;
+  /** Other than the default one. */
+  config?: Partial<PluginConfig>;
 }
 
-const { url, credentials, joinWrites, mostMs } = JSON.parse(process.argv[2] ?? '{}') as EchoOptions;
+const options = JSON.parse(process.argv[2] ?? '{}') as EchoOptions;
+const { url, credentials, joinWrites, mostMs, instance = 'bench', config = {} } = options;
 const message = Type.Object({ text: Type.String() });
 const plugin = definePlugin({
   id: 'echo',
@@ -30,7 +35,7 @@ const plugin = definePlugin({
   },
 });
 const log = createLogger({}, { level: 'warn' });
-const identity = ['echo', 'bench'];
+const identity = ['echo', instance];
 const connection = await connect({
   servers: [url],
   credentials,
@@ -40,5 +45,5 @@ const connection = await connect({
   joinWrites,
   signal: AbortSignal.timeout(10_000),
 });
-await new Instance(plugin, { connection, instance: 'bench', log }).start();
+await new Instance(plugin, { connection, instance, config: completeConfig('echo', config), log }).start();
 process.send?.({ ready: true });

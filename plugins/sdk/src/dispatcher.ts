@@ -3,6 +3,7 @@ import { BrokerCalls } from './broker-calls.ts';
 import { InvocationError } from './client/errors.ts';
 import type { Connection } from './connection.ts';
 import type { Capability, PluginDefinition } from './define-plugin.ts';
+import { InstanceLimits } from './instance-limits.ts';
 import { assertHeaders } from './invocation-headers.ts';
 import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
@@ -40,7 +41,7 @@ interface Endpoint {
  * Takes requests to the invoke subjects to their one answer:
  *
  *   request ─► headers ─► registered ─► slot ─► decoded ─► validated ─► HANDLER ─► validated ─► reply ─► measured
- *                │ 400     │ 404 409     │ 429    │ 400       │ 400        │ own     │ INVALID_OUTPUT
+ *                │ 400     │ 404 409 429 │ 429    │ 400       │ 400        │ own     │ INVALID_OUTPUT
  *                                        └────────┴───────────┴────────────┴─ deadline 504, cancel 499: at any time
  */
 export class Dispatcher {
@@ -49,6 +50,7 @@ export class Dispatcher {
   readonly #connection: Connection;
   readonly #log: Logger;
   readonly #endpoints: Map<string, Endpoint>;
+  readonly #limits: InstanceLimits;
   readonly #slots: Slots;
   readonly #overdue: OverdueHandlers;
   #timeoutMs: number;
@@ -65,6 +67,7 @@ export class Dispatcher {
     this.#connection = connection;
     this.#log = log;
     this.#timeoutMs = timeoutMsOf(config);
+    this.#limits = new InstanceLimits(config);
     this.#slots = new Slots(slotLimitsOf(config));
     this.#overdue = new OverdueHandlers({
       slots: this.#slots,
@@ -103,8 +106,9 @@ export class Dispatcher {
   }
 
   /** Holds for what arrives from now on; an invocation that is here keeps its deadline and its place. */
-  configure(config: Pick<PluginConfig, 'resources' | 'limits'>): void {
+  configure(config: Pick<PluginConfig, 'resources' | 'limits' | 'replicas'>): void {
     this.#timeoutMs = timeoutMsOf(config);
+    this.#limits.configure(config);
     this.#slots.limits = slotLimitsOf(config);
     this.#overdue.look();
   }
@@ -164,7 +168,10 @@ export class Dispatcher {
     this.#inFlight.set(invocation.invocationId, invocation);
     try {
       assertHeaders(msg);
-      if (named !== undefined) this.#endpointOf(named);
+      if (named !== undefined) {
+        this.#endpointOf(named);
+        this.#limits.take(named);
+      }
       await this.#slots.take(invocation.ended);
       await this.#run(invocation, named);
     } catch (error) {
@@ -185,6 +192,8 @@ export class Dispatcher {
           : { id: named, payload: decodeJson(invocation.msg.data) };
       invocation.capability = id;
       const { capability, validateInput, validateOutput } = this.#endpointOf(id);
+      // Only now it is known which of the capabilities it is.
+      if (named === undefined) this.#limits.take(id);
       const errors = validateInput(payload, invocation.msg.data.length);
       if (errors.length > 0) throw invalidPayload(errors);
       invocation.signal.throwIfAborted();
@@ -240,7 +249,8 @@ export class Dispatcher {
   #fail(invocation: Invocation, error: unknown): void {
     const problem = this.#problemOf(invocation, error);
     const { msg } = invocation;
-    if (msg.reply && !respondProblem(this.#connection, msg, problem))
+    const retryAfterSecs = error instanceof BkgError ? error.retryAfterSecs : undefined;
+    if (msg.reply && !respondProblem(this.#connection, msg, problem, retryAfterSecs))
       invocation.log.error('the reply was lost');
     const durationMs = performance.now() - invocation.receivedAt;
     this.statistics.count(invocation.capability, durationMs, `${problem.code}: ${problem.detail}`);

@@ -11,10 +11,12 @@ export * from './launch.ts';
 export * from './logger.ts';
 export * from './lost-calls.ts';
 export * from './problem.ts';
+export * from './rate-limited.ts';
 export { NoRespondersError } from './requests.ts';
 export type { RequestManyOptions, RequestOptions } from './requests.ts';
 export * from './run-plugin.ts';
 export * from './token.ts';
+export * from './token-bucket.ts';
 export * from './validator.ts';
 
 /** For the schemas of a plugin, so that a plugin of one file needs nothing but the SDK. */

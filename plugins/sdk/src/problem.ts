@@ -21,14 +21,18 @@ export function problemOfMsg(msg: Msg): Problem | undefined {
   return { ...problemOf(code, errorTable[code], detail), status };
 }
 
-/** The body and headers of a failed reply. */
-export function problemReply(problem: Problem): { data: Payload; headers: Record<string, string> } {
+/** The body and headers of a failed reply. @param retryAfterSecs when it may be tried again, in whole seconds */
+export function problemReply(
+  problem: Problem,
+  retryAfterSecs?: number,
+): { data: Payload; headers: Record<string, string> } {
   return {
     data: JSON.stringify(problem),
     headers: {
       [headerNames.error]: oneLine(`${problem.code}: ${problem.detail}`),
       [headerNames.errorCode]: String(problem.status),
       [headerNames.contentType]: problemContentType,
+      ...(retryAfterSecs !== undefined && { [headerNames.retryAfter]: String(retryAfterSecs) }),
     },
   };
 }
@@ -37,14 +41,19 @@ export function problemReply(problem: Problem): { data: Payload; headers: Record
  * Answers a request with a failure, without its details when the broker takes no message of that size.
  * @returns false when the reply was dropped
  */
-export function respondProblem(connection: Pick<Connection, 'respond'>, msg: Msg, problem: Problem): boolean {
-  const whole = problemReply(problem);
+export function respondProblem(
+  connection: Pick<Connection, 'respond'>,
+  msg: Msg,
+  problem: Problem,
+  retryAfterSecs?: number,
+): boolean {
+  const whole = problemReply(problem, retryAfterSecs);
   try {
     return connection.respond(msg, whole.data, whole.headers);
   } catch (error) {
     if (!(error instanceof BkgError)) throw error;
     const { errors: _, detail, ...rest } = problem;
-    const short = problemReply({ ...rest, detail: detail.slice(0, shortDetailMost) });
+    const short = problemReply({ ...rest, detail: detail.slice(0, shortDetailMost) }, retryAfterSecs);
     return connection.respond(msg, short.data, short.headers);
   }
 }

@@ -124,8 +124,16 @@ function configLines({ config, instances }: PluginInfo): string[] {
   return [
     `  ${enabled ? '' : 'disabled, '}${replicas} ${replicas === 1 ? 'replica' : 'replicas'}, ${autostart ? '' : 'no '}autostart, ` +
       `time-out ${resources.timeout_secs} s, at most ${limits.max_concurrency} at once and ${limits.max_queue} waiting, ` +
-      `sandbox ${sandbox}`,
+      `${rateText(limits)}sandbox ${sandbox}`,
   ];
+}
+
+function rateText({ rate_per_second: rate, capabilities = {} }: PluginInfo['config']['limits']): string {
+  const single = Object.entries(capabilities).map(
+    ([id, one]) => `${one.rate_per_second} of ${printable(id)}, `,
+  );
+  if (rate === undefined && single.length === 0) return '';
+  return `a second at most ${rate === undefined ? '' : `${rate}, `}${single.join('')}`;
 }
 
 function capabilityLines(plugin: string, capability: PluginCapability): string[] {

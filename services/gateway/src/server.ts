@@ -14,6 +14,8 @@ import { healthRoutes } from './health-routes.ts';
 import { invocations } from './invoke/invocations.ts';
 import type { HeldCallsOptions } from './invoke/held-calls.ts';
 import { invokeRoutes } from './invoke/invoke-routes.ts';
+import { limits } from './limits/limits.ts';
+import type { LimitsOptions } from './limits/limits.ts';
 import { logRoutes } from './log-routes.ts';
 import { meshWatch } from './mesh/mesh-watch.ts';
 import { notFound } from './http/not-found.ts';
@@ -39,6 +41,7 @@ export interface ServerOptions {
   joinWrites?: boolean;
   /** Of the invocations that wait for the next instance of a `single_writer` plugin. */
   hold?: HeldCallsOptions;
+  limits?: LimitsOptions;
   clients?: ClientsOptions;
   ws?: WsRoutesOptions;
 }
@@ -85,6 +88,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(requestLog, { log });
   await app.register(brokerLink, { ...settings, log, ...(joinWrites !== undefined && { joinWrites }) });
   await app.register(meshWatch, { log, ...(settleMs !== undefined && { settleMs }) });
+  await app.register(limits, { ...options.limits, log });
   await app.register(invocations, { ...(options.hold && { hold: options.hold }) });
   await app.register(dashboard, { folder: settings.dashboard });
   await app.register(notFound);

@@ -14,7 +14,7 @@ export interface Document {
   info: { title: string; version: string; description: string };
   tags: Tag[];
   paths: Record<string, PathItem>;
-  components: { schemas: Record<string, unknown> };
+  components: { schemas: Record<string, unknown>; responses: Record<string, { headers?: unknown }> };
 }
 
 export function capabilityOf(id: string, changes: Partial<PluginCapability> = {}): PluginCapability {

@@ -79,6 +79,10 @@ describe('a capability in the document', () => {
     expect(codesOf('422')).toContain('"enum":["X_TIRED"]');
     expect(codesOf('404')).toContain('"enum":["X_GONE","PLUGIN_NOT_FOUND","CAPABILITY_NOT_FOUND"]');
     expect(codesOf('429')).toContain('#/components/responses/Invocation429');
+    expect(document.components.responses['Invocation429']?.headers).toMatchObject({
+      'Retry-After': { $ref: '#/components/headers/RetryAfter' },
+      RateLimit: { $ref: '#/components/headers/RateLimit' },
+    });
     expect(document.tags.at(-1)).toEqual({ name: 'x', description: 'x 1.0.0\n\nFor tests.' });
     const fits = createCheck(document);
     expect([fits(inputAt, { text: 'a' }), fits(inputAt, { text: 1 }), fits(inputAt, {})]).toEqual([

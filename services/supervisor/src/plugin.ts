@@ -229,8 +229,11 @@ export class Plugin {
 
   /** What it would take until the instances that run have another configuration. */
   stepTo(config: PluginConfig): ConfigStep {
-    const next = { ...config, revision: Infinity };
-    const steps = [...this.managed.values()].map((one) => (one.isLeaving ? 'none' : this.#step(one, next)));
+    const steps = [...this.managed.values()].map((one) => {
+      // How many there are they are told beside: it is not waited for, and makes no rollout of an order to scale.
+      const { replicas } = one.config ?? config;
+      return one.isLeaving ? 'none' : this.#step(one, { ...config, replicas, revision: Infinity });
+    });
     return steps.find((step) => step === 'restart') ?? steps.find((step) => step === 'live') ?? 'none';
   }
 

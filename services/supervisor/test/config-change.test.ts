@@ -83,6 +83,28 @@ describe('a change of a configuration', () => {
     expect(wrong.detail).toContain('stands for a value that is kept');
   });
 
+  it('gives single capabilities a limit, another one, or none', () => {
+    const say = { rate_per_second: 5, burst: 9 };
+    const limited = { ...current, limits: { ...current.limits, capabilities: { say, 'text.wait': say } } };
+    const after = (capabilities: unknown) =>
+      changedConfig(limited, readConfigChange('echo', { revision: 4, limits: { capabilities } }), defaults)
+        .limits.capabilities;
+    expect(after({ more: { rate_per_second: 0.5 } })).toEqual({
+      say,
+      'text.wait': say,
+      more: { rate_per_second: 0.5 },
+    });
+    expect(after({ say: { burst: 1 } })).toMatchObject({ say: { rate_per_second: 5, burst: 1 } });
+    expect(after({ say: { burst: null } })).toMatchObject({ say: { rate_per_second: 5 } });
+    expect(after({ say: null })).toEqual({ 'text.wait': say });
+    expect(after(null)).toBeUndefined();
+    expect(places(() => after({ more: { burst: 1 } }))).toEqual(['/limits/capabilities/more']);
+    expect(places(() => after({ say: { rate_per_second: null } }))).toEqual(['/limits/capabilities/say']);
+    expect(places(() => after({ say: { rate_per_second: 0 } }))).toEqual([
+      '/limits/capabilities/say/rate_per_second',
+    ]);
+  });
+
   it('may be a whole configuration', () => {
     expect(change(current)).toEqual(current);
     expect(places(() => change({ id: 'other' }))).toEqual(['/id']);

@@ -34,6 +34,17 @@ it.each<[string, Partial<PluginConfig>]>([
   expect(step(change, true)).toBe('live');
 });
 
+it.each<[string, Partial<PluginConfig['limits']>]>([
+  ['of the plugin', { rate_per_second: 5 }],
+  ['of a capability', { capabilities: { say: { rate_per_second: 5 } } }],
+])('how many of it run is told live where there is a rate limit %s', (_, rate) => {
+  const limits = { ...config.limits, ...rate };
+  expect(step({ limits })).toBe('live');
+  const limited = { ...config, limits };
+  expect(configStep(limited, { ...limited, replicas: 3 }, false)).toBe('live');
+  expect(configStep(limited, { ...limited, enabled: false, autostart: true }, false)).toBe('none');
+});
+
 it.each<[string, Partial<PluginConfig>]>([
   ['a value', { settings: { colour: 'blue', deep: { list: [1, 2] } } }],
   ['the order of a list', { settings: { colour: 'red', deep: { list: [2, 1] } } }],

@@ -22,6 +22,7 @@ beforeAll(async () => {
     manifest('echo', 'echo.mjs', { env: { ECHO_SETTINGS: JSON.stringify(settingsSchema), KEEP: 'me' } }),
     manifest('auto', 'echo.mjs'),
     manifest('fresh', 'echo.mjs'),
+    { ...manifest('limited', 'echo.mjs'), config: { limits: { rate_per_second: 0.001, burst: 8 } } },
   ]);
   await mesh.supervise();
   desired = await new Kvm(mesh.caller.nats).open(buckets.desired);
@@ -216,4 +217,24 @@ it('a change that was written is answered with what was written, whatever is not
   );
   expect(written).toEqual({ id: 'echo', ...configDefaults, replicas: 5, revision: 2 });
   expect(plugin.desired).toBeUndefined();
+});
+
+describe('a rate limit', () => {
+  it('is divided anew among the instances that run when there are more of them', async () => {
+    await mesh.order('start', 'limited');
+    const [first] = (await mesh.get('limited')).instances;
+    const subject = subjects.invokeAt('limited', first?.instance ?? '', 'text.say');
+    const { rollout: before } = await mesh.get('limited');
+    await mesh.order('scale', 'limited', { replicas: 4 });
+    // No rollout: the one that runs is told beside.
+    expect((await mesh.get('limited')).rollout).toEqual(before);
+    const { revision } = await configOf('limited');
+    await eventually(async () =>
+      (await mesh.messages('limited')).includes(`it has taken over configuration ${revision}`),
+    );
+    const asked = Array.from({ length: 8 }, () => mesh.ask(subject));
+    const refused = (await Promise.allSettled(asked)).filter(({ status }) => status === 'rejected');
+    expect(refused).toHaveLength(6);
+    expect(refused[0]).toMatchObject({ reason: { code: 'RATE_LIMITED' } });
+  });
 });

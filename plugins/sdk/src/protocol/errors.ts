@@ -61,16 +61,21 @@ export interface Problem {
 
 export interface BkgErrorOptions extends ErrorOptions {
   errors?: PayloadError[];
+  /** How long to wait before it is tried again. It travels beside the problem, as a header. */
+  retryAfterSecs?: number;
 }
 
 /** A failure with a code of the table, or one that arrived from a plugin with a code of its own. */
 export class BkgError extends Error {
   override name = 'BkgError';
   readonly problem: Problem;
+  /** In whole seconds; only where it was refused here. */
+  readonly retryAfterSecs: number | undefined;
 
   constructor(code: ErrorCode, detail: string, options: BkgErrorOptions = {}) {
     super(detail, options);
     this.problem = problemOf(code, errorTable[code], detail, options.errors);
+    this.retryAfterSecs = options.retryAfterSecs;
   }
 
   get code(): string {

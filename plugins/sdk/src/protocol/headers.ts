@@ -13,6 +13,8 @@ export const headerNames = {
   error: 'Nats-Service-Error',
   /** ADR-32: the number of the error table on a failed reply. */
   errorCode: 'Nats-Service-Error-Code',
+  /** On a failed reply: whole seconds. */
+  retryAfter: 'Retry-After',
 } as const;
 
 /** The most of `Bkg-Timeout-Ms`: it has nine digits. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply } from 'fastify';
 import fp from 'fastify-plugin';
-import { BkgError, errorTable, problemContentType, problemOf } from '@bkg/sdk';
+import { BkgError, errorTable, headerNames, problemContentType, problemOf } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { codeOfStatus, httpStatus } from './http-status.ts';
 
@@ -13,6 +13,8 @@ export const problems = fp<{ log: Logger }>(
       if (problem.code === 'INTERNAL' && !(error instanceof BkgError)) {
         log.error({ error, method: request.method, path: request.url }, 'a request failed in the gateway');
       }
+      if (error instanceof BkgError && error.retryAfterSecs !== undefined)
+        reply.header(headerNames.retryAfter, error.retryAfterSecs);
       // A stream that was cut short has nothing left to say it with.
       if (reply.raw.headersSent) reply.raw.destroy();
       else sendProblem(reply, problem);

@@ -16,6 +16,7 @@ import type { CallHeaders } from './call-headers.ts';
 import type { Catalog } from '../mesh/catalog.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { HeldCallsOptions } from './held-calls.ts';
+import type { Charge, LimitedCaller, RateLimits } from '../limits/rate-limits.ts';
 import { missing } from '../mesh/readiness.ts';
 import { unanswered } from '../mesh/unanswered.ts';
 
@@ -30,6 +31,10 @@ export interface Call extends CallHeaders {
   capability: string;
   body: Uint8Array;
   contentType: string | undefined;
+  /** Who invokes; undefined where nobody is asked who they are. */
+  caller?: LimitedCaller | undefined;
+  /** Hears what limits it, whether it is let through or not, before its answer. Not of one that nothing limits. */
+  onCharge?: (charge: Charge) => void;
 }
 
 /** What is needed to send one again. */
@@ -45,19 +50,21 @@ interface Attempt {
 const stopping = new Error('the gateway is stopping');
 
 /**
- * Everything that is being invoked through this gateway: one request on the broker each, and nothing before it;
+ * Everything that is being invoked through this gateway: one request on the broker each, and nothing but the limits before it;
  * those of a `single_writer` plugin that nobody takes are held, and sent again.
  */
 export class Invocations {
   readonly #broker: Broker;
   readonly #catalog: Catalog;
+  readonly #limits: RateLimits;
   readonly #running: LostCalls;
   readonly #held: HeldCalls;
   #statusEvents: Subscription | undefined;
 
-  constructor(broker: Broker, catalog: Catalog, options: HeldCallsOptions = {}) {
+  constructor(broker: Broker, catalog: Catalog, limits: RateLimits, options: HeldCallsOptions = {}) {
     this.#broker = broker;
     this.#catalog = catalog;
+    this.#limits = limits;
     this.#held = new HeldCalls(
       { broker, catalog, unanswered: (pluginId, capability) => this.#unanswered(pluginId, capability) },
       options,
@@ -78,12 +85,13 @@ export class Invocations {
    * @param controller aborted by the caller who has lost interest, and by this when the gateway stops or the broker has
    *   lost the invocation: one for all, because joining signals costs more than the rest of this
    * @returns the reply, which may be a failure
-   * @throws BkgError when there is no reply
+   * @throws BkgError when there is no reply; RATE_LIMITED before anything is sent
    */
   async run(call: Call, controller: AbortController): Promise<Msg> {
     if (controller.signal.aborted) {
       throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
     }
+    this.#charge(call);
     const timeoutMs = this.#timeoutMs(call);
     const deadlineAt = performance.now() + timeoutMs;
     const running = new RunningCall({
@@ -104,6 +112,15 @@ export class Invocations {
     } finally {
       this.#running.delete(running);
     }
+  }
+
+  /** @throws BkgError RATE_LIMITED */
+  #charge(call: Call): void {
+    // While the broker is away nothing gets through: that is what is said then, and costs nothing.
+    const charge = this.#broker.connected ? this.#limits.charge(call) : undefined;
+    if (!charge) return;
+    call.onCharge?.(charge);
+    if (charge.refusal) throw charge.refusal;
   }
 
   #connectionChanged(connected: boolean): void {
@@ -212,9 +229,9 @@ function headersOf(call: Call, timeoutMs: number): Record<string, string | undef
 /** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */
 export const invocations = fp<{ hold?: HeldCallsOptions }>(
   async (app, { hold }) => {
-    app.decorate('invocations', new Invocations(app.broker, app.catalog, hold));
+    app.decorate('invocations', new Invocations(app.broker, app.catalog, app.rateLimits, hold));
     app.cutOff.addEventListener('abort', () => app.invocations.cutOff());
     app.addHook('onClose', async () => app.invocations.cutOff());
   },
-  { name: 'invocations', dependencies: ['mesh-watch', 'shutdown'] },
+  { name: 'invocations', dependencies: ['mesh-watch', 'limits', 'shutdown'] },
 );

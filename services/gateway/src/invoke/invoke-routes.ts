@@ -13,6 +13,8 @@ import {
 import { readCallHeaders } from './call-headers.ts';
 import { readEnvelope } from './envelope.ts';
 import { httpStatus } from '../http/http-status.ts';
+import { rateLimitHeaders } from '../limits/rate-limit-headers.ts';
+import type { Charge } from '../limits/rate-limits.ts';
 import { payloadMostBytes, payloadRemedy } from './payload-limit.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
 import { sendProblem } from '../http/problems.ts';
@@ -45,7 +47,8 @@ export const invokeRoutes = fp(
         assertPlain(request);
         const body = await readBody(request, reply, bodyLimit());
         const contentType = contentTypeOf(request, body);
-        const call = { ...headers, pluginId: id, capability, body, contentType };
+        const onCharge = tellOf(reply);
+        const call = { ...headers, pluginId: id, capability, body, contentType, onCharge };
         return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
       },
     );
@@ -60,7 +63,8 @@ export const invokeRoutes = fp(
       if (!isJsonContentType(contentTypeOf(request, body))) throw wrongContentType(request);
       const { capability, payload } = readEnvelope(body);
       assertCapabilityId(capability);
-      const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined };
+      const onCharge = tellOf(reply);
+      const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined, onCharge };
       return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
     });
   },
@@ -80,6 +84,11 @@ function endedWith(response: ServerResponse): AbortController {
   if (response.destroyed) leave();
   else response.once('close', leave);
   return controller;
+}
+
+/** Says in the headers of the answer what limits the invocation. */
+function tellOf(reply: FastifyReply): (charge: Charge) => void {
+  return (charge) => void reply.headers(rateLimitHeaders(charge));
 }
 
 /** The plugin would get the compressed bytes and no word of it. */
@@ -123,6 +132,9 @@ function passOn(reply: FastifyReply, msg: Msg): FastifyReply {
   const contentType = msg.headers?.get(headerNames.contentType) || jsonContentType;
   const problem = problemOfMsg(msg);
   const status = problem ? httpStatus(problem.status) : 200;
+  const retryAfter = problem && msg.headers?.get(headerNames.retryAfter);
+  // It may be any text of a plugin without the SDK.
+  if (retryAfter && /^\d{1,9}$/.test(retryAfter)) reply.header(headerNames.retryAfter, retryAfter);
   // A plugin without the SDK says no more than a number and a line: the problem object is made of these.
   if (problem && (contentType !== problemContentType || status !== problem.status)) {
     return sendProblem(reply, problem);

@@ -3,7 +3,7 @@ import type { JsonSchema, WireName } from '@bkg/sdk/protocol';
 import { fixedOperations } from './fixed-operations.ts';
 import type { FixedAnswer, FixedOperation } from './fixed-operations.ts';
 import type { MediaType, Operation, Parameter, PathItem, Reference, Response } from './openapi.ts';
-import { invocationCodes, problemResponses, sharedResponses } from './problem-responses.ts';
+import { invocationCodes, limitHeaders, problemResponses, sharedResponses } from './problem-responses.ts';
 
 /** A schema of the wire, as the document has it. */
 export function component(name: WireName): Reference {
@@ -46,14 +46,31 @@ export const invocationParameters: Reference[] = Object.keys(headerParameters).m
   $ref: `#/components/parameters/${name}`,
 }));
 
-/** The header that every answer to an invocation has. */
+/** The headers that an answer to an invocation has; of limits where it has some. */
 export const invocationHeaders: Response['headers'] = {
   [headerNames.invocationId]: { $ref: '#/components/headers/InvocationId' },
+  ...limitHeaders,
 };
 
 export const fixedComponents = {
   parameters: headerParameters,
-  headers: { InvocationId: { description: 'The id of the invocation.', schema: token } },
+  headers: {
+    InvocationId: { description: 'The id of the invocation.', schema: token },
+    RateLimitPolicy: {
+      description:
+        'Its limits, by the draft of the IETF: `"plugin";q=100;w=1` is 100 invocations in 1 s. Absent without any.',
+      schema: { type: 'string' },
+    },
+    RateLimit: {
+      description:
+        'What is left of each: `"plugin";r=0;t=1` is none, and one more in 1 s. Absent without any.',
+      schema: { type: 'string' },
+    },
+    RetryAfter: {
+      description: 'In so many seconds it may be tried again. Absent on `BUSY`.',
+      schema: { type: 'integer', minimum: 1 },
+    },
+  },
   responses: sharedResponses,
   schemas: Object.fromEntries(
     Object.entries(wireSchemas).map(([name, schema]) => [name, inDocument(schema)]),

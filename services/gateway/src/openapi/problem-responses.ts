@@ -1,4 +1,4 @@
-import { errorTable, problemContentType } from '@bkg/sdk/protocol';
+import { errorTable, headerNames, problemContentType } from '@bkg/sdk/protocol';
 import type { DeclaredError, ErrorCode } from '@bkg/sdk/protocol';
 import { httpStatus } from '../http/http-status.ts';
 import type { Reference, Response } from './openapi.ts';
@@ -11,12 +11,19 @@ const ofAll = [
   'PLUGIN_UNAVAILABLE',
 ] as const satisfies ErrorCode[];
 
+/** What an invocation that has a limit is told of it, by its header. */
+export const limitHeaders: Record<string, Reference> = {
+  'RateLimit-Policy': { $ref: '#/components/headers/RateLimitPolicy' },
+  RateLimit: { $ref: '#/components/headers/RateLimit' },
+};
+
 /** What may become of an invocation, besides the plugin's own errors. */
 export const invocationCodes = [
   'PLUGIN_NOT_FOUND',
   'CAPABILITY_NOT_FOUND',
   'CONFLICT',
   'PAYLOAD_TOO_LARGE',
+  'RATE_LIMITED',
   'BUSY',
   'CANCELLED',
   'INVALID_OUTPUT',
@@ -82,8 +89,12 @@ function responseOf(failures: readonly Failure[]): Response {
   const texts = codes.map(
     (code) => `\`${code}\`: ${failures.find((one) => one.code === code)?.text.slice(0, 500)}`,
   );
+  const isLimited = codes.includes('RATE_LIMITED');
   return {
     description: texts.join('\n\n'),
+    ...(isLimited && {
+      headers: { [headerNames.retryAfter]: { $ref: '#/components/headers/RetryAfter' }, ...limitHeaders },
+    }),
     content: {
       [problemContentType]: {
         schema: {

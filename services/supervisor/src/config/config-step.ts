@@ -14,6 +14,12 @@ export function configStep(current: PluginConfig, wanted: PluginConfig, settings
   if (hasOtherSettings && !settingsLive) return 'restart';
   const isSame =
     isDeepStrictEqual(current.resources, wanted.resources) &&
-    isDeepStrictEqual(current.limits, wanted.limits);
+    isDeepStrictEqual(current.limits, wanted.limits) &&
+    // Each instance lets an n-th of a rate limit through.
+    (!isRateLimited(wanted) || current.replicas === wanted.replicas);
   return hasOtherSettings || !isSame ? 'live' : 'none';
+}
+
+function isRateLimited({ limits }: PluginConfig): boolean {
+  return limits.rate_per_second !== undefined || Object.keys(limits.capabilities ?? {}).length > 0;
 }
