@@ -1,4 +1,5 @@
 import { jetstreamManager } from '@nats-io/jetstream';
+import type { StreamUpdateConfig } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hashSecret } from '@bkg/sdk/access';
 import { eventually } from '@bkg/sdk/testing';
@@ -110,16 +111,21 @@ describe('the bucket', () => {
     await mesh.admin();
   });
 
-  it('is not said to be wrong about a key while it cannot be read', async () => {
-    const instance = await mesh.start();
+  it('is read as before when the broker takes no more writes, and who wants a change is told', async () => {
+    await mesh.start();
     const proof = await mesh.admin();
-    await (await jetstreamManager(mesh.caller.nats)).streams.update('KV_bkg_keys', { sealed: true });
-    expect(await mesh.at(instance).verifyKey(proof)).toHaveProperty('principal');
-    expect(await codeOf(mesh.keeper.createKey(actor, { name: 'a' }))).toBe('PLUGIN_UNAVAILABLE');
+    const sealed = { sealed: true } as Partial<StreamUpdateConfig>;
+    await (await jetstreamManager(mesh.caller.nats)).streams.update('KV_bkg_keys', sealed);
+    expect(await mesh.keeper.verifyKey(proof)).toHaveProperty('principal');
+    expect(await mesh.keeper.verifyKey({ ...proof, hash: wrongHash() })).toEqual({ refused: 'unknown' });
+    await expect(mesh.keeper.createKey(actor, { name: 'a' })).rejects.toMatchObject({
+      code: 'PLUGIN_UNAVAILABLE',
+      message: expect.stringContaining('refuses to store keys'),
+    });
   });
 
   it('is swept of sessions and tickets that are over, and of keys 90 days after their end', async () => {
-    await mesh.start({ sweepEveryMs: 50, usesEveryMs: 50 });
+    await mesh.start({ sweepEveryMs: 50, usesEveryMs: 50, removalKeptMs: 500 });
     const admin = await mesh.admin();
     const { key: revoked, secret } = await mesh.keeper.createKey(actor, { name: 'a' });
     const expires_at = new Date(mesh.clock.now() + 60_000).toISOString();
@@ -137,6 +143,8 @@ describe('the bucket', () => {
     mesh.clock.aheadMs += 2 * dayMs;
     await eventually(async () => (await mesh.keeper.listKeys()).length === 1);
     await eventually(async () => !(await liveKeys()).includes(`used.${revoked.prefix}`));
+    // It does not even remember what is gone.
+    await eventually(async () => (await bucketKeys()).every((key) => key === 'mark' || key.endsWith(admin.prefix)));
     expect(await mesh.keeper.verifyKey(admin)).toHaveProperty('principal');
   });
 });
