@@ -1,9 +1,4 @@
-import {
-  JetStreamApiCodes,
-  JetStreamApiError,
-  jetstream,
-  jetstreamManager,
-} from '@nats-io/jetstream';
+import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { KV, KvWatchEntry } from '@nats-io/kv';
@@ -117,10 +112,14 @@ export class Bucket {
     } catch (cause) {
       if (isWrongRevision(cause)) throw new WrongRevisionError('somebody else has written', { cause });
       if (isRefused(cause))
-        throw new BkgError('PLUGIN_UNAVAILABLE', `The broker refuses to store keys: ${cause.message}.`, { cause });
+        throw new BkgError(
+          'PLUGIN_UNAVAILABLE',
+          `The broker refuses what concerns the bucket of the keys: ${cause.message}.`,
+          { cause },
+        );
       throw new BkgError(
         'DEADLINE_EXCEEDED',
-        'The broker did not say in time that it has stored it; look whether it has, and repeat if not.',
+        'The broker did not answer in time; look whether it was done, and repeat if not.',
         { cause },
       );
     }

@@ -114,7 +114,7 @@ export class Mirror {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#ending.signal.aborted; ) {
+    for (let failures = 0; !this.#ending.signal.aborted;) {
       this.#restart = new AbortController();
       const signal = AbortSignal.any([this.#restart.signal, this.#ending.signal]);
       try {
@@ -122,7 +122,8 @@ export class Mirror {
       } catch (error) {
         this.#problem = error;
         const level = failures === 0 && this.#connection.connected ? 'warn' : 'debug';
-        if (!signal.aborted) this.#log[level]({ error }, 'the bucket of the keys cannot be read; trying again');
+        if (!signal.aborted)
+          this.#log[level]({ error }, 'the bucket of the keys cannot be read; trying again');
       }
       this.#isWhole = false;
       // Its one failure is the signal's, and then there is nothing to wait for.

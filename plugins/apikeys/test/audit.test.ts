@@ -49,7 +49,9 @@ describe('the audit', () => {
       const all = await mesh.audit();
       return all.length >= expected.length && all;
     });
-    expect(events.map(({ action, target, result, who }) => ({ action, target, result, who }))).toEqual(expected);
+    expect(events.map(({ action, target, result, who }) => ({ action, target, result, who }))).toEqual(
+      expected,
+    );
     const text = JSON.stringify(events);
     for (const hidden of [secret, second].map((one) => parseKey(one)!.secret).concat(ticket, session)) {
       expect(text).not.toContain(hidden);

@@ -40,7 +40,9 @@ describe('two instances', () => {
     const { key } = await mesh.at(one).createKey(actor, { name: 'a' });
     await mesh.at(one).revokeKey(actor, key.prefix);
     await eventually(
-      () => mesh.events.filter(({ prefix, change }) => prefix === key.prefix && change === 'revoked').length === 2,
+      () =>
+        mesh.events.filter(({ prefix, change }) => prefix === key.prefix && change === 'revoked').length ===
+        2,
     );
   });
 
@@ -49,7 +51,9 @@ describe('two instances', () => {
     const { key } = await mesh.keeper.createKey(actor, { name: 'a' });
     const codes = await Promise.all(
       Array.from({ length: 20 }, (_, n) =>
-        codeOf(mesh.at(instances[n % 2]!).updateKey(actor, key.prefix, { revision: key.revision, name: `n${n}` })),
+        codeOf(
+          mesh.at(instances[n % 2]!).updateKey(actor, key.prefix, { revision: key.revision, name: `n${n}` }),
+        ),
       ),
     );
     expect(codes.filter((code) => code === 'ok')).toHaveLength(1);
@@ -86,11 +90,15 @@ describe('the bucket', () => {
     const session = 'session' in answer ? hashSecret(answer.session) : '';
     await mesh.server.restart();
     await eventually(async () => 'principal' in (await mesh.keeper.verifyKey(proofOf(secret))));
-    expect(await mesh.keeper.verifySession(session)).toMatchObject({ principal: { scopes: ['invoke:candle'] } });
+    expect(await mesh.keeper.verifySession(session)).toMatchObject({
+      principal: { scopes: ['invoke:candle'] },
+    });
     // And it is written to as before.
     const { secret: second } = await mesh.keeper.createKey(actor, { name: 'b' });
     expect(await mesh.keeper.verifyKey(proofOf(second))).toHaveProperty('principal');
-    expect(await mesh.keeper.verifyKey({ ...proofOf(second), hash: wrongHash() })).toEqual({ refused: 'unknown' });
+    expect(await mesh.keeper.verifyKey({ ...proofOf(second), hash: wrongHash() })).toEqual({
+      refused: 'unknown',
+    });
   });
 
   it('is all that an instance needs: a new one knows everything', async () => {
@@ -120,7 +128,7 @@ describe('the bucket', () => {
     expect(await mesh.keeper.verifyKey({ ...proof, hash: wrongHash() })).toEqual({ refused: 'unknown' });
     await expect(mesh.keeper.createKey(actor, { name: 'a' })).rejects.toMatchObject({
       code: 'PLUGIN_UNAVAILABLE',
-      message: expect.stringContaining('refuses to store keys'),
+      message: expect.stringContaining('refuses what concerns the bucket'),
     });
   });
 
@@ -144,7 +152,9 @@ describe('the bucket', () => {
     await eventually(async () => (await mesh.keeper.listKeys()).length === 1);
     await eventually(async () => !(await liveKeys()).includes(`used.${revoked.prefix}`));
     // It does not even remember what is gone.
-    await eventually(async () => (await bucketKeys()).every((key) => key === 'mark' || key.endsWith(admin.prefix)));
+    await eventually(async () =>
+      (await bucketKeys()).every((key) => key === 'mark' || key.endsWith(admin.prefix)),
+    );
     expect(await mesh.keeper.verifyKey(admin)).toHaveProperty('principal');
   });
 });

@@ -27,7 +27,12 @@ describe('the last key that allows admin and does not expire', () => {
         message: expect.stringContaining('Make another key with the role admin'),
       });
     // What keeps it an admin is allowed.
-    const renamed = await mesh.keeper.updateKey(actor, prefix, { revision, name: 'root', scopes: ['admin'], roles: [] });
+    const renamed = await mesh.keeper.updateKey(actor, prefix, {
+      revision,
+      name: 'root',
+      scopes: ['admin'],
+      roles: [],
+    });
     expect(renamed).toMatchObject({ name: 'root', scopes: ['admin'] });
     await mesh.keeper.rotateKey(actor, prefix);
     await mesh.keeper.createKey(actor, { name: 'second', scopes: ['admin'] });
@@ -48,7 +53,9 @@ describe('the last key that allows admin and does not expire', () => {
     const [one, other] = [await mesh.start(), await mesh.start()];
     for (let round = 0; round < 20; round += 1) {
       const keys = await Promise.all(
-        [0, 1].map(async (n) => (await mesh.keeper.createKey(actor, { name: `${n}`, roles: ['admin'] })).key.prefix),
+        [0, 1].map(
+          async (n) => (await mesh.keeper.createKey(actor, { name: `${n}`, roles: ['admin'] })).key.prefix,
+        ),
       );
       // The survivors of earlier rounds go first, so that these two are the last.
       for (const { prefix, revoked_at } of await mesh.keeper.listKeys())
@@ -90,7 +97,11 @@ describe('the admin key of whoever runs the mesh', () => {
     const states = await Promise.all([one, other].map((instance) => mesh.at(instance).ensureAdmin(proof)));
     expect(states.map(({ state }) => state).sort()).toEqual(['made', 'valid']);
     expect(await mesh.keeper.verifyKey(proofOf(text))).toMatchObject({ principal: { scopes: ['admin'] } });
-    expect(await mesh.keeper.getKey(prefix)).toMatchObject({ name: 'admin', created_by: 'bkg', broker: true });
+    expect(await mesh.keeper.getKey(prefix)).toMatchObject({
+      name: 'admin',
+      created_by: 'bkg',
+      broker: true,
+    });
   });
 
   it('is invalid with another secret, when it was revoked, and when it allows less', async () => {

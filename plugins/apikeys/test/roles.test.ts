@@ -11,7 +11,10 @@ afterAll(() => mesh[Symbol.asyncDispose]());
 
 describe('roles', () => {
   it('are those that every mesh has, and those that were added', async () => {
-    await mesh.keeper.putRole(actor, 'tuner', { description: 'Loads models.', scopes: ['invoke:candle:model.*'] });
+    await mesh.keeper.putRole(actor, 'tuner', {
+      description: 'Loads models.',
+      scopes: ['invoke:candle:model.*'],
+    });
     expect(await mesh.keeper.listRoles()).toEqual([
       expect.objectContaining({ name: 'viewer', scopes: ['read'], built_in: true }),
       expect.objectContaining({ name: 'operator', scopes: ['read', 'control'], built_in: true }),
@@ -24,7 +27,11 @@ describe('roles', () => {
 
   it('change what their keys allow, and everybody hears of these keys', async () => {
     await mesh.keeper.putRole(actor, 'tuner', { scopes: ['invoke:candle'] });
-    const { key, secret } = await mesh.keeper.createKey(actor, { name: 'a', scopes: ['read'], roles: ['tuner'] });
+    const { key, secret } = await mesh.keeper.createKey(actor, {
+      name: 'a',
+      scopes: ['read'],
+      roles: ['tuner'],
+    });
     expect(await mesh.keeper.verifyKey(proofOf(secret))).toMatchObject({
       principal: { scopes: ['read', 'invoke:candle'] },
     });
@@ -40,7 +47,9 @@ describe('roles', () => {
     });
     await mesh.keeper.revokeKey(actor, key.prefix);
     await mesh.keeper.deleteRole(actor, 'tuner');
-    expect(await codeOf(mesh.keeper.createKey(actor, { name: 'a', roles: ['tuner'] }))).toBe('APIKEYS_INVALID');
+    expect(await codeOf(mesh.keeper.createKey(actor, { name: 'a', roles: ['tuner'] }))).toBe(
+      'APIKEYS_INVALID',
+    );
   });
 
   it('that are built in stay as they are', async () => {
@@ -57,7 +66,9 @@ describe('roles', () => {
     const many = (id: string) => Array.from({ length: 60 }, (_, n) => `invoke:${id}:c${n}`);
     await mesh.keeper.putRole(actor, 'wide', { scopes: many('a') });
     const order = { name: 'a', roles: ['wide'], scopes: many('b') };
-    await expect(mesh.keeper.createKey(actor, order)).rejects.toThrow(/120 scopes with those of its roles; 100/);
+    await expect(mesh.keeper.createKey(actor, order)).rejects.toThrow(
+      /120 scopes with those of its roles; 100/,
+    );
     const { key } = await mesh.keeper.createKey(actor, { ...order, scopes: many('b').slice(0, 40) });
     const wider = mesh.keeper.putRole(actor, 'wide', { scopes: [...many('a'), 'read'] });
     await expect(wider).rejects.toThrow(`${key.prefix}: The key would have 101 scopes`);

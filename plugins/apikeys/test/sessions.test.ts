@@ -39,7 +39,9 @@ describe('a session', () => {
   it('allows what its key allows now, and ends with it', async () => {
     const { key, hash } = await signedIn();
     await mesh.keeper.updateKey(actor, key.prefix, { revision: key.revision, scopes: ['control:candle'] });
-    expect(await mesh.keeper.verifySession(hash)).toMatchObject({ principal: { scopes: ['control:candle'] } });
+    expect(await mesh.keeper.verifySession(hash)).toMatchObject({
+      principal: { scopes: ['control:candle'] },
+    });
     await mesh.keeper.revokeKey(actor, key.prefix);
     expect(await mesh.keeper.verifySession(hash)).toEqual({ refused: 'revoked' });
   });

@@ -37,7 +37,9 @@ async function stored(): Promise<AuditEvent[]> {
   const manager = await jetstreamManager(connection.nats);
   const { state } = await manager.streams.info('bkg_audit');
   const sequences = Array.from({ length: state.messages }, (_, n) => state.first_seq + n);
-  const messages = await Promise.all(sequences.map((seq) => manager.streams.getMessage('bkg_audit', { seq })));
+  const messages = await Promise.all(
+    sequences.map((seq) => manager.streams.getMessage('bkg_audit', { seq })),
+  );
   return messages.map((message) => message!.json<AuditEvent>());
 }
 
@@ -88,7 +90,9 @@ describe('the writer of the audit', () => {
     for (const name of names(300)) writer.write(event(name));
     await server.restart();
     await writer.close();
-    expect(await eventually(async () => (await targets()).length >= 300 && (await targets()))).toEqual(names(300));
+    expect(await eventually(async () => (await targets()).length >= 300 && (await targets()))).toEqual(
+      names(300),
+    );
   });
 
   it('keeps so many and no more, and says in the log what it has dropped', async () => {

@@ -18,7 +18,9 @@ export const principal = (prefix: string): Principal => ({
 
 /** Stands in for apikeys on a real broker: it answers what the test says, and counts how often it was asked. */
 export class KeeperPlugin {
-  verify: (proof: KeyProof) => Verdict | Promise<Verdict> = ({ prefix }) => ({ principal: principal(prefix) });
+  verify: (proof: KeyProof) => Verdict | Promise<Verdict> = ({ prefix }) => ({
+    principal: principal(prefix),
+  });
   session: (hash: string) => Verdict | Promise<Verdict> = () => ({ principal: principal('Kaaaaaaaaa') });
   asked = 0;
   #instance: Instance | undefined;

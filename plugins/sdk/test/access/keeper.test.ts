@@ -32,7 +32,10 @@ describe('a keeper', () => {
     await new KeeperPlugin().start(server);
     const failure = keeper.getKey('Kaaaaaaaaa');
     await expect(failure).rejects.toThrow(InvocationError);
-    await expect(keeper.getKey('Kaaaaaaaaa')).rejects.toMatchObject({ code: 'APIKEYS_NOT_FOUND', problem: { status: 404 } });
+    await expect(keeper.getKey('Kaaaaaaaaa')).rejects.toMatchObject({
+      code: 'APIKEYS_NOT_FOUND',
+      problem: { status: 404 },
+    });
     expect(await codeOf(keeper.createTicket({ who: 'bkg', via: 'mesh', from: '' }, 'Kaaaaaaaaa'))).toBe(
       'CAPABILITY_NOT_FOUND',
     );

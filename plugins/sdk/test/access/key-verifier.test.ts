@@ -108,7 +108,9 @@ describe('while the keeper answers', () => {
     expect(plugin.asked).toBe(1);
     plugin.session = () => ({ refused: 'revoked' });
     // The same beginning is not the same session.
-    expect(await verifier.verifySession(hash.slice(0, 63) + (hash.endsWith('0') ? '1' : '0'))).toHaveProperty('refused');
+    expect(await verifier.verifySession(hash.slice(0, 63) + (hash.endsWith('0') ? '1' : '0'))).toHaveProperty(
+      'refused',
+    );
     expect(await verifier.verifySession(hash)).toEqual(valid);
     verifier.forget('Kzzzzzzzzz');
     expect(await verifier.verifySession(hash)).toEqual(valid);
