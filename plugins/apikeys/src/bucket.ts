@@ -30,6 +30,8 @@ export class Bucket {
   readonly #kv: KV;
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
+  #asking: Promise<number> | undefined;
+  #askingNext: Promise<number> | undefined;
 
   private constructor(connection: Connection, kv: KV, manager: JetStreamManager) {
     this.#connection = connection;
@@ -74,10 +76,23 @@ export class Bucket {
     return this.#publish(key, '', expected, marks);
   }
 
-  /** The last revision, of whatever key, that was written before the answer. */
-  async lastRevision(): Promise<number> {
-    const { state } = await this.#do(() => this.#manager.streams.info(stream));
-    return state.last_seq;
+  /**
+   * The last revision, of whatever key, that was written before this call. One question at a time: those who want to
+   * know meanwhile share the next, so that a flood of wrong keys is none of questions to the broker.
+   */
+  lastRevision(): Promise<number> {
+    if (!this.#asking) {
+      const asking = this.#askLast().finally(() => (this.#asking = undefined));
+      return (this.#asking = asking);
+    }
+    // The answer to the one that is under way may be older than this call.
+    this.#askingNext ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#askingNext = undefined;
+        return this.lastRevision();
+      });
+    return this.#askingNext;
   }
 
   /** Forgets that a key was removed, but not what was written to it later. @param revision of the removal */
@@ -85,6 +100,11 @@ export class Bucket {
     await this.#do(() =>
       this.#manager.streams.purge(stream, { filter: `${subjectRoot}${key}`, seq: revision + 1 }),
     );
+  }
+
+  async #askLast(): Promise<number> {
+    const { state } = await this.#do(() => this.#manager.streams.info(stream));
+    return state.last_seq;
   }
 
   async #publish(

@@ -154,6 +154,7 @@ export class Keys {
   #check(record: KeyRecord, path: string, isNewEnd = true): void {
     const roleScopes = rolesOf(this.#store);
     const problems: PayloadError[] = [
+      ...nameProblems(record, path),
       ...scopeProblems(record.scopes, path),
       ...roleProblems(record.roles, roleScopes, path),
       ...countProblems(record, roleScopes, path),
@@ -213,6 +214,16 @@ function changed(record: KeyRecord, { revision: _, ...change }: KeyChange): KeyR
     ...(nextLimits && { limits: nextLimits }),
     ...(nextEnd && { expires_at: nextEnd }),
   };
+}
+
+/** They are shown in logs and terminals, which take some characters for orders. */
+function nameProblems({ name, owner }: KeyRecord, path: string): PayloadError[] {
+  return Object.entries({ name, owner })
+    .filter(([, text]) => /\p{Cc}/u.test(text))
+    .map(([member]) => ({
+      path: `${path}/${member}`,
+      message: `${member} has a control character, such as a line break: leave it out.`,
+    }));
 }
 
 /** The schema has seen to it that it is RFC 3339. */

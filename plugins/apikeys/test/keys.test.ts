@@ -66,6 +66,8 @@ describe('a key', () => {
     [{ scopes: ['read', 'serve'] }, '/order/scopes/1', 'serve needs the id'],
     [{ roles: ['viewer', 'pilot'] }, '/order/roles/1', 'There is no role "pilot"'],
     [{ roles: ['constructor'] }, '/order/roles/0', 'There is no role "constructor"'],
+    [{ name: 'a\u001b[31m' }, '/order/name', 'control character'],
+    [{ owner: 'a\nb' }, '/order/owner', 'control character'],
     [{ expires_at: '2020-01-01T00:00:00Z' }, '/order/expires_at', 'must be in the future'],
   ])('is not made of %j', async (wrong, path, text) => {
     const failure = mesh.keeper.createKey(actor, { name: 'a', ...wrong });
