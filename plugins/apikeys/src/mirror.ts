@@ -81,7 +81,9 @@ export class Mirror {
     await this.whole();
     const { heard, bucket } = { heard: this.#heard, bucket: this.bucket };
     const last = await bucket.lastRevision().catch((error: unknown) => {
-      this.#readAgain('the bucket does not answer');
+      // It is not there any more; one that is late only is still what was read.
+      if (error instanceof BkgError && error.code === 'PLUGIN_UNAVAILABLE')
+        this.#readAgain('the bucket is gone');
       throw error;
     });
     if (last < heard) this.#readAgain('the bucket was made anew');
@@ -90,9 +92,7 @@ export class Mirror {
     try {
       await this.#until(isCurrent, silentMs);
     } catch {
-      // What was written last may have been forgotten since, and nothing would ever come.
-      await mark(bucket);
-      await this.#until(isCurrent, catchUpMs);
+      await this.#catchUp(bucket, isCurrent);
     }
   }
 
@@ -106,6 +106,17 @@ export class Mirror {
     this.#unwatch();
     this.#ending.abort(new Error('closed'));
     await this.#running;
+  }
+
+  /** What was written last may have been forgotten since, and nothing would ever come: then what is written now does. */
+  async #catchUp(bucket: Bucket, isCurrent: () => boolean): Promise<void> {
+    await mark(bucket);
+    try {
+      await this.#until(isCurrent, catchUpMs);
+    } catch (error) {
+      this.#readAgain('nothing is heard of the bucket');
+      throw error;
+    }
   }
 
   #readAgain(why: string): void {

@@ -1,4 +1,4 @@
-import { jetstreamManager } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { StreamUpdateConfig } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { hashSecret } from '@bkg/sdk/access';
@@ -116,6 +116,18 @@ describe('the bucket', () => {
     await codeOf(mesh.keeper.getKey(key.prefix));
     await mesh.heard({ prefix: key.prefix, change: 'revoked' });
     expect(await mesh.keeper.verifyKey(proofOf(secret))).toEqual({ refused: 'unknown' });
+    await mesh.admin();
+  });
+
+  it('is read again when another one has taken its place, with as many writes and of whomever', async () => {
+    await mesh.start();
+    const { key } = await mesh.keeper.createKey(actor, { name: 'a' });
+    const manager = await jetstreamManager(mesh.caller.nats);
+    const { config } = await manager.streams.info('KV_bkg_keys');
+    await manager.streams.delete('KV_bkg_keys');
+    await manager.streams.add(config);
+    for (let n = 0; n < 50; n += 1) await jetstream(mesh.caller.nats).publish('$KV.bkg_keys.mark', '{}');
+    await eventually(async () => (await codeOf(mesh.keeper.getKey(key.prefix))) === 'APIKEYS_NOT_FOUND');
     await mesh.admin();
   });
 
