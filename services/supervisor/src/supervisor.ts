@@ -6,7 +6,7 @@ import type { Subscription } from '@nats-io/nats-core';
 import { Answers } from './answers.ts';
 import { AuditReader } from './audit/audit-reader.ts';
 import { AuditStream } from './audit/audit-stream.ts';
-import { AuditWriter } from './audit/audit-writer.ts';
+import { AuditWriter } from '@bkg/sdk/access';
 import { Orders } from './audit/orders.ts';
 import { Configuring } from './config/configure.ts';
 import { Control } from './control.ts';

@@ -2,7 +2,7 @@ import { BkgError, headerNames, isSubjectToken, ordererOf, pluginIdOf, subjects 
 import type { AuditEvent } from '@bkg/sdk';
 import type { BkgContext } from '@bkg/sdk/nest';
 import { refuseOurNames } from '../read-order.ts';
-import type { AuditWriter } from './audit-writer.ts';
+import type { AuditWriter } from '@bkg/sdk/access';
 import { describeOrder } from './describe-order.ts';
 
 export interface OrdersOptions {

@@ -1,0 +1,43 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createSecret, hashSecret } from '@bkg/sdk/access';
+import { isOver } from './record.ts';
+import type { KeyRecord } from './record.ts';
+
+/*
+ * Why no slow hash, such as scrypt or Argon2: these make it dear to try passwords that people choose, of which there
+ * are few. A secret of a key is 256 random bits; whoever has the bucket cannot try them at any price, and we would pay
+ * that price for each request.
+ */
+
+/** Stand for a key that there is not, and for a secret that a key has not; nobody has ever shown these. */
+const noKey: Pick<KeyRecord, 'hash' | 'old'> = { hash: hashSecret(createSecret()) };
+const noOld = { hash: hashSecret(createSecret()) };
+const noBytes = Buffer.alloc(32);
+
+/** Which of a key's secrets it is: the one of now, the one before the last rotation, or none. */
+export type Match = 'current' | 'old' | undefined;
+
+/**
+ * Compares a hash with those of a key. Both comparisons are always made, also for a key that there is not, so that the
+ * time tells neither how much was right nor whether there is such a key.
+ */
+export function matchSecret(
+  record: Pick<KeyRecord, 'hash' | 'old'> | undefined,
+  hash: string,
+  now: number,
+): Match {
+  const given = bytesOf(hash);
+  const target = record ?? noKey;
+  const isCurrent = timingSafeEqual(given, bytesOf(target.hash));
+  const isOld = timingSafeEqual(given, bytesOf((target.old ?? noOld).hash));
+  const isOldOver = target.old !== undefined && isOver(target.old.until, now);
+  if (target === noKey) return undefined;
+  if (isCurrent) return 'current';
+  return isOld && !isOldOver ? 'old' : undefined;
+}
+
+/** Of 64 hexadecimal digits; anything else could not be compared. */
+function bytesOf(hash: string): Buffer {
+  const bytes = Buffer.from(hash, 'hex');
+  return bytes.length === noBytes.length ? bytes : noBytes;
+}
