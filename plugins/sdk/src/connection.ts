@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Payload, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
-import { InvalidArgumentError } from '@nats-io/nats-core';
+import { InvalidArgumentError, PermissionViolationError } from '@nats-io/nats-core';
 import { settlesWithin } from './host/delay.ts';
 import { Inbox } from './inbox.ts';
 import { byteLength, KeptReplies } from './kept-replies.ts';
@@ -92,7 +92,7 @@ export class Connection {
   /**
    * One request, one reply. A failed reply is returned like any other: look with `problemOfMsg`.
    * @throws NoRespondersError; BkgError PLUGIN_UNAVAILABLE at once while the broker is away, DEADLINE_EXCEEDED,
-   *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE
+   *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE, FORBIDDEN when the broker does not let it through
    */
   request(subject: string, data: Payload, options: RequestOptions): Promise<Msg> {
     return this.#requests.one(subject, data, options);
@@ -240,9 +240,14 @@ export class Connection {
     for await (const status of this.nats.status()) {
       if (status.type === 'disconnect') this.#change(false, status.server);
       else if (status.type === 'reconnect') this.#change(true, status.server);
-      else if (status.type === 'error')
-        this.#log.error({ error: status.error }, 'the broker refused something');
+      else if (status.type === 'error') this.#refused(status.error);
     }
+  }
+
+  #refused(error: Error): void {
+    this.#log.error({ error }, 'the broker refused something');
+    if (error instanceof PermissionViolationError && error.operation === 'publish')
+      this.#requests.refuse(error.subject);
   }
 
   #change(connected: boolean, server: string): void {

@@ -1,4 +1,12 @@
-import { configDefaults, createValidator, isForbiddenEnv, manifestSchema, pluginIdProblem } from '@bkg/sdk';
+import {
+  accessPlugin,
+  configDefaults,
+  createValidator,
+  isForbiddenEnv,
+  manifestSchema,
+  parseNeeds,
+  pluginIdProblem,
+} from '@bkg/sdk';
 import type { Manifest, PluginConfig } from '@bkg/sdk';
 
 export type { Manifest };
@@ -27,6 +35,12 @@ export function readManifest(text: string): ManifestReading {
   const forbidden = Object.keys(manifest.config?.env ?? {}).filter(isForbiddenEnv);
   if (forbidden.length > 0) {
     return { id, problem: `plugin.json: config.env may not set ${forbidden.join(', ')}` };
+  }
+  if (parseNeeds(manifest.needs).some(({ plugin }) => plugin === accessPlugin)) {
+    return {
+      id,
+      problem: `plugin.json: needs may not name ${accessPlugin}, which answers to bkg itself only`,
+    };
   }
   return { manifest };
 }

@@ -83,6 +83,25 @@ describe('the replies to a connection', () => {
     expect(asked[2]).toMatch(/^_INBOX\.gateway\./);
   });
 
+  it('that cannot come, because the broker does not let the request through, are not waited for', async () => {
+    await using mesh = await AccessMesh.start();
+    const client = await mesh.connectKey(mesh.key(['invoke:echo:text.say']));
+    mesh.supervisor.subscribe('plugin.echo.>', { callback: () => undefined });
+    await mesh.supervisor.flush();
+    const allowed = client.request('plugin.echo.invoke.text.say', '', { timeoutMs: 300 });
+    const startedAt = performance.now();
+    const refused = client.request('plugin.echo.invoke.text.shout', '', { timeoutMs: 60_000 });
+    await expect(refused).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+      message: expect.stringContaining('does not let us publish plugin.echo.invoke.text.shout'),
+    });
+    await expect(client.requestMany('bkg.registry.list', '', { forMs: 60_000 })).rejects.toMatchObject({
+      code: 'FORBIDDEN',
+    });
+    expect(performance.now() - startedAt).toBeLessThan(2_000);
+    await expect(allowed).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  });
+
   it('are sent to an inbox and nowhere else, whatever a request names', async () => {
     await using server = await startNatsServer();
     const lines: string[] = [];

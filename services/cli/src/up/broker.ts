@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { writeWhole } from '@bkg/sdk/host';
 import { explainFile } from '../failure.ts';
 import { keptSecrets } from './access-secrets.ts';
@@ -78,7 +78,9 @@ export async function prepareBroker(
 
 /** A plugin with a user of its own could not read it where it is. @returns the copy */
 function copyCa(ca: string, file: string): string {
-  writeFile(file, read(ca), 0o644);
+  const text = read(ca);
+  // One that is sealed in may read the file that was there at its start, and no other that is called like it.
+  if (!existsSync(file) || read(file) !== text) writeFile(file, text, 0o644);
   return file;
 }
 
