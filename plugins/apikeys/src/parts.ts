@@ -1,6 +1,7 @@
 import type { Connection, Logger } from '@bkg/sdk';
 import { AuditWriter } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
+import { serveBrokerAccess } from './broker-access.ts';
 import type { Change } from './contents.ts';
 import { KeyEvents } from './key-events.ts';
 import { Keys } from './keys.ts';
@@ -11,6 +12,8 @@ import { sweep } from './sweep.ts';
 import { Uses } from './uses.ts';
 
 export interface PartsOptions {
+  /** With it nats-server is told who a client is. @default it is not */
+  issuerSeed?: string;
   /** In ms since the epoch. @default Date.now */
   now?: () => number;
   /** How many keys, roles and sessions there may be. @default 10000, 1000, 10000 */
@@ -58,6 +61,9 @@ export async function startParts(
   const sessions = new Sessions({ store, keys, uses, now, most: most.sessions ?? 10_000 });
   const audit = new AuditWriter({ asker: connection, log });
 
+  const { issuerSeed } = options;
+  const access = issuerSeed ? serveBrokerAccess({ connection, issuerSeed, keys, audit, log }) : undefined;
+
   const ending = new AbortController();
   const again = (everyMs: number, what: string, work: () => void | Promise<void>): Promise<void> =>
     repeat({
@@ -79,6 +85,7 @@ export async function startParts(
     sessions,
     audit,
     close: async () => {
+      await access?.close();
       ending.abort(new Error('closed'));
       await Promise.all(loops);
       if (connection.connected) await uses.flush();

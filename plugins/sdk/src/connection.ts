@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Payload, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
-import { InvalidArgumentError } from '@nats-io/nats-core';
+import { InvalidArgumentError, PermissionViolationError } from '@nats-io/nats-core';
 import { settlesWithin } from './host/delay.ts';
 import { Inbox } from './inbox.ts';
 import { byteLength, KeptReplies } from './kept-replies.ts';
@@ -7,7 +7,7 @@ import type { Logger } from './logger.ts';
 import { encodeHeaders, mostBytes } from './outgoing.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
-import { subjects } from './protocol/subjects.ts';
+import { inboxRoot, subjects } from './protocol/subjects.ts';
 import { brokerAway, Requests } from './requests.ts';
 import type { RequestManyOptions, RequestOptions } from './requests.ts';
 import { createToken } from './token.ts';
@@ -92,7 +92,7 @@ export class Connection {
   /**
    * One request, one reply. A failed reply is returned like any other: look with `problemOfMsg`.
    * @throws NoRespondersError; BkgError PLUGIN_UNAVAILABLE at once while the broker is away, DEADLINE_EXCEEDED,
-   *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE
+   *   CANCELLED when `signal` aborts, PAYLOAD_TOO_LARGE, FORBIDDEN when the broker does not let it through
    */
   request(subject: string, data: Payload, options: RequestOptions): Promise<Msg> {
     return this.#requests.one(subject, data, options);
@@ -113,12 +113,21 @@ export class Connection {
 
   /**
    * Answers a request. While the broker is away a bounded share of replies is kept for its return.
-   * @returns false when the reply was dropped: there is no reply subject, or too much is kept already
+   * @returns false when the reply was dropped: there is no reply subject, or one that is no inbox, or too much is kept
+   *   already
    * @throws BkgError PAYLOAD_TOO_LARGE
    */
   respond(msg: Msg, data: Payload, headers?: HeaderValues): boolean {
     const subject = msg.reply;
     if (!subject || this.nats.isClosed()) return false;
+    // It is the asker's choice, and whoever has more rights than the asker would publish for it.
+    if (!subject.startsWith(inboxRoot)) {
+      this.#log.warn(
+        { subject: msg.subject, reply: subject },
+        `a reply was dropped: its subject is not under ${inboxRoot}`,
+      );
+      return false;
+    }
     if (!this.connected) {
       // The answerer is told now, while it can still say something shorter.
       if (byteLength(data) > this.maxPayloadBytes) {
@@ -231,9 +240,14 @@ export class Connection {
     for await (const status of this.nats.status()) {
       if (status.type === 'disconnect') this.#change(false, status.server);
       else if (status.type === 'reconnect') this.#change(true, status.server);
-      else if (status.type === 'error')
-        this.#log.error({ error: status.error }, 'the broker refused something');
+      else if (status.type === 'error') this.#refused(status.error);
     }
+  }
+
+  #refused(error: Error): void {
+    this.#log.error({ error }, 'the broker refused something');
+    if (error instanceof PermissionViolationError && error.operation === 'publish')
+      this.#requests.refuse(error.subject);
   }
 
   #change(connected: boolean, server: string): void {

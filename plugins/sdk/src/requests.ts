@@ -49,10 +49,17 @@ export interface Sender {
   send(message: Outgoing): void;
 }
 
+/** One that is not settled. */
+interface Pending {
+  subject: string;
+  reject: (error: Error) => void;
+}
+
 /** The requests of a connection, each with a reply subject of its own until it is settled, late or cancelled. */
 export class Requests {
   readonly #inbox: Inbox;
   readonly #sender: Sender;
+  readonly #pending = new Set<Pending>();
 
   constructor(inbox: Inbox, sender: Sender) {
     this.#inbox = inbox;
@@ -91,6 +98,11 @@ export class Requests {
     );
   }
 
+  /** The broker does not let through what is sent there: nobody will answer. */
+  refuse(subject: string): void {
+    for (const one of [...this.#pending]) if (one.subject === subject) one.reject(forbidden(subject));
+  }
+
   #ask<T>(
     subject: string,
     data: Payload,
@@ -106,6 +118,7 @@ export class Requests {
         clearTimeout(timer);
         signal?.removeEventListener('abort', abort);
         leave();
+        this.#pending.delete(pending);
       };
       const outcome: Outcome<T> = {
         resolve: (value) => {
@@ -117,6 +130,8 @@ export class Requests {
           reject(error);
         },
       };
+      const pending: Pending = { subject, reject: outcome.reject };
+      this.#pending.add(pending);
       const abort = (): void => outcome.reject(cancelled(subject));
       const timer = setTimeout(onLate, timeoutMs, outcome);
       const { reply, leave } = this.#inbox.open((msg) => onReply(msg, outcome));
@@ -141,6 +156,13 @@ function isNoResponders(msg: Msg): boolean {
 
 export function brokerAway(): BkgError {
   return new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+}
+
+function forbidden(subject: string): BkgError {
+  return new BkgError(
+    'FORBIDDEN',
+    `The broker does not let us publish ${subject}: a plugin names what it invokes in "needs" of its plugin.json, and an API key needs a scope for it.`,
+  );
 }
 
 function cancelled(subject: string): BkgError {

@@ -82,6 +82,13 @@ export function readRecords(runFolder: string): InstanceRecord[] {
     .flatMap((instance) => readRecord(instanceFiles(runFolder, instance).record, instance) ?? []);
 }
 
+/** Whether there is a record of it: it was launched, and has not ended. */
+export function hasRecord(runFolder: string, instance: string, plugin?: string): boolean {
+  if (!isInstanceId(instance)) return false;
+  const record = readRecord(instanceFiles(runFolder, instance).record, instance);
+  return record !== undefined && (plugin === undefined || record.plugin_id === plugin);
+}
+
 function readRecord(file: string, instance: string): InstanceRecord | undefined {
   let value: unknown;
   try {

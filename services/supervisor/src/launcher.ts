@@ -1,10 +1,11 @@
 import { mkdirSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
-import { configDefaults, createValidator, schemaOf } from '@bkg/sdk';
+import { configDefaults, createValidator, parseNeeds, schemaOf } from '@bkg/sdk';
 import type { Connection, Credentials, Logger, PluginConfig } from '@bkg/sdk';
 import { writeWhole } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
+import { instanceCredentials } from './access/instance-credentials.ts';
 import { announceEnd } from './announce-end.ts';
 import { now } from './clock.ts';
 import { instanceFiles, removeFiles, removeIntruders, writeRecord } from './instance-record.ts';
@@ -29,6 +30,7 @@ import type { Verdict } from './verdict.ts';
 export interface LauncherOptions {
   home: HomePaths;
   connection: Connection;
+  /** Ours: what instances are given follows from it. */
   credentials: Credentials;
   /** As in BKG_NATS_URL. */
   natsUrl: string;
@@ -102,7 +104,9 @@ export class Launcher {
       // Somebody may have tidied up.
       mkdirSync(home.run, { recursive: true, mode: 0o711 });
       writeRecord(files.record, record);
-      writeWhole(files.credentials, JSON.stringify(credentials), 0o600);
+      const identity = { plugin: plugin.id, instance, needs: parseNeeds(manifest.needs) };
+      const shown = instanceCredentials(credentials, identity, source.isOurs === true);
+      writeWhole(files.credentials, JSON.stringify(shown), 0o600);
       // `env` may hold what nobody else should read.
       writeWhole(files.config, JSON.stringify(config), 0o600);
       capture = this.#capture(plugin, instance, files);
@@ -113,7 +117,7 @@ export class Launcher {
         dataDir,
         shownFiles: [files.credentials, files.config],
         ownFiles: [files.out, files.err],
-        readable: [home.models, home.hub],
+        readable: [home.models, home.hub, ...(credentials.ca_file ? [credentials.ca_file] : [])],
         servers: natsUrl,
         config,
       });

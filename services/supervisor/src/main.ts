@@ -2,7 +2,7 @@ import { connect, createLogger, createToken } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
 import { aborted, homePaths, readServiceSettings, stopSignal } from '@bkg/sdk/host';
 import { serve } from './nest/shell.ts';
-import { pluginParents } from './plugin-parents.ts';
+import { pluginParents, projectPlugins } from './plugin-parents.ts';
 import { stopPlugins } from './stop-plugins.ts';
 import { createSupervisor } from './supervisor.ts';
 
@@ -51,6 +51,8 @@ async function run(): Promise<void> {
     natsUrl: servers.join(','),
     home,
     pluginFolders: pluginParents(process.env),
+    ownPluginFolder: projectPlugins,
+    vouchedOnly: credentials.callout !== undefined,
     log,
     onLost: ({ host, pid }) => lost.abort(new Error(`the supervisor ${pid} on ${host} has taken over`)),
   });

@@ -37,8 +37,10 @@ export function readManifest(text: string): ManifestReading {
     return { id, problem: `plugin.json: config.env may not set ${forbidden.join(', ')}` };
   }
   if (parseNeeds(manifest.needs).some(({ plugin }) => plugin === accessPlugin)) {
-    const why = 'what it can do is for gateway and supervisor only';
-    return { id, problem: `plugin.json: needs may not name ${accessPlugin}: ${why}; take that entry out` };
+    return {
+      id,
+      problem: `plugin.json: needs may not name ${accessPlugin}, which answers to bkg itself only`,
+    };
   }
   return { manifest };
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
-import { pluginIdProblem } from '@bkg/sdk';
+import { isOwnPluginId, pluginIdProblem } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
 import { now } from './clock.ts';
 import { lastChange } from './last-change.ts';
@@ -19,6 +19,8 @@ export interface PluginSource {
   version?: string;
   /** Why it cannot be started. */
   problem?: string;
+  /** It lies in the project's own folder of plugins. */
+  isOurs?: true;
 }
 
 export interface PluginFoldersOptions {
@@ -27,6 +29,8 @@ export interface PluginFoldersOptions {
    * version the one in the earlier of these counts.
    */
   parents: readonly string[];
+  /** The one of these that is the project's own: the ids of bkg's own plugins are for what lies there. */
+  ownParent?: string;
   /** How long nothing in a folder may have changed before it counts. */
   settleMs: number;
   /** How long a folder may be written to before that is shown. @default 10000 */
@@ -94,7 +98,7 @@ export class PluginFolders {
       const reading = await this.#look(folder, signature, scan);
       if (!reading) continue;
       const id = idOf(reading);
-      if (id) this.#add(scan, { ...reading, id, folder });
+      if (id) this.#addKnown(scan, { ...reading, id, folder });
       else if ('problem' in reading) nameless.push([folder, reading.problem ?? '']);
     }
     for (const [folder, problem] of nameless) this.#addNameless(scan, folder, problem);
@@ -170,6 +174,15 @@ export class PluginFolders {
       // Something went while we looked: it is being changed.
       return (error as Error).message;
     }
+  }
+
+  #addKnown(scan: Scan, source: PluginSource): void {
+    const { id, folder } = source;
+    const { ownParent } = this.#options;
+    const isOurs = path.dirname(folder) === ownParent;
+    if (isOurs || !isOwnPluginId(id)) return this.#add(scan, { ...source, ...(isOurs && { isOurs }) });
+    const where = ownParent ?? 'the folder of plugins of bkg, which is not looked through here';
+    this.#said.say(`${folder} is left out: the id "${id}" is for a plugin of bkg itself, in ${where}`);
   }
 
   #add({ sources, others }: Scan, source: PluginSource): void {

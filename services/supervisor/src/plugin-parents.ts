@@ -1,7 +1,7 @@
 import path from 'node:path';
 
 /** The project's own, from `src` and from `dist` alike. */
-const projectPlugins = path.resolve(import.meta.dirname, '../../../plugins');
+export const projectPlugins = path.resolve(import.meta.dirname, '../../../plugins');
 
 /** Where plugins are looked for: the project's `plugins/`, then the folders of BKG_PLUGINS_PATH, absolute, each once. */
 export function pluginParents({ BKG_PLUGINS_PATH: more = '' }: NodeJS.ProcessEnv): string[] {

@@ -1,12 +1,15 @@
 import { mkdirSync } from 'node:fs';
-import type { Connection, Credentials, Lease as LeaseValue, Logger } from '@bkg/sdk';
+import type { AuditEvent, Connection, Credentials, Lease as LeaseValue, Logger } from '@bkg/sdk';
+import { AuditWriter } from '@bkg/sdk/access';
 import { homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import type { Subscription } from '@nats-io/nats-core';
+import { Access } from './access/access.ts';
+import { createKeyCheck } from './access/key-check.ts';
+import type { KeyCheck } from './access/key-check.ts';
 import { Answers } from './answers.ts';
 import { AuditReader } from './audit/audit-reader.ts';
 import { AuditStream } from './audit/audit-stream.ts';
-import { AuditWriter } from '@bkg/sdk/access';
 import { Orders } from './audit/orders.ts';
 import { Configuring } from './config/configure.ts';
 import { Control } from './control.ts';
@@ -16,6 +19,7 @@ import { EndedInstances } from './ended-instances.ts';
 import { FailureStore } from './failure-store.ts';
 import { HeartbeatPace } from './heartbeat-pace.ts';
 import { lockHome } from './home-lock.ts';
+import { hasRecord } from './instance-record.ts';
 import { probeMachine } from './isolation/machine.ts';
 import type { Machine } from './isolation/machine.ts';
 import { keepLastOutput } from './last-words.ts';
@@ -43,7 +47,7 @@ import type { Verdict } from './verdict.ts';
 export interface SupervisorOptions {
   /** Stays open: it is the owner's. */
   connection: Connection;
-  /** What plugins show to the broker. */
+  /** What we show to the broker. With `callout` we say who may connect, and plugins show tokens of ours; else the same. */
   credentials: Credentials;
   /** The broker as plugins are told it: one address or several, with commas. */
   natsUrl: string;
@@ -51,6 +55,12 @@ export interface SupervisorOptions {
   home: string;
   /** Each subfolder with a plugin.json is a plugin; the earlier of these come first. Absolute. */
   pluginFolders: readonly string[];
+  /** The one of them where bkg's own plugins lie. */
+  ownPluginFolder?: string;
+  /** Whose an API key is. @default the plugin apikeys is asked */
+  keys?: KeyCheck;
+  /** Is told of who was refused by the broker. @default it is written into the audit */
+  audit?: (event: Omit<AuditEvent, 'time'>) => void;
   /** The Node that `node` in a manifest means. @default the one that runs this */
   node?: string;
   log: Logger;
@@ -84,6 +94,7 @@ export class Supervisor {
   readonly #ended = new EndedInstances();
   readonly #ending = new AbortController();
   readonly #logs: PluginLogs;
+  readonly #access: Access;
   readonly #lease: Lease;
   readonly #loop: ReconcileLoop;
   readonly #launcher: Launcher;
@@ -93,12 +104,15 @@ export class Supervisor {
   readonly #failures: FailureStore;
   readonly #pace: HeartbeatPace;
   #machine: Machine | undefined;
+  /** What an earlier supervisor has left is taken over: until then its records tell what there is. */
+  #hasAdopted = false;
   #subscriptions: Subscription[] = [];
   #unlock: () => void = () => undefined;
   #unfollow: () => void = () => undefined;
+  #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
-    const { connection, credentials, natsUrl, log } = options;
+    const { connection, credentials, natsUrl, log, ownPluginFolder } = options;
     const { signal } = this.#ending;
     const timings = { ...defaultTimings, ...options.timings };
     const plugins = this.#plugins;
@@ -119,6 +133,17 @@ export class Supervisor {
     this.#options = options;
     this.#timings = timings;
     this.#home = home;
+    this.#audit = new AuditWriter({ asker: connection, log });
+    this.#access = new Access({
+      connection,
+      natsUrl,
+      credentials,
+      isWanted: (instance, plugin) => this.#isWanted(instance, plugin),
+      keys: options.keys ?? createKeyCheck(connection),
+      audit: options.audit ?? ((event) => this.#audit.write(event)),
+      log,
+      signal,
+    });
     this.#lease = new Lease({ connection, log, timings, onLost: (holder) => this.#lose(holder) });
     this.#launcher = new Launcher({
       home,
@@ -154,6 +179,7 @@ export class Supervisor {
     });
     const folders = new PluginFolders({
       parents: options.pluginFolders,
+      ...(ownPluginFolder !== undefined && { ownParent: ownPluginFolder }),
       settleMs: timings.settleMs,
       patienceMs: timings.patienceMs,
       log,
@@ -169,7 +195,6 @@ export class Supervisor {
     this.configuring = new Configuring({ ...parts, rollouts });
     this.control = new Control({ ...parts, rolloutOrders: this.rolloutOrders });
     this.#auditStream = new AuditStream({ connection, log });
-    this.#audit = new AuditWriter({ asker: connection, log });
     this.auditReader = new AuditReader({ connection, stream: this.#auditStream, log });
     this.orders = new Orders({ audit: this.#audit, vouchedOnly: options.vouchedOnly ?? false });
   }
@@ -202,6 +227,7 @@ export class Supervisor {
     // Those that were adopted after the order to end.
     for (const instance of this.#instances()) instance.letGo();
     if (!this.#loop.mayRun) this.#failures.forgetAll();
+    await this.#closed;
     await this.#audit.close();
     await this.#lease.release();
     this.#unlock();
@@ -215,10 +241,14 @@ export class Supervisor {
     const isUnwanted = AbortSignal.any([stop, signal]);
     const plugins = this.#plugins;
     void this.#lease.run();
+    // Before all that takes time: plugins that run may be waiting to be let in again.
+    this.#access.serve();
     this.#machine = this.#options.machine ?? (await this.#probe(isUnwanted));
     isUnwanted.throwIfAborted();
     this.#failures.load(plugins);
     await this.#launcher.adopt((id) => plugins.ensure(id));
+    this.#hasAdopted = true;
+    void this.#access.sweep();
     isUnwanted.throwIfAborted();
     await this.#inventory.begin(isUnwanted);
     isUnwanted.throwIfAborted();
@@ -257,6 +287,8 @@ export class Supervisor {
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#registry.close();
     this.#lease.close();
+    // A successor says it from now on; what is being answered is answered.
+    this.#closed = this.#access.close();
     for (const instance of this.#instances()) instance.letGo();
   }
 
@@ -270,6 +302,7 @@ export class Supervisor {
     this.#ended.add(instance.id);
     plugin.managed.delete(instance.id);
     plugin.sightings.delete(instance.id);
+    this.#access.instanceEnded(plugin.id, instance.id);
     const consequence = this.#loop.ended(plugin, instance, verdict);
     this.#options.log[verdict.status === 'error' ? 'warn' : 'info'](
       { plugin_id: plugin.id, instance: instance.id },
@@ -280,6 +313,14 @@ export class Supervisor {
     // Its log is whole only when we have returned.
     if (verdict.status === 'error') void this.#keepOutput(plugin, instance.id);
     return consequence;
+  }
+
+  /** Whether an instance, of this plugin, was launched and has not ended. */
+  #isWanted(instance: string, plugin?: string): boolean {
+    if (!this.#hasAdopted) return hasRecord(this.#home.run, instance, plugin);
+    return this.#instances().some(
+      ({ id, record }) => id === instance && (plugin ?? record.plugin_id) === record.plugin_id,
+    );
   }
 
   #keepOutput(plugin: Plugin, instance: string): Promise<void> {

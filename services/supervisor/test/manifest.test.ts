@@ -30,6 +30,17 @@ describe('plugin.json', () => {
     expect(readManifest(text)).toEqual({ problem: expect.stringContaining(problem) });
   });
 
+  it('says what it needs of others, and never of who keeps the keys', () => {
+    expect(read({ needs: ['other:*', 'third:model.*'] })).toHaveProperty('manifest');
+    for (const needs of [['apikeys:key.create'], ['other:*', 'apikeys:*']])
+      expect(read({ needs })).toEqual({
+        id: 'echo',
+        problem: expect.stringContaining('may not name apikeys'),
+      });
+    for (const need of ['other', 'other:', '*:*', 'other:>', 'Other:*', 'other:*.load'])
+      expect(read({ needs: [need] })).toEqual({ id: 'echo', problem: expect.stringContaining('/needs/0') });
+  });
+
   it('may not set what would change which code runs', () => {
     for (const name of ['PATH', 'NODE_OPTIONS', 'LD_PRELOAD', 'BKG_HOME', 'PYTHONPATH']) {
       expect(read({ config: { env: { [name]: 'x' } } })).toEqual({

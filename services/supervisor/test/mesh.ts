@@ -5,15 +5,16 @@ import path from 'node:path';
 import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, Isolation, Logger, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
 import { eventually, startNatsServer, silentLogger } from '@bkg/sdk/testing';
-import type { TestServer } from '@bkg/sdk/testing';
+import type { TestServer, TestServerOptions } from '@bkg/sdk/testing';
 import { homePaths } from '@bkg/sdk/host';
+import type { KeyCheck } from '../src/access/key-check.ts';
 import { probeMachine } from '../src/isolation/machine.ts';
 import type { Machine } from '../src/isolation/machine.ts';
 import { serve } from '../src/nest/shell.ts';
 import { listProcesses, environmentOf } from '../src/process-table.ts';
 import { failuresMost } from '../src/restart-policy.ts';
 import { createSupervisor } from '../src/supervisor.ts';
-import type { Supervisor } from '../src/supervisor.ts';
+import type { Supervisor, SupervisorOptions } from '../src/supervisor.ts';
 import type { Timings } from '../src/timings.ts';
 
 /** Short enough that nobody waits, long enough for two busy cores. */
@@ -70,11 +71,14 @@ export class Mesh implements AsyncDisposable {
     mkdirSync(this.plugins, { recursive: true });
   }
 
-  static async create(manifests: readonly Manifest[] = []): Promise<Mesh> {
+  static async create(
+    manifests: readonly Manifest[] = [],
+    options: Pick<TestServerOptions, 'access'> = {},
+  ): Promise<Mesh> {
     const folder = await mkdtemp(path.join(tmpdir(), 'bkg-supervisor-'));
     // Plugins run under users of their own, who must get to their data.
     await chmod(folder, 0o711);
-    const mesh = new Mesh(await startNatsServer(), folder);
+    const mesh = new Mesh(await startNatsServer(options), folder);
     mesh.caller = await mesh.server.connect('caller');
     for (const one of manifests) mesh.write(one);
     return mesh;
@@ -104,9 +108,13 @@ export class Mesh implements AsyncDisposable {
       isolation?: Isolation;
       vouchedOnly?: boolean;
       log?: Logger;
+      ownPluginFolder?: string;
+      keys?: KeyCheck;
+      audit?: SupervisorOptions['audit'];
     } = {},
   ): Promise<{ supervisor: Supervisor; connection: Connection; stop: () => Promise<void> }> {
     const { home = this.home, onLost, signal, isolation, vouchedOnly = false, log = silentLogger } = options;
+    const { ownPluginFolder, keys, audit } = options;
     const machine = home === this.home ? await this.machine() : undefined;
     if (machine && isolation) machine.isolationOf = () => isolation;
     const connection = await this.server.connect('supervisor');
@@ -120,6 +128,9 @@ export class Mesh implements AsyncDisposable {
       vouchedOnly,
       timings: { ...quick, ...timings },
       ...(onLost && { onLost }),
+      ...(ownPluginFolder && { ownPluginFolder }),
+      ...(keys && { keys }),
+      ...(audit && { audit }),
       ...(machine && { machine }),
     });
     await supervisor.start(signal);

@@ -57,6 +57,36 @@ describe('a folder', () => {
     expect(said).toEqual([]);
   });
 
+  it('with the id of a plugin of bkg counts in the project’s own place only, and is left out elsewhere', async () => {
+    const elsewhere = mkdtempSync(path.join(tmpdir(), 'bkg-folders-'));
+    try {
+      const log = { warn: (line: string) => said.push(line) } as unknown as Logger;
+      const parents = [parent, elsewhere];
+      folders = new PluginFolders({ parents, ownParent: parent, settleMs: 0, log });
+      write('apikeys', text('apikeys'));
+      write('mine', text('mine'));
+      for (const [folder, content] of [
+        ['apikeys', text('apikeys', '2.0.0')],
+        ['harmless', text('apikeys', '3.0.0')],
+        ['candle', 'nonsense'],
+        ['theirs', text('theirs')],
+      ] as const) {
+        mkdirSync(path.join(elsewhere, folder));
+        writeFileSync(path.join(elsewhere, folder, 'plugin.json'), content);
+      }
+      const sources = await settled();
+      expect([...sources.keys()].sort()).toEqual(['apikeys', 'mine', 'theirs']);
+      expect(sources.get('apikeys')).toMatchObject({ version: '1.0.0', isOurs: true });
+      expect(sources.get('theirs')).not.toHaveProperty('isOurs');
+      expect((await folders.scan()).others.size).toBe(0);
+      const leftOut = ['apikeys', 'candle', 'harmless'].map((name) => path.join(elsewhere, name));
+      for (const folder of leftOut)
+        expect(said.filter((line) => line.startsWith(`${folder} is left out: the id "`))).toHaveLength(1);
+    } finally {
+      rmSync(elsewhere, { recursive: true });
+    }
+  });
+
   it('is shown with what is wrong with it when it is known whose it is', async () => {
     write('a', '{"id": "a", "version": "x", "command": ["x"]}');
     expect((await settled()).get('a')).toMatchObject({ problem: expect.stringContaining('/version') });

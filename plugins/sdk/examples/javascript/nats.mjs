@@ -23,6 +23,14 @@ export function credentials(env = process.env) {
   throw new Error('No credentials: set BKG_CREDENTIALS_FILE, or NATS_USER and NATS_PASSWORD.');
 }
 
+/** Where answers arrive: an instance may listen below its own name only, and an API key below its prefix. */
+function inboxOf(env) {
+  const { BKG_PLUGIN_ID: id, BKG_INSTANCE_ID: instance } = env;
+  const [, key] = /^bkg_(K[a-z2-7]{9})_/.exec(credentials(env).password) ?? [];
+  const identity = key ?? (id && instance && `${id}.${instance}`);
+  return ['_INBOX', ...(identity ? [identity] : []), randomBytes(16).toString('hex')].join('.');
+}
+
 /**
  * A connection that dials until it is closed, after each loss again.
  * Events: `connected`, and `trouble` with a text: why it was lost, what the broker complains of, which message failed.
@@ -40,7 +48,7 @@ export class Nats extends EventEmitter {
   /** Each takes one PONG: they come in the order of the PINGs. */
   #pongs = [];
   #requests = new Map();
-  #inbox = `_INBOX.${randomBytes(16).toString('hex')}`;
+  #inbox;
   #closed = false;
   #retry;
   #attempt = 0;
@@ -51,6 +59,7 @@ export class Nats extends EventEmitter {
     this.#servers = servers.split(',').map((server) => new URL(server.trim()));
     this.#name = name;
     this.#env = env;
+    this.#inbox = inboxOf(env);
     this.subscribe(`${this.#inbox}.*`, (message) => this.#requests.get(message.subject)?.(message));
     this.#dial();
   }

@@ -48,6 +48,14 @@ def credentials(env=os.environ) -> Dict[str, str]:
     raise ValueError("No credentials: set BKG_CREDENTIALS_FILE, or NATS_USER and NATS_PASSWORD.")
 
 
+def inbox(env=os.environ) -> str:
+    """Where answers arrive: an instance may listen below its own name only, and an API key below its prefix."""
+    key = re.match(r"bkg_(K[a-z2-7]{9})_", credentials(env)["password"])
+    instance = (env.get("BKG_PLUGIN_ID"), env.get("BKG_INSTANCE_ID"))
+    identity = [key[1]] if key else list(instance) if all(instance) else []
+    return ".".join(["_INBOX", *identity, secrets.token_hex(16)])
+
+
 class Nats:
     """A connection that dials until it is closed, after each loss again. To be made within a running event loop."""
 
@@ -64,7 +72,7 @@ class Nats:
         # Each takes one PONG: they come in the order of the PINGs.
         self._pongs: List[asyncio.Future] = []
         self._requests: Dict[str, asyncio.Future] = {}
-        self._inbox = f"_INBOX.{secrets.token_hex(16)}"
+        self._inbox = inbox()
         self.subscribe(f"{self._inbox}.*", self._take_reply)
         self._task = asyncio.ensure_future(self._keep())
 

@@ -11,6 +11,7 @@ export const versionPattern =
   /^(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)(-(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*)(\.(0|[1-9]\d*|\d*[A-Za-z-][0-9A-Za-z-]*))*)?(\+[0-9A-Za-z-]+(\.[0-9A-Za-z-]+)*)?$/;
 
 const reservedPluginIds = new Set(['sdk', 'api', 'ws']);
+const ownPluginIds = new Set(['apikeys', 'candle', 'rustyface', 'brainml']);
 
 /** True when `id` may stand in a subject as a plugin id; says nothing about reserved names. */
 export function isPluginId(id: string): boolean {
@@ -20,6 +21,11 @@ export function isPluginId(id: string): boolean {
 /** True when no plugin may take this id, because routes or folders of bkg have it. */
 export function isReservedPluginId(id: string): boolean {
   return reservedPluginIds.has(id) || id.startsWith('bkg');
+}
+
+/** True for the plugins that come with bkg: a folder elsewhere may not have their ids, nor what they are trusted with. */
+export function isOwnPluginId(id: string): boolean {
+  return ownPluginIds.has(id);
 }
 
 export function isCapabilityId(id: string): boolean {

@@ -45,6 +45,8 @@ export function scopeProblem(text: string): string | undefined {
   if (rest.length > 0) return wrong('it has at most three parts');
   if (verb === 'admin' && text !== 'admin') return wrong('admin is for the whole mesh and takes no plugin');
   if (verb === 'serve' && plugin === '*') return wrong('serve needs the id of the plugin');
+  if (verb === 'serve' && plugin === accessPlugin)
+    return wrong(`${accessPlugin} is served by what bkg has launched only: it knows every key`);
   if (plugin !== '*' && !isPluginId(plugin)) return wrong(`"${plugin}" is neither a plugin id nor *`);
   if (verb !== 'invoke' && capability !== '*') return wrong('only invoke takes a capability');
   if (!isCapabilityPattern(capability))

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   endpointName,
   isCapabilityId,
+  isOwnPluginId,
   isPluginId,
   isReservedPluginId,
   isSubjectToken,
@@ -45,6 +46,11 @@ describe('a plugin id', () => {
     expect(isPluginId(id)).toBe(true);
     expect(isReservedPluginId(id)).toBe(true);
     expect(pluginIdProblem(id)).toMatch(/is reserved/);
+  });
+
+  it('of bkg’s own plugins are known, and nobody else’s', () => {
+    for (const id of ['apikeys', 'candle', 'rustyface', 'brainml']) expect(isOwnPluginId(id)).toBe(true);
+    for (const id of ['', 'apikey', 'Apikeys', 'candle2']) expect(isOwnPluginId(id)).toBe(false);
   });
 
   it.each(['sdks', 'apikeys', 'wss', 'my-bkg'])('%s is not reserved', (id) => {

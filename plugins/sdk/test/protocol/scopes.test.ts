@@ -55,6 +55,7 @@ describe('a scope', () => {
     ['admin:*', 'takes no plugin'],
     ['serve', 'needs the id of the plugin'],
     ['serve:*', 'needs the id of the plugin'],
+    ['serve:apikeys', 'is served by what bkg has launched only'],
   ])('is not %j', (text, why) => {
     expect(scopeProblem(text)).toContain(why);
     expect(scopeProblem(text)).toContain('<verb>[:<plugin>[:<capability>]]');

@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import path from 'node:path';
 import { readCredentials } from '@bkg/sdk';
 import type { Credentials } from '@bkg/sdk';
 import { Complaints, parseServers } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
 import { projectFolder } from '../project.ts';
+import { isLoopback, readBusSettings } from './bus-settings.ts';
+import type { BusSettings } from './bus-settings.ts';
 
 /** A broker that somebody else runs. */
 export interface ForeignBroker {
@@ -16,7 +17,7 @@ export interface ForeignBroker {
   credentialsFile?: string;
 }
 
-export interface Settings {
+export interface Settings extends BusSettings {
   /** BKG_HOME, absolute. @default '.bkg' in the project's folder */
   home: string;
   /** BKG_HOST: the address the gateway listens on. @default '127.0.0.1' */
@@ -42,6 +43,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
   const busPort = complaints.attempt(() =>
     readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], 43121),
   );
+  const bus = complaints.attempt(() => readBusSettings(env, callerFolder(env)));
   const broker = complaints.attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
   if (!broker && port !== undefined && port > 0 && port === busPort)
     complaints.add(`BKG_PORT and BKG_PLUGIN_BUS_PORT are both ${port}: each needs a port of its own.`);
@@ -50,6 +52,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
     host === undefined ||
     port === undefined ||
     busPort === undefined ||
+    bus === undefined ||
     pluginFolders === undefined ||
     complaints.list.length > 0
   )
@@ -63,6 +66,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
     host,
     port,
     busPort,
+    ...bus,
     pluginFolders,
     ...(broker && { broker }),
     ...(natsServer && { natsServer }),
@@ -74,8 +78,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
  * @throws Error for one that is no folder
  */
 export function readPluginFolders(env: NodeJS.ProcessEnv): string[] {
-  // npm runs its scripts in the project's folder, and tells from where it was called.
-  const from = env['INIT_CWD'] || process.cwd();
+  const from = callerFolder(env);
   const given = (env['BKG_PLUGINS_PATH'] ?? '').split(path.delimiter).map((folder) => folder.trim());
   const folders = [...new Set(given.filter((folder) => folder !== '').map((one) => path.resolve(from, one)))];
   const files = folders.filter(
@@ -86,6 +89,11 @@ export function readPluginFolders(env: NodeJS.ProcessEnv): string[] {
     `BKG_PLUGINS_PATH names ${files.join(' and ')}, which is no folder: it takes folders in which folders of ` +
       `plugins lie, with "${path.delimiter}" between them.`,
   );
+}
+
+/** npm runs its scripts in the project's folder, and tells from where it was called. */
+function callerFolder(env: NodeJS.ProcessEnv): string {
+  return env['INIT_CWD'] || process.cwd();
 }
 
 /** The address for people: what they type into a browser. */
@@ -101,7 +109,7 @@ export function urlHost(host: string): string {
 
 function readHost(given: string | undefined): string {
   const host = given?.trim() || '127.0.0.1';
-  if (host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return host;
+  if (isLoopback(host)) return host;
   throw new Error(
     `BKG_HOST is "${host}", which other machines could reach. bkg does not ask anybody who they are yet, so whoever ` +
       `reaches it could run everything: it listens on this machine only (127.0.0.1, ::1 or localhost).`,

@@ -89,19 +89,26 @@ async function prepareMesh(
     port: isAlive(gateway) ? record.port : undefined,
     busPort: isAlive(natsServer) ? record.bus_port : undefined,
   };
-  const [anyPort = 0, anyBusPort = 0] = await freePorts(settings.host, '127.0.0.1');
+  const [anyPort = 0, anyBusPort = 0] = await freePorts(settings.host, settings.busHost);
   const port = settings.port || earlier.port || anyPort;
   const busPort = settings.busPort || earlier.busPort || anyBusPort;
   const broker = await prepareBroker(settings, home, busPort, env, signals.stop);
   const wanted: WantedPort[] = [];
   if (broker.own && busPort !== earlier.busPort)
-    wanted.push({ host: '127.0.0.1', port: busPort, setting: 'BKG_PLUGIN_BUS_PORT', user: 'nats-server' });
+    wanted.push({
+      host: settings.busHost,
+      port: busPort,
+      setting: 'BKG_PLUGIN_BUS_PORT',
+      user: 'nats-server',
+    });
   if (port !== earlier.port)
     wanted.push({ host: settings.host, port, setting: 'BKG_PORT', user: 'the dashboard' });
   await needPorts(wanted, timings.ports, signals.stop);
 
   record.port = port;
   record.bus_port = busPort;
+  if (broker.own) record.bus_url = broker.servers.join();
+  else delete record.bus_url;
   const specs = partSpecs({ settings, home, broker, port, programs, env });
   const url = dashboardUrl({ host: settings.host, port });
   return new Mesh({ home, broker, specs, url, stopPlugins: programs.stopPlugins, record, say, timings });
@@ -166,6 +173,12 @@ function release(home: Home, record: UpRecord, say: Say): void {
     say.line(`  still running: ${names}; the next \`bkg up\` takes over`);
     return;
   }
-  for (const file of [home.upFile, home.natsConfigFile, home.brokerCredentialsFile])
-    rmSync(file, { force: true });
+  const temporary = [
+    home.upFile,
+    home.natsConfigFile,
+    home.gatewayCredentialsFile,
+    home.brokerCredentialsFile,
+    home.caFile,
+  ];
+  for (const file of temporary) rmSync(file, { force: true });
 }
