@@ -206,8 +206,7 @@ describe('the plugin that keeps the API keys', () => {
   it('is launched from the project’s own folder only, and may answer the broker', async () => {
     await mesh.supervise({}, { ownPluginFolder: mesh.plugins });
     mesh.write(manifest(accessPlugin, 'echo.mjs'));
-    await eventually(async () => (await mesh.get(accessPlugin)).status === 'stopped');
-    await mesh.order('start', accessPlugin);
+    await eventually(async () => (await mesh.get(accessPlugin)).status === 'running');
     const instance = await instanceOf(accessPlugin);
     expect(credentialsOf(instance)).toMatchObject({
       user: `apikeys.${instance}`,
