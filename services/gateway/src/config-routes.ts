@@ -1,7 +1,7 @@
 import fp from 'fastify-plugin';
 import { BkgError, isJsonContentType, jsonContentType } from '@bkg/sdk';
 import type { HistoryQuery, Logger, PluginConfig } from '@bkg/sdk';
-import { actorOf } from './access/actor.ts';
+import { ordererOf } from './access/actor.ts';
 import { assertAllowed } from './access/caller.ts';
 import { needs } from './access/route-access.ts';
 import { parseBody } from './invoke/raw-json.ts';
@@ -46,9 +46,9 @@ export const configRoutes = fp<{ log: Logger }>(
         const body = await readBody(request, reply, limit);
         const change = readChange(body, request.headers['content-type']);
         if (changesAccess(change)) assertAllowed(request.caller, { verb: 'admin' });
-        const actor = actorOf(app, request);
-        log.info({ plugin: id, who: actor.who }, `another configuration of ${id} was asked for`);
-        const config = await supervisor.configure(id, body, change.wait !== false, actor);
+        const orderer = ordererOf(app, request);
+        log.info({ plugin: id, who: orderer.who }, `another configuration of ${id} was asked for`);
+        const config = await supervisor.configure(id, body, change.wait !== false, orderer);
         // Whoever asks right after this must not be told of the time before.
         catalog.noteConfig(id, config);
         return config;

@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin';
 import type { Logger } from '@bkg/sdk';
-import { actorOf } from './access/actor.ts';
+import { ordererOf } from './access/actor.ts';
 import { needs } from './access/route-access.ts';
 import { orderSchemas, readOrder } from './order-body.ts';
 import { assertPluginId } from './plugin-names.ts';
@@ -18,9 +18,9 @@ export const controlRoutes = fp<{ log: Logger }>(
         const { id } = request.params;
         assertPluginId(id);
         const order = await readOrder(verb, request, reply);
-        const actor = actorOf(app, request);
-        log.info({ plugin: id, verb, who: actor.who, by: order.by }, `${verb} of ${id} was asked for`);
-        const entry = await supervisor.control(verb, id, order, actor);
+        const orderer = ordererOf(app, request);
+        log.info({ plugin: id, verb, who: orderer.who, by: order.by }, `${verb} of ${id} was asked for`);
+        const entry = await supervisor.control(verb, id, order, orderer);
         // Whoever asks right after this must not be told of the time before.
         catalog.note(entry);
         return reply.code(order.wait === false ? 202 : 200).send(catalog.describe(entry));

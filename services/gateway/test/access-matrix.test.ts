@@ -289,8 +289,8 @@ describe('an order', () => {
     await mesh.send('POST', '/api/plugins/one/stop', { key: keys.controlOne, body: { by: 'somebody else' } });
     await mesh.send('POST', '/api/plugins/one/config', { key: keys.admin, body: { revision: 0, by: 'x' } });
     expect(mesh.orders).toEqual([
-      { subject: `bkg.control.stop.one.by.${prefixOf(keys.controlOne)}`, from: '127.0.0.1' },
-      { subject: `bkg.control.configure.one.by.${prefixOf(keys.admin)}`, from: '127.0.0.1' },
+      { subject: `bkg.control.stop.one.by.${prefixOf(keys.controlOne)}`, from: '127.0.0.1', admin: '' },
+      { subject: `bkg.control.configure.one.by.${prefixOf(keys.admin)}`, from: '127.0.0.1', admin: '1' },
     ]);
   });
 

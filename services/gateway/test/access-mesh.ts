@@ -11,8 +11,8 @@ export interface AccessMesh extends TestMesh {
   keeper: SimulatedKeeper;
   /** What was written into the audit. */
   audit: AuditEvent[];
-  /** What the supervisor was told: subject and `Bkg-From`. */
-  orders: { subject: string; from: string | undefined }[];
+  /** What the supervisor was told: subject, `Bkg-From` and `Bkg-Admin`. */
+  orders: { subject: string; from: string | undefined; admin: string | undefined }[];
   /** Which invocations have arrived at a plugin, as `<id> <capability>`. */
   invoked: string[];
   /** With a key, or without. */
@@ -52,7 +52,8 @@ export async function startAccessMesh(options: GatewayOptions = {}): Promise<Acc
   const orders: AccessMesh['orders'] = [];
   for (const verb of ['start', 'stop', 'restart', 'swap', 'scale', 'rollback', 'configure']) {
     mesh.supervisor.control(verb, (msg, id) => {
-      orders.push({ subject: msg.subject, from: msg.headers?.get('Bkg-From') });
+      const [from, admin] = ['Bkg-From', 'Bkg-Admin'].map((name) => msg.headers?.get(name));
+      orders.push({ subject: msg.subject, from, admin });
       return { data: JSON.stringify(verb === 'configure' ? entry(id).config : entry(id)) };
     });
   }

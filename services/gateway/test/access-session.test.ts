@@ -242,6 +242,13 @@ describe('a mesh with a public address', () => {
 });
 
 describe('the secret of a key', () => {
+  it('does not do with the prefix of another', async () => {
+    const [one, other] = [mesh.keeper.make(['admin']), mesh.keeper.make([])];
+    expect((await mesh.send('GET', '/api/keys', { key: one })).status).toBe(200);
+    const mixed = `bkg_${prefixOf(other)}_${one.split('_')[2]}`;
+    expect((await mesh.send('GET', '/api/keys', { key: mixed })).status).toBe(401);
+  });
+
   it('is told once, to who has made it', async () => {
     const admin = mesh.keeper.make(['admin']);
     const made = await mesh.send('POST', '/api/keys', {

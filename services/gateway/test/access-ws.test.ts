@@ -216,6 +216,23 @@ describe('a key that changes', () => {
   });
 });
 
+describe('an invocation over HTTP', () => {
+  it('ends when its key does', async () => {
+    await serve(mesh.peer, 'one', 'never', () => undefined);
+    const key = mesh.keeper.make(['invoke']);
+    const answer = mesh.send('POST', '/api/plugins/one/invoke/never', { key, body: {} });
+    await eventually(async () => {
+      const { text } = await mesh.send('GET', '/api/session', { key });
+      return text.includes('invoke');
+    });
+    const endedAt = Date.now();
+    mesh.keeper.revoke(key);
+    const { status, code } = await answer;
+    expect([status, code]).toEqual([401, 'UNAUTHENTICATED']);
+    expect(Date.now() - endedAt).toBeLessThan(2_000);
+  });
+});
+
 describe('a session', () => {
   const own = (): string => `http://127.0.0.1:${mesh.port}`;
 

@@ -162,7 +162,7 @@ export class SimulatedKeeper {
         answer('key.verify', ({ prefix, hash }) => this.#verify(prefix, hash)),
         answer('key.create', ({ actor, order }) => {
           const { scopes = [], ...more } = order as KeyOrder;
-          const secret = this.make(scopes, { ...more, created_by: actor.who } as Partial<ApiKey>);
+          const secret = this.make(scopes, { ...more, created_by: actor.who });
           return { key: this.#of(prefixOf(secret)).key, secret };
         }),
         answer('key.list', () => ({ keys: [...this.#keys.values()].map(({ key }) => key) })),

@@ -16,10 +16,13 @@ export interface Caller {
   assertCurrent(): void;
   /** Hears when it may do something else. @returns ends it */
   onChange(listener: () => void): () => void;
+  /** Aborts what runs for it when it ends, as `ended` does, at less cost than listening to that. @returns ends it */
+  hold(controller: AbortController): () => void;
 }
 
 const never = new AbortController().signal;
-const nobodyHears = (): (() => void) => () => undefined;
+const nothing = (): void => undefined;
+const nobodyHears = (): (() => void) => nothing;
 
 /** Of whom nothing is known. */
 export const anonymous: Caller = {
@@ -30,6 +33,7 @@ export const anonymous: Caller = {
   readable: () => new Set(),
   assertCurrent: () => undefined,
   onChange: nobodyHears,
+  hold: nobodyHears,
 };
 
 /** Everybody, where nobody is asked. */
@@ -41,6 +45,7 @@ export const nobody: Caller = {
   readable: () => undefined,
   assertCurrent: () => undefined,
   onChange: nobodyHears,
+  hold: nobodyHears,
 };
 
 /** The prefix of its key, as the audit has it. */

@@ -53,6 +53,15 @@ export class Callers {
     return this.#known.size;
   }
 
+  /**
+   * Of whom it was found out a moment ago. What is looked for is a SHA-256: how long that takes tells of it, and
+   * nothing leads from there to the secret.
+   */
+  recent({ prefix, secret }: KeyParts): LiveCaller | undefined {
+    const known = this.#known.get(prefix + hashSecret(secret));
+    return known?.isFresh ? known : undefined;
+  }
+
   /** @throws BkgError PLUGIN_UNAVAILABLE when nobody can say */
   async ofKey(parts: KeyParts): Promise<LiveCaller | Refusal> {
     const { prefix, secret } = parts;
@@ -75,6 +84,7 @@ export class Callers {
       if (caller.principal.prefix !== prefix) continue;
       const { proof } = caller;
       if (proof.by === 'session') this.#parts.verifier.forgetSession(proof.hash);
+      caller.doubt();
       this.#due.add(caller);
     }
     this.#askDue();
@@ -90,6 +100,7 @@ export class Callers {
   /** Nobody knows what was said while the broker was away. */
   recheckAll(): void {
     for (const caller of this.#known.values()) {
+      caller.doubt();
       if (this.#counts(caller)) this.#due.add(caller);
     }
     this.#askDue();
@@ -101,28 +112,29 @@ export class Callers {
   }
 
   #found(proof: Proof, found: Principal | Refusal): LiveCaller | Refusal {
-    const known = this.#known.get(proof.hash);
+    const name = nameOf(proof);
+    const known = this.#known.get(name);
     if ('refused' in found) {
       if (known) this.#end(known, found);
       return found;
     }
     if (known && !known.ended.aborted) {
       known.remembered(found);
-      this.#known.delete(proof.hash);
-      this.#known.set(proof.hash, known);
+      this.#known.delete(name);
+      this.#known.set(name, known);
       return known;
     }
     const caller = new LiveCaller(proof, found, this.#now);
     // Everything that is open listens.
     setMaxListeners(0, caller.ended);
-    this.#known.set(proof.hash, caller);
+    this.#known.set(name, caller);
     this.#forgetOldest();
     return caller;
   }
 
   #end(caller: LiveCaller, refusal: Refusal): void {
-    const { hash } = caller.proof;
-    if (this.#known.get(hash) === caller) this.#known.delete(hash);
+    const name = nameOf(caller.proof);
+    if (this.#known.get(name) === caller) this.#known.delete(name);
     caller.end(refusal);
   }
 
@@ -155,8 +167,10 @@ export class Callers {
   #askDue(): void {
     for (const caller of this.#due) {
       if (this.#asking.size >= atOnceMost) return;
+      // What is answered now may be older than what has changed since.
+      if (this.#asking.has(caller)) continue;
       this.#due.delete(caller);
-      if (caller.ended.aborted || this.#asking.has(caller)) continue;
+      if (caller.ended.aborted) continue;
       this.#asking.add(caller);
       void this.#ask(caller).finally(() => {
         this.#asking.delete(caller);
@@ -188,4 +202,8 @@ export class Callers {
       else log.error({ key: prefix, error }, 'checking a key failed');
     }
   }
+}
+
+function nameOf(proof: Proof): string {
+  return proof.by === 'key' ? proof.prefix + proof.hash : proof.hash;
 }

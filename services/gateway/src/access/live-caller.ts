@@ -9,6 +9,7 @@ export type Proof = { by: 'key'; prefix: string; hash: string } | { by: 'session
 
 /** Older than that, what is known of a caller counts no more: as what is remembered of keys does. */
 const currentMs = 60_000;
+const freshMs = 1_000;
 
 /** One key or one session, for all who come with it. */
 export class LiveCaller implements Caller {
@@ -22,6 +23,11 @@ export class LiveCaller implements Caller {
   #revision = 0;
   /** When this was known to be so. */
   #checkedAt: number;
+  /** When it was looked up last. */
+  #lookedUpAt: number;
+  /** When its time is over, in ms since the epoch. */
+  #endsAt: number;
+  readonly #running = new Set<AbortController>();
   /** What was remembered of it, which is the same object as long as nobody was asked. */
   #remembered: Principal;
 
@@ -33,6 +39,8 @@ export class LiveCaller implements Caller {
     this.#scopes = scopesOf(principal);
     this.#readable = readableBy(this.#scopes);
     this.#checkedAt = now();
+    this.#lookedUpAt = this.#checkedAt;
+    this.#endsAt = endOf(principal);
   }
 
   get principal(): Principal {
@@ -79,6 +87,7 @@ export class LiveCaller implements Caller {
 
   /** It has come again, and this is what is remembered of it. */
   remembered(principal: Principal): void {
+    this.#lookedUpAt = this.#now();
     if (principal === this.#remembered) return;
     this.#remembered = principal;
     this.checked(principal);
@@ -89,6 +98,7 @@ export class LiveCaller implements Caller {
     this.#checkedAt = this.#now();
     const isSame = principal.scopes.join() === this.#principal.scopes.join();
     this.#principal = principal;
+    this.#endsAt = endOf(principal);
     if (isSame) return;
     this.#scopes = scopesOf(principal);
     this.#readable = readableBy(this.#scopes);
@@ -96,15 +106,36 @@ export class LiveCaller implements Caller {
     for (const listener of [...this.#listeners]) listener();
   }
 
+  hold(controller: AbortController): () => void {
+    this.#running.add(controller);
+    return () => this.#running.delete(controller);
+  }
+
   end({ refused }: Refusal): void {
-    if (!this.#ending.signal.aborted) this.#ending.abort(refusedError(this.proof.by, refused));
+    if (this.#ending.signal.aborted) return;
+    const why = refusedError(this.proof.by, refused);
+    this.#ending.abort(why);
+    for (const controller of this.#running) controller.abort(why);
   }
 
   /** Its time is over, whatever else is known of it. */
   get isOver(): boolean {
-    const { expires_at } = this.#principal;
-    return expires_at !== undefined && Date.parse(expires_at) <= Date.now();
+    return this.#endsAt <= Date.now();
   }
+
+  /** It was looked up a moment ago, and nothing was heard since: it need not be again. */
+  get isFresh(): boolean {
+    return this.#now() - this.#lookedUpAt < freshMs && !this.isOver && !this.#ending.signal.aborted;
+  }
+
+  /** Something may have changed. */
+  doubt(): void {
+    this.#lookedUpAt = -Infinity;
+  }
+}
+
+function endOf({ expires_at }: Principal): number {
+  return expires_at === undefined ? Infinity : Date.parse(expires_at);
 }
 
 const words: Record<Refusal['refused'], string> = {

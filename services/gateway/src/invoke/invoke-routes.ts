@@ -11,6 +11,7 @@ import {
   problemOfMsg,
 } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
+import type { Caller } from '../access/caller.ts';
 import { needs } from '../access/route-access.ts';
 import { readCallHeaders } from './call-headers.ts';
 import { readEnvelope } from './envelope.ts';
@@ -48,8 +49,9 @@ export const invokeRoutes = fp(
         assertPlain(request);
         const body = await readBody(request, reply, bodyLimit());
         const contentType = contentTypeOf(request, body);
-        const call = { ...headers, pluginId: id, capability, body, contentType };
-        return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
+        const caller = request.caller.principal;
+        const call = { ...headers, pluginId: id, capability, body, contentType, caller };
+        return passOn(reply, await invocations.run(call, endedWith(reply.raw, request.caller)));
       },
     );
 
@@ -65,8 +67,9 @@ export const invokeRoutes = fp(
       assertCapabilityId(capability);
       // What the path could not say.
       assertInvocable(request.caller, id, capability);
-      const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined };
-      return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
+      const caller = request.caller.principal;
+      const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined, caller };
+      return passOn(reply, await invocations.run(call, endedWith(reply.raw, request.caller)));
     });
   },
   { name: 'invoke-routes', dependencies: ['broker-link', 'invocations'] },
@@ -74,10 +77,12 @@ export const invokeRoutes = fp(
 
 const left = new Error('the client has left');
 
-/** Aborts when the client leaves: then nobody is there any more to answer to. */
-function endedWith(response: ServerResponse): AbortController {
+/** Aborts when the client leaves, then nobody is there any more to answer to; and when its key ends. */
+function endedWith(response: ServerResponse, caller: Caller): AbortController {
   const controller = new AbortController();
+  const release = caller.hold(controller);
   const leave = (): void => {
+    release();
     // It closes after the answer too.
     if (!response.writableFinished) controller.abort(left);
   };

@@ -24,8 +24,13 @@ export type Order = ControlOptions | SwapOrder | ScaleOrder | RollbackOrder;
 const reachedMs = 65_000;
 const acceptedMs = 10_000;
 const readMs = 8_000;
-/** For the audit: the address of who orders something. */
-const fromHeader = 'Bkg-From';
+/** The address of who orders something, and `1` when the key is an admin's. */
+const [fromHeader, adminHeader] = ['Bkg-From', 'Bkg-Admin'] as const;
+
+/** Who orders something. */
+export interface Orderer extends Actor {
+  isAdmin: boolean;
+}
 
 /** What only the supervisor can do. */
 export class SupervisorClient {
@@ -38,15 +43,15 @@ export class SupervisorClient {
   }
 
   /**
-   * @param actor who orders it: the broker vouches for that, whatever the order itself says
+   * @param orderer who orders it: the broker vouches for that, whatever the order itself says
    * @returns the plugin in the state that was asked for; with `wait: false` as it is. @throws BkgError
    */
-  async control(verb: ControlVerb, id: string, order: Order, actor: Actor): Promise<RegistryEntry> {
+  async control(verb: ControlVerb, id: string, order: Order, orderer: Orderer): Promise<RegistryEntry> {
     const { wait = true } = order;
     const body = JSON.stringify({ ...order, wait });
     const what = `${verb} of ${id}`;
-    const subject = subjects.controlBy(verb, id, actor.who);
-    const msg = await this.#ask(subject, body, wait ? reachedMs : acceptedMs, what, actor);
+    const subject = subjects.controlBy(verb, id, orderer.who);
+    const msg = await this.#ask(subject, body, wait ? reachedMs : acceptedMs, what, orderer);
     const entry = readRegistryEntry(jsonOrUndefined(msg.data));
     if (entry?.id === id) return entry;
     throw new BkgError('INTERNAL', `The supervisor answered ${what} with something that is no plugin.`);
@@ -57,11 +62,11 @@ export class SupervisorClient {
    * @param wait what it says of that: false is answered when it is written, not when every instance has it
    * @returns the configuration that it has led to. @throws BkgError
    */
-  async configure(id: string, change: Uint8Array, wait: boolean, actor: Actor): Promise<PluginConfig> {
+  async configure(id: string, change: Uint8Array, wait: boolean, orderer: Orderer): Promise<PluginConfig> {
     const what = `the configuration of ${id}`;
     const timeoutMs = wait ? reachedMs : acceptedMs;
-    const subject = subjects.controlBy('configure', id, actor.who);
-    const msg = await this.#ask(subject, change, timeoutMs, what, actor);
+    const subject = subjects.controlBy('configure', id, orderer.who);
+    const msg = await this.#ask(subject, change, timeoutMs, what, orderer);
     const config = readPluginConfig(jsonOrUndefined(msg.data));
     if (config?.id === id) return config;
     throw new BkgError('INTERNAL', `The supervisor answered about ${what} with something that is none.`);
@@ -91,13 +96,17 @@ export class SupervisorClient {
     body: Uint8Array | string,
     timeoutMs: number,
     what: string,
-    actor?: Actor,
+    orderer?: Orderer,
   ): Promise<Msg> {
     const signal = this.#cutOff;
-    const headers = { [fromHeader]: actor?.from };
+    const headers = orderer && {
+      // Without an address it would be an order of nobody's client, and those are trusted: of one that has left none is known.
+      [fromHeader]: orderer.from || '?',
+      [adminHeader]: orderer.isAdmin ? '1' : undefined,
+    };
     let msg: Msg;
     try {
-      msg = await this.#broker.request(subject, body, { timeoutMs, signal, headers });
+      msg = await this.#broker.request(subject, body, { timeoutMs, signal, ...(headers && { headers }) });
     } catch (error) {
       throw explain(error, what, timeoutMs);
     }

@@ -74,8 +74,9 @@ export class Calls {
     const { invocationId: invocation_id } = call;
     try {
       this.#check(call);
-      const body = call.payload;
-      const msg = await invocations.run({ ...call, body, contentType: undefined }, controller);
+      const caller = this.#parts.caller.principal;
+      const sent = { ...call, body: call.payload, contentType: undefined, caller };
+      const msg = await invocations.run(sent, controller);
       const problem = problemOfMsg(msg);
       if (problem) return plainFrame({ type: 'error', id, invocation_id, problem: asHttp(problem) });
       return resultFrame(id, invocation_id, outputOf(call, msg));
