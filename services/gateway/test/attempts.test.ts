@@ -49,6 +49,16 @@ describe('how often keys may be tried', () => {
     expect(tries.attempts.size).toBe(0);
   });
 
+  it('is forgotten by all when nothing has failed for a while', async () => {
+    const tries = new Tries();
+    expect(tries.attempts.isQuiet).toBe(true);
+    await tries.try('a', 'k');
+    await tries.try('b', 'k', true);
+    expect(tries.attempts.isQuiet).toBe(false);
+    tries.nowMs = 10_000;
+    expect(tries.attempts.isQuiet).toBe(true);
+  });
+
   it('is counted for each place apart', async () => {
     const tries = new Tries();
     for (let i = 0; i < 25; i += 1) await tries.try('a', `k${i}`);

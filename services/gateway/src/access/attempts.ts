@@ -28,6 +28,7 @@ export class Attempts {
   readonly #placesMost: number;
   readonly #now: () => number;
   readonly #places = new Map<string, Place>();
+  #failedAt = -Infinity;
 
   constructor(options: AttemptsOptions = {}) {
     this.#most = options.most ?? 19;
@@ -39,6 +40,11 @@ export class Attempts {
   /** Of places that are remembered. */
   get size(): number {
     return this.#places.size;
+  }
+
+  /** Nothing has failed for so long that nothing is held against anybody. */
+  get isQuiet(): boolean {
+    return this.#now() - this.#failedAt >= this.#windowMs;
   }
 
   /** How long nothing is looked at from there, in ms; 0 when it is. */
@@ -91,7 +97,8 @@ export class Attempts {
     if (count > 0) place.pending.set(given, count);
     else place.pending.delete(given);
     if (isFailure && place.failures.length < this.#most) {
-      place.failures.push(this.#now());
+      this.#failedAt = this.#now();
+      place.failures.push(this.#failedAt);
       // The last to fail is the last to be forgotten.
       this.#places.delete(name);
       this.#places.set(name, place);

@@ -48,7 +48,7 @@ export const authentication = fp<AuthenticationOptions>(
 
 /** Most requests come with a key that has just come: as long as nobody gives wrong ones, nothing else is to be done. */
 function quickly({ callers, attempts }: Access, { headers }: FastifyRequest): Caller | undefined {
-  if (attempts.size > 0 || headers.authorization === undefined) return undefined;
+  if (!attempts.isQuiet || headers.authorization === undefined) return undefined;
   const parts = keyIn(headers.authorization);
   return parts && callers.recent(parts);
 }
