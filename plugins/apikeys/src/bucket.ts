@@ -1,9 +1,4 @@
-import {
-  JetStreamApiCodes,
-  JetStreamApiError,
-  jetstream,
-  jetstreamManager,
-} from '@nats-io/jetstream';
+import { JetStreamApiCodes, JetStreamApiError, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { KV, KvWatchEntry } from '@nats-io/kv';
@@ -35,6 +30,8 @@ export class Bucket {
   readonly #kv: KV;
   readonly #client: JetStreamClient;
   readonly #manager: JetStreamManager;
+  #asking: Promise<number> | undefined;
+  #askingNext: Promise<number> | undefined;
 
   private constructor(connection: Connection, kv: KV, manager: JetStreamManager) {
     this.#connection = connection;
@@ -79,10 +76,23 @@ export class Bucket {
     return this.#publish(key, '', expected, marks);
   }
 
-  /** The last revision, of whatever key, that was written before the answer. */
-  async lastRevision(): Promise<number> {
-    const { state } = await this.#do(() => this.#manager.streams.info(stream));
-    return state.last_seq;
+  /**
+   * The last revision, of whatever key, that was written before this call. One question at a time: those who want to
+   * know meanwhile share the next, so that a flood of wrong keys is none of questions to the broker.
+   */
+  lastRevision(): Promise<number> {
+    if (!this.#asking) {
+      const asking = this.#askLast().finally(() => (this.#asking = undefined));
+      return (this.#asking = asking);
+    }
+    // The answer to the one that is under way may be older than this call.
+    this.#askingNext ??= this.#asking
+      .catch(() => undefined)
+      .then(() => {
+        this.#askingNext = undefined;
+        return this.lastRevision();
+      });
+    return this.#askingNext;
   }
 
   /** Forgets that a key was removed, but not what was written to it later. @param revision of the removal */
@@ -90,6 +100,11 @@ export class Bucket {
     await this.#do(() =>
       this.#manager.streams.purge(stream, { filter: `${subjectRoot}${key}`, seq: revision + 1 }),
     );
+  }
+
+  async #askLast(): Promise<number> {
+    const { state } = await this.#do(() => this.#manager.streams.info(stream));
+    return state.last_seq;
   }
 
   async #publish(
@@ -117,10 +132,14 @@ export class Bucket {
     } catch (cause) {
       if (isWrongRevision(cause)) throw new WrongRevisionError('somebody else has written', { cause });
       if (isRefused(cause))
-        throw new BkgError('PLUGIN_UNAVAILABLE', `The broker refuses to store keys: ${cause.message}.`, { cause });
+        throw new BkgError(
+          'PLUGIN_UNAVAILABLE',
+          `The broker refuses what concerns the bucket of the keys: ${cause.message}.`,
+          { cause },
+        );
       throw new BkgError(
         'DEADLINE_EXCEEDED',
-        'The broker did not say in time that it has stored it; look whether it has, and repeat if not.',
+        'The broker did not answer in time; look whether it was done, and repeat if not.',
         { cause },
       );
     }

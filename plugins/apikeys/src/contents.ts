@@ -41,7 +41,7 @@ export class Contents {
   }
 
   all<K extends Kind>(kind: K): ReadonlyMap<string, Entry<Kinds[K]>> {
-    return this.#maps[kind] as Map<string, Entry<Kinds[K]>>;
+    return this.#maps[kind];
   }
 
   /** @returns what has changed; undefined when it was known, or is older than what is known */

@@ -37,7 +37,10 @@ export class KeyEvents {
       const change = changeOf(before as KeyRecord | undefined, after as KeyRecord | undefined);
       if (change) this.#publish(id, change);
     }
-    if (kind === 'role' && !hasSameScopes(before as RoleRecord | undefined, after as RoleRecord | undefined)) {
+    if (
+      kind === 'role' &&
+      !hasSameScopes(before as RoleRecord | undefined, after as RoleRecord | undefined)
+    ) {
       for (const [prefix, { value }] of this.#store.all('key'))
         if (value.revoked_at === undefined && value.roles.includes(id)) this.#publish(prefix, 'updated');
     }
@@ -46,7 +49,8 @@ export class KeyEvents {
   /** Tells of what has ended by itself since the last look. */
   look(): void {
     const now = this.#now();
-    const hasEnded = (time: string | undefined): boolean => isOver(time, now) && !isOver(time, this.#lookedAt);
+    const hasEnded = (time: string | undefined): boolean =>
+      isOver(time, now) && !isOver(time, this.#lookedAt);
     for (const [prefix, { value }] of this.#store.all('key')) {
       if (value.revoked_at !== undefined) continue;
       if (hasEnded(value.expires_at)) this.#publish(prefix, 'expired');
@@ -63,7 +67,10 @@ export class KeyEvents {
 }
 
 /** What has become of a key; undefined when nobody can know it otherwise. */
-function changeOf(before: KeyRecord | undefined, after: KeyRecord | undefined): KeyEvent['change'] | undefined {
+function changeOf(
+  before: KeyRecord | undefined,
+  after: KeyRecord | undefined,
+): KeyEvent['change'] | undefined {
   if (!before) return undefined;
   if (!after) return before.revoked_at === undefined ? 'revoked' : undefined;
   if (before.revoked_at === undefined && after.revoked_at !== undefined) return 'revoked';

@@ -4,6 +4,8 @@ import { createKey, createSecret, hashSecret } from '@bkg/sdk/access';
 import type { Actor, AdminState, KeyProof, Verdict } from '@bkg/sdk/access';
 import { conflict, invalid, notFound } from './errors.ts';
 import { assertAdminLeft } from './last-admin.ts';
+import { pageOf } from './page.ts';
+import type { Page } from './page.ts';
 import { apiKeyOf } from './record.ts';
 import type { KeyRecord } from './record.ts';
 import { countProblems, roleProblems, rolesOf, scopeProblems } from './scopes.ts';
@@ -62,10 +64,10 @@ export class Keys {
     return { key: this.#shown(prefix), secret: text };
   }
 
-  async list(): Promise<ApiKey[]> {
+  /** @param after the prefix after which the page begins */
+  async list(after?: string): Promise<Page<ApiKey>> {
     await this.#store.current();
-    const keys = [...this.#store.all('key').keys()].map((prefix) => this.#shown(prefix));
-    return keys.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at));
+    return pageOf(this.#store.all('key').keys(), (prefix) => this.#shown(prefix), after);
   }
 
   async get(prefix: string): Promise<ApiKey> {
@@ -152,6 +154,7 @@ export class Keys {
   #check(record: KeyRecord, path: string, isNewEnd = true): void {
     const roleScopes = rolesOf(this.#store);
     const problems: PayloadError[] = [
+      ...nameProblems(record, path),
       ...scopeProblems(record.scopes, path),
       ...roleProblems(record.roles, roleScopes, path),
       ...countProblems(record, roleScopes, path),
@@ -164,7 +167,8 @@ export class Keys {
   }
 
   #assertRoom(prefix: string): void {
-    if (this.#store.get('key', prefix)) throw conflict(`There is a key ${prefix} already: repeat for another one.`);
+    if (this.#store.get('key', prefix))
+      throw conflict(`There is a key ${prefix} already: repeat for another one.`);
     if (this.#store.all('key').size >= this.#most)
       throw conflict(
         `There are ${this.#most} keys, which is all that are kept: revoke those that nobody needs. ` +
@@ -210,6 +214,16 @@ function changed(record: KeyRecord, { revision: _, ...change }: KeyChange): KeyR
     ...(nextLimits && { limits: nextLimits }),
     ...(nextEnd && { expires_at: nextEnd }),
   };
+}
+
+/** They are shown in logs and terminals, which take some characters for orders. */
+function nameProblems({ name, owner }: KeyRecord, path: string): PayloadError[] {
+  return Object.entries({ name, owner })
+    .filter(([, text]) => /\p{Cc}/u.test(text))
+    .map(([member]) => ({
+      path: `${path}/${member}`,
+      message: `${member} has a control character, such as a line break: leave it out.`,
+    }));
 }
 
 /** The schema has seen to it that it is RFC 3339. */

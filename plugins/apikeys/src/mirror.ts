@@ -81,7 +81,9 @@ export class Mirror {
     await this.whole();
     const { heard, bucket } = { heard: this.#heard, bucket: this.bucket };
     const last = await bucket.lastRevision().catch((error: unknown) => {
-      this.#readAgain('the bucket does not answer');
+      // It is not there any more; one that is late only is still what was read.
+      if (error instanceof BkgError && error.code === 'PLUGIN_UNAVAILABLE')
+        this.#readAgain('the bucket is gone');
       throw error;
     });
     if (last < heard) this.#readAgain('the bucket was made anew');
@@ -90,9 +92,7 @@ export class Mirror {
     try {
       await this.#until(isCurrent, silentMs);
     } catch {
-      // What was written last may have been forgotten since, and nothing would ever come.
-      await mark(bucket);
-      await this.#until(isCurrent, catchUpMs);
+      await this.#catchUp(bucket, isCurrent);
     }
   }
 
@@ -108,13 +108,24 @@ export class Mirror {
     await this.#running;
   }
 
+  /** What was written last may have been forgotten since, and nothing would ever come: then what is written now does. */
+  async #catchUp(bucket: Bucket, isCurrent: () => boolean): Promise<void> {
+    await mark(bucket);
+    try {
+      await this.#until(isCurrent, catchUpMs);
+    } catch (error) {
+      this.#readAgain('nothing is heard of the bucket');
+      throw error;
+    }
+  }
+
   #readAgain(why: string): void {
     this.#isWhole = false;
     this.#restart.abort(new Error(why));
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#ending.signal.aborted; ) {
+    for (let failures = 0; !this.#ending.signal.aborted;) {
       this.#restart = new AbortController();
       const signal = AbortSignal.any([this.#restart.signal, this.#ending.signal]);
       try {
@@ -122,7 +133,8 @@ export class Mirror {
       } catch (error) {
         this.#problem = error;
         const level = failures === 0 && this.#connection.connected ? 'warn' : 'debug';
-        if (!signal.aborted) this.#log[level]({ error }, 'the bucket of the keys cannot be read; trying again');
+        if (!signal.aborted)
+          this.#log[level]({ error }, 'the bucket of the keys cannot be read; trying again');
       }
       this.#isWhole = false;
       // Its one failure is the signal's, and then there is nothing to wait for.

@@ -1,6 +1,7 @@
 import type { Connection, Logger } from '@bkg/sdk';
 import { AuditWriter } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
+import type { Change } from './contents.ts';
 import { KeyEvents } from './key-events.ts';
 import { Keys } from './keys.ts';
 import { Roles } from './roles.ts';
@@ -20,6 +21,8 @@ export interface PartsOptions {
   usesEveryMs?: number;
   /** Between two sweeps. @default 60000 */
   sweepEveryMs?: number;
+  /** How long the bucket remembers that something was removed. @default 3600000 */
+  removalKeptMs?: number;
 }
 
 export interface Start {
@@ -41,11 +44,15 @@ export interface Parts {
 /** Reads the bucket, and starts what happens beside the capabilities. @throws what `Store.open` throws */
 export async function startParts(
   { connection, instance, log, signal }: Start,
-  { now = Date.now, most = {}, lookEveryMs = 1_000, usesEveryMs = 10_000, sweepEveryMs = 60_000 }: PartsOptions,
+  options: PartsOptions,
 ): Promise<Parts> {
-  let events: KeyEvents | undefined;
-  const store = await Store.open({ connection, log, onChange: (change) => events?.tell(change) }, signal);
-  events = new KeyEvents({ connection, instance, store, now });
+  const { now = Date.now, most = {}, removalKeptMs = 3_600_000 } = options;
+  const { lookEveryMs = 1_000, usesEveryMs = 10_000, sweepEveryMs = 60_000 } = options;
+  // What was there before this instance has not changed.
+  let onChange: (change: Change) => void = () => undefined;
+  const store = await Store.open({ connection, log, onChange: (change) => onChange(change) }, signal);
+  const events = new KeyEvents({ connection, instance, store, now });
+  onChange = (change) => events.tell(change);
   const uses = new Uses({ store, log, now });
   const keys = new Keys({ store, uses, now, most: most.keys ?? 10_000 });
   const sessions = new Sessions({ store, keys, uses, now, most: most.sessions ?? 10_000 });
@@ -53,11 +60,18 @@ export async function startParts(
 
   const ending = new AbortController();
   const again = (everyMs: number, what: string, work: () => void | Promise<void>): Promise<void> =>
-    repeat({ everyMs, work, signal: ending.signal, onError: (error) => log.warn({ error }, `${what} failed`) });
+    repeat({
+      everyMs,
+      work,
+      signal: ending.signal,
+      onError: (error) => log.warn({ error }, `${what} failed`),
+    });
   const loops = [
     again(lookEveryMs, 'the look for keys that have ended', () => events.look()),
     again(usesEveryMs, 'the write of when keys were used', () => uses.flush()),
-    again(sweepEveryMs, 'the sweep of what is of no use any more', () => sweep(store, now(), ending.signal)),
+    again(sweepEveryMs, 'the sweep of what is of no use any more', () =>
+      sweep(store, { now: now(), removalKeptMs, signal: ending.signal }),
+    ),
   ];
   return {
     keys,

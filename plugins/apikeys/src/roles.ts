@@ -2,6 +2,8 @@ import { builtInRoles } from '@bkg/sdk';
 import type { Role, RoleOrder } from '@bkg/sdk';
 import { conflict, invalid, notFound } from './errors.ts';
 import { assertAdminLeft } from './last-admin.ts';
+import { pageOf } from './page.ts';
+import type { Page } from './page.ts';
 import { countProblems, isBuiltIn, rolesOf, scopeProblems } from './scopes.ts';
 import type { Store } from './store.ts';
 
@@ -23,23 +25,27 @@ export class Roles {
     this.#most = most;
   }
 
-  async list(): Promise<Role[]> {
+  /** Those that every mesh has come first. @param after the name after which the page begins */
+  async list(after?: string): Promise<Page<Role>> {
     await this.#store.current();
+    const page = pageOf(this.#store.all('role').keys(), (name) => this.#shown(name), after);
     const builtIn = Object.keys(builtInRoles).filter(isBuiltIn).map(builtInRole);
-    const added = [...this.#store.all('role').keys()].sort().map((name) => this.#shown(name));
-    return [...builtIn, ...added];
+    return after === undefined ? { ...page, items: [...builtIn, ...page.items] } : page;
   }
 
   /** Makes it, or changes what it stands for in all keys that have it. */
   async put(name: string, order: RoleOrder): Promise<Role> {
     await this.#store.change(() => {
-      if (isBuiltIn(name)) throw conflict(`The role ${name} is built in, and cannot be changed: take another name.`);
+      if (isBuiltIn(name))
+        throw conflict(`The role ${name} is built in, and cannot be changed: take another name.`);
       const before = this.#store.get('role', name)?.value;
       const { scopes, description = before?.description ?? '' } = order;
       const value = { description, scopes: [...new Set(scopes)] };
       this.#check(name, value.scopes);
       if (!before && this.#store.all('role').size >= this.#most)
-        throw conflict(`There are ${this.#most} roles, which is all that are kept: delete one that no key has.`);
+        throw conflict(
+          `There are ${this.#most} roles, which is all that are kept: delete one that no key has.`,
+        );
       assertAdminLeft(this.#store, { role: [name, value.scopes] }, `To change the role ${name} like this`);
       return { kind: 'role', id: name, value };
     });

@@ -17,7 +17,10 @@ export function rolesOf(store: Store): RoleScopes {
 }
 
 /** All that a key allows: its own scopes and those of its roles, each once. */
-export function scopesOf({ scopes, roles }: Pick<KeyRecord, 'scopes' | 'roles'>, roleScopes: RoleScopes): string[] {
+export function scopesOf(
+  { scopes, roles }: Pick<KeyRecord, 'scopes' | 'roles'>,
+  roleScopes: RoleScopes,
+): string[] {
   return [...new Set([...scopes, ...roles.flatMap((role) => roleScopes(role) ?? [])])];
 }
 

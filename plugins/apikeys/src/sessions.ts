@@ -90,7 +90,8 @@ export class Sessions {
     const record = this.#store.get('key', prefix)?.value;
     if (!record) throw notFound(`There is no key ${prefix}, so that nobody could sign in with it.`);
     const ended = endOf(record, this.#now());
-    if (ended) throw conflict(`${prefix} is ${ended.refused}, so that nobody can sign in with it: take another key.`);
+    if (ended)
+      throw conflict(`${prefix} is ${ended.refused}, so that nobody can sign in with it: take another key.`);
     await this.#makeRoom('ticket', prefix, ticketsOfKeyMost);
     const ticket = createSecret();
     const expires_at = this.#time(ticketMostSecs);

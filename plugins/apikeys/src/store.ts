@@ -47,9 +47,11 @@ export class Store {
     } catch (error) {
       await mirror.close();
       signal.throwIfAborted();
-      const cause = mirror.problem ?? error;
-      const why = cause instanceof Error ? cause.message : String(cause);
-      throw new Error(`The bucket of the API keys cannot be read, so nobody could be let in: ${why}`, { cause });
+      const problem = mirror.problem ?? error;
+      const why = problem instanceof Error ? problem.message : String(problem);
+      throw new Error(`The bucket of the API keys cannot be read, so nobody could be let in: ${why}`, {
+        cause: error,
+      });
     }
   }
 

@@ -40,9 +40,17 @@ export class Uses {
         try {
           const revision = this.#store.get('used', prefix)?.revision ?? 0;
           // When another instance was faster, it has written the same minute, or the next use will tell.
-          await this.#store.write('used', prefix, { at: new Date(minute * minuteMs).toISOString() }, revision);
+          await this.#store.write(
+            'used',
+            prefix,
+            { at: new Date(minute * minuteMs).toISOString() },
+            revision,
+          );
         } catch (error) {
-          this.#log.warn({ error, waiting: this.#noted.size }, 'when keys were used last cannot be written now');
+          this.#log.warn(
+            { error, waiting: this.#noted.size },
+            'when keys were used last cannot be written now',
+          );
           return;
         }
       }

@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
+import type { StartContext } from '../src/define-plugin.ts';
 import { Instance } from '../src/instance.ts';
 import type { InstanceOptions } from '../src/instance.ts';
 import { problemOfMsg } from '../src/problem.ts';
@@ -398,6 +399,17 @@ describe('an instance', () => {
     expect(new Set(beats.map(({ descriptor }) => descriptor)).size).toBe(1);
     expect(beats[0]!.telemetry.memory_mb).toBeGreaterThan(10);
     subscription.unsubscribe();
+  });
+
+  it('gives the start of a plugin its connection and its id', async () => {
+    const { plugin } = createEcho();
+    const given = Promise.withResolvers<StartContext>();
+    const connection = await server.connect('echo');
+    const starting = { ...plugin, start: async (context: StartContext) => given.resolve(context) };
+    const instance = new Instance(starting, { connection, log: silentLogger });
+    instances.push(instance);
+    await instance.start();
+    expect(await given.promise).toMatchObject({ connection, instance: instance.id, log: silentLogger });
   });
 
   it('says why it could not start, and takes no invocation before it has', async () => {

@@ -28,7 +28,13 @@ export const adminEnsure = (parts: () => Parts): Capability =>
       const state = await keys.ensureAdmin(proof);
       // At each start it is asked; only what was done is of interest.
       if (state.state === 'made')
-        audit.write({ ...mesh, action: 'key.create', target: proof.prefix, result: 'ok', detail: 'admin: admin' });
+        audit.write({
+          ...mesh,
+          action: 'key.create',
+          target: proof.prefix,
+          result: 'ok',
+          detail: 'admin: admin',
+        });
       return state;
     },
   });

@@ -3,7 +3,7 @@ import type { Capability, KeyChange, KeyOrder } from '@bkg/sdk';
 import { audited } from '../audited.ts';
 import { keyErrors } from '../errors.ts';
 import type { Parts } from '../parts.ts';
-import { actor, closed, hash, prefix, verdict, wholeWire, wire } from './schemas.ts';
+import { actor, closed, hash, next, prefix, verdict, wholeWire, wire } from './schemas.ts';
 
 const { APIKEYS_NOT_FOUND, APIKEYS_CONFLICT } = keyErrors;
 
@@ -40,11 +40,15 @@ export const keyCreate = (parts: () => Parts): Capability =>
 export const keyList = (parts: () => Parts): Capability =>
   capability({
     name: 'List the keys',
-    description: 'Shows all keys without their secrets, the oldest first; ended ones for 90 days.',
-    input: Type.Object({}, closed),
-    output: Type.Object({ keys: Type.Array(wire('ApiKey')) }),
+    description:
+      'Shows the keys without their secrets, ended ones for 90 days: in the order of their prefixes, as many as fit into one answer.',
+    input: Type.Object({ after: Type.Optional(prefix) }, closed),
+    output: Type.Object({ keys: Type.Array(wire('ApiKey')), next }),
     idempotent: true,
-    handler: async () => ({ keys: await parts().keys.list() }),
+    handler: async ({ after }) => {
+      const { items, ...more } = await parts().keys.list(after);
+      return { keys: items, ...more };
+    },
   });
 
 export const keyGet = (parts: () => Parts): Capability =>
@@ -67,8 +71,10 @@ export const keyUpdate = (parts: () => Parts): Capability =>
     output: wire('ApiKey'),
     errors: keyErrors,
     handler: ({ actor: who, prefix: id, change }) =>
-      audited(parts().audit, { actor: who, action: 'key.update', target: id, detail: changeText(change) }, () =>
-        parts().keys.update(id, change),
+      audited(
+        parts().audit,
+        { actor: who, action: 'key.update', target: id, detail: changeText(change) },
+        () => parts().keys.update(id, change),
       ),
   });
 
@@ -81,7 +87,9 @@ export const keyRotate = (parts: () => Parts): Capability =>
     output: wholeWire('NewKey'),
     errors: { APIKEYS_NOT_FOUND, APIKEYS_CONFLICT },
     handler: ({ actor: who, prefix: id, order }) =>
-      audited(parts().audit, { actor: who, action: 'key.rotate', target: id }, () => parts().keys.rotate(id, order)),
+      audited(parts().audit, { actor: who, action: 'key.rotate', target: id }, () =>
+        parts().keys.rotate(id, order),
+      ),
   });
 
 export const keyRevoke = (parts: () => Parts): Capability =>

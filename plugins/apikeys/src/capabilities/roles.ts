@@ -3,18 +3,22 @@ import type { Capability } from '@bkg/sdk';
 import { audited } from '../audited.ts';
 import { keyErrors } from '../errors.ts';
 import type { Parts } from '../parts.ts';
-import { actor, closed, done, roleName, wire } from './schemas.ts';
+import { actor, closed, done, next, roleName, wire } from './schemas.ts';
 
 const { APIKEYS_NOT_FOUND, APIKEYS_CONFLICT } = keyErrors;
 
 export const roleList = (parts: () => Parts): Capability =>
   capability({
     name: 'List the roles',
-    description: 'Shows all roles: those that every mesh has, and those that were added.',
-    input: Type.Object({}, closed),
-    output: Type.Object({ roles: Type.Array(wire('Role')) }),
+    description:
+      'Shows the roles: those that every mesh has, then those that were added, by their names, as many as fit into one answer.',
+    input: Type.Object({ after: Type.Optional(roleName) }, closed),
+    output: Type.Object({ roles: Type.Array(wire('Role')), next }),
     idempotent: true,
-    handler: async () => ({ roles: await parts().roles.list() }),
+    handler: async ({ after }) => {
+      const { items, ...more } = await parts().roles.list(after);
+      return { roles: items, ...more };
+    },
   });
 
 export const rolePut = (parts: () => Parts): Capability =>

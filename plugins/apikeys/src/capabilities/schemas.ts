@@ -14,7 +14,11 @@ const anyone = { maxLength: 200 };
 export const actor = Type.Unsafe<Actor>(
   Type.Object(
     {
-      who: Type.String({ minLength: 1, ...anyone, description: 'The prefix of a key, or bkg for the mesh itself.' }),
+      who: Type.String({
+        minLength: 1,
+        ...anyone,
+        description: 'The prefix of a key, or bkg for the mesh itself.',
+      }),
       via: Type.Enum(['http', 'broker', 'mesh'], { description: 'How it came.' }),
       from: Type.String({ ...anyone, description: 'The address of the client, "" where it is not known.' }),
     },
@@ -51,3 +55,7 @@ export const verdict = Type.Unsafe<Verdict>(
 );
 
 export const done = Type.Object({ ok: Type.Literal(true) });
+
+export const next = Type.Optional(
+  Type.String({ description: 'There are more: ask again with this as "after".' }),
+);

@@ -60,6 +60,8 @@ export interface AskOptions {
 
 const askMs = 2_000;
 const changeMs = 10_000;
+/** Each holds half a megabyte. */
+const pagesMost = 1_000;
 
 /**
  * Asks the plugin that keeps the API keys.
@@ -83,8 +85,11 @@ export class Keeper {
     return this.#ask('key.create', { actor, order }, changeMs, options);
   }
 
+  /** The oldest first. */
   async listKeys(options?: AskOptions): Promise<ApiKey[]> {
-    return (await this.#ask<{ keys: ApiKey[] }>('key.list', {}, changeMs, options)).keys;
+    const pages = await this.#pages<{ keys: ApiKey[] }>('key.list', options);
+    const keys = pages.flatMap((page) => page.keys);
+    return keys.sort((a, b) => Date.parse(a.created_at) - Date.parse(b.created_at));
   }
 
   getKey(prefix: string, options?: AskOptions): Promise<ApiKey> {
@@ -104,7 +109,8 @@ export class Keeper {
   }
 
   async listRoles(options?: AskOptions): Promise<Role[]> {
-    return (await this.#ask<{ roles: Role[] }>('role.list', {}, askMs, options)).roles;
+    const pages = await this.#pages<{ roles: Role[] }>('role.list', options);
+    return pages.flatMap((page) => page.roles);
   }
 
   putRole(actor: Actor, name: string, order: RoleOrder, options?: AskOptions): Promise<Role> {
@@ -133,6 +139,20 @@ export class Keeper {
 
   ensureAdmin({ prefix, hash }: KeyProof, options?: AskOptions): Promise<AdminState> {
     return this.#ask('admin.ensure', { prefix, hash }, changeMs, options);
+  }
+
+  /** All that there is, of which one answer holds only as much as fits into a message. */
+  async #pages<T>(capability: string, options?: AskOptions): Promise<T[]> {
+    const pages: T[] = [];
+    for (let after: string | undefined; pages.length < pagesMost;) {
+      const input = after === undefined ? {} : { after };
+      const page = await this.#ask<T & { next?: string }>(capability, input, changeMs, options);
+      pages.push(page);
+      after = page.next;
+      if (after === undefined) return pages;
+    }
+    const detail = `${capability} of ${accessPlugin} does not come to an end.`;
+    throw new InvalidOutputError(problemOf('INVALID_OUTPUT', errorTable.INVALID_OUTPUT, detail));
   }
 
   async #ask<T>(
