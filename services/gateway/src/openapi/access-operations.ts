@@ -3,6 +3,16 @@ import type { FixedOperation } from './fixed-operations.ts';
 
 /** What may go wrong with what the keeper of the keys is asked for. */
 const changed = ['DEADLINE_EXCEEDED'] as const;
+/** What it refuses itself, by its own codes. */
+export const declared = {
+  APIKEYS_NOT_FOUND: { number: 404, description: 'There is no such key or role.' },
+  APIKEYS_CONFLICT: {
+    number: 409,
+    description: 'It has changed meanwhile, is revoked, built in, or in use.',
+  },
+  APIKEYS_LAST_ADMIN: { number: 409, description: 'Nobody would be left who may do everything.' },
+  APIKEYS_INVALID: { number: 400, description: 'A scope, a role or a time that there cannot be.' },
+} as const;
 const [access, tag] = ['admin', 'Access'] as const;
 const prefixNote = '`:prefix` is the public part of a key, as it is listed.';
 const auditQuery = wireSchemas.AuditQuery['properties'] as Record<string, { description: string }>;
@@ -18,6 +28,7 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'All API keys',
     answers: [{ status: 200, description: 'Without their secrets.', json: ['ApiKey'] }],
     failures: changed,
+    declared,
   },
   {
     method: 'post',
@@ -30,6 +41,7 @@ export const accessOperations: readonly FixedOperation[] = [
     body: { json: 'KeyOrder', required: true },
     answers: [{ status: 201, description: 'The key, with its secret.', json: 'NewKey' }],
     failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    declared,
   },
   {
     method: 'get',
@@ -40,7 +52,8 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'One API key',
     description: prefixNote,
     answers: [{ status: 200, description: 'Without its secret.', json: 'ApiKey' }],
-    failures: [...changed, 'PLUGIN_NOT_FOUND'],
+    failures: changed,
+    declared,
   },
   {
     method: 'patch',
@@ -52,7 +65,8 @@ export const accessOperations: readonly FixedOperation[] = [
     description: 'It holds at once, also for what is open with it.',
     body: { json: 'KeyChange', required: true },
     answers: [{ status: 200, description: 'The changed key.', json: 'ApiKey' }],
-    failures: [...changed, 'PLUGIN_NOT_FOUND', 'CONFLICT', 'PAYLOAD_TOO_LARGE'],
+    failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    declared,
   },
   {
     method: 'delete',
@@ -63,7 +77,8 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'Revoke an API key',
     description: 'For ever. What is open with it is closed within two seconds.',
     answers: [{ status: 200, description: 'The revoked key.', json: 'ApiKey' }],
-    failures: [...changed, 'PLUGIN_NOT_FOUND', 'CONFLICT'],
+    failures: changed,
+    declared,
   },
   {
     method: 'post',
@@ -75,7 +90,8 @@ export const accessOperations: readonly FixedOperation[] = [
     description: 'The old one does for a while, so that nothing stops that has it.',
     body: { json: 'RotateOrder', required: false },
     answers: [{ status: 200, description: 'The key, with its new secret.', json: 'NewKey' }],
-    failures: [...changed, 'PLUGIN_NOT_FOUND', 'CONFLICT', 'PAYLOAD_TOO_LARGE'],
+    failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    declared,
   },
   {
     method: 'get',
@@ -86,6 +102,7 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'All roles',
     answers: [{ status: 200, description: 'Those that every mesh has, and others.', json: ['Role'] }],
     failures: changed,
+    declared,
   },
   {
     method: 'put',
@@ -96,7 +113,8 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'Make or change a role',
     body: { json: 'RoleOrder', required: true },
     answers: [{ status: 200, description: 'The role.', json: 'Role' }],
-    failures: [...changed, 'CONFLICT', 'PAYLOAD_TOO_LARGE'],
+    failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    declared,
   },
   {
     method: 'delete',
@@ -107,7 +125,8 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'Delete a role',
     description: 'One that no key has.',
     answers: [{ status: 204, description: 'It is gone.' }],
-    failures: [...changed, 'PLUGIN_NOT_FOUND', 'CONFLICT'],
+    failures: changed,
+    declared,
   },
   {
     method: 'get',

@@ -156,6 +156,7 @@ function operationOf(one: FixedOperation): Operation {
     answers,
     access,
     failures = [],
+    declared,
     frames,
   } = one;
   const parameters = [
@@ -179,10 +180,10 @@ function operationOf(one: FixedOperation): Operation {
     }),
     responses: {
       ...Object.fromEntries(answers.map((answer) => [answer.status, responseOf(answer, isInvocation)])),
-      ...problemResponses([
-        ...(isInvocation ? invocationCodes : access === 'open' ? [] : accessCodes),
-        ...failures,
-      ]),
+      ...problemResponses(
+        [...(isInvocation ? invocationCodes : access === 'open' ? [] : accessCodes), ...failures],
+        declared,
+      ),
     },
     ...(frames && {
       'x-frames': Object.fromEntries(Object.entries(frames).map(([by, name]) => [by, component(name)])),

@@ -1,5 +1,5 @@
 import { wireSchemas } from '@bkg/sdk/protocol';
-import type { ErrorCode, JsonSchema, WireName } from '@bkg/sdk/protocol';
+import type { DeclaredError, ErrorCode, JsonSchema, WireName } from '@bkg/sdk/protocol';
 import type { Method } from './openapi.ts';
 import { orderSchemas } from '../order-body.ts';
 import type { ControlVerb } from '../mesh/supervisor-client.ts';
@@ -45,6 +45,8 @@ export interface FixedOperation {
   access?: string;
   /** Besides those that any request may have. */
   failures?: readonly ErrorCode[];
+  /** Those with codes of their own. */
+  declared?: Record<string, Pick<DeclaredError, 'number' | 'description'>>;
   /** The frames of a WebSocket. */
   frames?: { client?: WireName; gateway: WireName };
 }

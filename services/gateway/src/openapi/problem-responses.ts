@@ -30,13 +30,23 @@ export const invocationCodes = [
 ] as const satisfies ErrorCode[];
 
 /** The failures of an operation by their status. */
-export function problemResponses(codes: readonly ErrorCode[]): Record<string, Response> {
+export function problemResponses(
+  codes: readonly ErrorCode[],
+  declared: Record<string, Pick<DeclaredError, 'number' | 'description'>> = {},
+): Record<string, Response> {
+  const own = Object.entries(declared).map(([code, { number, description }]): Failure => ({
+    code,
+    number,
+    text: description,
+  }));
   const entries = [...ofAll, ...codes].map((code): Failure => ({
     code,
     number: errorTable[code].number,
     text: errorTable[code].title,
   }));
-  return Object.fromEntries(byStatus(entries).map(([status, failures]) => [status, responseOf(failures)]));
+  return Object.fromEntries(
+    byStatus([...own, ...entries]).map(([status, failures]) => [status, responseOf(failures)]),
+  );
 }
 
 /** Those of every invocation are the same, and stand once in the document. */
