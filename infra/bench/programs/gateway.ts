@@ -20,7 +20,15 @@ export interface GatewayOptions {
 const { url, credentials, joinWrites, entries = [] } = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
 const folder = tmpdir();
 const app = await createServer({
-  settings: { servers: [url], credentials, home: folder, host: '127.0.0.1', port: 0, dashboard: folder },
+  settings: {
+    servers: [url],
+    credentials,
+    home: folder,
+    host: '127.0.0.1',
+    port: 0,
+    dashboard: folder,
+    noAuth: true,
+  },
   log: createLogger({}, { level: 'error' }),
   joinWrites,
 });

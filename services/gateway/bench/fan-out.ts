@@ -45,6 +45,7 @@ async function gateway(): Promise<void> {
       host: '127.0.0.1',
       port: 0,
       dashboard: tmpdir(),
+      noAuth: true,
     },
   });
   await app.listen({ host: '127.0.0.1', port: 0 });

@@ -6,6 +6,7 @@ import { fixedOperations } from '../src/openapi/fixed-operations.ts';
 import { assertDocument } from './openapi-document.ts';
 import type { Document } from './openapi-document.ts';
 import { entryOf, startMesh } from './mesh.ts';
+import { routesOf } from './routes-of.ts';
 import type { TestMesh } from './mesh.ts';
 
 describe('GET /api/openapi.json', () => {
@@ -75,30 +76,15 @@ describe('the routes in PROTOCOL.md', () => {
         const spans = [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, code]) => code!);
         const [first = ''] = spans;
         const whole = first.split('?', 1)[0] ?? '';
-        // `POST /a/start` `/stop`: the same with another end.
-        return spans.map((span) =>
-          span === first ? whole : span.startsWith('/') ? whole.replace(/\/\w+$/, span) : span,
-        );
+        const [, path = ''] = / (\/.*)$/.exec(spans.find((span) => span.includes(' ')) ?? '') ?? [];
+        // `POST /a/start` `/stop`: the same with another end. `GET` `POST /a`: both of that.
+        return spans.map((span) => {
+          if (!span.includes('/')) return `${span} ${path}`;
+          if (span === first) return whole;
+          return span.startsWith('/') ? whole.replace(/\/\w+$/, span) : span;
+        });
       });
     const documented = fixedOperations.map(({ method, route }) => `${method.toUpperCase()} ${route}`);
     expect(told.sort()).toEqual(documented.sort());
   });
 });
-
-/** The routes in Fastify's drawing of them, without those of the dashboard's files. */
-function routesOf(drawing: string): string[] {
-  const routes: string[] = [];
-  const stack: string[] = [];
-  for (const line of drawing.split('\n')) {
-    const [, indent = '', part = '', methods = ''] =
-      /^((?:[│ ] {3})*)[├└]── (\S+)(?: \((.+)\))?$/.exec(line) ?? [];
-    if (part === '') continue;
-    stack.length = indent.length / 4;
-    stack.push(part);
-    for (const method of methods.split(', ')) {
-      if (method === 'GET' || method === 'POST') routes.push(`${method} ${stack.join('')}`);
-    }
-  }
-  expect(routes.length).toBeGreaterThan(10);
-  return routes.filter((route) => !route.endsWith('*') && !/ \/$/.test(route));
-}

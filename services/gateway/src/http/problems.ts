@@ -1,13 +1,21 @@
 import type { Socket } from 'node:net';
-import type { FastifyError, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { BkgError, errorTable, headerNames, problemContentType, problemOf } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { codeOfStatus, httpStatus } from './http-status.ts';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Hear of each failure of a request before it is answered, and may add headers. */
+    problemListeners: ((error: Error, request: FastifyRequest, reply: FastifyReply) => void)[];
+  }
+}
+
 /** Every failure of every route becomes a problem object here (RFC 9457). */
 export const problems = fp<{ log: Logger }>(
   async (app, { log }) => {
+    app.decorate('problemListeners', []);
     app.setErrorHandler((error: FastifyError, request, reply) => {
       const problem = problemOfHttp(error);
       if (problem.code === 'INTERNAL' && !(error instanceof BkgError)) {
@@ -17,7 +25,10 @@ export const problems = fp<{ log: Logger }>(
         reply.header(headerNames.retryAfter, error.retryAfterSecs);
       // A stream that was cut short has nothing left to say it with.
       if (reply.raw.headersSent) reply.raw.destroy();
-      else sendProblem(reply, problem);
+      else {
+        for (const listener of app.problemListeners) listener(error, request, reply);
+        sendProblem(reply, problem);
+      }
     });
   },
   { name: 'problems' },
@@ -71,6 +82,8 @@ export function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): voi
     `Content-Type: ${problemContentType}`,
     `Content-Length: ${body.length}`,
     'Connection: close',
+    'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body.toString()}`);
 }

@@ -10,6 +10,9 @@ import {
   problemContentType,
   problemOfMsg,
 } from '@bkg/sdk';
+import { assertInvocable } from '../access/caller.ts';
+import type { Caller } from '../access/caller.ts';
+import { needs } from '../access/route-access.ts';
 import { readCallHeaders } from './call-headers.ts';
 import { readEnvelope } from './envelope.ts';
 import { httpStatus } from '../http/http-status.ts';
@@ -28,7 +31,7 @@ import type { BodyLimit } from '../http/read-body.ts';
 export const invokeRoutes = fp(
   async (app) => {
     const { broker, invocations } = app;
-    const options = { config: { isQuiet: true } };
+    const options = { config: { isQuiet: true, access: needs('invoke') } };
 
     const bodyLimit = (): BodyLimit => ({
       mostBytes: payloadMostBytes(broker),
@@ -44,12 +47,14 @@ export const invokeRoutes = fp(
         const { id, capability } = request.params;
         assertPluginId(id);
         assertCapabilityId(capability);
+        assertInvocable(request.caller, id, capability);
         assertPlain(request);
         const body = await readBody(request, reply, bodyLimit());
         const contentType = contentTypeOf(request, body);
+        const caller = request.caller.principal;
         const onCharge = tellOf(reply);
-        const call = { ...headers, pluginId: id, capability, body, contentType, onCharge };
-        return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
+        const call = { ...headers, pluginId: id, capability, body, contentType, caller, onCharge };
+        return passOn(reply, await invocations.run(call, endedWith(reply.raw, request.caller)));
       },
     );
 
@@ -63,9 +68,20 @@ export const invokeRoutes = fp(
       if (!isJsonContentType(contentTypeOf(request, body))) throw wrongContentType(request);
       const { capability, payload } = readEnvelope(body);
       assertCapabilityId(capability);
+      // What the path could not say.
+      assertInvocable(request.caller, id, capability);
+      const caller = request.caller.principal;
       const onCharge = tellOf(reply);
-      const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined, onCharge };
-      return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
+      const call = {
+        ...headers,
+        pluginId: id,
+        capability,
+        body: payload,
+        contentType: undefined,
+        caller,
+        onCharge,
+      };
+      return passOn(reply, await invocations.run(call, endedWith(reply.raw, request.caller)));
     });
   },
   { name: 'invoke-routes', dependencies: ['broker-link', 'invocations'] },
@@ -73,10 +89,12 @@ export const invokeRoutes = fp(
 
 const left = new Error('the client has left');
 
-/** Aborts when the client leaves: then nobody is there any more to answer to. */
-function endedWith(response: ServerResponse): AbortController {
+/** Aborts when the client leaves, then nobody is there any more to answer to; and when its key ends. */
+function endedWith(response: ServerResponse, caller: Caller): AbortController {
   const controller = new AbortController();
+  const release = caller.hold(controller);
   const leave = (): void => {
+    release();
     // It closes after the answer too.
     if (!response.writableFinished) controller.abort(left);
   };

@@ -17,8 +17,12 @@ export const limitHeaders: Record<string, Reference> = {
   RateLimit: { $ref: '#/components/headers/RateLimit' },
 };
 
+/** What may become of a request where somebody is asked who they are. */
+export const accessCodes = ['UNAUTHENTICATED', 'RATE_LIMITED'] as const satisfies ErrorCode[];
+
 /** What may become of an invocation, besides the plugin's own errors. */
 export const invocationCodes = [
+  ...accessCodes,
   'PLUGIN_NOT_FOUND',
   'CAPABILITY_NOT_FOUND',
   'CONFLICT',
@@ -33,13 +37,23 @@ export const invocationCodes = [
 ] as const satisfies ErrorCode[];
 
 /** The failures of an operation by their status. */
-export function problemResponses(codes: readonly ErrorCode[]): Record<string, Response> {
+export function problemResponses(
+  codes: readonly ErrorCode[],
+  declared: Record<string, Pick<DeclaredError, 'number' | 'description'>> = {},
+): Record<string, Response> {
+  const own = Object.entries(declared).map(([code, { number, description }]): Failure => ({
+    code,
+    number,
+    text: description,
+  }));
   const entries = [...ofAll, ...codes].map((code): Failure => ({
     code,
     number: errorTable[code].number,
     text: errorTable[code].title,
   }));
-  return Object.fromEntries(byStatus(entries).map(([status, failures]) => [status, responseOf(failures)]));
+  return Object.fromEntries(
+    byStatus([...own, ...entries]).map(([status, failures]) => [status, responseOf(failures)]),
+  );
 }
 
 /** Those of every invocation are the same, and stand once in the document. */
