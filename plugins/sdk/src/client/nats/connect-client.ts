@@ -1,3 +1,4 @@
+import { parseKey } from '../../access/key.ts';
 import { connect, describeServers } from '../../connect.ts';
 import type { Connection } from '../../connection.ts';
 import type { Credentials } from '../../credentials.ts';
@@ -13,8 +14,10 @@ import type { NatsClientOptions } from './nats-client.ts';
 export interface ConnectClientOptions extends NatsClientOptions {
   /** `nats://127.0.0.1:43121`, one or the nodes of a cluster. @default BKG_NATS_URL, else the mesh of BKG_HOME */
   servers?: string | string[];
-  /** @default BKG_CREDENTIALS_FILE, else that of the mesh of BKG_HOME */
+  /** @default BKG_CREDENTIALS_FILE, else the API key, else those of the mesh of BKG_HOME */
   credentials?: Credentials;
+  /** Of a key with broker access, instead of credentials. @default BKG_API_KEY */
+  apiKey?: string;
   /** Shown in the server's list of connections. @default 'client' */
   name?: string;
   /** How long the first connection may take. @default 10000 */
@@ -36,12 +39,17 @@ export async function connectClient<M extends MeshShape<M> = AnyMesh>(
   const {
     servers: given,
     credentials: credentialsGiven,
+    apiKey,
     name = 'client',
     connectTimeoutMs = 10_000,
     signal,
   } = options;
   const { servers, credentials } = brokerAddress(
-    { ...(given && { servers: [given].flat() }), ...(credentialsGiven && { credentials: credentialsGiven }) },
+    {
+      ...(given && { servers: [given].flat() }),
+      ...(credentialsGiven && { credentials: credentialsGiven }),
+      ...(apiKey !== undefined && { apiKey }),
+    },
     process.env,
   );
   const late = AbortSignal.timeout(connectTimeoutMs);
@@ -50,8 +58,7 @@ export async function connectClient<M extends MeshShape<M> = AnyMesh>(
       servers,
       credentials,
       name,
-      // Nobody else listens here, whatever the names are.
-      identity: ['client', createToken()],
+      identity: clientIdentity(credentials),
       log: options.log ?? createLogger({}, { level: 'silent' }),
       signal: signal ? AbortSignal.any([signal, late]) : late,
     });
@@ -60,10 +67,16 @@ export async function connectClient<M extends MeshShape<M> = AnyMesh>(
     if (signal?.aborted || !late.aborted) throw cause;
     throw failure(
       'PLUGIN_UNAVAILABLE',
-      `The broker at ${describeServers(servers)} could not be reached within ${connectTimeoutMs} ms. Is the mesh running (npm start)?`,
+      `The broker at ${describeServers(servers)} could not be reached within ${connectTimeoutMs} ms, or does not take the credentials. Is the mesh running (npm start)?`,
       { cause },
     );
   }
+}
+
+/** With an API key the broker allows its own inbox only; otherwise it is one where nobody else listens, whatever the names are. */
+function clientIdentity({ password }: Credentials): string[] {
+  const key = parseKey(password);
+  return key ? [key.prefix] : ['client', createToken()];
 }
 
 /** A client over a connection that somebody else has made, and closes. */
