@@ -119,7 +119,7 @@ export class Access {
           try {
             const { state } = await keeper.ensureAdmin({ prefix, hash: hashSecret(secret) });
             if (state === 'invalid') return state;
-            const { ticket } = await keeper.createTicket(actor, { prefix });
+            const { ticket } = await keeper.createTicket(actor, prefix);
             return { link: `${url}/sign-in#ticket=${ticket}` };
           } catch (error) {
             signal.throwIfAborted();

@@ -14,7 +14,7 @@ export class Keeper {
     return this.#ask('admin.ensure', key);
   }
 
-  createTicket(actor: Actor, { prefix }: { prefix: string }): Promise<Ticket> {
+  createTicket(actor: Actor, prefix: string): Promise<Ticket> {
     return this.#ask('ticket.create', { actor, prefix });
   }
 

@@ -1,10 +1,10 @@
 import path from 'node:path';
+import { reachableHost, urlHost } from '../listen-address.ts';
 import type { Broker } from './broker.ts';
 import { buildFingerprint, fingerprint } from './fingerprint.ts';
 import type { Home } from './home.ts';
 import type { Program, Programs } from './programs.ts';
 import { gatewayIsReady, natsIsReady, supervisorIsReady } from './readiness.ts';
-import { reachableHost, urlHost } from './settings.ts';
 import type { Settings } from './settings.ts';
 import { partVariable } from './strays.ts';
 import type { PartName } from './up-record.ts';

@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
-import { isIP, isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { readCredentials } from '@bkg/sdk';
 import type { Credentials } from '@bkg/sdk';
 import { Complaints, parseServers } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
+import { hostOf, isLoopback, reachableHost, urlHost } from '../listen-address.ts';
 import { projectFolder } from '../project.ts';
 
 /** A broker that somebody else runs. */
@@ -108,27 +109,6 @@ export function dashboardUrl({
   return `http://${urlHost(reachable)}:${port}`;
 }
 
-/** Where this machine reaches who listens there: every address is none that one could dial. */
-export function reachableHost(host: string): string {
-  if (host === '0.0.0.0') return '127.0.0.1';
-  return isIP(host) === 6 && /^[0:]+$/.test(host) ? '::1' : host;
-}
-
-/** Whether only this machine reaches who listens there. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
-}
-
-/** An address as it stands in a URL: IPv6 in brackets. */
-export function urlHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
-}
-
-/** The name or address in a URL, IPv6 without its brackets. */
-export function hostOf(url: string): string {
-  return new URL(url).hostname.replace(/^\[|\]$/g, '');
-}
-
 function readHost(given: string | undefined): string {
   const host = given?.trim() || '127.0.0.1';
   if (isIP(host) || isHostName(host)) return host;
@@ -173,7 +153,9 @@ function readNoAuth(
     throw new Error(
       `BKG_NO_AUTH is "${text}": it takes 1, and then the gateway asks nobody who they are; unset it otherwise.`,
     );
-  const reached = [host, publicUrl && hostOf(publicUrl)].find((one) => one !== undefined && !isLoopback(one));
+  const reached = [host, publicUrl && hostOf(new URL(publicUrl))].find(
+    (one) => one !== undefined && !isLoopback(one),
+  );
   if (reached === undefined) return true;
   throw new Error(
     `BKG_NO_AUTH is 1, and others reach the gateway at ${reached}: whoever does could run everything. Unset it, or ` +

@@ -1,5 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { Failure } from '../failure.ts';
+import { hostOf, isLoopback, reachableHost } from '../listen-address.ts';
 import { seconds } from '../say.ts';
 import type { Say } from '../say.ts';
 import { signInText } from './access.ts';
@@ -15,7 +16,7 @@ import type { Patience, WantedPort } from './ports.ts';
 import { builtPrograms } from './programs.ts';
 import type { Programs } from './programs.ts';
 import { defaultRestartPolicy } from './restart-policy.ts';
-import { dashboardUrl, hostOf, isLoopback, reachableHost, readSettings } from './settings.ts';
+import { dashboardUrl, readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
 import type { StopSignals } from './stop-signals.ts';
 import { findStrays } from './strays.ts';
@@ -180,7 +181,7 @@ function sayWhoGetsIn({ host, noAuth, publicUrl }: Settings, say: Say): void {
       'access',
       'BKG_NO_AUTH=1: nobody is asked who they are, everybody here may do everything',
     );
-  const isReached = !isLoopback(host) || (publicUrl !== undefined && !isLoopback(hostOf(publicUrl)));
+  const isReached = !isLoopback(host) || (publicUrl !== undefined && !isLoopback(hostOf(new URL(publicUrl))));
   if (!isReached || publicUrl?.startsWith('https:')) return;
   say.marked(
     '!',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { parseKey } from '../../access/key.ts';
+import { keyCredentials } from '../../access/key-credentials.ts';
 import { withoutCredentials } from '../../connect.ts';
 import { readCredentials } from '../../credentials.ts';
 import type { Credentials } from '../../credentials.ts';
@@ -37,18 +37,8 @@ export function brokerAddress(given: GivenAddress, env: NodeJS.ProcessEnv): Brok
 /** A file is for the broker, a key may be for the gateway only: the file comes first. */
 function credentialsIn(env: NodeJS.ProcessEnv, home: HomePaths): Credentials {
   const file = env['BKG_CREDENTIALS_FILE'];
-  if (file) return readCredentials(file);
-  return keyOf(env['BKG_API_KEY']?.trim() || undefined) ?? readCredentials(home.credentialsFile);
-}
-
-/** An API key as the broker takes it. @throws Error for what is none, without repeating it */
-function keyOf(text: string | undefined): Credentials | undefined {
-  if (text === undefined) return undefined;
-  const key = parseKey(text);
-  if (key) return { user: key.prefix, password: text };
-  throw new Error(
-    'The API key is none: it takes bkg_<prefix>_<secret>, as it was shown when the key was made. It comes from `apiKey` or BKG_API_KEY.',
-  );
+  const key = env['BKG_API_KEY'];
+  return key && !file ? keyCredentials(key) : readCredentials(file || home.credentialsFile);
 }
 
 /** The port that the running mesh has taken, which may be another than it was asked for. */

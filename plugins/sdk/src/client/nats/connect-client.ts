@@ -1,4 +1,3 @@
-import { parseKey } from '../../access/key.ts';
 import { connect, describeServers } from '../../connect.ts';
 import type { Connection } from '../../connection.ts';
 import type { Credentials } from '../../credentials.ts';
@@ -58,7 +57,8 @@ export async function connectClient<M extends MeshShape<M> = AnyMesh>(
       servers,
       credentials,
       name,
-      identity: clientIdentity(credentials),
+      // Nobody else listens here, whatever the names are.
+      identity: ['client', createToken()],
       log: options.log ?? createLogger({}, { level: 'silent' }),
       signal: signal ? AbortSignal.any([signal, late]) : late,
     });
@@ -71,12 +71,6 @@ export async function connectClient<M extends MeshShape<M> = AnyMesh>(
       { cause },
     );
   }
-}
-
-/** With an API key the broker allows its own inbox only; otherwise it is one where nobody else listens, whatever the names are. */
-function clientIdentity({ password }: Credentials): string[] {
-  const key = parseKey(password);
-  return key ? [key.prefix] : ['client', createToken()];
 }
 
 /** A client over a connection that somebody else has made, and closes. */
