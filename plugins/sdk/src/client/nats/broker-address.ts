@@ -30,7 +30,9 @@ export function brokerAddress(given: GivenAddress, env: NodeJS.ProcessEnv): Brok
   const asked = given.servers ?? parseServers(env['BKG_NATS_URL']);
   const servers = asked.length > 0 ? asked : [`nats://127.0.0.1:${busPort(home.run, env)}`];
   const credentials =
-    given.credentials ?? keyOf(given.apiKey) ?? credentialsOf(servers) ?? credentialsIn(env, home);
+    given.credentials ??
+    (given.apiKey === undefined ? credentialsOf(servers) : keyCredentials(given.apiKey)) ??
+    credentialsIn(env, home);
   return { servers: servers.map(withoutCredentials), credentials };
 }
 
