@@ -1,4 +1,4 @@
-import { hashSecret } from '@bkg/sdk/access';
+import { hashSecret, Keeper } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
 import type { Say } from '../say.ts';
@@ -6,7 +6,6 @@ import { keepAdminKey } from './admin-key.ts';
 import type { AdminKey } from './admin-key.ts';
 import { withBus } from './bus.ts';
 import type { BusAddress } from './bus.ts';
-import { Keeper } from './keeper.ts';
 
 export interface AccessTimings {
   /** How long the end of the start waits for the plugin that keeps the API keys. */
