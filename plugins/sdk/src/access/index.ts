@@ -8,7 +8,6 @@ export * from './key-verifier.ts';
 export * from './callout.ts';
 export * from './instance-token.ts';
 export * from './jwt.ts';
-export * from './key.ts';
 export * from './kick.ts';
 export * from './nats-access.ts';
 export * from './nkey.ts';
