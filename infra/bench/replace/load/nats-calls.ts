@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Credentials } from '@bkg/sdk';
-import { headerNames, inboxRoot, subjects } from '@bkg/sdk/protocol';
+import { keyCredentials } from '@bkg/sdk/access';
+import { headerNames, subjects } from '@bkg/sdk/protocol';
 import { capability, idOf, payloadOf } from '../invocation.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -12,7 +13,7 @@ const lineMostBytes = 65_536;
 
 export interface NatsCallsOptions {
   port: number;
-  credentials: Credentials;
+  apiKey: string;
   plugin: string;
   timeoutMs: number;
   ledger: Ledger;
@@ -25,7 +26,8 @@ export interface NatsCallsOptions {
 export class NatsCalls {
   readonly #options: NatsCallsOptions;
   readonly #socket: Socket;
-  readonly #inbox = `${inboxRoot}replace.${randomBytes(16).toString('hex')}`;
+  readonly #credentials: Credentials;
+  readonly #inbox: string;
   readonly #ready = Promise.withResolvers<void>();
   #unsent = '';
   #received = '';
@@ -39,6 +41,9 @@ export class NatsCalls {
 
   constructor(options: NatsCallsOptions) {
     this.#options = options;
+    this.#credentials = keyCredentials(options.apiKey);
+    // The prefix of the key, by which the broker lets it listen to its own replies.
+    this.#inbox = `${subjects.inbox(this.#credentials.user)}.${randomBytes(16).toString('hex')}`;
     this.#socket = connect(options.port, '127.0.0.1');
     this.#socket.setNoDelay(true);
     this.#socket.setEncoding('latin1');
@@ -94,7 +99,7 @@ export class NatsCalls {
   }
 
   #said([verb = '', ...rest]: string[]): void {
-    const { user, password } = this.#options.credentials;
+    const { user, password } = this.#credentials;
     const who = { user, pass: password, verbose: false, headers: true, no_responders: true };
     if (verb === 'INFO')
       this.#socket.write(`CONNECT ${JSON.stringify(who)}\r\nSUB ${this.#inbox}.* 1\r\nPING\r\n`);

@@ -2,13 +2,13 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
-import type { Credentials } from '@bkg/sdk';
 import type { LoadResult } from './ledger.ts';
 
 export interface LoadOptions {
   httpPort: number;
   busPort: number;
-  credentials: Credentials;
+  /** With broker access. */
+  apiKey: string;
   plugin: string;
   /** Over both ways together. */
   perSecond: number;
