@@ -116,7 +116,9 @@ class Scene implements AsyncDisposable {
       signal: AbortSignal.timeout(startMostMs),
     });
     stack.defer(() => connection.close());
-    const nats = stack.use(await connectClient({ servers: mesh.busUrl, apiKey: mesh.apiKey, name: 'chaos load' }));
+    const nats = stack.use(
+      await connectClient({ servers: mesh.busUrl, apiKey: mesh.apiKey, name: 'chaos load' }),
+    );
     const { url, apiKey, headers } = mesh;
     const gateway = stack.use(connectGateway({ url, apiKey }));
     await eventually(async () => areRunning(await listPlugins(connection)), {

@@ -14,6 +14,8 @@ const lineMostBytes = 65_536;
 export interface NatsCallsOptions {
   port: number;
   apiKey: string;
+  /** @default the key */
+  credentials?: Credentials;
   plugin: string;
   timeoutMs: number;
   ledger: Ledger;
@@ -41,9 +43,10 @@ export class NatsCalls {
 
   constructor(options: NatsCallsOptions) {
     this.#options = options;
-    this.#credentials = keyCredentials(options.apiKey);
-    // The prefix of the key, by which the broker lets it listen to its own replies.
-    this.#inbox = `${subjects.inbox(this.#credentials.user)}.${randomBytes(16).toString('hex')}`;
+    const { apiKey, credentials = keyCredentials(apiKey) } = options;
+    this.#credentials = credentials;
+    // Of a key, its prefix: the broker lets it listen to nothing else.
+    this.#inbox = `${subjects.inbox(credentials.user)}.${randomBytes(16).toString('hex')}`;
     this.#socket = connect(options.port, '127.0.0.1');
     this.#socket.setNoDelay(true);
     this.#socket.setEncoding('latin1');

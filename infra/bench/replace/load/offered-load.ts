@@ -2,13 +2,15 @@ import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import path from 'node:path';
+import type { Credentials } from '@bkg/sdk';
 import type { LoadResult } from './ledger.ts';
 
 export interface LoadOptions {
   httpPort: number;
   busPort: number;
-  /** With broker access. */
   apiKey: string;
+  /** For the broker. @default the key */
+  credentials?: Credentials;
   plugin: string;
   /** Over both ways together. */
   perSecond: number;
