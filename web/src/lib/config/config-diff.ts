@@ -1,4 +1,11 @@
-import { pointerToken, type ConfigRevision, type PluginConfig } from '@bkg/sdk/protocol';
+import {
+  changedSecrets,
+  isSecretEnv,
+  pointerToken,
+  secretMask,
+  type ConfigRevision,
+  type PluginConfig,
+} from '@bkg/sdk/protocol';
 import { isObject, isSame } from './merge-patch.ts';
 
 /** A place where two configurations differ. */
@@ -20,13 +27,24 @@ export function diffConfigs(before: PluginConfig, after: PluginConfig): Differen
 
 /** The same with their versions, which a rollback brings back together with the configuration. */
 export function diffRevisions(
-  before: Pick<ConfigRevision, 'config' | 'version'>,
-  after: Pick<ConfigRevision, 'config' | 'version'>,
+  before: Pick<ConfigRevision, 'config' | 'version' | 'secrets'>,
+  after: Pick<ConfigRevision, 'config' | 'version' | 'secrets'>,
 ): Difference[] {
   return [
     ...diffValues({ version: before.version }, { version: after.version }),
     ...diffConfigs(before.config, after.config),
+    ...changedSecrets(before, after).map((name) => ({
+      path: `/env/${pointerToken(name)}`,
+      before: secretMask,
+      after: secretMask,
+    })),
   ];
+}
+
+/** Whether nobody is shown the value at a place, not even who has just typed it. */
+export function isSecretPath(path: string): boolean {
+  const [, name] = /^\/env\/(.+)$/.exec(path) ?? [];
+  return name !== undefined && isSecretEnv(name);
 }
 
 export function diffValues(before: unknown, after: unknown, path = ''): Difference[] {
