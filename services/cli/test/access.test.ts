@@ -1,6 +1,7 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseKey } from '@bkg/sdk/access';
+import { connectClient } from '@bkg/sdk/client';
 import { eventually } from '@bkg/sdk/testing';
 import { bkg, startBkg } from './bkg.ts';
 import type { Outcome } from './bkg.ts';
@@ -78,6 +79,20 @@ describe('a key', () => {
     expect(refused.stderr).toContain(`asked with was ${prefix} of BKG_API_KEY`);
     expect((await withKey(key, 'keys', 'show')).stdout).toContain('may         ');
     expect((await withKey(key, 'keys')).stderr).toContain('admin');
+  });
+
+  it('connects to the broker when it may, and invokes what its scopes say', async () => {
+    const servers = `nats://127.0.0.1:${home.busPort}`;
+    const { key } = await create('--scope', 'invoke:talker:say', '--broker');
+    await using client = await connectClient({ servers, apiKey: key, retry: false });
+    expect(await client.invoke('talker', 'say', { text: 'over the broker' })).toEqual({
+      said: 'over the broker',
+    });
+    await expect(client.invoke('talker', 'wait', { ms: 1 }, { timeoutMs: 1_000 })).rejects.toThrow();
+    const { key: other } = await create('--scope', 'invoke:talker');
+    await expect(connectClient({ servers, apiKey: other, connectTimeoutMs: 1_000 })).rejects.toThrow(
+      'does not take the credentials',
+    );
   });
 
   it('follows logs over the socket', async () => {

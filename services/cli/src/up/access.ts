@@ -27,8 +27,7 @@ export interface AccessOptions {
 /** Of the mesh itself, in the audit. */
 const actor = { who: 'bkg', via: 'mesh', from: '' } as const;
 const pollMs = 100;
-/** More than the keeper takes for an answer. */
-const answerWithinMs = 5_000;
+const answerWithinMs = 2_000;
 
 type Asked = { link: string } | 'invalid' | { away: string };
 
@@ -114,11 +113,12 @@ export class Access {
     try {
       return await withBus(address, late, async (connection) => {
         const keeper = new Keeper(connection);
+        const options = { timeoutMs: answerWithinMs, signal: late };
         for (;;) {
           try {
-            const { state } = await keeper.ensureAdmin({ prefix, hash: hashSecret(secret) });
+            const { state } = await keeper.ensureAdmin({ prefix, hash: hashSecret(secret) }, options);
             if (state === 'invalid') return state;
-            const { ticket } = await keeper.createTicket(actor, prefix);
+            const { ticket } = await keeper.createTicket(actor, prefix, options);
             return { link: `${url}/sign-in#ticket=${ticket}` };
           } catch (error) {
             signal.throwIfAborted();
