@@ -10,7 +10,7 @@ export interface ConnectGatewayOptions {
    * An API key, sent as a bearer token when a socket is opened. Not in a page: browsers let nobody send headers with a
    * WebSocket, and a page has the cookie of its session.
    */
-  apiKey?: string;
+  apiKey?: string | undefined;
   /** False never repeats. */
   retry?: RetryOptions | false;
   /** What becomes of an invocation that is made while there is no connection: it fails at once, or waits. @default 'fail' */
