@@ -82,7 +82,10 @@ function rawRequest(subject: string, payload: string): Promise<string> {
 describe('a mesh as a user starts it', () => {
   it('lists candle, which nobody has started yet, and says so to who invokes it', async () => {
     const { body } = await http<PluginInfo[]>('GET', '/api/plugins');
-    expect(body.map(({ id, status }) => [id, status])).toEqual([['candle', 'stopped']]);
+    expect(body.map(({ id, status }) => [id, status])).toEqual([
+      ['apikeys', 'running'],
+      ['candle', 'stopped'],
+    ]);
     const { status, body: problem } = await infer();
     expect([status, problem.code]).toEqual([503, 'PLUGIN_UNAVAILABLE']);
   });
