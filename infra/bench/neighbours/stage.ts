@@ -105,7 +105,12 @@ function keeper(): Manifest {
   const folder = path.join(import.meta.dirname, '../../../plugins', accessPlugin);
   const manifest = JSON.parse(readFileSync(path.join(folder, 'plugin.json'), 'utf8')) as Manifest;
   const [program = '', ...args] = manifest.command;
-  return { ...manifest, command: [program, ...args.map((file) => path.join(folder, file))] };
+  return {
+    ...manifest,
+    command: [program, ...args.map((file) => path.join(folder, file))],
+    // Its program does not lie in its folder here.
+    config: { ...manifest.config, sandbox: 'off' },
+  };
 }
 
 function manifests(): Manifest[] {
