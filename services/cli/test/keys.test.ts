@@ -320,7 +320,7 @@ describe('bkg keys', () => {
       { name: 'operator', description: 'Runs it.', scopes: ['read', 'control'], built_in: true },
     ];
     expect((await run('keys', 'roles')).stdout).toMatch(
-      /^ROLE .*\noperator  read control  every mesh  Runs it\.\n$/,
+      /^ROLE .*\noperator {2}read control {2}every mesh {2}Runs it\.\n$/,
     );
   });
 
