@@ -15,9 +15,17 @@ export interface GatewayOptions {
   joinWrites: boolean;
   /** What it knows from the beginning, where no supervisor writes the registry. */
   entries?: RegistryEntry[];
+  /** It asks nobody who they are: what that takes is not measured. @default it does */
+  noAuth?: boolean;
 }
 
-const { url, credentials, joinWrites, entries = [] } = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
+const {
+  url,
+  credentials,
+  joinWrites,
+  entries = [],
+  noAuth = false,
+} = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
 const folder = tmpdir();
 const app = await createServer({
   settings: {
@@ -27,7 +35,7 @@ const app = await createServer({
     host: '127.0.0.1',
     port: 0,
     dashboard: folder,
-    noAuth: true,
+    noAuth,
   },
   log: createLogger({}, { level: 'error' }),
   joinWrites,

@@ -32,6 +32,8 @@ const supervisor = createSupervisor({
   natsUrl: url,
   home,
   pluginFolders: plugins === undefined ? [] : [plugins],
+  // One of them may be the project's own plugin that keeps the API keys.
+  ...(plugins !== undefined && { ownPluginFolder: plugins }),
   log,
   timings: graceMs === undefined ? {} : { graceMs },
 });

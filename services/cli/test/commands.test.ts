@@ -110,6 +110,7 @@ describe('bkg plugins', () => {
     const { stdout } = await run(['plugins', '--json']);
     const plugins = JSON.parse(stdout) as PluginInfo[];
     expect(plugins.map(({ id, status }) => [id, status])).toEqual([
+      ['apikeys', 'running'],
       ['candle', 'stopped'],
       ['talker', 'running'],
     ]);

@@ -22,7 +22,7 @@ beforeAll(async () => {
   plugins = mkdtempSync(path.join(projectFolder, '.bkg/test-guide-'));
   workshop = mkdtempSync(path.join(projectFolder, '.bkg/test-guide-'));
   home = await testHome();
-  await home.runningMesh({ BKG_PLUGINS_PATH: plugins });
+  await home.runningMesh({ BKG_PLUGINS_PATH: plugins, BKG_NO_AUTH: '' });
 }, 60_000);
 afterAll(async () => {
   await home[Symbol.asyncDispose]();
@@ -116,10 +116,13 @@ function drop(id: string, { heading, language, file, command, beside, build }: R
 const isSource = (file: string): boolean =>
   !['dist', 'node_modules', '__pycache__', '.bkg'].includes(path.basename(file));
 
+const apiKey = (): string => home.read('admin.key').trim();
+const headers = () => ({ authorization: `Bearer ${apiKey()}`, 'content-type': 'application/json' });
+
 function greet(id: string, name = 'Ada'): Promise<Response> {
   return fetch(`http://127.0.0.1:${home.port}/api/plugins/${id}/invoke/greet`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: headers(),
     body: JSON.stringify({ name }),
   });
 }
@@ -142,7 +145,7 @@ describe.concurrent('a plugin of the guide', () => {
       expect(reply).toEqual({ text: 'Hello, Ada!' });
       const refused = await fetch(`http://127.0.0.1:${home.port}/api/plugins/${id}/invoke/greet`, {
         method: 'POST',
-        headers: { 'content-type': 'application/json' },
+        headers: headers(),
         body: '{}',
       });
       expect([refused.status, await refused.json()]).toMatchObject([400, { code: 'INVALID_PAYLOAD' }]);
@@ -175,7 +178,7 @@ describe('a client of the guide', () => {
       cwd: folder,
       encoding: 'utf8',
       timeout: 60_000,
-      env: { ...process.env, BKG_CREDENTIALS_FILE: home.file('run', 'credentials.json') },
+      env: { ...process.env, BKG_API_KEY: apiKey() },
     });
     expect(status, stdout + stderr).toBe(0);
     return stdout;

@@ -6,6 +6,7 @@ export * from './instance-token.ts';
 export * from './jwt.ts';
 export * from './keeper.ts';
 export * from './key.ts';
+export * from './key-credentials.ts';
 export * from './key-verifier.ts';
 export * from './kick.ts';
 export * from './nats-access.ts';

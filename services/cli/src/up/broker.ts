@@ -1,9 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { writeWhole } from '@bkg/sdk/host';
 import { explainFile } from '../failure.ts';
+import { reachableHost, urlHost } from '../listen-address.ts';
 import { keptSecrets } from './access-secrets.ts';
 import type { BusAddress } from './bus.ts';
-import { busClientHost } from './bus-settings.ts';
 import type { BusTls } from './bus-settings.ts';
 import { writeCredentials } from './credentials.ts';
 import { fingerprint } from './fingerprint.ts';
@@ -12,7 +12,6 @@ import { natsConfig } from './nats-config.ts';
 import { findNatsServer } from './nats-server.ts';
 import type { NatsServer } from './nats-server.ts';
 import { ownCredentials } from './own-credentials.ts';
-import { urlHost } from './settings.ts';
 import type { Settings } from './settings.ts';
 
 /** The broker of this mesh, our own or a foreign one. */
@@ -64,7 +63,7 @@ export async function prepareBroker(
     ...(busTls && { tls: busTls }),
   });
   writeConfig(home.natsConfigFile, config);
-  const host = busClientHost(busHost);
+  const host = reachableHost(busHost);
   const servers = [`${busTls ? 'tls' : 'nats'}://${urlHost(host)}:${busPort}`];
   return {
     servers,

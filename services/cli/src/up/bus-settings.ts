@@ -1,6 +1,6 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
 import path from 'node:path';
+import { isLoopback } from '../listen-address.ts';
 
 /** Files of the certificate that our own nats-server shows. */
 export interface BusTls {
@@ -32,17 +32,6 @@ export function readBusSettings(env: NodeJS.ProcessEnv, from: string): BusSettin
         `machine only (127.0.0.1, ::1 or localhost).`,
     );
   return { busHost, ...(tls && { busTls: tls }) };
-}
-
-/** Where we ourselves find it: "everywhere" is no address to call. */
-export function busClientHost(busHost: string): string {
-  if (busHost === '0.0.0.0') return '127.0.0.1';
-  return busHost === '::' ? '::1' : busHost;
-}
-
-/** Whether only this machine can reach it. */
-export function isLoopback(host: string): boolean {
-  return host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 }
 
 function readTls(env: NodeJS.ProcessEnv, from: string): BusTls | undefined {
