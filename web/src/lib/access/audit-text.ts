@@ -1,0 +1,31 @@
+import { isPluginId, keyPrefixPattern, type ApiKey, type AuditEvent } from '@bkg/sdk/protocol';
+
+/** What belongs together in the activity; `prefix` is what the gateway is asked for. */
+export const actionGroups = [
+  { name: '', label: 'everything' },
+  { name: 'control.', label: 'control' },
+  { name: 'key.', label: 'keys' },
+  { name: 'role.', label: 'roles' },
+  { name: 'session.', label: 'sign-ins' },
+  { name: 'connect', label: 'connections' },
+  { name: 'invoke', label: 'invocations' },
+] as const;
+
+/** The name of a key where it is known; else what stands there. */
+export function whoText(who: string, keys: readonly Pick<ApiKey, 'prefix' | 'name'>[]): string {
+  if (who === 'bkg') return 'the mesh itself';
+  if (who === '?') return 'nobody known';
+  return keys.find(({ prefix }) => prefix === who)?.name ?? who;
+}
+
+/** What a target is, as far as a link could lead there. */
+export function targetKind({ action, target }: AuditEvent): 'key' | 'plugin' | 'role' | undefined {
+  if (keyPrefixPattern.test(target)) return 'key';
+  if (action.startsWith('role.')) return 'role';
+  const isAboutPlugin = action.startsWith('control.') || action === 'invoke' || action === 'connect';
+  return isAboutPlugin && isPluginId(target) ? 'plugin' : undefined;
+}
+
+export function wasRefused({ result }: Pick<AuditEvent, 'result'>): boolean {
+  return result !== 'ok';
+}
