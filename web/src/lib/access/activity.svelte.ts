@@ -1,9 +1,8 @@
-import type { AuditList, Problem } from '@bkg/sdk/protocol';
+import type { AuditList, AuditQuery, Problem } from '@bkg/sdk/protocol';
 import { problemOfError } from '../request.ts';
 import { wait } from '../wait.ts';
+import { withNewest, withOlder, type EventsShown, type SeqEvent } from './activity-events.ts';
 import { listAudit } from './keys-api.ts';
-
-export type SeqEvent = AuditList['events'][number];
 
 export interface ActivityFilter {
   /** The prefix of a key, `bkg` or `?`; "" for everybody. */
@@ -14,21 +13,29 @@ export interface ActivityFilter {
 
 const pageMost = 100;
 const lookEveryMs = 5_000;
-/** So many events are kept in the page; older ones of them have to be asked for again. */
-const keptMost = 2_000;
-
 /** What was done, the newest first, for one choice of who and what. */
 export class Activity {
-  events = $state.raw<readonly SeqEvent[]>([]);
-  known = $state(false);
-  /** Older ones are there. */
-  hasMore = $state(false);
+  /** Undefined until they were read once. */
+  #shown = $state.raw<EventsShown>();
   isLoading = $state(false);
   problem = $state.raw<Problem>();
   #filter: ActivityFilter;
 
   constructor(filter: ActivityFilter) {
     this.#filter = filter;
+  }
+
+  get known(): boolean {
+    return this.#shown !== undefined;
+  }
+
+  get events(): readonly SeqEvent[] {
+    return this.#shown?.events ?? [];
+  }
+
+  /** Older ones are there. */
+  get hasMore(): boolean {
+    return this.#shown?.hasMore ?? false;
   }
 
   /** Looks every 5 s for new ones while the page can be seen. @returns ends it */
@@ -44,8 +51,7 @@ export class Activity {
     this.isLoading = true;
     try {
       const list = await this.#ask({ before: last.seq });
-      this.#join([...this.events, ...list.events]);
-      this.hasMore = list.next !== undefined && this.events.length < keptMost;
+      if (this.#shown) this.#shown = withOlder(this.#shown, list);
       this.problem = undefined;
     } catch (error) {
       this.problem = problemOfError(error);
@@ -63,44 +69,18 @@ export class Activity {
 
   async #look(signal: AbortSignal): Promise<void> {
     try {
-      const list = await this.#ask({ signal });
-      if (!signal.aborted) this.take(list);
+      const list = await this.#ask({}, signal);
+      if (signal.aborted) return;
+      this.#shown = withNewest(this.#shown, list);
+      this.problem = undefined;
     } catch (error) {
       if (!signal.aborted) this.problem = problemOfError(error);
     }
   }
 
-  /** The newest ones, as they are now. */
-  take(list: AuditList): void {
-    const oldest = list.events.at(-1)?.seq;
-    const newest = this.events[0]?.seq;
-    // More happened since than one answer holds: what is shown would have a gap that nobody sees.
-    const isTorn =
-      list.next !== undefined && oldest !== undefined && newest !== undefined && oldest > newest + 1;
-    if (!this.known || isTorn || newest === undefined) {
-      this.events = list.events;
-      this.hasMore = list.next !== undefined;
-    } else this.#join([...list.events, ...this.events]);
-    this.known = true;
-    this.problem = undefined;
-  }
-
-  #join(events: readonly SeqEvent[]): void {
-    // eslint-disable-next-line svelte/prefer-svelte-reactivity -- it never changes
-    const bySeq = new Map(events.map((event) => [event.seq, event]));
-    this.events = [...bySeq.values()].sort((a, b) => b.seq - a.seq).slice(0, keptMost);
-  }
-
-  #ask({ before, signal }: { before?: number; signal?: AbortSignal }): Promise<AuditList> {
+  #ask(query: AuditQuery, signal?: AbortSignal): Promise<AuditList> {
     const { who, action } = this.#filter;
-    return listAudit(
-      {
-        most: pageMost,
-        ...(before !== undefined && { before }),
-        ...(who && { who }),
-        ...(action && { action }),
-      },
-      { ...(signal && { signal }) },
-    );
+    const wanted = { most: pageMost, ...query, ...(who && { who }), ...(action && { action }) };
+    return listAudit(wanted, { ...(signal && { signal }) });
   }
 }

@@ -1,14 +1,14 @@
 import { isPluginId, keyPrefixPattern, type ApiKey, type AuditEvent } from '@bkg/sdk/protocol';
 
-/** What belongs together in the activity; `prefix` is what the gateway is asked for. */
+/** What belongs together in the activity, as the gateway is asked for it, and as people call it. */
 export const actionGroups = [
-  { name: '', label: 'everything' },
-  { name: 'control.', label: 'control' },
-  { name: 'key.', label: 'keys' },
-  { name: 'role.', label: 'roles' },
-  { name: 'session.', label: 'sign-ins' },
-  { name: 'connect', label: 'connections' },
-  { name: 'invoke', label: 'invocations' },
+  ['', 'everything'],
+  ['control.', 'control'],
+  ['key.', 'keys'],
+  ['role.', 'roles'],
+  ['session.', 'sign-ins'],
+  ['connect', 'connections'],
+  ['invoke', 'invocations'],
 ] as const;
 
 /** The name of a key where it is known; else what stands there. */

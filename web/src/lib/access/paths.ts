@@ -1,4 +1,4 @@
-export const signInPath = '/sign-in';
+export const signInPath = '/sign-in' as const;
 
 /**
  * Where to go after signing in: a path of this page, whatever the address says. `//host`, `/\host` and what becomes one
@@ -19,7 +19,10 @@ export function nextOf(wanted: string | null, origin: string): string {
 }
 
 /** The sign-in page that leads back to `url`. */
-export function signInTo({ pathname, search }: Pick<URL, 'pathname' | 'search'>): `/sign-in${string}` {
+export function signInTo({
+  pathname,
+  search,
+}: Pick<URL, 'pathname' | 'search'>): '/sign-in' | `/sign-in?${string}` {
   const next = nextOf(pathname + search, 'http://page');
-  return next === '/plugins' ? signInPath : `${signInPath}?${new URLSearchParams({ next })}`;
+  return next === '/plugins' ? signInPath : `/sign-in?${new URLSearchParams({ next }).toString()}`;
 }
