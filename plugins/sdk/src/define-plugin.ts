@@ -1,4 +1,5 @@
 import type { Static, TObject, TSchema } from 'typebox';
+import type { Connection } from './connection.ts';
 import type { InvocationContext } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { declaredErrorNumbers } from './protocol/errors.ts';
@@ -36,6 +37,10 @@ export function capability<Input extends TSchema, Output extends TSchema>(
 
 export interface StartContext {
   log: Logger;
+  /** The instance's, which closes it after `stop`: for subjects and buckets of the plugin's own, where the broker allows it any. */
+  connection: Connection;
+  /** The id of the instance. */
+  instance: string;
   /** Aborts when the instance is asked to end before it is ready. */
   signal: AbortSignal;
 }

@@ -129,7 +129,12 @@ export class Instance {
     this.#serveQuestions();
     this.#heartbeats.run(this.#ending.signal);
     try {
-      await this.plugin.start?.({ log: this.#log, signal });
+      await this.plugin.start?.({
+        log: this.#log,
+        signal,
+        connection: this.#connection,
+        instance: this.id,
+      });
     } catch (error) {
       this.#error = `It could not start: ${error instanceof Error ? error.message : String(error)}`;
       await this.#say('error');

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
+import { keyCredentials } from './access/key-credentials.ts';
 import { readCredentials } from './credentials.ts';
 import type { Credentials } from './credentials.ts';
 import { Complaints } from './host/complaints.ts';
@@ -30,7 +31,7 @@ export interface Launch {
 
 /**
  * Reads the launch contract from the environment. A plugin that nobody manages needs `BKG_NATS_URL` and
- * `BKG_CREDENTIALS_FILE` only; it gets an instance id of its own and the default configuration.
+ * `BKG_CREDENTIALS_FILE` or `BKG_API_KEY` only; it gets an instance id of its own and the default configuration.
  * @throws Error that lists everything that is missing or wrong
  */
 export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.env): Launch {
@@ -41,10 +42,15 @@ export function readLaunch(pluginId: string, env: NodeJS.ProcessEnv = process.en
   const servers = parseServers(env['BKG_NATS_URL']);
   if (servers.length === 0)
     complaints.add('BKG_NATS_URL is not set: the broker, such as nats://127.0.0.1:43121.');
-  const file = env['BKG_CREDENTIALS_FILE'];
-  if (!file)
-    complaints.add('BKG_CREDENTIALS_FILE is not set: JSON with "user" and "password" for the broker.');
-  const credentials = file ? complaints.attempt(() => readCredentials(file)) : undefined;
+  const [file, key] = [env['BKG_CREDENTIALS_FILE'], env['BKG_API_KEY']];
+  if (!file && !key)
+    complaints.add(
+      'BKG_CREDENTIALS_FILE is not set: JSON with "user" and "password" for the broker. Nor is BKG_API_KEY, a key with ' +
+        `broker access and the scope serve:${pluginId}.`,
+    );
+  const credentials = complaints.attempt(() =>
+    file ? readCredentials(file) : key ? keyCredentials(key) : undefined,
+  );
   const config = complaints.attempt(() => readConfig(pluginId, env['BKG_CONFIG_FILE']));
   const instance = env['BKG_INSTANCE_ID'] ?? nuid.next();
   if (!isSubjectToken(instance))

@@ -64,7 +64,8 @@ export class LiveConfig {
 
   async #apply(given: unknown): Promise<void> {
     const { plugin, dispatcher, log } = this.#options;
-    const config = this.#checked(given);
+    // That of the process cannot change; the order may not even say what is secret of it.
+    const config = { ...this.#checked(given), env: this.#config.env };
     if (!isDeepStrictEqual(config.settings, this.#config.settings)) await this.#takeOver(config);
     this.#assertAlive();
     dispatcher.configure(config);

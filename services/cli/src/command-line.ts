@@ -8,11 +8,13 @@ const settings = `Where the mesh is, from the environment (bkg up is started wit
 
   BKG_HOME             folder with all data of the mesh            [.bkg in the project's folder]
   BKG_PORT             port of the dashboard and the HTTP API      [43119]
-  BKG_HOST             address it listens on, loopback only        [127.0.0.1]
-  BKG_API_KEY          is sent to the gateway as a bearer token    [none]
+  BKG_HOST             address or name it listens on               [127.0.0.1]
+  BKG_API_KEY          the key that commands show to the gateway   [admin.key of BKG_HOME]
 
 Other settings of bkg up:
 
+  BKG_PUBLIC_URL       the address that people use, with TLS       [that of BKG_HOST and BKG_PORT]
+  BKG_NO_AUTH          1: nobody is asked who they are (loopback)  [everybody is]
   BKG_PLUGIN_BUS_PORT  port of the nats-server that bkg starts     [43121]
   BKG_PLUGINS_PATH     more folders with plugins                   [none]
   BKG_NATS_SERVER      path of the nats-server program             [from the PATH, or as fetched]

@@ -1,4 +1,5 @@
 import type { CommandSpec, OptionSpec } from './command.ts';
+import { keyCommands } from './key-commands.ts';
 
 const url: OptionSpec = {
   value: '<address>',
@@ -155,6 +156,7 @@ Exit codes: 0 it succeeded, 1 it did not come as far as the plugin, 2 this line 
     notes: 'Without a second revision: the one that is in force.',
     load: () => import('./commands/config-diff.ts'),
   },
+  ...keyCommands(url),
   new: {
     summary: 'make a plugin that runs',
     usage: '<name> [options]',

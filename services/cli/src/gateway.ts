@@ -1,14 +1,17 @@
 import http from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Problem } from '@bkg/sdk/protocol';
+import { apiKeyFor } from './api-key.ts';
+import type { KeyInUse } from './api-key.ts';
 import type { Arguments } from './command.ts';
 import { Failure } from './failure.ts';
 import { gatewayUrl } from './mesh-address.ts';
 import { readProblem, refusal } from './refusal.ts';
-import type { Concern } from './refusal.ts';
+import type { Concern, Refusal } from './refusal.ts';
 
 export interface GatewayRequest {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   headers?: Record<string, string>;
   body?: Buffer | string;
   /** For everything, the answer included. @default 15000 */
@@ -37,12 +40,13 @@ const lookEveryMs = 100;
 export class Gateway {
   readonly url: URL;
   readonly #env: NodeJS.ProcessEnv;
-  readonly #apiKey: string | undefined;
+  /** The API key that it is asked with. */
+  readonly key: KeyInUse;
 
   constructor(args: Arguments, env: NodeJS.ProcessEnv) {
     this.url = gatewayUrl(env, args.text('url'));
     this.#env = env;
-    this.#apiKey = env['BKG_API_KEY'] || undefined;
+    this.key = apiKeyFor(this.url, env);
   }
 
   /** For people: without what may be secret in it. */
@@ -52,7 +56,7 @@ export class Gateway {
 
   /** Sent with every request. */
   get headers(): Record<string, string> {
-    return this.#apiKey ? { authorization: `Bearer ${this.#apiKey}` } : {};
+    return this.key.text === undefined ? {} : { authorization: `Bearer ${this.key.text}` };
   }
 
   /** @returns the body of a success @throws Failure */
@@ -155,10 +159,15 @@ export class Gateway {
     };
   }
 
+  /** A problem that it has answered, with what there is to say of the key that it was asked with. */
+  refusal(problem: Problem, concern: Concern = {}, exitCode = 1): Refusal {
+    return refusal(problem, { ...concern, key: this.key }, exitCode);
+  }
+
   #succeed({ status, headers, body }: Answer, concern?: Concern): Buffer {
     if (status >= 200 && status < 300) return body;
     const problem = readProblem(body, headers);
-    if (problem) throw refusal(problem, concern);
+    if (problem) throw this.refusal(problem, concern);
     throw this.#stranger(`it answers with status ${status}`);
   }
 

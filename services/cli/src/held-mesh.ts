@@ -1,7 +1,8 @@
 import path from 'node:path';
 import { isSameProcess } from '@bkg/sdk/host';
 import { Failure } from './failure.ts';
-import { homeFolder } from './mesh-address.ts';
+import { hostOf, isLoopback } from './listen-address.ts';
+import { homeFolder, isOwnGateway } from './mesh-address.ts';
 import { readUpRecord } from './up/up-record.ts';
 import type { UpRecord } from './up/up-record.ts';
 
@@ -15,7 +16,8 @@ export interface HeldMesh extends Pick<UpRecord, 'pid' | 'state'> {
 export function heldMesh(env: NodeJS.ProcessEnv, url: URL): HeldMesh | undefined {
   const home = homeFolder(env);
   const record = recordOf(home);
-  const isThere = record && String(record.port) === url.port && isLoopback(url.hostname);
+  const isThere =
+    record && (isOwnGateway(url, env) || (String(record.port) === url.port && isLoopback(hostOf(url))));
   return isThere && isSameProcess(record) ? { home, pid: record.pid, state: record.state } : undefined;
 }
 
@@ -57,8 +59,4 @@ function recordOf(home: string): UpRecord | undefined {
     if (error instanceof Failure) return undefined;
     throw error;
   }
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
 }

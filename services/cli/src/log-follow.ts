@@ -5,7 +5,7 @@ import type { Gateway } from './gateway.ts';
 import { readKeptLogs } from './kept-logs.ts';
 import type { KeptLogsQuery } from './kept-logs.ts';
 import { LogJoin } from './log-join.ts';
-import { Refusal, refusal } from './refusal.ts';
+import { Refusal } from './refusal.ts';
 
 export interface FollowOptions {
   gateway: Gateway;
@@ -37,7 +37,7 @@ export async function followLogs(options: FollowOptions): Promise<never> {
   const client = connectGateway({
     url: gateway.url.href,
     mostDelayMs,
-    WebSocket: socketWith(gateway.headers),
+    ...(gateway.key.text !== undefined && { apiKey: gateway.key.text }),
   });
   const { plugins, level = 'trace' } = query;
   let wasLive = true;
@@ -61,7 +61,7 @@ export async function followLogs(options: FollowOptions): Promise<never> {
         if (!isLive) lines.noteLoss();
         warn(isLive ? 'connected again' : `no connection: ${reason} Trying again.`);
       },
-      onError: ({ problem }) => reject(refusal(problem)),
+      onError: ({ problem }) => reject(gateway.refusal(problem)),
     },
   );
   try {
@@ -154,13 +154,4 @@ class FollowedLines {
       return this.#join.release();
     }
   }
-}
-
-/** Node's own WebSocket takes headers, which those of browsers do not. */
-function socketWith(headers: Record<string, string>) {
-  return class extends WebSocket {
-    constructor(url: string) {
-      super(url, { headers });
-    }
-  };
 }

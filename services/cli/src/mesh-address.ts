@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { UsageError } from './command.ts';
+import { hostOf, reachableHost, urlHost } from './listen-address.ts';
 import { projectFolder } from './project.ts';
+import type { UpRecord } from './up/up-record.ts';
 
 const defaultPort = 43_119;
 const defaultBusPort = 43_121;
@@ -16,13 +18,41 @@ export function homeFolder(env: NodeJS.ProcessEnv): string {
  * @throws UsageError
  */
 export function gatewayUrl(env: NodeJS.ProcessEnv, given: string | undefined): URL {
-  if (given !== undefined) return parseUrl(given);
   const record = upRecord(env);
+  if (given !== undefined) {
+    const url = parseUrl(given);
+    // As a name it may be IPv6 first, where another program can listen: it is meant to be our own mesh.
+    if (url.hostname === 'localhost' && url.port === String(record.port) && record.host !== undefined)
+      url.hostname = urlHost(ownHost(record.host));
+    return url;
+  }
   const port = portOf('BKG_PORT', env['BKG_PORT']) || record.port || defaultPort;
-  const host = env['BKG_HOST']?.trim() || (record.url && URL.parse(record.url)?.hostname) || '127.0.0.1';
-  // localhost may be IPv6 first, where another program can listen.
-  const name = host === 'localhost' ? '127.0.0.1' : host.replace(/^\[|\]$/g, '');
-  return new URL(`http://${name.includes(':') ? `[${name}]` : name}:${port}`);
+  const noted = record.host ?? (record.url && URL.parse(record.url)?.hostname);
+  const host = ownHost(env['BKG_HOST']?.trim() || noted || '127.0.0.1');
+  return new URL(`http://${urlHost(host)}:${port}`);
+}
+
+/** Whether it is the gateway of the mesh that a `bkg up` has started for BKG_HOME, and has not stopped. */
+export function isOwnGateway(gateway: URL, env: NodeJS.ProcessEnv): boolean {
+  const { host, port } = upRecord(env);
+  return (
+    host !== undefined &&
+    gateway.protocol === 'http:' &&
+    gateway.port === String(port) &&
+    ownHost(hostOf(gateway)) === ownHost(host)
+  );
+}
+
+/** The address for people of the dashboard behind a gateway: as its own mesh has noted it, else as it is asked for. */
+export function dashboardOf(gateway: URL, env: NodeJS.ProcessEnv): string {
+  const noted = isOwnGateway(gateway, env) ? upRecord(env).url : undefined;
+  return noted ?? gateway.href.replace(/\/$/, '');
+}
+
+/** Where this machine reaches who listens on a host; in one form, to compare. */
+function ownHost(host: string): string {
+  const reachable = reachableHost(host.replace(/^\[|\]$/g, ''));
+  return reachable === 'localhost' ? '127.0.0.1' : reachable;
 }
 
 /** The nats-server that `bkg up` has started for BKG_HOME. @throws UsageError */
@@ -52,7 +82,7 @@ function portOf(name: string, given: string | undefined): number {
 }
 
 /** What `bkg up` has noted; nothing when it has not, or when that cannot be read: then it was only to help. */
-function upRecord(env: NodeJS.ProcessEnv): { url?: string; port?: number; bus_port?: number } {
+function upRecord(env: NodeJS.ProcessEnv): Pick<UpRecord, 'url' | 'host' | 'port' | 'bus_port'> {
   try {
     const text = readFileSync(path.join(homeFolder(env), 'run', 'up.json'), 'utf8');
     return (JSON.parse(text) ?? {}) as ReturnType<typeof upRecord>;

@@ -1,5 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { ErrorCode, Problem } from '@bkg/sdk/protocol';
+import { prefixOf } from './api-key.ts';
+import type { KeyInUse } from './api-key.ts';
 import { Failure } from './failure.ts';
 import { printable } from './terminal.ts';
 
@@ -12,6 +14,8 @@ export interface Concern {
   order?: string;
   /** The whole command that does it whatever the rules of a contract say. */
   forced?: string;
+  /** The key that the gateway was asked with. */
+  key?: KeyInUse;
 }
 
 /** What the gateway or a plugin says no with. */
@@ -80,6 +84,29 @@ const configRemedies: Partial<Record<ErrorCode, (plugin: string) => string>> = {
   DEADLINE_EXCEEDED: (plugin) => `\`bkg plugins ${plugin}\` shows how far it is; it may still be reached.`,
 };
 
+/** Where it is about the key that was shown. */
+const keyRemedies: Partial<Record<ErrorCode, (key: KeyInUse) => string>> = {
+  UNAUTHENTICATED: (key) => {
+    const { text, from, problem } = key;
+    const asked = 'whoever has an admin key makes one with `bkg keys create`';
+    if (text === undefined && problem === undefined)
+      return `set BKG_API_KEY to a key of this mesh (${asked}), or BKG_HOME to the folder of a mesh on this machine: its admin.key is taken by itself.`;
+    if (text === undefined)
+      return `${problem}, so nothing was shown: set BKG_API_KEY to a key of this mesh (${asked}).`;
+    return `the key ${nameOf(key)} was not taken: it was made by another mesh, revoked, rotated, or has expired. Set BKG_API_KEY to another one; ${asked}.${from === 'BKG_API_KEY' ? '' : ` Without ${from} the next \`bkg up\` makes a new one.`}`;
+  },
+  FORBIDDEN: (key) =>
+    key.text === undefined
+      ? 'set BKG_API_KEY to a key that may do this, and name the gateway by its own address.'
+      : `ask whoever has an admin key for one that may do this, and set BKG_API_KEY to it: asked with was ${nameOf(key)}, and \`bkg keys show\` says what that may.`,
+};
+
+/** A key as it may be shown. */
+function nameOf(key: KeyInUse): string {
+  const prefix = prefixOf(key);
+  return prefix === undefined ? `of ${key.from}` : `${prefix} of ${key.from}`;
+}
+
 /** Where an order does. */
 const orderRemedies: Partial<Record<ErrorCode, (plugin: string, order: string) => string>> = {
   INVALID_PAYLOAD: (_plugin, order) => `correct it; \`bkg help ${order}\` shows what it takes.`,
@@ -88,8 +115,10 @@ const orderRemedies: Partial<Record<ErrorCode, (plugin: string, order: string) =
 
 function remedyOf(
   { code, retryable, errors }: Problem,
-  { plugin: named, isConfig = false, order, forced }: Concern,
+  { plugin: named, isConfig = false, order, forced, key }: Concern,
 ): string {
+  const ofKey = key && keyRemedies[code as ErrorCode];
+  if (ofKey) return ofKey(key);
   // The gateway itself has nothing to say yet.
   if (code === 'PLUGIN_UNAVAILABLE' && named === undefined) return 'try again in a moment.';
   const plugin = named ?? '<plugin>';

@@ -15,3 +15,16 @@ export function parseSpan(option: string, given: string): number {
     : `at least 1ms and at most ${mostHours}h`;
   throw new UsageError(`--${option} is "${given}"; it takes ${allowed}`);
 }
+
+const unitSecs: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
+
+/** Whole seconds of a span such as `0s`, `90m`, `12h`, `90d`. @throws UsageError */
+export function parseSeconds(option: string, given: string, mostSecs: number): number {
+  const [, digits, unit = ''] = /^(\d{1,9})(s|m|h|d)$/.exec(given) ?? [];
+  const secs = Number(digits) * (unitSecs[unit] ?? NaN);
+  if (secs <= mostSecs) return secs;
+  const most = `at most ${Math.floor(mostSecs / 86_400)}d`;
+  throw new UsageError(
+    `--${option} is "${given}"; it takes ${Number.isNaN(secs) ? `a span such as 30s, 90m, 12h or 90d, ${most}` : most}`,
+  );
+}

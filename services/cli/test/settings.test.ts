@@ -20,7 +20,9 @@ describe('settings', () => {
     const env = {
       BKG_PORT: '70000',
       BKG_PLUGIN_BUS_PORT: 'x',
-      BKG_HOST: '0.0.0.0',
+      BKG_HOST: 'a b',
+      BKG_PUBLIC_URL: 'a b',
+      BKG_NO_AUTH: 'x',
       BKG_CREDENTIALS_FILE: '/x',
       BKG_PLUGINS_PATH: import.meta.filename,
     };
@@ -43,13 +45,55 @@ describe('settings', () => {
     rmSync(dir, { recursive: true });
   });
 
-  it('refuse an address that others can reach, and say why', () => {
-    for (const host of ['0.0.0.0', '::', '192.168.0.7', 'example.org', '127.0.0.999'])
+  it('take any address or name to listen on, and refuse what is neither', () => {
+    const hosts = [
+      '127.0.0.1',
+      '127.0.0.2',
+      '::1',
+      'localhost',
+      '0.0.0.0',
+      '::',
+      '192.168.0.7',
+      'mesh.example',
+    ];
+    for (const host of hosts) expect(readSettings({ BKG_HOST: host }).host).toBe(host);
+    for (const host of ['127.0.0.999', '[::1]', 'a b', 'http://a', 'a:1', '-a', 'a..b', '10'])
       expect(() => readSettings({ BKG_HOST: host }), host).toThrow(
-        'bkg does not ask anybody who they are yet',
+        `BKG_HOST is "${host}": it takes an address or a name of this machine`,
       );
-    for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost'])
-      expect(readSettings({ BKG_HOST: host }).host).toBe(host);
+  });
+
+  it('take the origin that people use, and nothing with more in it', () => {
+    const read = (given: string): string | undefined => readSettings({ BKG_PUBLIC_URL: given }).publicUrl;
+    expect(read('https://Mesh.example')).toBe('https://mesh.example');
+    expect(read(' http://10.0.0.1:8080/ ')).toBe('http://10.0.0.1:8080');
+    expect(read('https://[2001:db8::1]:443')).toBe('https://[2001:db8::1]');
+    expect(read('')).toBe(undefined);
+    const wrong = [
+      'mesh.example',
+      'ftp://a',
+      'https://',
+      'https://a/b',
+      'https://a?b',
+      'https://a/#b',
+      'https://a/..',
+    ];
+    for (const given of wrong)
+      expect(() => read(given), given).toThrow(`BKG_PUBLIC_URL is "${given}": it takes`);
+    expect(() => read('https://me:secret@a')).toThrow(/^(?!.*secret)[^]*BKG_PUBLIC_URL is "https:\/\/…@a"/);
+  });
+
+  it('let nobody be asked who they are on this machine only, and only when it is said so', () => {
+    const read = (given: string, more = {}): true | undefined =>
+      readSettings({ BKG_NO_AUTH: given, ...more }).noAuth;
+    expect(read('1')).toBe(true);
+    expect(read('1', { BKG_HOST: '::1', BKG_PUBLIC_URL: 'http://localhost:8080' })).toBe(true);
+    expect(read('')).toBe(undefined);
+    for (const given of ['0', 'true', 'yes'])
+      expect(() => read(given)).toThrow(`BKG_NO_AUTH is "${given}": it takes 1`);
+    expect(() => read('1', { BKG_HOST: '0.0.0.0' })).toThrow('others reach the gateway at 0.0.0.0');
+    expect(() => read('1', { BKG_HOST: 'localhost.example' })).toThrow('others reach the gateway');
+    expect(() => read('1', { BKG_PUBLIC_URL: 'https://mesh.example' })).toThrow('at mesh.example');
   });
 
   it('want two different ports, unless the bus is elsewhere or any port will do', () => {
@@ -95,5 +139,10 @@ describe('the address of the dashboard', () => {
     expect(dashboardUrl({ host: '127.0.0.1', port: 1 })).toBe('http://localhost:1');
     expect(dashboardUrl({ host: '::1', port: 1 })).toBe('http://[::1]:1');
     expect(dashboardUrl({ host: '127.0.0.2', port: 1 })).toBe('http://127.0.0.2:1');
+    expect(dashboardUrl({ host: '0.0.0.0', port: 1 })).toBe('http://localhost:1');
+    expect(dashboardUrl({ host: '::', port: 1 })).toBe('http://[::1]:1');
+    expect(dashboardUrl({ host: '0.0.0.0', port: 1, publicUrl: 'https://mesh.example' })).toBe(
+      'https://mesh.example',
+    );
   });
 });

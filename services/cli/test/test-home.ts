@@ -42,6 +42,8 @@ export class TestHome {
       BKG_PORT: String(this.port),
       BKG_PLUGIN_BUS_PORT: String(this.busPort),
       BKG_NATS_SERVER: natsServerProgram(),
+      // Most tests are about something else than who may do what; those that are unset it.
+      BKG_NO_AUTH: '1',
       ...env,
     });
     this.#ups.push(up);

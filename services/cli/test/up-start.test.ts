@@ -21,6 +21,7 @@ describe('bkg up', () => {
       `  ✓ candle       0.2.0 running ${time}`,
       '  · lantern      0.2.0 not started',
       '  ✗ torch        0.2.0 error: it burnt down',
+      '  ! access       BKG_NO_AUTH=1: nobody is asked who they are, everybody here may do everything',
       String.raw`  bkg is up: http://localhost:${home.port} \(SIGTERM to process \d+ stops it\)`,
     ];
     expect(up.lines).toHaveLength(expected.length);

@@ -1,6 +1,9 @@
 import fp from 'fastify-plugin';
 import { BkgError, isJsonContentType, jsonContentType } from '@bkg/sdk';
 import type { HistoryQuery, Logger, PluginConfig } from '@bkg/sdk';
+import { actorOf } from './access/actor.ts';
+import { assertAllowed } from './access/caller.ts';
+import { needs } from './access/route-access.ts';
 import { parseBody } from './invoke/raw-json.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { readBody } from './http/read-body.ts';
@@ -24,7 +27,7 @@ export const configRoutes = fp<{ log: Logger }>(
 
     app.get<{ Params: { id: string } }>(
       '/api/plugins/:id/config',
-      { config: { isQuiet: true } },
+      { config: { isQuiet: true, access: needs('read') } },
       async ({ params: { id } }): Promise<PluginConfig> => {
         assertPluginId(id);
         assertRead(broker, catalog);
@@ -34,21 +37,27 @@ export const configRoutes = fp<{ log: Logger }>(
       },
     );
 
-    app.post<{ Params: { id: string } }>('/api/plugins/:id/config', async (request, reply) => {
-      const { id } = request.params;
-      assertPluginId(id);
-      const body = await readBody(request, reply, limit);
-      const { wait } = readChange(body, request.headers['content-type']);
-      log.info({ plugin: id }, `another configuration of ${id} was asked for`);
-      const config = await supervisor.configure(id, body, wait !== false);
-      // Whoever asks right after this must not be told of the time before.
-      catalog.noteConfig(id, config);
-      return config;
-    });
+    app.post<{ Params: { id: string } }>(
+      '/api/plugins/:id/config',
+      { config: { access: needs('control', 'control.configure') } },
+      async (request, reply) => {
+        const { id } = request.params;
+        assertPluginId(id);
+        const body = await readBody(request, reply, limit);
+        const change = readChange(body, request.headers['content-type']);
+        if (changesAccess(change)) assertAllowed(request.caller, { verb: 'admin' });
+        const actor = actorOf(app, request);
+        log.info({ plugin: id, who: actor.who }, `another configuration of ${id} was asked for`);
+        const config = await supervisor.configure(id, body, change.wait !== false, actor);
+        // Whoever asks right after this must not be told of the time before.
+        catalog.noteConfig(id, config);
+        return config;
+      },
+    );
 
     app.get<{ Params: { id: string }; Querystring: Record<string, unknown> }>(
       '/api/plugins/:id/config/history',
-      { config: { isQuiet: true } },
+      { config: { isQuiet: true, access: needs('read') } },
       async (request, reply) => {
         const { id } = request.params;
         assertPluginId(id);
@@ -61,15 +70,20 @@ export const configRoutes = fp<{ log: Logger }>(
 );
 
 /** Whether it fits the supervisor says; here matters how long that may take. */
-function readChange(body: Buffer, contentType: string | undefined): { wait?: unknown } {
+function readChange(body: Buffer, contentType: string | undefined): Record<string, unknown> {
   if (body.length > 0 && contentType !== undefined && isJsonContentType(contentType))
-    return Object(parseBody(body)) as { wait?: unknown };
+    return Object(parseBody(body)) as Record<string, unknown>;
   throw invalid(
     '',
     body.length === 0
       ? `There is no body. ${limit.remedy}`
       : 'The body needs "Content-Type: application/json".',
   );
+}
+
+/** What a plugin's processes are given and can see: with it, who may start them could do as they can. */
+function changesAccess(change: Record<string, unknown>): boolean {
+  return ['env', 'sandbox'].some((member) => Object.hasOwn(change, member));
 }
 
 function readHistoryQuery({ before }: Record<string, unknown>): HistoryQuery {

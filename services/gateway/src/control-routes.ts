@@ -1,5 +1,7 @@
 import fp from 'fastify-plugin';
 import type { Logger } from '@bkg/sdk';
+import { actorOf } from './access/actor.ts';
+import { needs } from './access/route-access.ts';
 import { orderSchemas, readOrder } from './order-body.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { SupervisorClient } from './mesh/supervisor-client.ts';
@@ -11,12 +13,14 @@ export const controlRoutes = fp<{ log: Logger }>(
     const { broker, catalog, cutOff } = app;
     const supervisor = new SupervisorClient(broker, cutOff);
     for (const verb of Object.keys(orderSchemas) as ControlVerb[]) {
-      app.post<{ Params: { id: string } }>(`/api/plugins/:id/${verb}`, async (request, reply) => {
+      const config = { access: needs('control', `control.${verb}`) };
+      app.post<{ Params: { id: string } }>(`/api/plugins/:id/${verb}`, { config }, async (request, reply) => {
         const { id } = request.params;
         assertPluginId(id);
         const order = await readOrder(verb, request, reply);
-        log.info({ plugin: id, verb, by: order.by }, `${verb} of ${id} was asked for`);
-        const entry = await supervisor.control(verb, id, order);
+        const actor = actorOf(app, request);
+        log.info({ plugin: id, verb, who: actor.who, by: order.by }, `${verb} of ${id} was asked for`);
+        const entry = await supervisor.control(verb, id, order, actor);
         // Whoever asks right after this must not be told of the time before.
         catalog.note(entry);
         return reply.code(order.wait === false ? 202 : 200).send(catalog.describe(entry));

@@ -1,6 +1,7 @@
 import fp from 'fastify-plugin';
 import { BkgError, isLogLevel, logLevels, logLinesMost, parseSince } from '@bkg/sdk';
 import type { LogQuery } from '@bkg/sdk';
+import { needs } from './access/route-access.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { SupervisorClient } from './mesh/supervisor-client.ts';
 
@@ -10,7 +11,7 @@ export const logRoutes = fp(
     const supervisor = new SupervisorClient(app.broker, app.cutOff);
     app.get<{ Params: { id: string }; Querystring: Record<string, unknown> }>(
       '/api/plugins/:id/logs',
-      { config: { isQuiet: true } },
+      { config: { isQuiet: true, access: needs('read') } },
       async (request, reply) => {
         const { id } = request.params;
         assertPluginId(id);

@@ -1,4 +1,5 @@
 import fp from 'fastify-plugin';
+import { needs } from './access/route-access.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { assertRead } from './mesh/readiness.ts';
 import { noSuchPlugin } from './mesh/unanswered.ts';
@@ -12,12 +13,12 @@ const json = 'application/json; charset=utf-8';
 export const pluginRoutes = fp(
   async (app) => {
     const { broker, catalog, bodies, telemetry } = app;
-    const options = { config: { isQuiet: true } };
+    const options = { config: { isQuiet: true, access: needs('read') } };
 
-    app.get('/api/plugins', options, async (_request, reply) => {
+    app.get('/api/plugins', options, async ({ caller }, reply) => {
       assertRead(broker, catalog);
       await telemetry.refresh();
-      return reply.type(json).send(bodies.all());
+      return reply.type(json).send(bodies.all(caller.readable()));
     });
     for (const [url, bodyOf] of [
       ['/api/plugins/:id', (id: string) => bodies.info(id)],

@@ -1,6 +1,15 @@
 import fastify from 'fastify';
 import type { FastifyInstance } from 'fastify';
 import type { Logger } from '@bkg/sdk';
+import { accessLink } from './access/access-link.ts';
+import { auditRoutes } from './access/audit-routes.ts';
+import type { AttemptsOptions } from './access/attempts.ts';
+import { authentication } from './access/authentication.ts';
+import { authorization } from './access/authorization.ts';
+import { keyRoutes } from './access/key-routes.ts';
+import { roleRoutes } from './access/role-routes.ts';
+import { routeAccess } from './access/route-access.ts';
+import { sessionRoutes } from './access/session-routes.ts';
 import { brokerLink } from './mesh/broker-link.ts';
 import { clients } from './ws/clients.ts';
 import type { ClientsOptions } from './ws/clients.ts';
@@ -39,6 +48,8 @@ export interface ServerOptions {
   joinWrites?: boolean;
   /** Of the invocations that wait for the next instance of a `single_writer` plugin. */
   hold?: HeldCallsOptions;
+  /** Of wrong keys. */
+  attempts?: AttemptsOptions;
   clients?: ClientsOptions;
   ws?: WsRoutesOptions;
 }
@@ -46,6 +57,8 @@ export interface ServerOptions {
 /** For a request to arrive in, never for its answer: an invocation may take an hour. */
 const requestTimeoutMs = 60_000;
 const headersTimeoutMs = 10_000;
+/** Request line and headers together; said in problems.ts. */
+const headersMostBytes = 16 * 1024;
 const connectionsMost = 10_000;
 
 /** The gateway, not listening yet. It connects to the broker in the background. */
@@ -59,6 +72,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     routerOptions: { maxParamLength: 16 * 1024 },
     http: {
       headersTimeout: headersTimeoutMs,
+      maxHeaderSize: headersMostBytes,
       connectionsCheckingInterval: 5_000,
       // The guard refuses a request without Host, and says why.
       requireHostHeader: false,
@@ -78,12 +92,20 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', (_request, _payload, done) => done(null));
 
+  await app.register(routeAccess);
   await app.register(problems, { log });
   await app.register(sockets);
   await app.register(guard, settings);
   await app.register(shutdown, { graceMs });
   await app.register(requestLog, { log });
   await app.register(brokerLink, { ...settings, log, ...(joinWrites !== undefined && { joinWrites }) });
+  await app.register(accessLink, {
+    ...settings,
+    log,
+    ...(options.attempts && { attempts: options.attempts }),
+  });
+  await app.register(authentication, settings);
+  await app.register(authorization);
   await app.register(meshWatch, { log, ...(settleMs !== undefined && { settleMs }) });
   await app.register(invocations, { ...(options.hold && { hold: options.hold }) });
   await app.register(dashboard, { folder: settings.dashboard });
@@ -98,7 +120,11 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(controlRoutes, { log });
   await app.register(configRoutes, { log });
   await app.register(invokeRoutes);
+  await app.register(sessionRoutes);
+  await app.register(keyRoutes);
+  await app.register(roleRoutes);
+  await app.register(auditRoutes);
   await app.register(openApiRoutes);
-  await app.register(docsRoutes);
+  await app.register(docsRoutes, settings);
   return app;
 }

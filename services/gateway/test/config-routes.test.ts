@@ -68,7 +68,7 @@ describe('a change of it', () => {
     answer = () => JSON.stringify(config);
     const change = '{"revision":0, "replicas":3,"settings":{"n":12345678901234567890,"gone":null}}';
     expect(await post('one', change)).toEqual({ status: 200, body: config });
-    expect(asked).toEqual([{ subject: 'bkg.control.configure.one', text: change }]);
+    expect(asked).toEqual([{ subject: 'bkg.control.configure.one.by.nobody', text: change }]);
   });
 
   it('is seen by whoever asks right after it, although the registry follows later', async () => {

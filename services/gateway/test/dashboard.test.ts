@@ -6,7 +6,8 @@ import { createServer } from '../src/server.ts';
 import { silentLogger } from '@bkg/sdk/testing';
 import { temporaryFolder } from './mesh.ts';
 
-const page = '<!doctype html><title>bkg</title>';
+const page =
+  '<!doctype html><meta http-equiv="content-security-policy" content="default-src \'none\'; script-src \'sha256-x\'"><title>bkg</title>';
 const browser = { host: 'localhost:43119', accept: 'text/html,application/xhtml+xml,*/*;q=0.8' };
 const program = { host: 'localhost:43119', accept: '*/*' };
 
@@ -37,6 +38,7 @@ beforeAll(async () => {
       host: '127.0.0.1',
       port: 43119,
       dashboard: path.join(build.folder, 'build'),
+      noAuth: true,
     },
   });
 });
@@ -66,9 +68,11 @@ describe('the dashboard', () => {
     }
   });
 
-  it('adds the part of the policy that the page itself cannot set, and no more', async () => {
+  it('sends the policy that is written in the page, and the part that a page cannot set', async () => {
     const { headers } = await app.inject({ url: '/plugins', headers: browser });
-    expect(headers['content-security-policy']).toBe("frame-ancestors 'none'");
+    expect(headers['content-security-policy']).toBe(
+      "default-src 'none'; script-src 'sha256-x'; frame-ancestors 'none'",
+    );
     expect(headers).toMatchObject({
       'x-content-type-options': 'nosniff',
       'referrer-policy': 'same-origin',

@@ -66,6 +66,8 @@ export async function startGateway(
       host: '127.0.0.1',
       port: 0,
       dashboard: path.join(tmpdir(), 'no-such-build'),
+      // Who may do what is tried by access-*.test.ts.
+      noAuth: true,
       ...options.settings,
     },
   });
@@ -116,7 +118,7 @@ export class FakeSupervisor {
   }
 
   control(verb: string, answer: Answer): void {
-    this.#answer(patterns.control(verb), answer);
+    this.#answer(patterns.controlBy(verb), answer);
   }
 
   logs(answer: Answer): void {

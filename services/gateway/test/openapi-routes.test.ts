@@ -75,10 +75,13 @@ describe('the routes in PROTOCOL.md', () => {
         const spans = [...(line.split('|')[1] ?? '').matchAll(/`([^`]+)`/g)].map(([, code]) => code!);
         const [first = ''] = spans;
         const whole = first.split('?', 1)[0] ?? '';
-        // `POST /a/start` `/stop`: the same with another end.
-        return spans.map((span) =>
-          span === first ? whole : span.startsWith('/') ? whole.replace(/\/\w+$/, span) : span,
-        );
+        const [, path = ''] = / (\/.*)$/.exec(spans.find((span) => span.includes(' ')) ?? '') ?? [];
+        // `POST /a/start` `/stop`: the same with another end. `GET` `POST /a`: both of that.
+        return spans.map((span) => {
+          if (!span.includes('/')) return `${span} ${path}`;
+          if (span === first) return whole;
+          return span.startsWith('/') ? whole.replace(/\/\w+$/, span) : span;
+        });
       });
     const documented = fixedOperations.map(({ method, route }) => `${method.toUpperCase()} ${route}`);
     expect(told.sort()).toEqual(documented.sort());
@@ -96,7 +99,7 @@ function routesOf(drawing: string): string[] {
     stack.length = indent.length / 4;
     stack.push(part);
     for (const method of methods.split(', ')) {
-      if (method === 'GET' || method === 'POST') routes.push(`${method} ${stack.join('')}`);
+      if (/^(?:GET|POST|PUT|PATCH|DELETE)$/.test(method)) routes.push(`${method} ${stack.join('')}`);
     }
   }
   expect(routes.length).toBeGreaterThan(10);

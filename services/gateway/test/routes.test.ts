@@ -118,7 +118,7 @@ describe('control', () => {
     expect([httpStatus, body.id, body.status]).toEqual([200, 'one', reached]);
     // The dashboard reads it whenever it shows a plugin.
     expect(body.telemetry.plugin_id).toBe('one');
-    expect(asked).toEqual([{ subject: `bkg.control.${verb}.one`, body: { wait: true } }]);
+    expect(asked).toEqual([{ subject: `bkg.control.${verb}.one.by.nobody`, body: { wait: true } }]);
   });
 
   const by = { by: 'ada', why: 'a try' };
@@ -140,7 +140,7 @@ describe('control', () => {
       });
     expect((await send({})).status).toBe(200);
     expect((await send({ wait: true }, '?wait=false')).status).toBe(202);
-    const subject = `bkg.control.${verb}.one`;
+    const subject = `bkg.control.${verb}.one.by.nobody`;
     expect(asked).toEqual([
       { subject, body: { ...order, wait: true } },
       { subject, body: { ...order, wait: false } },

@@ -4,6 +4,7 @@ import { now } from './clock.ts';
 import { ofManifest } from './desired-state.ts';
 import type { DesiredState, RunOrder } from './desired-state.ts';
 import { inTurn, rereadOnFailure } from './in-turn.ts';
+import { refuseToEndKeyKeeper } from './key-keeper.ts';
 import {
   knownPlugin,
   notManaged,
@@ -77,6 +78,7 @@ export class Control {
     const { wait, by } = readOrder('ControlOptions', body);
     const plugin = knownPlugin(this.#options.plugins, id);
     if (!plugin.source && plugin.managed.size === 0) throw notManaged(id, 'stop');
+    refuseToEndKeyKeeper(id, 'stopped');
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     const order = this.#give(plugin, 'stop', by);
     const { rollout } = plugin;

@@ -8,7 +8,7 @@ const steps: readonly ((plugin: PluginInfo) => PluginInfo)[] = [
     capabilities: plugin.capabilities.map(withoutSchemas),
   }),
   (plugin) => ({ ...plugin, capabilities: [] }),
-  ({ rollout: _rollout, ...plugin }) => ({
+  ({ rollout: _rollout, needs: _needs, ...plugin }) => ({
     ...plugin,
     instances: [],
     versions: [],

@@ -1,5 +1,6 @@
 import { BkgError } from '@bkg/sdk';
 import type { DesiredPlugin } from './desired-state.ts';
+import { isKeyKeeper } from './key-keeper.ts';
 import type { Lease } from './lease.ts';
 import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
@@ -49,7 +50,7 @@ export function refuseDuringRollout({ id, rollout }: Plugin, verb: string): void
     other === 'restart' || other === 'configure' ? `A ${other}` : `A ${other} to ${target.version}`;
   throw new BkgError(
     'CONFLICT',
-    `${what} of ${id} is under way: order to ${verb} it when that is done, or end it with an order to stop ${id}.`,
+    `${what} of ${id} is under way: order to ${verb} it when that is done${isKeyKeeper(id) ? '' : `, or end it with an order to stop ${id}`}.`,
   );
 }
 

@@ -1,4 +1,12 @@
-import { configDefaults, createValidator, isForbiddenEnv, manifestSchema, pluginIdProblem } from '@bkg/sdk';
+import {
+  accessPlugin,
+  configDefaults,
+  createValidator,
+  isForbiddenEnv,
+  manifestSchema,
+  parseNeeds,
+  pluginIdProblem,
+} from '@bkg/sdk';
 import type { Manifest, PluginConfig } from '@bkg/sdk';
 
 export type { Manifest };
@@ -15,7 +23,7 @@ export function readManifest(text: string): ManifestReading {
     // Editors of one system begin a file with a byte order mark.
     value = JSON.parse(text.replace(/^\uFEFF/, ''));
   } catch (error) {
-    return { problem: `plugin.json is not JSON (${(error as Error).message})` };
+    return { problem: `plugin.json is not JSON (${withoutQuote((error as Error).message)})` };
   }
   const id = (value as { id?: unknown } | null)?.id;
   if (typeof id !== 'string') return { problem: 'plugin.json has no "id", which must be a text' };
@@ -28,7 +36,17 @@ export function readManifest(text: string): ManifestReading {
   if (forbidden.length > 0) {
     return { id, problem: `plugin.json: config.env may not set ${forbidden.join(', ')}` };
   }
+  if (parseNeeds(manifest.needs).some(({ plugin }) => plugin === accessPlugin)) {
+    const why = 'what it can do is for gateway and supervisor only';
+    return { id, problem: `plugin.json: needs may not name ${accessPlugin}: ${why}; take that entry out` };
+  }
   return { manifest };
+}
+
+/** JSON.parse quotes what it cannot read, and what is next to it, which may be a secret. */
+function withoutQuote(message: string): string {
+  if (!message.endsWith('is not valid JSON')) return message;
+  return /^Unexpected token .*?(?=, )/s.exec(message)?.[0] ?? 'it begins like none';
 }
 
 /** The configuration of a plugin that nobody has configured yet. */

@@ -15,6 +15,7 @@ import { configStep } from './config/config-step.ts';
 import type { ConfigStep } from './config/config-step.ts';
 import { configOf } from './desired-state.ts';
 import type { DesiredPlugin } from './desired-state.ts';
+import { isKeyKeeper } from './key-keeper.ts';
 import type { ManagedInstance } from './managed-instance.ts';
 import type { PluginSource } from './plugin-folders.ts';
 import type { Desired, Observed } from './reconcile.ts';
@@ -171,7 +172,9 @@ export class Plugin {
 
   get isWanted(): boolean {
     const { config, run } = this.desired ?? {};
-    return !this.isRemoved && config !== undefined && config.value.enabled && run?.value.want === 'running';
+    if (this.isRemoved || !config?.value.enabled) return false;
+    // Whatever was ordered before it was what decides who may order anything.
+    return run?.value.want === 'running' || (run !== undefined && isKeyKeeper(this.id));
   }
 
   /** How many instances an order to run it means. */

@@ -2,6 +2,7 @@ import { nuid } from '@nats-io/nats-core';
 import { BkgError } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
 import { now } from './clock.ts';
+import { isKeyKeeper } from './key-keeper.ts';
 import type { Launcher } from './launcher.ts';
 import type { Lease } from './lease.ts';
 import type { ManagedInstance } from './managed-instance.ts';
@@ -120,7 +121,7 @@ export class ReconcileLoop {
     // What is wanted is not known yet, which is not the same as nothing.
     if (!plugin.desired && !plugin.isRemoved && this.#mayRun) return Infinity;
     const actions = reconcile(
-      plugin.desiredState(this.#mayRun),
+      plugin.desiredState(this.#mayRun || this.#isLast(plugin)),
       plugin.observedState(natsUrl),
       { graceMs: timings.graceMs },
       now(),
@@ -128,11 +129,18 @@ export class ReconcileLoop {
     let next = this.#forgetFailures(plugin);
     for (const action of actions) {
       if (action.type === 'wait') next = Math.min(next, action.until);
+      else if (action.type === 'launch' && !this.#mayRun) continue;
       else if (action.type === 'launch' && this.#launchingMs > launchingMostMs) next = now();
       else if (lease.isHeld) this.#act(plugin, action);
       else next = Math.min(next, now() + timings.leaseEveryMs / 3);
     }
     return next;
+  }
+
+  /** Somebody may have to be let in until the others have ended: who decides that goes after them. */
+  #isLast(plugin: Plugin): boolean {
+    if (!isKeyKeeper(plugin.id)) return false;
+    return this.#options.plugins.all().some((one) => one !== plugin && one.managed.size > 0);
   }
 
   /** What has run for long is not one that fails any more. @returns when to look again */
@@ -204,9 +212,12 @@ export class ReconcileLoop {
   /** Plans the next try. @param isMachines it was no fault of the plugin: it is tried for ever @returns it in words */
   #setBack(plugin: Plugin, ranMs: number, isMachines = false): string {
     const { restartFirstMs: firstMs, restartMostMs: mostMs, steadyMs } = this.#options.timings;
-    const { failures, waitMs } = isMachines
+    const plan = isMachines
       ? { failures: Math.max(1, plugin.setback.failures), waitMs: Math.min(mostMs, 8 * firstMs) }
       : planRestart(plugin.setback.failures, ranMs, { firstMs, mostMs, steadyMs });
+    const { failures } = plan;
+    // Nobody may be let in who could order it to start again.
+    const waitMs = isKeyKeeper(plugin.id) ? Math.min(mostMs, plan.waitMs) : plan.waitMs;
     plugin.setback = { failures, launchFrom: now() + waitMs, failedAt: Date.now() };
     plugin.failureCount += 1;
     if (!this.#mayRun || !plugin.isWanted) return '';

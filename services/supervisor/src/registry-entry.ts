@@ -1,4 +1,4 @@
-import { configDefaults, mergeTelemetry, pluginStatus } from '@bkg/sdk';
+import { configDefaults, mergeTelemetry, pluginStatus, shownConfig } from '@bkg/sdk';
 import type {
   Descriptor,
   InstanceEnd,
@@ -70,12 +70,13 @@ export function registryEntry(facts: PluginFacts): RegistryEntry {
     status,
     ...(error && { error }),
     capabilities: newest ? commonCapabilities(newest, running) : (described?.capabilities ?? []),
-    config: facts.config ?? { id, ...configDefaults },
+    config: facts.config ? shownConfig(facts.config) : { id, ...configDefaults },
     instances: instances.map(({ descriptor: _descriptor, telemetry: _telemetry, ...instance }) => instance),
     versions: facts.versions,
     ...(described?.settings_schema !== undefined && { settings_schema: described.settings_schema }),
     ...(described?.settings_live && { settings_live: true }),
     ...(facts.isSingleWriter && { single_writer: true }),
+    ...(manifest?.needs && { needs: manifest.needs }),
     ...(facts.rollout && { rollout: facts.rollout }),
     ...(facts.isolation && { isolation: facts.isolation }),
     ...(facts.ends && { ends: [...facts.ends] }),

@@ -4,6 +4,10 @@ import { homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import type { Subscription } from '@nats-io/nats-core';
 import { Answers } from './answers.ts';
+import { AuditReader } from './audit/audit-reader.ts';
+import { AuditStream } from './audit/audit-stream.ts';
+import { AuditWriter } from './audit/audit-writer.ts';
+import { Orders } from './audit/orders.ts';
 import { Configuring } from './config/configure.ts';
 import { Control } from './control.ts';
 import { DesiredState } from './desired-state.ts';
@@ -53,6 +57,8 @@ export interface SupervisorOptions {
   timings?: Partial<Timings>;
   /** What the machine can do to keep plugins within their limits. @default it is found out at the start, by trials */
   machine?: Machine;
+  /** The broker lets everybody publish only what is theirs: what is an admin's is refused where it does not say who asks. @default false */
+  vouchedOnly?: boolean;
   /** Another supervisor acts from now on: this one has stopped acting, and is to be ended. */
   onLost?: (holder: LeaseValue) => void;
 }
@@ -67,6 +73,10 @@ export class Supervisor {
   readonly configuring: Configuring;
   readonly rolloutOrders: RolloutOrders;
   readonly answers: Answers;
+  readonly orders: Orders;
+  readonly auditReader: AuditReader;
+  readonly #audit: AuditWriter;
+  readonly #auditStream: AuditStream;
   readonly #options: SupervisorOptions;
   readonly #timings: Timings;
   readonly #home: HomePaths;
@@ -158,6 +168,10 @@ export class Supervisor {
     this.rolloutOrders = new RolloutOrders({ ...parts, rollouts });
     this.configuring = new Configuring({ ...parts, rollouts });
     this.control = new Control({ ...parts, rolloutOrders: this.rolloutOrders });
+    this.#auditStream = new AuditStream({ connection, log });
+    this.#audit = new AuditWriter({ asker: connection, log });
+    this.auditReader = new AuditReader({ connection, stream: this.#auditStream, log });
+    this.orders = new Orders({ audit: this.#audit, vouchedOnly: options.vouchedOnly ?? false });
   }
 
   /**
@@ -188,6 +202,7 @@ export class Supervisor {
     // Those that were adopted after the order to end.
     for (const instance of this.#instances()) instance.letGo();
     if (!this.#loop.mayRun) this.#failures.forgetAll();
+    await this.#audit.close();
     await this.#lease.release();
     this.#unlock();
     this.#unlock = () => undefined;
@@ -221,6 +236,7 @@ export class Supervisor {
     this.#senses.run();
     void this.#inventory.run(signal);
     void this.#pace.run();
+    void this.#auditStream.keep(signal);
     const { heartbeatMs, diskEveryMs, tailEveryMs, tidyEveryMs } = this.#timings;
     void watchDisk({ folder: this.#home.home, log, everyMs: diskEveryMs, signal });
     void tailOutput({ instances: () => this.#instances(), everyMs: tailEveryMs, log, signal });
@@ -281,6 +297,7 @@ export class Supervisor {
     this.#senses.forgive();
     void this.#lease.renew().then(() => this.#loop.kick());
     this.#registry.writeAll();
+    void this.#auditStream.ensure();
   }
 
   #instances(): ManagedInstance[] {

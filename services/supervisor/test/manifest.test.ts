@@ -38,6 +38,26 @@ describe('plugin.json', () => {
       });
     }
   });
+
+  it('does not name the keeper of the keys among what it needs', () => {
+    const needs = ['candle:model.*', 'rustyface:*'];
+    expect(read({ needs })).toMatchObject({ manifest: { needs } });
+    expect(read({ needs: [...needs, 'apikeys:key.create'] })).toEqual({
+      id: 'echo',
+      problem: expect.stringContaining('needs may not name apikeys'),
+    });
+    expect(read({ needs: ['candle'] })).toMatchObject({ problem: expect.stringContaining('/needs/0') });
+  });
+
+  it.each([
+    '{"config": {"env": {"API_TOKEN": canary-7f3a}}}',
+    `{"id": "echo", "config": {"env": {"API_TOKEN": ${'"x", '.repeat(20)}canary-7f3a ${'"x", '.repeat(20)}}}}`,
+    'canary-7f3a',
+  ])('is not quoted when it cannot be read: %s', (text) => {
+    const reading = readManifest(text);
+    expect(reading).toEqual({ problem: expect.stringMatching(/^plugin\.json is not JSON \(.+\)$/) });
+    expect(JSON.stringify(reading)).not.toMatch(/canary|7f3a|TOKEN/);
+  });
 });
 
 describe('the first configuration', () => {

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
-import type { Connection, Isolation, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
+import type { Connection, Isolation, Logger, LogRecord, Manifest, PluginInfo, Problem } from '@bkg/sdk';
 import { eventually, startNatsServer, silentLogger } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
 import { homePaths } from '@bkg/sdk/host';
@@ -102,9 +102,11 @@ export class Mesh implements AsyncDisposable {
       signal?: AbortSignal;
       /** What the machine says that it can do; what it does is the same. */
       isolation?: Isolation;
+      vouchedOnly?: boolean;
+      log?: Logger;
     } = {},
   ): Promise<{ supervisor: Supervisor; connection: Connection; stop: () => Promise<void> }> {
-    const { home = this.home, onLost, signal, isolation } = options;
+    const { home = this.home, onLost, signal, isolation, vouchedOnly = false, log = silentLogger } = options;
     const machine = home === this.home ? await this.machine() : undefined;
     if (machine && isolation) machine.isolationOf = () => isolation;
     const connection = await this.server.connect('supervisor');
@@ -114,13 +116,14 @@ export class Mesh implements AsyncDisposable {
       natsUrl: this.server.url,
       home,
       pluginFolders: [this.plugins, this.more],
-      log: silentLogger,
+      log,
+      vouchedOnly,
       timings: { ...quick, ...timings },
       ...(onLost && { onLost }),
       ...(machine && { machine }),
     });
     await supervisor.start(signal);
-    const shell = await serve({ supervisor, connection, log: silentLogger });
+    const shell = await serve({ supervisor, connection, log });
     const held = {
       supervisor,
       connection,
@@ -148,8 +151,13 @@ export class Mesh implements AsyncDisposable {
   }
 
   /** @throws BkgError that was answered */
-  async ask<T>(subject: string, body: unknown = {}, timeoutMs = 15_000): Promise<T> {
-    const msg = await this.caller.request(subject, JSON.stringify(body), { timeoutMs });
+  async ask<T>(
+    subject: string,
+    body: unknown = {},
+    timeoutMs = 15_000,
+    headers: Record<string, string> = {},
+  ): Promise<T> {
+    const msg = await this.caller.request(subject, JSON.stringify(body), { timeoutMs, headers });
     const problem = problemOfMsg(msg);
     if (problem) throw BkgError.from(problem);
     return msg.json<T>();

@@ -60,7 +60,8 @@ class RunningPlugin {
     this.#instance = env.BKG_INSTANCE_ID ?? randomBytes(11).toString('hex');
     this.#isManaged = env.BKG_INSTANCE_ID !== undefined;
     this.#isToBeHeld = env.BKG_HOLD === '1';
-    this.#nats = new Nats({ servers, env, name: `${plugin.id} ${this.#instance}` });
+    const identity = `${plugin.id}.${this.#instance}`;
+    this.#nats = new Nats({ servers, env, identity, name: `${plugin.id} ${this.#instance}` });
     this.#nats.on('trouble', (why) => this.#log('warn', why));
     this.#statistics = new Statistics(plugin.id, Object.keys(plugin.capabilities));
     const [nats, statistics] = [this.#nats, this.#statistics];

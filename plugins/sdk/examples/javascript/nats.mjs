@@ -16,11 +16,17 @@ const mostLineBytes = 1024 * 1024;
 /** What may wait for a slow broker; what is published beyond it is refused. */
 const mostUnsentBytes = 16 * 1024 * 1024;
 
-/** User and password from BKG_CREDENTIALS_FILE, else from NATS_USER and NATS_PASSWORD. */
+/** User and password from BKG_CREDENTIALS_FILE, else the API key BKG_API_KEY, else NATS_USER and NATS_PASSWORD. */
 export function credentials(env = process.env) {
   if (env.BKG_CREDENTIALS_FILE) return JSON.parse(readFileSync(env.BKG_CREDENTIALS_FILE, 'utf8'));
+  if (env.BKG_API_KEY) return { user: prefixOf(env.BKG_API_KEY) ?? 'key', password: env.BKG_API_KEY };
   if (env.NATS_USER) return { user: env.NATS_USER, password: env.NATS_PASSWORD };
-  throw new Error('No credentials: set BKG_CREDENTIALS_FILE, or NATS_USER and NATS_PASSWORD.');
+  throw new Error('No credentials: set BKG_CREDENTIALS_FILE, BKG_API_KEY, or NATS_USER and NATS_PASSWORD.');
+}
+
+/** The public part of an API key; undefined for any other password. */
+function prefixOf(password = '') {
+  return /^bkg_(K[a-z2-7]{9})_/.exec(password)?.[1];
 }
 
 /**
@@ -40,14 +46,19 @@ export class Nats extends EventEmitter {
   /** Each takes one PONG: they come in the order of the PINGs. */
   #pongs = [];
   #requests = new Map();
-  #inbox = `_INBOX.${randomBytes(16).toString('hex')}`;
+  #inbox;
   #closed = false;
   #retry;
   #attempt = 0;
 
-  /** @param servers `nats://host:port`, several separated by commas */
-  constructor({ servers, name, env = process.env }) {
+  /**
+   * @param servers `nats://host:port`, several separated by commas
+   * @param identity whose inbox it is, `<plugin>.<instance>`: the broker lets nobody listen to another's. With an API key it
+   *   is that of the key, whatever is given
+   */
+  constructor({ servers, name, identity = 'client', env = process.env }) {
     super();
+    this.#inbox = `_INBOX.${prefixOf(credentials(env).password) ?? identity}.${randomBytes(16).toString('hex')}`;
     this.#servers = servers.split(',').map((server) => new URL(server.trim()));
     this.#name = name;
     this.#env = env;

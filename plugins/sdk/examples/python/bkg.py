@@ -63,7 +63,8 @@ class RunningPlugin:
         self._status = "starting"
         self._beats = 0
         self._tasks = []
-        self._nats = Nats(servers, f"{self._id} {self._instance}", lambda why: self._log("warn", why))
+        name, identity = f"{self._id} {self._instance}", f"{self._id}.{self._instance}"
+        self._nats = Nats(servers, name, lambda why: self._log("warn", why), identity)
         self._statistics = Statistics(self._id, list(plugin["capabilities"]))
         self._invocations = Invocations(plugin, read_config(), self._nats, self._statistics, self._log)
 

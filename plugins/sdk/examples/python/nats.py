@@ -39,20 +39,34 @@ class Subscription(NamedTuple):
 
 
 def credentials(env=os.environ) -> Dict[str, str]:
-    """User and password from BKG_CREDENTIALS_FILE, else from NATS_USER and NATS_PASSWORD."""
+    """User and password from BKG_CREDENTIALS_FILE, else the API key BKG_API_KEY, else NATS_USER and NATS_PASSWORD."""
     if env.get("BKG_CREDENTIALS_FILE"):
         with open(env["BKG_CREDENTIALS_FILE"], encoding="utf-8") as file:
             return json.load(file)
+    if env.get("BKG_API_KEY"):
+        return {"user": prefix_of(env["BKG_API_KEY"]) or "key", "password": env["BKG_API_KEY"]}
     if env.get("NATS_USER"):
         return {"user": env["NATS_USER"], "password": env.get("NATS_PASSWORD", "")}
-    raise ValueError("No credentials: set BKG_CREDENTIALS_FILE, or NATS_USER and NATS_PASSWORD.")
+    raise ValueError("No credentials: set BKG_CREDENTIALS_FILE, BKG_API_KEY, or NATS_USER and NATS_PASSWORD.")
+
+
+def prefix_of(password: str) -> Optional[str]:
+    """The public part of an API key; None for any other password."""
+    key = re.match(r"bkg_(K[a-z2-7]{9})_", password)
+    return key and key[1]
 
 
 class Nats:
     """A connection that dials until it is closed, after each loss again. To be made within a running event loop."""
 
-    def __init__(self, servers: str, name: str, on_trouble: Callable[[str], None] = lambda why: None):
-        """servers: `nats://host:port`, several separated by commas."""
+    def __init__(
+        self, servers: str, name: str, on_trouble: Callable[[str], None] = lambda why: None, identity: str = "client"
+    ):
+        """servers: `nats://host:port`, several separated by commas.
+
+        identity: whose inbox it is, `<plugin>.<instance>`: the broker lets nobody listen to another's. With an API key it is
+        that of the key, whatever is given.
+        """
         self.info: Dict = {}
         self.connected = asyncio.Event()
         self._servers = [urlsplit(server.strip()) for server in servers.split(",")]
@@ -64,7 +78,7 @@ class Nats:
         # Each takes one PONG: they come in the order of the PINGs.
         self._pongs: List[asyncio.Future] = []
         self._requests: Dict[str, asyncio.Future] = {}
-        self._inbox = f"_INBOX.{secrets.token_hex(16)}"
+        self._inbox = f"_INBOX.{prefix_of(credentials()['password']) or identity}.{secrets.token_hex(16)}"
         self.subscribe(f"{self._inbox}.*", self._take_reply)
         self._task = asyncio.ensure_future(self._keep())
 

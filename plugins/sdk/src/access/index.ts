@@ -1,2 +1,7 @@
 /** What those share who find out who somebody is: gateway, supervisor and the plugin that keeps the API keys. */
+export type { Asker } from './asker.ts';
+export * from './audit-writer.ts';
+export * from './keeper.ts';
 export * from './key.ts';
+export * from './key-credentials.ts';
+export * from './key-verifier.ts';

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { keyPattern } from '../protocol/access.ts';
 
 export interface KeyParts {
@@ -26,7 +26,8 @@ export function parseKey(text: string): KeyParts | undefined {
  * cannot be guessed at any price.
  */
 export function hashSecret(secret: string): string {
-  return createHash('sha256').update(secret).digest('hex');
+  // In one call, which takes a third of the time: it is done for each request.
+  return hash('sha256', secret, 'hex');
 }
 
 /** A secret for a session or a ticket: 256 bits as 52 characters. */

@@ -10,6 +10,8 @@ export interface HomePaths {
   /** One folder per plugin. */
   data: string;
   credentialsFile: string;
+  /** The API key of who started the mesh. */
+  adminKeyFile: string;
 }
 
 /** Where the data of a mesh on one machine lies. */
@@ -24,5 +26,6 @@ export function homePaths(home: string): HomePaths {
     run,
     data: path.join(home, 'data'),
     credentialsFile: path.join(run, 'credentials.json'),
+    adminKeyFile: path.join(home, 'admin.key'),
   };
 }

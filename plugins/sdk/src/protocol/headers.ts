@@ -5,6 +5,10 @@ export const headerNames = {
   contentType: 'Content-Type',
   traceparent: 'traceparent',
   tracestate: 'tracestate',
+  /** On an order that a gateway passes on: the address of who has given it. */
+  from: 'Bkg-From',
+  /** On the same: `1` when the key is an admin's. */
+  admin: 'Bkg-Admin',
   /** ADR-32: one line of ASCII on a failed reply. */
   error: 'Nats-Service-Error',
   /** ADR-32: the number of the error table on a failed reply. */

@@ -20,6 +20,7 @@ export * from './rollout.ts';
 export * from './sample.ts';
 export * from './schemas/index.ts';
 export * from './scopes.ts';
+export * from './secrets.ts';
 export * from './socket.ts';
 export * from './status.ts';
 export * from './subjects.ts';

@@ -196,6 +196,8 @@ function keeperPermissions(instance: string): Permissions {
         `$JS.API.STREAM.INFO.${stream}`,
         `$JS.API.STREAM.CREATE.${stream}`,
         `$JS.API.STREAM.UPDATE.${stream}`,
+        // Of what it has removed only; the bucket would remember it for ever.
+        `$JS.API.STREAM.PURGE.${stream}`,
         `$JS.API.STREAM.MSG.GET.${stream}`,
         `$JS.API.DIRECT.GET.${stream}`,
         `$JS.API.DIRECT.GET.${stream}.>`,

@@ -162,6 +162,8 @@ export interface PluginInfo {
   settings_live?: boolean;
   /** It owns files: it has one instance at most, and the old one ends before a new one starts. */
   single_writer?: boolean;
+  /** What it may invoke of others, as its plugin.json says it. */
+  needs?: string[];
   /** The one that runs, or else the last one. */
   rollout?: Rollout;
   /** What keeps it within its limits; absent when nobody here can start it. */

@@ -135,6 +135,11 @@ export interface ConfigRevision {
   /** Its configuration and version are those of this revision again. */
   restores?: number;
   config: PluginConfig;
+  /**
+   * Of each variable whose value is not shown, the oldest revision that is kept with the same value: two revisions have
+   * the same number exactly when they have the same value.
+   */
+  secrets?: Record<string, number>;
 }
 
 /** Newest first. */

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import type { IncomingHttpHeaders } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { WebSocketServer } from 'ws';
 import type { WebSocket } from 'ws';
@@ -11,6 +12,8 @@ export interface Frame {
 
 /** The gateway's end of one socket. */
 export interface Peer {
+  /** What the socket was asked for with. */
+  headers: IncomingHttpHeaders;
   socket: WebSocket;
   /** What has come, in order. */
   frames: Frame[];
@@ -39,8 +42,9 @@ export class FakeGateway {
   private constructor(server: WebSocketServer, { id = 'g1', greets = true }: FakeGatewayOptions) {
     this.#server = server;
     this.port = (server.address() as AddressInfo).port;
-    server.on('connection', (socket) => {
+    server.on('connection', (socket, { headers }) => {
       const peer: Peer = {
+        headers,
         socket,
         frames: [],
         texts: [],

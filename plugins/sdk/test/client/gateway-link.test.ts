@@ -1,8 +1,15 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { WebSocket as WsSocket } from 'ws';
+import { createKey } from '../../src/access/key.ts';
 import { connectGateway } from '../../src/client/ws/index.ts';
-import type { ClientState, ConnectGatewayOptions, GatewayClient } from '../../src/client/ws/index.ts';
+import type {
+  ClientState,
+  ConnectGatewayOptions,
+  GatewayClient,
+  SocketConstructor,
+} from '../../src/client/ws/index.ts';
 import { delay } from '../../src/host/delay.ts';
 import { errorTable, problemOf } from '../../src/protocol/errors.ts';
 import type { LogRecord } from '../../src/protocol/log-record.ts';
@@ -387,5 +394,38 @@ describe('the address', () => {
     ]);
     for (const url of ['localhost:43119', 'nats://localhost', ''])
       expect(() => connectGateway({ url })).toThrow('it takes one like http://localhost:43119');
+  });
+});
+
+describe('an API key', () => {
+  const { text } = createKey();
+
+  it('goes with each socket as a bearer token, by Node as by the package ws, and never without being given', async () => {
+    for (const options of [{}, { WebSocket: WsSocket as unknown as SocketConstructor }]) {
+      const client = connect({ apiKey: text, ...options });
+      follow(client);
+      await live(client);
+      expect(gateway.peer.headers.authorization).toBe(`Bearer ${text}`);
+      const dialled = gateway.peers.length;
+      gateway.peer.socket.terminate();
+      await eventually(() => gateway.peers.length > dialled);
+      expect(gateway.peer.headers.authorization).toBe(`Bearer ${text}`);
+      await client.close();
+    }
+    const client = connect();
+    follow(client);
+    await live(client);
+    expect(gateway.peer.headers.authorization).toBe(undefined);
+  });
+
+  it('is refused when it cannot be one, and in a page, which has a cookie', () => {
+    expect(() => connect({ apiKey: 'two words' })).toThrow(/^(?!.*words)The API key is empty or has spaces/);
+    expect(() => connect({ apiKey: '' })).toThrow('The API key is empty');
+    vi.stubGlobal('location', { origin: 'http://localhost:43119' });
+    try {
+      expect(() => connect({ apiKey: text })).toThrow('A page cannot send an API key with a WebSocket');
+    } finally {
+      vi.unstubAllGlobals();
+    }
   });
 });

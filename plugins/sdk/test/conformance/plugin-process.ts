@@ -26,7 +26,12 @@ export class PluginProcess implements AsyncDisposable {
   readonly #data: string;
 
   /** @param instance makes it a managed one @param isHeld launches it as one that replaces another */
-  constructor(folder: string, server: TestServer, instance?: string, isHeld = false) {
+  constructor(
+    folder: string,
+    server: Pick<TestServer, 'url' | 'credentialsFile'>,
+    instance?: string,
+    isHeld = false,
+  ) {
     const { id, version, command } = readManifest(folder);
     const [program = '', ...args] = command;
     this.id = id;

@@ -5,7 +5,7 @@ import type { Answer } from '../gateway.ts';
 import { interruptible } from '../interruption.ts';
 import { layOut } from '../json-layout.ts';
 import { readPayload } from '../payload.ts';
-import { readProblem, refusal } from '../refusal.ts';
+import { readProblem } from '../refusal.ts';
 import { parseSpan } from '../span.ts';
 import { printable } from '../terminal.ts';
 
@@ -46,15 +46,15 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
         },
       },
     );
-    if (answer.status < 200 || answer.status >= 300) throw failureOf(answer, plugin);
+    if (answer.status < 200 || answer.status >= 300) throw failureOf(gateway, answer, plugin);
     print(answer, args.isSet('raw'));
     return 0;
   });
 }
 
-function failureOf({ status, headers, body }: Answer, plugin: string): Failure {
+function failureOf(gateway: Gateway, { status, headers, body }: Answer, plugin: string): Failure {
   const problem = readProblem(body, headers);
-  if (problem) return refusal(problem, { plugin }, notArrived.has(problem.code) ? 1 : 3);
+  if (problem) return gateway.refusal(problem, { plugin }, notArrived.has(problem.code) ? 1 : 3);
   return new Failure(
     `The answer has status ${status} and is no problem of bkg.`,
     'check the address (--url): is it the gateway, or something before it?',

@@ -1,6 +1,8 @@
 import path from 'node:path';
 import { Failure } from '../failure.ts';
 import type { Say } from '../say.ts';
+import { Access } from './access.ts';
+import type { AccessTimings } from './access.ts';
 import type { Broker } from './broker.ts';
 import { adoptProcess, endProcess, isAlive } from './held-process.ts';
 import type { Home } from './home.ts';
@@ -25,6 +27,7 @@ export interface MeshTimings {
   plugins: ReportTimings;
   stop: StopTimings;
   logs: Bounds;
+  access: AccessTimings;
 }
 
 export interface MeshOptions {
@@ -34,6 +37,8 @@ export interface MeshOptions {
   specs: readonly PartSpec[];
   /** The dashboard's address. */
   url: string;
+  /** The gateway asks nobody who they are, so nobody needs a key. */
+  noAuth: boolean;
   stopPlugins: Program;
   /** What an earlier `bkg up` wrote, kept up to date from now on. */
   record: UpRecord;
@@ -70,8 +75,12 @@ export class Mesh {
     return this.#options.url;
   }
 
-  /** Starts what does not run yet, and tells of every part and plugin. @throws Failure; the reason of `signal` */
-  async start(signal: AbortSignal): Promise<void> {
+  /**
+   * Starts what does not run yet, and tells of every part and plugin.
+   * @returns a link to sign in with, if there can be one
+   * @throws Failure; the reason of `signal`
+   */
+  async start(signal: AbortSignal): Promise<string | undefined> {
     const { broker, record, url, say, timings } = this.#options;
     const both = AbortSignal.any([signal, this.#end.signal]);
     await this.#endObsolete(signal);
@@ -84,9 +93,14 @@ export class Mesh {
       // What fails here is a fault of ours, and ends the mesh as one.
       this.#holds.push(part.hold(both).catch((error: unknown) => this.#end.abort(error)));
     }
+    // Beside the plugins, because the keeper of the keys is one of them. What fails is told when it is waited for.
+    const opening = this.#openAccess(both);
+    opening.catch(() => undefined);
     await reportPlugins(broker, say, timings.plugins, both);
+    const link = await opening;
     record.state = 'up';
     this.#write({});
+    return link;
   }
 
   /** Keeps the parts running until `signal` aborts. */
@@ -137,6 +151,21 @@ export class Mesh {
       const said = describePlugins(await endPlugins(this.#pluginEnder, timings.stop.pluginsMs, signal));
       return typeof said === 'string' ? 'ended: they would look for a broker that is gone' : said;
     });
+  }
+
+  async #openAccess(signal: AbortSignal): Promise<string | undefined> {
+    const { broker, home, noAuth, say, timings, url } = this.#options;
+    if (noAuth) return undefined;
+    const access = new Access({
+      address: broker,
+      file: home.adminKeyFile,
+      url,
+      say,
+      timings: timings.access,
+    });
+    const { link, later } = await access.open(signal);
+    if (later) this.#holds.push(later.catch((error: unknown) => this.#end.abort(error)));
+    return link;
   }
 
   async #findForeignBroker(signal: AbortSignal): Promise<void> {

@@ -1,10 +1,10 @@
 import path from 'node:path';
+import { reachableHost, urlHost } from '../listen-address.ts';
 import type { Broker } from './broker.ts';
 import { buildFingerprint, fingerprint } from './fingerprint.ts';
 import type { Home } from './home.ts';
 import type { Program, Programs } from './programs.ts';
 import { gatewayIsReady, natsIsReady, supervisorIsReady } from './readiness.ts';
-import { urlHost } from './settings.ts';
 import type { Settings } from './settings.ts';
 import { partVariable } from './strays.ts';
 import type { PartName } from './up-record.ts';
@@ -79,17 +79,23 @@ function supervisor({ settings, broker, programs }: PartsContext, service: NodeJ
 }
 
 function gateway(
-  { settings: { host }, broker, port, programs }: PartsContext,
+  { settings: { host, publicUrl, noAuth }, broker, port, programs }: PartsContext,
   service: NodeJS.ProcessEnv,
 ): PartSpec {
-  const env = { ...service, BKG_HOST: host, BKG_PORT: String(port) };
+  const env = {
+    ...service,
+    BKG_HOST: host,
+    BKG_PORT: String(port),
+    ...(publicUrl && { BKG_PUBLIC_URL: publicUrl }),
+    ...(noAuth && { BKG_NO_AUTH: '1' }),
+  };
   return {
     name: 'gateway',
     program: programs.gateway,
     env: { ...env, [partVariable]: 'gateway' },
     fingerprint: serviceFingerprint(programs.gateway, broker, env),
     ready: async (signal) => {
-      await gatewayIsReady(host, port, signal);
+      await gatewayIsReady(reachableHost(host), port, signal);
       return `on ${urlHost(host)}:${port}`;
     },
   };
@@ -103,9 +109,12 @@ function serviceFingerprint({ command, args }: Program, broker: Broker, env: Nod
 }
 
 const ownSettings =
-  /^BKG_(PORT|HOST|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|NATS_SERVER|CREDENTIALS_FILE|DEBUG)$/;
+  /^BKG_(PORT|HOST|PUBLIC_URL|NO_AUTH|API_KEY|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|NATS_SERVER|CREDENTIALS_FILE|DEBUG)$/;
 
-/** What is said to `bkg up` is not said to its parts: each is told what is meant for it. The rest passes through. */
+/**
+ * What is said to `bkg up` is not said to its parts: each is told what is meant for it, and an API key is for none of
+ * them, nor for the plugins that they start. The rest passes through.
+ */
 function withoutOwnSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const passed = Object.fromEntries(Object.entries(env).filter(([name]) => !ownSettings.test(name)));
   const node = path.dirname(process.execPath);

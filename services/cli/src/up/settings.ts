@@ -1,10 +1,11 @@
 import { statSync } from 'node:fs';
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import path from 'node:path';
 import { readCredentials } from '@bkg/sdk';
 import type { Credentials } from '@bkg/sdk';
 import { Complaints, parseServers } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
+import { hostOf, isLoopback, reachableHost, urlHost } from '../listen-address.ts';
 import { projectFolder } from '../project.ts';
 
 /** A broker that somebody else runs. */
@@ -21,6 +22,10 @@ export interface Settings {
   home: string;
   /** BKG_HOST: the address the gateway listens on. @default '127.0.0.1' */
   host: string;
+  /** BKG_PUBLIC_URL: the origin that people use, such as `https://mesh.example`. @default that of host and port */
+  publicUrl?: string;
+  /** BKG_NO_AUTH=1: the gateway asks nobody who they are. */
+  noAuth?: true;
   /** BKG_PORT: the gateway's port; 0 takes any free one. @default 43119 */
   port: number;
   /** BKG_PLUGIN_BUS_PORT: the port of our own nats-server; 0 takes any free one. @default 43121 */
@@ -38,6 +43,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
   const complaints = new Complaints();
   const home = path.resolve(projectFolder, env['BKG_HOME'] || '.bkg');
   const host = complaints.attempt(() => readHost(env['BKG_HOST']));
+  const publicUrl = complaints.attempt(() => readPublicUrl(env['BKG_PUBLIC_URL']));
+  const noAuth = complaints.attempt(() => readNoAuth(env['BKG_NO_AUTH'], host, publicUrl));
   const port = complaints.attempt(() => readPort('BKG_PORT', env['BKG_PORT'], 43119));
   const busPort = complaints.attempt(() =>
     readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], 43121),
@@ -64,6 +71,8 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
     port,
     busPort,
     pluginFolders,
+    ...(publicUrl && { publicUrl }),
+    ...(noAuth && { noAuth }),
     ...(broker && { broker }),
     ...(natsServer && { natsServer }),
   });
@@ -89,22 +98,68 @@ export function readPluginFolders(env: NodeJS.ProcessEnv): string[] {
 }
 
 /** The address for people: what they type into a browser. */
-export function dashboardUrl({ host, port }: Pick<Settings, 'host' | 'port'>): string {
-  if (host === '127.0.0.1') return `http://localhost:${port}`;
-  return `http://${urlHost(host)}:${port}`;
-}
-
-/** An address as it stands in a URL: IPv6 in brackets. */
-export function urlHost(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
+export function dashboardUrl({
+  host,
+  port,
+  publicUrl,
+}: Pick<Settings, 'host' | 'port' | 'publicUrl'>): string {
+  if (publicUrl !== undefined) return publicUrl;
+  const reachable = reachableHost(host);
+  if (reachable === '127.0.0.1') return `http://localhost:${port}`;
+  return `http://${urlHost(reachable)}:${port}`;
 }
 
 function readHost(given: string | undefined): string {
   const host = given?.trim() || '127.0.0.1';
-  if (host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'))) return host;
+  if (isIP(host) || isHostName(host)) return host;
   throw new Error(
-    `BKG_HOST is "${host}", which other machines could reach. bkg does not ask anybody who they are yet, so whoever ` +
-      `reaches it could run everything: it listens on this machine only (127.0.0.1, ::1 or localhost).`,
+    `BKG_HOST is "${host}": it takes an address or a name of this machine, such as 127.0.0.1, 0.0.0.0 (every address), ` +
+      `:: (without brackets) or mesh.example.`,
+  );
+}
+
+/** Letters, digits and hyphens between dots. One whose last part is a number would be an address, and is none. */
+function isHostName(host: string): boolean {
+  const labels = host.split('.');
+  return (
+    host.length <= 253 &&
+    labels.every((label) => /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?$/i.test(label)) &&
+    !/^\d+$/.test(labels.at(-1) ?? '')
+  );
+}
+
+function readPublicUrl(given: string | undefined): string | undefined {
+  const text = given?.trim();
+  if (!text) return undefined;
+  const url = URL.parse(text);
+  const isOrigin =
+    url && /^https?:$/.test(url.protocol) && url.hostname !== '' && /^https?:\/\/[^/?#@\\]+\/?$/i.test(text);
+  if (isOrigin) return url.origin;
+  // Without what may be a password in it.
+  throw new Error(
+    `BKG_PUBLIC_URL is "${text.replace(/\/\/[^/]*@/, '//…@')}": it takes the address that people use, http:// or ` +
+      `https:// with a host and no path, such as https://mesh.example.`,
+  );
+}
+
+function readNoAuth(
+  given: string | undefined,
+  host: string | undefined,
+  publicUrl: string | undefined,
+): true | undefined {
+  const text = given?.trim();
+  if (!text) return undefined;
+  if (text !== '1')
+    throw new Error(
+      `BKG_NO_AUTH is "${text}": it takes 1, and then the gateway asks nobody who they are; unset it otherwise.`,
+    );
+  const reached = [host, publicUrl && hostOf(new URL(publicUrl))].find(
+    (one) => one !== undefined && !isLoopback(one),
+  );
+  if (reached === undefined) return true;
+  throw new Error(
+    `BKG_NO_AUTH is 1, and others reach the gateway at ${reached}: whoever does could run everything. Unset it, or ` +
+      `listen on this machine only (BKG_HOST=127.0.0.1 without BKG_PUBLIC_URL).`,
   );
 }
 

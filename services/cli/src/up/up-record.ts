@@ -19,6 +19,8 @@ export interface UpRecord extends ProcessIdentity {
   state: (typeof states)[number];
   /** The dashboard's address. */
   url?: string;
+  /** The gateway's, as this machine reaches it. */
+  host?: string;
   port?: number;
   /** Of our own nats-server. */
   bus_port?: number;
@@ -100,7 +102,7 @@ function alreadyUp({ pid, state, url = '' }: UpRecord): Failure {
     `${what} (process ${pid}).`,
     state === 'stopping'
       ? 'start again when that has ended.'
-      : `use that one, or end it first (Ctrl-C where it runs, or kill ${pid}). A second one beside it needs a BKG_HOME and ports of its own.`,
+      : `use that one (\`bkg keys sign-in\` prints a link to sign in with), or end it first (Ctrl-C where it runs, or kill ${pid}). A second one beside it needs a BKG_HOME and ports of its own.`,
   );
 }
 

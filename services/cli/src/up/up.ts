@@ -1,7 +1,9 @@
 import { existsSync, rmSync } from 'node:fs';
 import { Failure } from '../failure.ts';
+import { hostOf, isLoopback, reachableHost } from '../listen-address.ts';
 import { seconds } from '../say.ts';
 import type { Say } from '../say.ts';
+import { signInText } from './access.ts';
 import { prepareBroker } from './broker.ts';
 import { adoptProcess, endProcess, isAlive } from './held-process.ts';
 import { makeHome } from './home.ts';
@@ -47,6 +49,7 @@ export const defaultTimings: UpTimings = {
     restart: defaultRestartPolicy,
   },
   plugins: { withinMs: 15_000, settleMs: 2_000 },
+  access: { withinMs: 15_000, againMs: 2_000 },
   stop: { totalMs: 14_500, pluginsMs: 12_500, partMs: partEndsWithinMs },
   logs: { mostBytes: 8 * 1024 * 1024, everyMs: 2_000 },
   ports: { forMs: 2_000, everyMs: 100 },
@@ -65,7 +68,7 @@ export async function runUp(options: UpOptions): Promise<number> {
   const record = claimUp(home.upFile);
   try {
     const mesh = await prepareMesh(options, settings, home, record);
-    return await live(mesh, options);
+    return await live(mesh, options, settings);
   } catch (error) {
     if (error === signals.stop.reason) return 0;
     throw error;
@@ -89,7 +92,11 @@ async function prepareMesh(
     port: isAlive(gateway) ? record.port : undefined,
     busPort: isAlive(natsServer) ? record.bus_port : undefined,
   };
-  const [anyPort = 0, anyBusPort = 0] = await freePorts(settings.host, '127.0.0.1');
+  const [anyPort = 0, anyBusPort = 0] = await freePorts(settings.host, '127.0.0.1').catch(
+    (error: unknown) => {
+      throw explainHost(error, settings.host);
+    },
+  );
   const port = settings.port || earlier.port || anyPort;
   const busPort = settings.busPort || earlier.busPort || anyBusPort;
   const broker = await prepareBroker(settings, home, busPort, env, signals.stop);
@@ -100,11 +107,25 @@ async function prepareMesh(
     wanted.push({ host: settings.host, port, setting: 'BKG_PORT', user: 'the dashboard' });
   await needPorts(wanted, timings.ports, signals.stop);
 
+  record.host = reachableHost(settings.host);
   record.port = port;
   record.bus_port = busPort;
   const specs = partSpecs({ settings, home, broker, port, programs, env });
-  const url = dashboardUrl({ host: settings.host, port });
-  return new Mesh({ home, broker, specs, url, stopPlugins: programs.stopPlugins, record, say, timings });
+  const url = dashboardUrl({ ...settings, port });
+  const { stopPlugins } = programs;
+  const noAuth = settings.noAuth ?? false;
+  return new Mesh({ home, broker, specs, url, noAuth, stopPlugins, record, say, timings });
+}
+
+/** An address that nobody can listen on, as a Failure; anything else comes back as it was. */
+function explainHost(error: unknown, host: string): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (!['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL'].includes(code)) return error;
+  return new Failure(
+    `BKG_HOST is "${host}", which is no address of this machine (${code}).`,
+    'set it to one that this machine has, or to 0.0.0.0 for all of them. Behind a proxy leave it, and set BKG_PUBLIC_URL.',
+    { cause: error },
+  );
 }
 
 /** Without its record a living `bkg up` is known by its parts; taking them from it would start a fight. */
@@ -127,14 +148,16 @@ async function endStrays(home: Home, record: UpRecord, say: Say, { part }: UpTim
 }
 
 /** Starts it, waits for the signal or for a failure, and stops it. */
-async function live(mesh: Mesh, { say, signals }: UpOptions): Promise<number> {
+async function live(mesh: Mesh, { say, signals }: UpOptions, settings: Settings): Promise<number> {
   const end = new AbortController();
   const bounding = mesh.boundLogs(end.signal);
   let failure: Error | undefined;
   try {
-    await mesh.start(signals.stop);
+    const link = await mesh.start(signals.stop);
+    sayWhoGetsIn(settings, say);
     say.line('');
     say.line(`  bkg is up: ${mesh.url} (${howToStop()})`);
+    if (link !== undefined) say.line(`  ${signInText(link)}`);
     await mesh.hold(signals.stop);
   } catch (error) {
     if (!signals.stop.aborted) failure = error as Error;
@@ -148,6 +171,24 @@ async function live(mesh: Mesh, { say, signals }: UpOptions): Promise<number> {
   say.line(`  bkg has stopped (${seconds(performance.now() - stopping)})`);
   if (failure) throw failure;
   return isClean ? 0 : 1;
+}
+
+/** What whoever starts the mesh must know of who can get into it. */
+function sayWhoGetsIn({ host, noAuth, publicUrl }: Settings, say: Say): void {
+  if (noAuth)
+    say.marked(
+      '!',
+      'access',
+      'BKG_NO_AUTH=1: nobody is asked who they are, everybody here may do everything',
+    );
+  const isReached = !isLoopback(host) || (publicUrl !== undefined && !isLoopback(hostOf(new URL(publicUrl))));
+  if (!isReached || publicUrl?.startsWith('https:')) return;
+  say.marked(
+    '!',
+    'access',
+    `others reach ${publicUrl ?? host} without encryption: who listens on the network can read API keys and sessions. Put TLS in ` +
+      `front of it (a proxy such as Caddy or nginx) and set BKG_PUBLIC_URL=https://<its name>`,
+  );
 }
 
 function howToStop(): string {

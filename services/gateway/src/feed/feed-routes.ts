@@ -1,7 +1,10 @@
 import fp from 'fastify-plugin';
+import { scopeOf } from '../access/caller.ts';
+import { needs } from '../access/route-access.ts';
 import { assertPluginId } from '../plugin-names.ts';
 import { assertRead } from '../mesh/readiness.ts';
 import { noSuchPlugin } from '../mesh/unanswered.ts';
+import { ended, noMore, watchCaller } from '../ws/caller-watch.ts';
 import { FeedClient } from './feed-client.ts';
 import { Feeds } from './feeds.ts';
 
@@ -15,7 +18,7 @@ export const feedRoutes = fp(
       method: 'GET',
       url: '/ws/plugins/:id',
       exposeHeadRoute: false,
-      config: { isQuiet: true, isSocket: true },
+      config: { isQuiet: true, isSocket: true, access: needs('read') },
       // Before the upgrade, so that the refusal is an answer that can be read.
       preHandler: async (request) => {
         const { id } = request.params;
@@ -31,6 +34,15 @@ export const feedRoutes = fp(
         const client = new FeedClient(clients, socket, request.raw.socket);
         const leave = feeds.join(request.params.id, client);
         socket.on('close', leave);
+        const { caller, params } = request;
+        const need = { verb: 'read', plugin: params.id } as const;
+        const unwatch = watchCaller(caller, {
+          changed: () => {
+            if (!caller.allows(need)) client.close(noMore.code, `This needs the scope ${scopeOf(need)}.`);
+          },
+          ended: (reason) => client.close(ended.code, reason),
+        });
+        socket.on('close', unwatch);
       },
     });
   },

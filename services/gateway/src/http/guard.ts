@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import fp from 'fastify-plugin';
 import { BkgError } from '@bkg/sdk';
@@ -7,39 +8,59 @@ export interface GuardOptions {
   host: string;
   /** Before it listens, for requests that are injected. */
   port: number;
+  publicUrl?: URL;
 }
 
 const headersOfAll = {
   'x-content-type-options': 'nosniff',
   'cross-origin-resource-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  // Of what a browser can do the dashboard needs nothing but to copy a text.
+  'permissions-policy':
+    'accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(self), ' +
+    'geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=(), ' +
+    'clipboard-write=(self)',
 };
 /** A plugin's answer may be anything, a page with a script too: it must not act as a page of ours. */
 const headersOfData = {
   ...headersOfAll,
   'cache-control': 'no-store',
+  'referrer-policy': 'no-referrer',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'; sandbox",
 };
-/** The page brings its own policy in a meta element, with the hashes of its scripts; this one a meta cannot set. */
-const headersOfPages = {
+/** The page itself gets another policy, with the hashes of its scripts: see dashboard.ts. */
+const headersOfFiles = {
   ...headersOfAll,
-  'cross-origin-opener-policy': 'same-origin',
   'referrer-policy': 'same-origin',
-  'content-security-policy': "frame-ancestors 'none'",
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };
+/** Two years: a browser that was here once by TLS never comes without it. */
+const strictTransport = { 'strict-transport-security': 'max-age=63072000' };
+
+const headersMost = 100;
+/** Of those two could be meant for two readers: a proxy decides by one, we by the other. */
+const single = ['host', 'origin', 'authorization', 'content-type', 'sec-fetch-site'];
 
 /** Refuses what is not addressed to this gateway or comes from another site's page, and sets the headers of safety. */
 export const guard = fp<GuardOptions>(
-  async (app, { host, port }) => {
-    let hosts = ownHosts(host, port);
+  async (app, { host, port, publicUrl }) => {
+    let hosts = ownHosts(host, port, publicUrl);
+    const transport = publicUrl?.protocol === 'https:' ? strictTransport : {};
+    const [ofData, ofFiles] = [headersOfData, headersOfFiles].map((headers) => ({
+      ...headers,
+      ...transport,
+    }));
     app.addHook('onListen', async () => {
-      hosts = ownHosts(host, (app.server.address() as AddressInfo).port);
+      hosts = ownHosts(host, (app.server.address() as AddressInfo).port, publicUrl);
     });
     app.addHook('onRequest', (request, reply, done) => {
-      reply.headers(isData(request.url) ? headersOfData : headersOfPages);
+      reply.headers((isData(request.url) ? ofData : ofFiles) ?? {});
       const { host: given, origin } = request.headers;
-      const why = refusal(hosts, given, origin);
-      if (why === undefined) done();
-      else done(new BkgError('FORBIDDEN', why));
+      const why = refusal(hosts, given, origin, publicUrl);
+      if (why !== undefined) return done(new BkgError('FORBIDDEN', why));
+      const wrong = headersProblem(request.raw);
+      if (wrong === undefined) done();
+      else done(new BkgError('INVALID_PAYLOAD', wrong));
     });
   },
   { name: 'guard' },
@@ -48,4 +69,17 @@ export const guard = fp<GuardOptions>(
 /** Everything that is not the dashboard's own files. */
 export function isData(url: string): boolean {
   return /^\/(?:api|ws|livez|readyz)(?:[/?]|$)/.test(url);
+}
+
+/** What is wrong with the headers as a whole, as a sentence; undefined when nothing is. */
+function headersProblem({ rawHeaders, headers }: IncomingMessage): string | undefined {
+  const count = rawHeaders.length / 2;
+  if (count > headersMost) return `The request has ${count} headers; at most ${headersMost} are taken.`;
+  // Node keeps one of several: only then there is something to look for.
+  if (Object.keys(headers).length === count) return undefined;
+  const names = rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
+  const twice = single.find((name) => names.indexOf(name) !== names.lastIndexOf(name));
+  return twice === undefined
+    ? undefined
+    : `The request has the header ${twice} more than once; send it once.`;
 }

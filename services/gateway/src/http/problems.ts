@@ -1,13 +1,21 @@
 import type { Socket } from 'node:net';
-import type { FastifyError, FastifyReply } from 'fastify';
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { BkgError, errorTable, problemContentType, problemOf } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { codeOfStatus, httpStatus } from './http-status.ts';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Hear of each failure of a request before it is answered, and may add headers. */
+    problemListeners: ((error: Error, request: FastifyRequest, reply: FastifyReply) => void)[];
+  }
+}
+
 /** Every failure of every route becomes a problem object here (RFC 9457). */
 export const problems = fp<{ log: Logger }>(
   async (app, { log }) => {
+    app.decorate('problemListeners', []);
     app.setErrorHandler((error: FastifyError, request, reply) => {
       const problem = problemOfHttp(error);
       if (problem.code === 'INTERNAL' && !(error instanceof BkgError)) {
@@ -15,7 +23,10 @@ export const problems = fp<{ log: Logger }>(
       }
       // A stream that was cut short has nothing left to say it with.
       if (reply.raw.headersSent) reply.raw.destroy();
-      else sendProblem(reply, problem);
+      else {
+        for (const listener of app.problemListeners) listener(error, request, reply);
+        sendProblem(reply, problem);
+      }
     });
   },
   { name: 'problems' },

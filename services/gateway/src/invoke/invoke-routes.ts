@@ -10,6 +10,8 @@ import {
   problemContentType,
   problemOfMsg,
 } from '@bkg/sdk';
+import { assertInvocable } from '../access/caller.ts';
+import { needs } from '../access/route-access.ts';
 import { readCallHeaders } from './call-headers.ts';
 import { readEnvelope } from './envelope.ts';
 import { httpStatus } from '../http/http-status.ts';
@@ -26,7 +28,7 @@ import type { BodyLimit } from '../http/read-body.ts';
 export const invokeRoutes = fp(
   async (app) => {
     const { broker, invocations } = app;
-    const options = { config: { isQuiet: true } };
+    const options = { config: { isQuiet: true, access: needs('invoke') } };
 
     const bodyLimit = (): BodyLimit => ({
       mostBytes: payloadMostBytes(broker),
@@ -42,6 +44,7 @@ export const invokeRoutes = fp(
         const { id, capability } = request.params;
         assertPluginId(id);
         assertCapabilityId(capability);
+        assertInvocable(request.caller, id, capability);
         assertPlain(request);
         const body = await readBody(request, reply, bodyLimit());
         const contentType = contentTypeOf(request, body);
@@ -60,6 +63,8 @@ export const invokeRoutes = fp(
       if (!isJsonContentType(contentTypeOf(request, body))) throw wrongContentType(request);
       const { capability, payload } = readEnvelope(body);
       assertCapabilityId(capability);
+      // What the path could not say.
+      assertInvocable(request.caller, id, capability);
       const call = { ...headers, pluginId: id, capability, body: payload, contentType: undefined };
       return passOn(reply, await invocations.run(call, endedWith(reply.raw)));
     });

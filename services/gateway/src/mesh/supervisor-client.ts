@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError, jsonOrUndefined, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
 import type {
+  AuditQuery,
   ControlOptions,
   HistoryQuery,
   LogQuery,
@@ -10,6 +11,7 @@ import type {
   ScaleOrder,
   SwapOrder,
 } from '@bkg/sdk';
+import type { Actor } from '@bkg/sdk/access';
 import type { Broker } from './broker.ts';
 import { readPluginConfig, readRegistryEntry } from './registry-entry.ts';
 
@@ -22,6 +24,8 @@ export type Order = ControlOptions | SwapOrder | ScaleOrder | RollbackOrder;
 const reachedMs = 65_000;
 const acceptedMs = 10_000;
 const readMs = 8_000;
+/** For the audit: the address of who orders something. */
+const fromHeader = 'Bkg-From';
 
 /** What only the supervisor can do. */
 export class SupervisorClient {
@@ -33,12 +37,16 @@ export class SupervisorClient {
     this.#cutOff = cutOff;
   }
 
-  /** @returns the plugin in the state that was asked for; with `wait: false` as it is. @throws BkgError */
-  async control(verb: ControlVerb, id: string, order: Order): Promise<RegistryEntry> {
+  /**
+   * @param actor who orders it: the broker vouches for that, whatever the order itself says
+   * @returns the plugin in the state that was asked for; with `wait: false` as it is. @throws BkgError
+   */
+  async control(verb: ControlVerb, id: string, order: Order, actor: Actor): Promise<RegistryEntry> {
     const { wait = true } = order;
     const body = JSON.stringify({ ...order, wait });
     const what = `${verb} of ${id}`;
-    const msg = await this.#ask(subjects.control(verb, id), body, wait ? reachedMs : acceptedMs, what);
+    const subject = subjects.controlBy(verb, id, actor.who);
+    const msg = await this.#ask(subject, body, wait ? reachedMs : acceptedMs, what, actor);
     const entry = readRegistryEntry(jsonOrUndefined(msg.data));
     if (entry?.id === id) return entry;
     throw new BkgError('INTERNAL', `The supervisor answered ${what} with something that is no plugin.`);
@@ -49,10 +57,11 @@ export class SupervisorClient {
    * @param wait what it says of that: false is answered when it is written, not when every instance has it
    * @returns the configuration that it has led to. @throws BkgError
    */
-  async configure(id: string, change: Uint8Array, wait: boolean): Promise<PluginConfig> {
+  async configure(id: string, change: Uint8Array, wait: boolean, actor: Actor): Promise<PluginConfig> {
     const what = `the configuration of ${id}`;
     const timeoutMs = wait ? reachedMs : acceptedMs;
-    const msg = await this.#ask(subjects.control('configure', id), change, timeoutMs, what);
+    const subject = subjects.controlBy('configure', id, actor.who);
+    const msg = await this.#ask(subject, change, timeoutMs, what, actor);
     const config = readPluginConfig(jsonOrUndefined(msg.data));
     if (config?.id === id) return config;
     throw new BkgError('INTERNAL', `The supervisor answered about ${what} with something that is none.`);
@@ -71,10 +80,24 @@ export class SupervisorClient {
     return msg.data;
   }
 
-  async #ask(subject: string, body: Uint8Array | string, timeoutMs: number, what: string): Promise<Msg> {
+  /** @returns an AuditList as it was written. @throws BkgError */
+  async audit(query: AuditQuery): Promise<Uint8Array> {
+    const msg = await this.#ask(subjects.auditList, JSON.stringify(query), readMs, 'the audit');
+    return msg.data;
+  }
+
+  async #ask(
+    subject: string,
+    body: Uint8Array | string,
+    timeoutMs: number,
+    what: string,
+    actor?: Actor,
+  ): Promise<Msg> {
+    const signal = this.#cutOff;
+    const headers = { [fromHeader]: actor?.from };
     let msg: Msg;
     try {
-      msg = await this.#broker.request(subject, body, { timeoutMs, signal: this.#cutOff });
+      msg = await this.#broker.request(subject, body, { timeoutMs, signal, headers });
     } catch (error) {
       throw explain(error, what, timeoutMs);
     }

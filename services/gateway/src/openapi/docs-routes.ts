@@ -1,38 +1,49 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
+import { assertAllowed } from '../access/caller.ts';
 import { assertPluginId } from '../plugin-names.ts';
 import { assertRead } from '../mesh/readiness.ts';
 import { noSuchPlugin } from '../mesh/unanswered.ts';
 import { indexPage, pluginPage } from './docs/pages.ts';
 import { contentSecurityPolicy } from './docs/style.ts';
+import { visiblePart } from './visible.ts';
 
 /** `GET /api/docs` and `/api/docs/:id`: the document for people, without any script. */
-export const docsRoutes = fp(
-  async (app) => {
+export const docsRoutes = fp<{ publicUrl?: URL }>(
+  async (app, { publicUrl }) => {
     const { broker, catalog } = app;
-    const options = { config: { isQuiet: true } };
+    const options = { config: { isQuiet: true, access: 'anyone' } } as const;
     app.get('/api/docs', options, async (request, reply) => {
-      const plugins = catalog.ids().flatMap((id) => catalog.get(id) ?? []);
-      return sendPage(reply, indexPage(plugins, { origin: originOf(request) }));
+      const { caller } = request;
+      const plugins = catalog.ids().flatMap((id) => {
+        const entry = catalog.get(id);
+        return (entry && visiblePart(caller, entry)) ?? [];
+      });
+      return sendPage(reply, indexPage(plugins, { origin: originOf(request, publicUrl) }));
     });
     app.get<{ Params: { id: string } }>('/api/docs/:id', options, async (request, reply) => {
       const { id } = request.params;
+      const { caller } = request;
+      // Of a plugin of which it may invoke one capability it sees that one.
+      if (!caller.allows({ verb: 'invoke', plugin: id })) assertAllowed(caller, { verb: 'read', plugin: id });
       assertPluginId(id);
       assertRead(broker, catalog);
       const entry = catalog.get(id);
       if (!entry) throw noSuchPlugin(id);
-      return sendPage(reply, pluginPage(entry, { origin: originOf(request) }));
+      const part = visiblePart(caller, entry) ?? { ...entry, capabilities: [] };
+      return sendPage(reply, pluginPage(part, { origin: originOf(request, publicUrl) }));
     });
   },
   { name: 'docs-routes', dependencies: ['mesh-watch'] },
 );
 
 /**
- * The address at which the gateway itself listens, without TLS: the guard lets pass no Host but its own ones, in
+ * The public address for who has come by it; else that at which the gateway itself listens, without TLS: the guard lets pass no Host but its own ones, in
  * whatever case, of which pages are kept in one.
  */
-function originOf({ headers }: FastifyRequest): string {
-  return `http://${headers.host?.toLowerCase()}`;
+function originOf({ headers }: FastifyRequest, publicUrl: URL | undefined): string {
+  const host = headers.host?.toLowerCase();
+  return publicUrl && host === publicUrl.host ? publicUrl.origin : `http://${host}`;
 }
 
 function sendPage(reply: FastifyReply, page: string): FastifyReply {
@@ -42,6 +53,7 @@ function sendPage(reply: FastifyReply, page: string): FastifyReply {
       'content-security-policy': contentSecurityPolicy,
       'cross-origin-opener-policy': 'same-origin',
       'referrer-policy': 'same-origin',
+      vary: 'Authorization, Cookie',
     })
     .send(page);
 }

@@ -1,9 +1,16 @@
-import { headerNames, jsonContentType, protocolVersion, timeoutMostMs, wireSchemas } from '@bkg/sdk/protocol';
+import {
+  headerNames,
+  jsonContentType,
+  keyPrefixPattern,
+  protocolVersion,
+  timeoutMostMs,
+  wireSchemas,
+} from '@bkg/sdk/protocol';
 import type { JsonSchema, WireName } from '@bkg/sdk/protocol';
 import { fixedOperations } from './fixed-operations.ts';
 import type { FixedAnswer, FixedOperation } from './fixed-operations.ts';
 import type { MediaType, Operation, Parameter, PathItem, Reference, Response } from './openapi.ts';
-import { invocationCodes, problemResponses, sharedResponses } from './problem-responses.ts';
+import { accessCodes, invocationCodes, problemResponses, sharedResponses } from './problem-responses.ts';
 
 /** A schema of the wire, as the document has it. */
 export function component(name: WireName): Reference {
@@ -51,7 +58,30 @@ export const invocationHeaders: Response['headers'] = {
   [headerNames.invocationId]: { $ref: '#/components/headers/InvocationId' },
 };
 
+/** How somebody says who they are. */
+const securitySchemes = {
+  key: {
+    type: 'http',
+    scheme: 'bearer',
+    bearerFormat: 'bkg_<prefix>_<secret>',
+    description: 'An API key.',
+  },
+  session: {
+    type: 'apiKey',
+    in: 'cookie',
+    name: 'bkg_session',
+    description:
+      'The session of somebody who has signed in on the dashboard; `__Host-bkg_session` where people come by TLS. It counts for the pages of the gateway itself only.',
+  },
+} as const;
+
+/** Either of them, with the scope that is needed; as the document has it for everything that does not say more. */
+export function securityFor(...scopes: string[]): Record<string, string[]>[] {
+  return Object.keys(securitySchemes).map((name) => ({ [name]: scopes }));
+}
+
 export const fixedComponents = {
+  securitySchemes,
   parameters: headerParameters,
   headers: { InvocationId: { description: 'The id of the invocation.', schema: token } },
   responses: sharedResponses,
@@ -67,7 +97,7 @@ export const info = {
   description: [
     'Every capability that a plugin of this mesh has now is an operation here, with its own schemas; the document changes with the mesh.',
     'A failure is a problem object (RFC 9457) whose `code` says what happened; its number is the HTTP status. Repeat by yourself only what is `retryable`, and only when it has not been executed, or when the operation is marked `x-idempotent`.',
-    'Requests must carry the `Host` of the gateway, and from a browser its own `Origin`.',
+    'Requests must carry the `Host` of the gateway, and from a browser its own `Origin`. Who sends them is said with `Authorization: Bearer <API key>`; what a key may do stands with each operation, and this document has the capabilities that yours may read or invoke.',
   ].join('\n\n'),
 };
 
@@ -77,6 +107,20 @@ export function pathOf(route: string): string {
 }
 
 const pathParameters: Record<string, Parameter> = {
+  prefix: {
+    name: 'prefix',
+    in: 'path',
+    required: true,
+    description: 'The public part of an API key.',
+    schema: { type: 'string', pattern: keyPrefixPattern.source },
+  },
+  name: {
+    name: 'name',
+    in: 'path',
+    required: true,
+    description: 'The name of a role.',
+    schema: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' },
+  },
   id: {
     name: 'id',
     in: 'path',
@@ -110,6 +154,7 @@ function operationOf(one: FixedOperation): Operation {
     isInvocation,
     body,
     answers,
+    access,
     failures = [],
     frames,
   } = one;
@@ -124,6 +169,7 @@ function operationOf(one: FixedOperation): Operation {
     summary,
     ...(description !== undefined && { description }),
     ...(parameters.length > 0 && { parameters }),
+    ...(access !== undefined && { security: securityOf(access) }),
     ...(body && {
       requestBody: {
         required: body.required,
@@ -133,12 +179,20 @@ function operationOf(one: FixedOperation): Operation {
     }),
     responses: {
       ...Object.fromEntries(answers.map((answer) => [answer.status, responseOf(answer, isInvocation)])),
-      ...problemResponses(isInvocation ? [...invocationCodes, ...failures] : failures),
+      ...problemResponses([
+        ...(isInvocation ? invocationCodes : access === 'open' ? [] : accessCodes),
+        ...failures,
+      ]),
     },
     ...(frames && {
       'x-frames': Object.fromEntries(Object.entries(frames).map(([by, name]) => [by, component(name)])),
     }),
   };
+}
+
+function securityOf(access: string): Record<string, string[]>[] {
+  if (access === 'open') return [];
+  return access === 'anyone' ? [{}, ...securityFor()] : securityFor(access);
 }
 
 function responseOf({ description, json, contentType }: FixedAnswer, isInvocation = false): Response {

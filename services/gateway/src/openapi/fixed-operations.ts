@@ -1,7 +1,9 @@
 import { wireSchemas } from '@bkg/sdk/protocol';
 import type { ErrorCode, JsonSchema, WireName } from '@bkg/sdk/protocol';
+import type { Method } from './openapi.ts';
 import { orderSchemas } from '../order-body.ts';
 import type { ControlVerb } from '../mesh/supervisor-client.ts';
+import { accessOperations } from './access-operations.ts';
 
 /** The groups of the gateway's own operations. Plugin ids have no capitals, so that none is called the same. */
 export const fixedTags = [
@@ -12,6 +14,7 @@ export const fixedTags = [
     description: 'For any capability. Those that there are now have an operation each, under their plugin.',
   },
   { name: 'Live', description: 'WebSockets.' },
+  { name: 'Access', description: 'Who may do what: API keys, roles, sessions, and what was done.' },
   { name: 'Gateway', description: 'About the gateway itself.' },
 ] as const;
 
@@ -26,7 +29,7 @@ export interface FixedAnswer {
 
 /** One operation of the gateway's own, in short. */
 export interface FixedOperation {
-  method: 'get' | 'post';
+  method: Method;
   /** As Fastify has it: `/api/plugins/:id`. */
   route: string;
   operationId: string;
@@ -38,6 +41,8 @@ export interface FixedOperation {
   isInvocation?: boolean;
   body?: { json: WireName | JsonSchema; required: boolean; description?: string };
   answers: FixedAnswer[];
+  /** The scope that it needs, `open` where nobody is asked, `anyone` where who says who they are see more. @default a key */
+  access?: string;
   /** Besides those that any request may have. */
   failures?: readonly ErrorCode[];
   /** The frames of a WebSocket. */
@@ -45,7 +50,7 @@ export interface FixedOperation {
 }
 
 /** The members of a type as parameters of an address. */
-function queryOf(name: WireName): NonNullable<FixedOperation['query']> {
+export function queryOf(name: WireName): NonNullable<FixedOperation['query']> {
   const members = wireSchemas[name]['properties'] as Record<string, { description: string }>;
   return Object.entries(members).map(([member, { description, ...schema }]) => ({
     name: member,
@@ -76,6 +81,7 @@ function control(verb: ControlVerb, summary: string, description?: string): Fixe
     tag: 'Control',
     summary,
     ...(description !== undefined && { description }),
+    access: 'control:{id}',
     query: waitQuery,
     body: { json, required: 'required' in wireSchemas[json] },
     answers: [
@@ -100,6 +106,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/plugins',
     operationId: 'listPlugins',
+    access: 'read',
     tag: 'Plugins',
     summary: 'All plugins, by id',
     answers: [{ status: 200, description: 'What the registry has.', json: ['PluginInfo'] }],
@@ -108,6 +115,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/plugins/:id',
     operationId: 'getPlugin',
+    access: 'read:{id}',
     tag: 'Plugins',
     summary: 'One plugin',
     answers: [{ status: 200, description: 'What the registry has of it.', json: 'PluginInfo' }],
@@ -117,6 +125,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/plugins/:id/telemetry',
     operationId: 'getTelemetry',
+    access: 'read:{id}',
     tag: 'Plugins',
     summary: 'What its instances measure',
     answers: [{ status: 200, description: 'Over all its instances.', json: 'PluginTelemetry' }],
@@ -126,6 +135,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/plugins/:id/logs',
     operationId: 'getLogs',
+    access: 'read:{id}',
     tag: 'Plugins',
     summary: 'What was logged',
     description: 'Also of a plugin that is stopped or has crashed.',
@@ -151,6 +161,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/plugins/:id/config',
     operationId: 'getConfig',
+    access: 'read:{id}',
     tag: 'Control',
     summary: 'Its configuration',
     answers: [{ status: 200, description: 'The configuration that is written.', json: 'PluginConfig' }],
@@ -160,10 +171,11 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'post',
     route: '/api/plugins/:id/config',
     operationId: 'changeConfig',
+    access: 'control:{id}',
     tag: 'Control',
     summary: 'Change its configuration',
     description:
-      'A merge patch (RFC 7396). What instances cannot take over while they run is brought to them by replacing them one by one.',
+      'A merge patch (RFC 7396); one with `env` or `sandbox` needs `admin`. What instances cannot take over while they run is brought to them by replacing them one by one.',
     body: { json: 'ConfigChange', required: true },
     answers: [
       {
@@ -178,6 +190,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/plugins/:id/config/history',
     operationId: 'getConfigHistory',
+    access: 'read:{id}',
     tag: 'Control',
     summary: 'Its configurations so far',
     query: queryOf('HistoryQuery'),
@@ -188,6 +201,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'post',
     route: '/api/plugins/:id/invoke/:capability',
     operationId: 'invokeCapability',
+    access: 'invoke:{id}:{capability}',
     tag: 'Invocation',
     summary: 'Invoke a capability',
     description: "The body is the payload and the answer's is the output, both byte by byte.",
@@ -199,6 +213,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'post',
     route: '/api/plugins/:id/invoke',
     operationId: 'invoke',
+    access: 'invoke:{id}:{capability}',
     tag: 'Invocation',
     summary: 'Invoke the capability that the body names',
     isInvocation: true,
@@ -211,7 +226,8 @@ export const fixedOperations: readonly FixedOperation[] = [
     operationId: 'connect',
     tag: 'Live',
     summary: 'One WebSocket for everything',
-    description: 'JSON, one frame a message. `x-frames` names the schemas of both directions.',
+    description:
+      'JSON, one frame a message. `x-frames` names the schemas of both directions. Each frame needs the scope of what it wants.',
     answers: [switching],
     failures: ['BUSY'],
     frames: { client: 'ClientFrame', gateway: 'GatewayFrame' },
@@ -220,6 +236,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/ws/plugins/:id',
     operationId: 'followPlugin',
+    access: 'read:{id}',
     tag: 'Live',
     summary: 'A WebSocket about one plugin',
     description: 'JSON, one frame a message; it wants none. `x-frames` names their schema.',
@@ -227,12 +244,15 @@ export const fixedOperations: readonly FixedOperation[] = [
     failures: ['PLUGIN_NOT_FOUND', 'BUSY'],
     frames: { gateway: 'FeedFrame' },
   },
+  ...accessOperations,
   {
     method: 'get',
     route: '/api/openapi.json',
     operationId: 'getOpenApi',
+    access: 'anyone',
     tag: 'Gateway',
     summary: 'This document',
+    description: 'With a key it has the capabilities, too, that this may read or invoke.',
     answers: [
       { status: 200, description: 'OpenAPI 3.1.', json: { type: 'object' } },
       { status: 304, description: 'It is still the one with the `ETag` in `If-None-Match`.' },
@@ -242,6 +262,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/docs',
     operationId: 'readDocs',
+    access: 'anyone',
     tag: 'Gateway',
     summary: 'This document, for people',
     answers: [page],
@@ -250,6 +271,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/api/docs/:id',
     operationId: 'readPluginDocs',
+    access: 'anyone',
     tag: 'Gateway',
     summary: 'The capabilities of one plugin, for people',
     answers: [page],
@@ -259,6 +281,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/livez',
     operationId: 'isLive',
+    access: 'open',
     tag: 'Gateway',
     summary: "Whether the gateway's process works",
     answers: [{ status: 200, description: 'It works.', json: health('live') }],
@@ -267,6 +290,7 @@ export const fixedOperations: readonly FixedOperation[] = [
     method: 'get',
     route: '/readyz',
     operationId: 'isReady',
+    access: 'open',
     tag: 'Gateway',
     summary: 'Whether it has the broker and has read the registry',
     answers: [{ status: 200, description: 'It has.', json: health('ready') }],

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RegistryEntry } from '@bkg/sdk';
 import type { Catalog } from '../mesh/catalog.ts';
-import { fixedComponents, fixedPaths, info } from './fixed-document.ts';
+import { fixedComponents, fixedPaths, info, securityFor } from './fixed-document.ts';
 import { fixedTags } from './fixed-operations.ts';
 import { pluginPart } from './plugin-part.ts';
 
@@ -31,6 +31,12 @@ const { schemas: fixedSchemas, ...components } = fixedComponents;
 /** Another gateway may be of another version. */
 const fixedHash = hashOf(JSON.stringify([info, fixedTags, fixedPaths, fixedComponents]));
 
+/** Whether a capability is shown. */
+export type Visible = (pluginId: string, capability: string) => boolean;
+
+/** Of plugins of which somebody sees a part only, so many parts are kept. */
+const partsMost = 256;
+
 /**
  * The document as text, made when somebody asks for it and kept until the catalog changes. Of a change only the plugins
  * are written anew of which something else is told; all others are kept as they are.
@@ -38,6 +44,8 @@ const fixedHash = hashOf(JSON.stringify([info, fixedTags, fixedPaths, fixedCompo
 export class LiveDocument {
   readonly #catalog: Catalog;
   readonly #written = new Map<string, Written>();
+  /** By their plugin and what of it is shown. */
+  readonly #parts = new Map<string, Written>();
   #isStale = true;
   #kept: Rendered | undefined;
   #making: Promise<Rendered> | undefined;
@@ -59,6 +67,35 @@ export class LiveDocument {
     return this.#making;
   }
 
+  /** The same for who does not see all of it. */
+  async part(isVisible: Visible): Promise<Rendered> {
+    await this.get();
+    const parts: Written[] = [];
+    let turnEndsAt = performance.now() + turnMs;
+    for (const id of this.#catalog.ids()) {
+      const entry = this.#catalog.get(id);
+      const part = entry && this.#partOf(entry, isVisible);
+      if (part) parts.push(part);
+      if (performance.now() < turnEndsAt) continue;
+      await nextTurn();
+      turnEndsAt = performance.now() + turnMs;
+    }
+    return this.#render(parts);
+  }
+
+  #partOf(entry: RegistryEntry, isVisible: Visible): Written | undefined {
+    const capabilities = entry.capabilities.filter(({ id }) => isVisible(entry.id, id));
+    if (capabilities.length === 0) return undefined;
+    if (capabilities.length === entry.capabilities.length) return this.#written.get(entry.id);
+    const key = [entry.id, ...capabilities.map(({ id }) => id)].join(' ');
+    const part = written({ ...entry, capabilities }, this.#parts.get(key));
+    this.#parts.delete(key);
+    this.#parts.set(key, part);
+    const [oldest] = this.#parts.keys();
+    if (this.#parts.size > partsMost && oldest !== undefined) this.#parts.delete(oldest);
+    return part;
+  }
+
   async #make(): Promise<Rendered> {
     // What changes from here on may be in it or not.
     this.#isStale = false;
@@ -73,47 +110,33 @@ export class LiveDocument {
       await nextTurn();
       turnEndsAt = performance.now() + turnMs;
     }
-    this.#kept = this.#render(ids);
+    this.#kept = this.#render(ids.flatMap((id) => this.#written.get(id) ?? []));
     return this.#kept;
   }
 
   #write(entry: RegistryEntry): void {
-    const { id, name, version, description, capabilities } = entry;
-    const before = this.#written.get(id);
-    if (before?.entry === entry) return;
-    const sourceHash = hashOf(JSON.stringify([name, version, description, capabilities]));
-    if (before?.sourceHash === sourceHash) {
-      before.entry = entry;
-      return;
-    }
-    const part = pluginPart(entry);
-    this.#written.set(id, {
-      entry,
-      sourceHash,
-      tag: Buffer.from(`,${JSON.stringify(part.tag)}`),
-      paths: moreMembers(part.paths),
-      schemas: moreMembers(part.schemas),
-    });
+    const before = this.#written.get(entry.id);
+    if (before?.entry !== entry) this.#written.set(entry.id, written(entry, before));
   }
 
-  #render(ids: readonly string[]): Rendered {
+  #render(all: readonly Written[]): Rendered {
     let bytes = 0;
-    const parts = ids.flatMap((id) => {
-      const part = this.#written.get(id);
-      if (!part) return [];
+    const parts = all.filter((part) => {
       const length = part.tag.length + part.paths.length + part.schemas.length;
-      if (bytes + length > mostBytes) return [];
+      if (bytes + length > mostBytes) return false;
       bytes += length;
-      return [part];
+      return true;
     });
-    const leftOut = ids.length - parts.length;
+    const leftOut = all.length - parts.length;
     const note =
       leftOut > 0 ? `\n\n${leftOut} plugins are left out, because this document would be too large.` : '';
     // What a plugin adds is decided by its id and what the document depends on.
     const sources = parts.map(({ entry, sourceHash }) => `${entry.id} ${sourceHash}`);
     const body = Buffer.concat([
       Buffer.from(
-        '{"openapi":"3.1.1","jsonSchemaDialect":"https://json-schema.org/draft/2020-12/schema","security":[],' +
+        '{"openapi":"3.1.1","jsonSchemaDialect":"https://json-schema.org/draft/2020-12/schema","security":' +
+          `${JSON.stringify(securityFor())},` +
+          '' +
           `"info":${JSON.stringify({ ...info, description: info.description + note })},` +
           `"servers":[{"url":"/"}],"tags":[${fixedTags.map((tag) => JSON.stringify(tag)).join()}`,
       ),
@@ -126,6 +149,21 @@ export class LiveDocument {
     ]);
     return { body, etag: `"${hashOf([fixedHash, note, ...sources].join('\n'))}"` };
   }
+}
+
+/** What a plugin adds; `before` when that is the same. */
+function written(entry: RegistryEntry, before: Written | undefined): Written {
+  const { name, version, description, capabilities } = entry;
+  const sourceHash = hashOf(JSON.stringify([name, version, description, capabilities]));
+  if (before?.sourceHash === sourceHash) return { ...before, entry };
+  const part = pluginPart(entry);
+  return {
+    entry,
+    sourceHash,
+    tag: Buffer.from(`,${JSON.stringify(part.tag)}`),
+    paths: moreMembers(part.paths),
+    schemas: moreMembers(part.schemas),
+  };
 }
 
 function hashOf(text: string): string {

@@ -31,11 +31,13 @@ export interface Operation {
   description?: string;
   parameters?: (Parameter | Reference)[];
   requestBody?: { required: boolean; description?: string; content: Record<string, MediaType> };
+  /** Any of these does. Absent: any of the document's. */
+  security?: Record<string, string[]>[];
   responses: Record<string, Response | Reference>;
   [extension: `x-${string}`]: unknown;
 }
 
-export type Method = 'get' | 'post';
+export type Method = 'get' | 'post' | 'put' | 'patch' | 'delete';
 export type PathItem = Partial<Record<Method, Operation>>;
 
 export interface Tag {

@@ -2,7 +2,7 @@ import { jsonContentType, subjects } from '@bkg/sdk/protocol';
 import type { JsonSchema, PluginCapability, RegistryEntry } from '@bkg/sdk/protocol';
 import { embedSchema } from './embed-schema.ts';
 import type { Embedded } from './embed-schema.ts';
-import { invocationHeaders, invocationParameters } from './fixed-document.ts';
+import { invocationHeaders, invocationParameters, securityFor } from './fixed-document.ts';
 import type { MediaType, Operation, PathItem, Tag } from './openapi.ts';
 import { capabilityResponses } from './problem-responses.ts';
 
@@ -70,6 +70,7 @@ function operationOf(pluginId: string, capability: PluginCapability, schemas: Sc
     description: paragraphs(texts),
     'x-idempotent': idempotent,
     parameters: invocationParameters,
+    security: securityFor(`invoke:${pluginId}:${id}`),
     requestBody: {
       required: true,
       ...(input.note !== undefined && { description: input.note }),

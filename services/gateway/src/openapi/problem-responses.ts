@@ -11,8 +11,12 @@ const ofAll = [
   'PLUGIN_UNAVAILABLE',
 ] as const satisfies ErrorCode[];
 
+/** What may become of a request where somebody is asked who they are. */
+export const accessCodes = ['UNAUTHENTICATED', 'RATE_LIMITED'] as const satisfies ErrorCode[];
+
 /** What may become of an invocation, besides the plugin's own errors. */
 export const invocationCodes = [
+  ...accessCodes,
   'PLUGIN_NOT_FOUND',
   'CAPABILITY_NOT_FOUND',
   'CONFLICT',

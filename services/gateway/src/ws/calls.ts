@@ -1,6 +1,8 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError, headerNames, isJsonContentType, parseJson, problemOfError, problemOfMsg } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
+import { assertInvocable } from '../access/caller.ts';
+import type { Caller } from '../access/caller.ts';
 import { httpStatus } from '../http/http-status.ts';
 import type { Invocations } from '../invoke/invocations.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
@@ -9,9 +11,12 @@ import { plainFrame, resultFrame } from './out-frame.ts';
 import type { OutFrame } from './out-frame.ts';
 
 export interface CallsParts {
+  caller: Caller;
   invocations: Invocations;
   log: Logger;
   send: (frame: OutFrame) => void;
+  /** The caller may not do that. */
+  refused: (action: string, target: string, why: BkgError) => void;
   /** Of a payload; with what to do about one that is larger. */
   payloadLimit: () => { mostBytes: number; remedy: string };
 }
@@ -21,7 +26,7 @@ const cancelled = new Error('the client has cancelled it');
 /** The invocations that one client has running. */
 export class Calls {
   readonly #parts: CallsParts;
-  readonly #running = new Map<string, AbortController>();
+  readonly #running = new Map<string, { call: FrameCall; controller: AbortController }>();
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
@@ -38,7 +43,7 @@ export class Calls {
   /** Sends one frame when it ends, whatever the end is. @param id the client's, which is free again then */
   async run(id: string, call: FrameCall): Promise<void> {
     const controller = new AbortController();
-    this.#running.set(id, controller);
+    this.#running.set(id, { call, controller });
     const frame = await this.#outcome(id, call, controller);
     this.#running.delete(id);
     this.#parts.send(frame);
@@ -46,11 +51,22 @@ export class Calls {
 
   /** One that has ended already is none of anybody's errors: its answer is on its way. */
   cancel(id: string): void {
-    this.#running.get(id)?.abort(cancelled);
+    this.#running.get(id)?.controller.abort(cancelled);
   }
 
   cancelAll(): void {
-    for (const controller of this.#running.values()) controller.abort(cancelled);
+    for (const { controller } of this.#running.values()) controller.abort(cancelled);
+  }
+
+  /** The caller may do something else than before. */
+  review(): void {
+    for (const { call, controller } of this.#running.values()) {
+      try {
+        assertInvocable(this.#parts.caller, call.pluginId, call.capability);
+      } catch (error) {
+        controller.abort(error);
+      }
+    }
   }
 
   async #outcome(id: string, call: FrameCall, controller: AbortController): Promise<OutFrame> {
@@ -73,12 +89,22 @@ export class Calls {
   #check({ pluginId, capability, payload }: FrameCall): void {
     assertPluginId(pluginId);
     assertCapabilityId(capability);
+    this.#assertMay(pluginId, capability);
     const { mostBytes, remedy } = this.#parts.payloadLimit();
     if (payload.length <= mostBytes) return;
     throw new BkgError(
       'PAYLOAD_TOO_LARGE',
       `The payload has ${payload.length} bytes; at most ${mostBytes} are taken. ${remedy}`,
     );
+  }
+
+  #assertMay(pluginId: string, capability: string): void {
+    try {
+      assertInvocable(this.#parts.caller, pluginId, capability);
+    } catch (error) {
+      if (error instanceof BkgError) this.#parts.refused('invoke', pluginId, error);
+      throw error;
+    }
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Topic } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { Catalog } from '../mesh/catalog.ts';
+import { Horizons } from './horizons.ts';
 import type { LogSource } from './log-source.ts';
 import { LogTopic } from './log-topic.ts';
 import type { LogTopicOptions } from './log-topic.ts';
@@ -19,6 +20,7 @@ export interface MeshTopicsOptions extends LogTopicOptions, StateLogOptions {
 /** What can be subscribed to. */
 export interface MeshTopics {
   sequence: Sequence;
+  horizons: Horizons;
   /** `plugins` and `plugin` are two views of one. */
   states: Record<Exclude<Topic, 'logs'>, StateTopic>;
   logs: LogTopic;
@@ -74,6 +76,7 @@ export function createTopics(parts: MeshTopicsParts, options: MeshTopicsOptions 
   ];
   return {
     sequence,
+    horizons: new Horizons(sequence),
     states: { plugins, plugin: plugins, telemetry },
     logs,
     telemetry: source,

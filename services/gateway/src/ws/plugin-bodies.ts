@@ -38,9 +38,10 @@ export class PluginBodies {
     catalog.telemetry.onHear((id) => this.#telemetries.delete(id));
   }
 
-  /** PluginInfo[] of all plugins, by id. */
-  all(): Buffer {
-    return joined(this.#catalog.ids().flatMap((id) => this.info(id) ?? []));
+  /** PluginInfo[] of all plugins, or of these, by id. */
+  all(plugins?: ReadonlySet<string>): Buffer {
+    const ids = this.#catalog.ids().filter((id) => plugins?.has(id) ?? true);
+    return joined(ids.flatMap((id) => this.info(id) ?? []));
   }
 
   /** PluginInfo; undefined when there is no such plugin. */

@@ -2,8 +2,10 @@ import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
 import { BkgError, problemOfError, protocolVersion } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
+import type { Caller } from '../access/caller.ts';
 import type { Invocations } from '../invoke/invocations.ts';
 import { Calls } from './calls.ts';
+import { ended, watchCaller } from './caller-watch.ts';
 import type { CallsParts } from './calls.ts';
 import { goingAway } from './clients.ts';
 import type { Client, Clients } from './clients.ts';
@@ -15,14 +17,18 @@ import { plainFrame } from './out-frame.ts';
 import type { OutFrame } from './out-frame.ts';
 import { Outgoing } from './outgoing.ts';
 import { Subscriptions } from './subscriptions.ts';
+import type { Subscribe } from './subscriptions.ts';
 
 export interface WsClientParts {
   /** A random id of this gateway's process. */
   gateway: string;
+  caller: Caller;
   clients: Clients;
   topics: MeshTopics;
   invocations: Invocations;
   payloadLimit: CallsParts['payloadLimit'];
+  /** It wanted something that it may not. */
+  refused: CallsParts['refused'];
   log: Logger;
 }
 
@@ -42,6 +48,8 @@ export class WsClient implements Client {
   readonly #writer: FrameWriter;
   readonly #subscriptions: Subscriptions;
   readonly #calls: Calls;
+  readonly #caller: Caller;
+  readonly #refused: CallsParts['refused'];
   readonly #log: Logger;
   readonly #callsMost: number;
   readonly #answersMostBytes: number;
@@ -50,6 +58,8 @@ export class WsClient implements Client {
   constructor(parts: WsClientParts, socket: WebSocket, tcp: Socket, options: WsClientOptions = {}) {
     const { clients, gateway } = parts;
     this.#socket = socket;
+    this.#caller = parts.caller;
+    this.#refused = parts.refused;
     this.#log = parts.log;
     this.#callsMost = options.callsMost ?? 64;
     this.#answersMostBytes = options.answersMostBytes ?? 1024 * 1024;
@@ -61,10 +71,22 @@ export class WsClient implements Client {
       ...options,
       outgoing: this.#outgoing,
       wake: () => this.#writer.wake(),
+      onTaken: ({ id }, { problem }) => {
+        this.#answer(plainFrame({ type: 'error', id, problem }));
+        this.#answer(plainFrame({ type: 'unsubscribed', id }));
+      },
     });
     this.#calls = new Calls({ ...parts, send: (frame) => this.#answer(frame) });
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
+    const unwatch = watchCaller(parts.caller, {
+      changed: () => {
+        this.#subscriptions.review();
+        this.#calls.review();
+      },
+      ended: (reason) => this.#writer.close(ended.code, reason),
+    });
     socket.on('close', () => {
+      unwatch();
       this.#subscriptions.endAll();
       this.#calls.cancelAll();
     });
@@ -109,7 +131,8 @@ export class WsClient implements Client {
     if (this.#calls.has(id) || this.#subscriptions.has(id)) {
       throw invalid('/id', `is in use by what is open under "${id}"; choose one of its own for each`);
     }
-    if (order.op === 'subscribe') return this.#subscriptions.begin(order);
+    this.#caller.assertCurrent();
+    if (order.op === 'subscribe') return this.#subscribe(order);
     if (this.#calls.size >= this.#callsMost) {
       throw new BkgError(
         'BUSY',
@@ -117,6 +140,17 @@ export class WsClient implements Client {
       );
     }
     void this.#calls.run(id, order.call);
+  }
+
+  #subscribe(order: Subscribe): void {
+    try {
+      this.#subscriptions.begin(order);
+    } catch (error) {
+      if (error instanceof BkgError && error.code === 'FORBIDDEN') {
+        this.#refused('read', [...(order.plugins ?? [order.topic])].join(' ').slice(0, 200), error);
+      }
+      throw error;
+    }
   }
 
   #answer(frame: OutFrame): void {

@@ -1,13 +1,22 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { randomHex } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
+import { whoIs } from '../access/caller.ts';
 import { payloadMostBytes, payloadRemedy } from '../invoke/payload-limit.ts';
 import { createTopics } from './mesh-topics.ts';
 import type { MeshTopicsOptions } from './mesh-topics.ts';
 import { WsClient } from './ws-client.ts';
-import type { WsClientOptions } from './ws-client.ts';
+import type { WsClientOptions, WsClientParts } from './ws-client.ts';
 
 export interface WsRoutesOptions extends MeshTopicsOptions, WsClientOptions {}
+
+/** Writes into the audit what a client wanted that it may not. */
+function refusedOf({ access }: FastifyInstance, request: FastifyRequest): WsClientParts['refused'] {
+  const from = access.addressOf(request);
+  return (action, target, { code, message }) =>
+    access.refusals.note({ who: whoIs(request.caller), from, action, target, result: code, detail: message });
+}
 
 /** Around a payload: ids, names and the rest of a frame. */
 const aroundBytes = 4 * 1024;
@@ -38,10 +47,16 @@ export const wsRoutes = fp<WsRoutesOptions & { log: Logger }>(
       method: 'GET',
       url: '/ws',
       exposeHeadRoute: false,
-      config: { isQuiet: true, isSocket: true },
+      config: { isQuiet: true, isSocket: true, access: 'signed in' },
       preHandler: async (request) => clients.takePlace(request),
       handler: (_request, reply) => reply.callNotFound(),
-      wsHandler: (socket, request) => void new WsClient(parts, socket, request.raw.socket, options),
+      wsHandler: (socket, request) =>
+        void new WsClient(
+          { ...parts, caller: request.caller, refused: refusedOf(app, request) },
+          socket,
+          request.raw.socket,
+          options,
+        ),
     });
   },
   { name: 'ws-routes', dependencies: ['mesh-watch', 'invocations', 'clients', 'sources'] },

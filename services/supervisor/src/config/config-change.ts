@@ -1,5 +1,14 @@
 import { runInNewContext } from 'node:vm';
-import { BkgError, createValidator, isDeeper, isForbiddenEnv, pointerToken, schemaOf } from '@bkg/sdk';
+import {
+  BkgError,
+  createValidator,
+  isDeeper,
+  isForbiddenEnv,
+  isSecretEnv,
+  pointerToken,
+  schemaOf,
+  secretMask,
+} from '@bkg/sdk';
 import type { ConfigChange, JsonSchema, PayloadError, PluginConfig } from '@bkg/sdk';
 
 /** Beside it an entry of the registry has room for all else. */
@@ -9,6 +18,9 @@ const depthMost = 32;
 const checkMostMs = 1_000;
 
 const validate = createValidator(schemaOf('ConfigChange'));
+const validateLimits = createValidator(
+  (schemaOf('PluginConfig')['properties'] as { limits: JsonSchema }).limits,
+);
 
 /** Reads the body of a request to `bkg.control.configure.<id>`. @throws BkgError INVALID_PAYLOAD */
 export function readConfigChange(id: string, body: unknown): ConfigChange {
@@ -38,7 +50,8 @@ export function changedConfig(
   defaults: PluginConfig,
   settingsSchema?: JsonSchema,
 ): PluginConfig {
-  const { revision: _revision, why: _why, ...patch } = change;
+  const { revision: _revision, why: _why, ...given } = change;
+  const patch = withKeptSecrets(given, current);
   const merged = mergePatch(current, patch) as Partial<PluginConfig>;
   const config: PluginConfig = {
     ...defaults,
@@ -47,6 +60,7 @@ export function changedConfig(
     limits: { ...defaults.limits, ...merged.limits },
     revision: current.revision,
   };
+  assertLimits(config);
   const bytes = Buffer.byteLength(JSON.stringify(config));
   if (bytes > configMostBytes) {
     const message = `makes a configuration of ${bytes} bytes, at most ${configMostBytes} are kept`;
@@ -54,6 +68,40 @@ export function changedConfig(
   }
   if (patch.settings !== undefined && settingsSchema !== undefined) assertSettings(config, settingsSchema);
   return config;
+}
+
+/** Nobody is shown a secret: who gives back what was shown in its place leaves it as it is. */
+function withKeptSecrets<Patch extends Pick<ConfigChange, 'env'>>(
+  { env, ...patch }: Patch,
+  current: PluginConfig,
+): Omit<Patch, 'env'> & Pick<ConfigChange, 'env'> {
+  if (env == null) return { ...patch, ...(env === null && { env }) };
+  const given = Object.entries(env);
+  const isMask = (name: string, value: unknown): boolean => value === secretMask && isSecretEnv(name);
+  const unknown = given.filter(([name, value]) => isMask(name, value) && !Object.hasOwn(current.env, name));
+  if (unknown.length > 0)
+    throw unfit(
+      unknown.map(([name]) => ({
+        path: `/env/${pointerToken(name)}`,
+        message: `is "${secretMask}", which stands for a value that is kept, and there is none: give the value`,
+      })),
+    );
+  return { ...patch, env: Object.fromEntries(given.filter(([name, value]) => !isMask(name, value))) };
+}
+
+/** A part of a limit may be in the change and another in what it changes. */
+function assertLimits({ limits }: PluginConfig): void {
+  const errors = validateLimits(limits);
+  const hasBurstOnly = limits.burst !== undefined && limits.rate_per_second === undefined;
+  // Said better below.
+  const others = errors.filter(({ path }) => !hasBurstOnly || path !== '');
+  const list = others.map((one) => ({ ...one, path: `/limits${one.path}` }));
+  if (hasBurstOnly) {
+    const message =
+      'has no rate_per_second beside it, without which it limits nothing: give that too, or take it away with null';
+    list.push({ path: '/limits/burst', message });
+  }
+  if (list.length > 0) throw unfit(list);
 }
 
 function assertSettings({ id, settings }: PluginConfig, schema: JsonSchema): void {

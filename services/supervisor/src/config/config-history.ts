@@ -1,5 +1,5 @@
-import { BkgError, createValidator, schemaOf } from '@bkg/sdk';
-import type { ConfigHistory, ConfigRevision, HistoryQuery } from '@bkg/sdk';
+import { BkgError, createValidator, isSecretEnv, schemaOf, shownConfig } from '@bkg/sdk';
+import type { ConfigHistory, ConfigRevision, HistoryQuery, PluginConfig } from '@bkg/sdk';
 import { configIn } from '../desired-state.ts';
 import type { DesiredState, StoredConfig } from '../desired-state.ts';
 
@@ -19,7 +19,10 @@ export async function configHistory(
 ): Promise<ConfigHistory> {
   const { before = Infinity } = readQuery(body);
   const stored = await desiredState.history(id);
-  const asked = stored.filter(({ revision }) => revision < before).map(revisionOf);
+  const firstWith = secretsIn(stored);
+  const asked = stored
+    .filter(({ revision }) => revision < before)
+    .map((one) => revisionOf(one, firstWith(one)));
   const revisions: ConfigRevision[] = [];
   let bytes = Buffer.byteLength(JSON.stringify({ revisions, truncated: true }));
   for (const one of asked) {
@@ -38,7 +41,26 @@ function readQuery(body: unknown): HistoryQuery {
   throw new BkgError('INVALID_PAYLOAD', `The question does not fit: ${list}.`, { errors });
 }
 
-function revisionOf(stored: StoredConfig): ConfigRevision {
+/**
+ * Tells of the variables whose values are not shown in which of the revisions each value was there first.
+ * @param stored newest first
+ */
+function secretsIn(stored: readonly StoredConfig[]): (one: StoredConfig) => Record<string, number> {
+  const first = new Map<string, number>();
+  const keyOf = (name: string, value: string): string => JSON.stringify([name, value]);
+  for (const { env, revision } of stored)
+    for (const [name, value] of secretsOf(env)) first.set(keyOf(name, value), revision);
+  return ({ env, revision }) =>
+    Object.fromEntries(
+      secretsOf(env).map(([name, value]) => [name, first.get(keyOf(name, value)) ?? revision]),
+    );
+}
+
+function secretsOf(env: PluginConfig['env']): [name: string, value: string][] {
+  return Object.entries(Object(env) as PluginConfig['env']).filter(([name]) => isSecretEnv(name));
+}
+
+function revisionOf(stored: StoredConfig, secrets: Record<string, number>): ConfigRevision {
   const { revision, version, by, at, why, restores } = stored;
   return {
     revision,
@@ -47,6 +69,7 @@ function revisionOf(stored: StoredConfig): ConfigRevision {
     at,
     why,
     ...(restores !== undefined && { restores }),
-    config: configIn(stored),
+    config: shownConfig(configIn(stored)),
+    ...(Object.keys(secrets).length > 0 && { secrets }),
   };
 }

@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import { BkgError, configDefaults } from '@bkg/sdk';
+import { BkgError, configDefaults, shownConfig } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo } from '@bkg/sdk';
 import { changedConfig, readConfigChange } from './config-change.ts';
 import { configOf } from '../desired-state.ts';
 import type { DesiredState } from '../desired-state.ts';
 import { configureInTurn } from '../in-turn.ts';
+import { refuseKeyKeeperWithout } from '../key-keeper.ts';
 import {
   knownPlugin,
   notManaged,
@@ -64,7 +65,7 @@ export class Configuring {
       ...(why != null && { why }),
       ...(wait != null && { wait }),
     });
-    return this.#change(plugin, 'configure', order, signal, (current) => {
+    const written = await this.#change(plugin, 'configure', order, signal, (current) => {
       if (change.revision !== current.revision) {
         throw new BkgError(
           'CONFLICT',
@@ -73,6 +74,7 @@ export class Configuring {
       }
       return changedConfig(current, change, defaultsOf(plugin), plugin.lastSaid?.settings_schema);
     });
+    return shownConfig(written);
   }
 
   /** Another number of instances. @throws BkgError as `configure` */
@@ -110,6 +112,7 @@ export class Configuring {
     const current = configOf(desired.config);
     const next = change(current);
     if (isDeepStrictEqual(next, current)) return current;
+    refuseKeyKeeperWithout(next);
     if (next.enabled && next.replicas > current.replicas) refuseReplicas(plugin, next);
     const failuresBefore = plugin.failureCount;
     let written = next;

@@ -1,4 +1,4 @@
-import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
+import { BkgError, problemOfMsg, shownConfig, subjects } from '@bkg/sdk';
 import type { Connection, PluginConfig } from '@bkg/sdk';
 import type { ManagedInstance } from '../managed-instance.ts';
 import type { Plugin } from '../plugin.ts';
@@ -50,7 +50,8 @@ export class LiveConfig {
     try {
       const reply = await connection.request(
         subjects.configure(plugin.id, instance.id),
-        JSON.stringify(config),
+        // Its `env` is that of its process: the values need not travel.
+        JSON.stringify(shownConfig(config)),
         { timeoutMs: timings.configureMs, signal },
       );
       const problem = problemOfMsg(reply);

@@ -1,9 +1,13 @@
 import { Controller, Inject } from '@nestjs/common';
 import { Ctx, MessagePattern, Payload } from '@nestjs/microservices';
-import { patterns, pluginIdOf, subjects } from '@bkg/sdk';
+import { patterns, subjects } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo } from '@bkg/sdk';
 import type { BkgContext } from '@bkg/sdk/nest';
 import { Supervisor } from '../supervisor.ts';
+
+/** Orders on both subjects: that which says who orders it, and that which does not. */
+const order = (verb: string): MethodDecorator =>
+  MessagePattern([patterns.control(verb), patterns.controlBy(verb)]);
 
 @Controller()
 export class ControlController {
@@ -13,43 +17,61 @@ export class ControlController {
     this.#supervisor = supervisor;
   }
 
-  @MessagePattern(patterns.control('start'))
-  start(@Payload() options: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
-    return this.#supervisor.control.start(pluginIdOf(subject), options, signal);
+  @order('start')
+  start(@Payload() given: unknown, @Ctx() context: BkgContext): Promise<PluginInfo> {
+    const { orders, control } = this.#supervisor;
+    return orders.carry('start', context, given, ({ id, body }) => control.start(id, body, context.signal));
   }
 
-  @MessagePattern(patterns.control('stop'))
-  stop(@Payload() options: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
-    return this.#supervisor.control.stop(pluginIdOf(subject), options, signal);
+  @order('stop')
+  stop(@Payload() given: unknown, @Ctx() context: BkgContext): Promise<PluginInfo> {
+    const { orders, control } = this.#supervisor;
+    return orders.carry('stop', context, given, ({ id, body }) => control.stop(id, body, context.signal));
   }
 
-  @MessagePattern(patterns.control('restart'))
-  restart(@Payload() options: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
-    return this.#supervisor.control.restart(pluginIdOf(subject), options, signal);
+  @order('restart')
+  restart(@Payload() given: unknown, @Ctx() context: BkgContext): Promise<PluginInfo> {
+    const { orders, control } = this.#supervisor;
+    return orders.carry('restart', context, given, ({ id, body }) =>
+      control.restart(id, body, context.signal),
+    );
   }
 
-  @MessagePattern(patterns.control('configure'))
-  configure(@Payload() change: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginConfig> {
-    return this.#supervisor.configuring.configure(pluginIdOf(subject), change, signal);
+  @order('configure')
+  configure(@Payload() given: unknown, @Ctx() context: BkgContext): Promise<PluginConfig> {
+    const { orders, configuring } = this.#supervisor;
+    return orders.carry('configure', context, given, ({ id, body }) =>
+      configuring.configure(id, body, context.signal),
+    );
   }
 
-  @MessagePattern(patterns.control('scale'))
-  scale(@Payload() order: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
-    return this.#supervisor.configuring.scale(pluginIdOf(subject), order, signal);
+  @order('scale')
+  scale(@Payload() given: unknown, @Ctx() context: BkgContext): Promise<PluginInfo> {
+    const { orders, configuring } = this.#supervisor;
+    return orders.carry('scale', context, given, ({ id, body }) =>
+      configuring.scale(id, body, context.signal),
+    );
   }
 
-  @MessagePattern(patterns.control('swap'))
-  swap(@Payload() order: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
-    return this.#supervisor.rolloutOrders.swap(pluginIdOf(subject), order, signal);
+  @order('swap')
+  swap(@Payload() given: unknown, @Ctx() context: BkgContext): Promise<PluginInfo> {
+    const { orders, rolloutOrders } = this.#supervisor;
+    return orders.carry('swap', context, given, ({ id, body }) =>
+      rolloutOrders.swap(id, body, context.signal),
+    );
   }
 
-  @MessagePattern(patterns.control('rollback'))
-  rollback(@Payload() order: unknown, @Ctx() { subject, signal }: BkgContext): Promise<PluginInfo> {
-    return this.#supervisor.rolloutOrders.rollback(pluginIdOf(subject), order, signal);
+  @order('rollback')
+  rollback(@Payload() given: unknown, @Ctx() context: BkgContext): Promise<PluginInfo> {
+    const { orders, rolloutOrders } = this.#supervisor;
+    return orders.carry('rollback', context, given, ({ id, body, mayRestoreAll }) =>
+      rolloutOrders.rollback(id, body, context.signal, mayRestoreAll),
+    );
   }
 
   @MessagePattern(subjects.shutdown)
   shutdown(@Ctx() { signal }: BkgContext): Promise<{ ok: true }> {
-    return this.#supervisor.control.shutdown(signal);
+    const { orders, control } = this.#supervisor;
+    return orders.carryShutdown(() => control.shutdown(signal));
   }
 }

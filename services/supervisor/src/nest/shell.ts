@@ -7,6 +7,7 @@ import type { Connection, Logger } from '@bkg/sdk';
 import { BkgExceptionFilter, BkgServer } from '@bkg/sdk/nest';
 import { Supervisor } from '../supervisor.ts';
 import { defaultTimings } from '../timings.ts';
+import { AuditController } from './audit-controller.ts';
 import { ControlController } from './control-controller.ts';
 import { LogController } from './log-controller.ts';
 import { RegistryController } from './registry-controller.ts';
@@ -26,7 +27,7 @@ class SupervisorModule {
   static of(supervisor: Supervisor): DynamicModule {
     return {
       module: SupervisorModule,
-      controllers: [ControlController, LogController, RegistryController],
+      controllers: [AuditController, ControlController, LogController, RegistryController],
       providers: [{ provide: Supervisor, useValue: supervisor }],
     };
   }

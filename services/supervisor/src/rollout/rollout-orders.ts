@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
-import { BkgError } from '@bkg/sdk';
+import { BkgError, subjects } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo, RollbackOrder, SwapOrder } from '@bkg/sdk';
 import { configIn, configOf, followsManifest } from '../desired-state.ts';
 import type { Circumstances, DesiredPlugin, DesiredState, StoredConfig } from '../desired-state.ts';
 import { configureInTurn, orderInTurn } from '../in-turn.ts';
+import { refuseKeyKeeperWithout } from '../key-keeper.ts';
 import {
   knownPlugin,
   notManaged,
@@ -64,8 +65,11 @@ export class RolloutOrders {
     return this.#rollTo(plugin, desired, goal, { ...order, verb: 'swap' }, signal);
   }
 
-  /** An earlier configuration and its version. */
-  async rollback(id: string, body: unknown, signal: AbortSignal): Promise<PluginInfo> {
+  /**
+   * An earlier configuration and its version.
+   * @param mayRestoreAll whether `env` and `sandbox` may be others then
+   */
+  async rollback(id: string, body: unknown, signal: AbortSignal, mayRestoreAll = true): Promise<PluginInfo> {
     const order = readOrder('RollbackOrder', body);
     const { plugin } = await this.#replaceable(id, 'roll back', signal);
     const history = await this.#options.desiredState.history(id);
@@ -73,6 +77,7 @@ export class RolloutOrders {
     if (!desired) throw notRead(plugin);
     refuseDuringRollout(plugin, 'roll back');
     const earlier = earlierOf(id, history, desired.config.value, order.to);
+    if (!mayRestoreAll) refuseToRestore(id, earlier, desired.config.value);
     const source = sourceOf(plugin, earlier.version ?? desired.run.value.version);
     const { manifest } = source;
     // What plugin.json said then and does not say now would be written over at once.
@@ -131,6 +136,7 @@ export class RolloutOrders {
     order: (SwapOrder | RollbackOrder) & Ordered & { verb: 'swap' | 'rollback' },
     signal: AbortSignal,
   ): Promise<PluginInfo> {
+    refuseKeyKeeperWithout(config);
     const version = source.version ?? '';
     const from = desired.run.value.version;
     // A rollback of the configuration alone needs no new instances where these can take it over.
@@ -181,6 +187,15 @@ function sourceOf({ id, sources, versions }: Plugin, version: string): PluginSou
   throw new BkgError(
     'CONFLICT',
     `Version ${version.slice(0, 64)} of ${id} lies in no plugin folder; there ${versions.length === 1 ? 'is' : 'are'} ${versions.join(', ') || 'none'}.`,
+  );
+}
+
+/** @throws BkgError FORBIDDEN */
+function refuseToRestore(id: string, earlier: StoredConfig, current: StoredConfig): void {
+  if (isDeepStrictEqual(earlier.env, current.env) && earlier.sandbox === current.sandbox) return;
+  throw new BkgError(
+    'FORBIDDEN',
+    `Revision ${earlier.revision} of the configuration of ${id} has another "env" or "sandbox" than is in force, and only an admin may bring those back: order it with the key of an admin, over HTTP or on ${subjects.controlBy('rollback', id, '<prefix>')} as that key.`,
   );
 }
 

@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { keyCredentials } from '../../access/key-credentials.ts';
 import { withoutCredentials } from '../../connect.ts';
 import { readCredentials } from '../../credentials.ts';
 import type { Credentials } from '../../credentials.ts';
 import { homePaths } from '../../host/home.ts';
+import type { HomePaths } from '../../host/home.ts';
 import { parseServers } from '../../host/service-settings.ts';
 
 export interface BrokerAddress {
@@ -11,22 +13,34 @@ export interface BrokerAddress {
   credentials: Credentials;
 }
 
+/** What somebody says of it themselves. */
+export interface GivenAddress extends Partial<BrokerAddress> {
+  apiKey?: string;
+}
+
 const busPortDefault = 43_121;
 
 /**
- * Where the broker is and how it takes us: what is given; else `BKG_NATS_URL` and `BKG_CREDENTIALS_FILE`; else the mesh
- * of `BKG_HOME`, `.bkg` in the current folder when that is unset.
+ * Where the broker is and how it takes us: what is given; else `BKG_NATS_URL` and `BKG_CREDENTIALS_FILE` or `BKG_API_KEY`;
+ * else the mesh of `BKG_HOME`, `.bkg` in the current folder when that is unset.
  * @throws Error that says what is missing
  */
-export function brokerAddress(given: Partial<BrokerAddress>, env: NodeJS.ProcessEnv): BrokerAddress {
+export function brokerAddress(given: GivenAddress, env: NodeJS.ProcessEnv): BrokerAddress {
   const home = homePaths(path.resolve(env['BKG_HOME'] || '.bkg'));
   const asked = given.servers ?? parseServers(env['BKG_NATS_URL']);
   const servers = asked.length > 0 ? asked : [`nats://127.0.0.1:${busPort(home.run, env)}`];
   const credentials =
     given.credentials ??
-    credentialsOf(servers) ??
-    readCredentials(env['BKG_CREDENTIALS_FILE'] || home.credentialsFile);
+    (given.apiKey === undefined ? credentialsOf(servers) : keyCredentials(given.apiKey)) ??
+    credentialsIn(env, home);
   return { servers: servers.map(withoutCredentials), credentials };
+}
+
+/** A file is for the broker, a key may be for the gateway only: the file comes first. */
+function credentialsIn(env: NodeJS.ProcessEnv, home: HomePaths): Credentials {
+  const file = env['BKG_CREDENTIALS_FILE'];
+  const key = env['BKG_API_KEY'];
+  return key && !file ? keyCredentials(key) : readCredentials(file || home.credentialsFile);
 }
 
 /** The port that the running mesh has taken, which may be another than it was asked for. */

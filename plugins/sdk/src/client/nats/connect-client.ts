@@ -13,8 +13,10 @@ import type { NatsClientOptions } from './nats-client.ts';
 export interface ConnectClientOptions extends NatsClientOptions {
   /** `nats://127.0.0.1:43121`, one or the nodes of a cluster. @default BKG_NATS_URL, else the mesh of BKG_HOME */
   servers?: string | string[];
-  /** @default BKG_CREDENTIALS_FILE, else that of the mesh of BKG_HOME */
+  /** @default BKG_CREDENTIALS_FILE, else the API key, else those of the mesh of BKG_HOME */
   credentials?: Credentials;
+  /** Of a key with broker access, instead of credentials. @default BKG_API_KEY */
+  apiKey?: string;
   /** Shown in the server's list of connections. @default 'client' */
   name?: string;
   /** How long the first connection may take. @default 10000 */
@@ -36,12 +38,17 @@ export async function connectClient<M extends MeshShape<M> = AnyMesh>(
   const {
     servers: given,
     credentials: credentialsGiven,
+    apiKey,
     name = 'client',
     connectTimeoutMs = 10_000,
     signal,
   } = options;
   const { servers, credentials } = brokerAddress(
-    { ...(given && { servers: [given].flat() }), ...(credentialsGiven && { credentials: credentialsGiven }) },
+    {
+      ...(given && { servers: [given].flat() }),
+      ...(credentialsGiven && { credentials: credentialsGiven }),
+      ...(apiKey !== undefined && { apiKey }),
+    },
     process.env,
   );
   const late = AbortSignal.timeout(connectTimeoutMs);
@@ -60,7 +67,7 @@ export async function connectClient<M extends MeshShape<M> = AnyMesh>(
     if (signal?.aborted || !late.aborted) throw cause;
     throw failure(
       'PLUGIN_UNAVAILABLE',
-      `The broker at ${describeServers(servers)} could not be reached within ${connectTimeoutMs} ms. Is the mesh running (npm start)?`,
+      `The broker at ${describeServers(servers)} could not be reached within ${connectTimeoutMs} ms, or does not take the credentials. Is the mesh running (npm start)?`,
       { cause },
     );
   }

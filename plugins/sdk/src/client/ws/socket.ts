@@ -14,5 +14,8 @@ interface SocketEvent {
 
 export type SocketConstructor = new (url: string) => Socket;
 
+/** That of Node and of the package `ws`; those of browsers take no headers. */
+export type SocketWithHeaders = new (url: string, options: { headers: Record<string, string> }) => Socket;
+
 /** Close codes of RFC 6455. */
 export const closeCodes = { goingAway: 1001, tooLarge: 1009 } as const;

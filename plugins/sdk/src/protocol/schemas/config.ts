@@ -52,6 +52,8 @@ const capabilities: SchemaOf<Record<string, RateLimit>> = {
   propertyNames: { pattern: capabilityIdPattern.source, maxLength: capabilityIdMostLength },
   maxProperties: 256,
 };
+/** A bucket needs to know how fast it is filled again. */
+const burstOfRate = { dependentRequired: { burst: ['rate_per_second'] } };
 
 const config = object<PluginConfig>({
   id: text('The plugin id.'),
@@ -62,10 +64,13 @@ const config = object<PluginConfig>({
   settings,
   sandbox,
   resources: object<PluginConfig['resources']>(resources),
-  limits: object<PluginConfig['limits']>(
-    { max_concurrency, max_queue },
-    { rate_per_second, burst, capabilities },
-  ),
+  limits: {
+    ...object<PluginConfig['limits']>(
+      { max_concurrency, max_queue },
+      { rate_per_second, burst, capabilities },
+    ),
+    ...burstOfRate,
+  },
   revision: count('Of this configuration; 0 before the first is written.'),
 });
 
@@ -80,12 +85,15 @@ const patch = closed(
       settings,
       sandbox,
       resources: closed(object<NonNullable<ConfigPatch['resources']>>({}, resources)),
-      limits: closed(
-        object<NonNullable<ConfigPatch['limits']>>(
-          {},
-          { max_concurrency, max_queue, rate_per_second, burst, capabilities },
+      limits: {
+        ...closed(
+          object<NonNullable<ConfigPatch['limits']>>(
+            {},
+            { max_concurrency, max_queue, rate_per_second, burst, capabilities },
+          ),
         ),
-      ),
+        ...burstOfRate,
+      },
     },
   ),
 );
@@ -120,19 +128,23 @@ export const configSchemas = {
 
 /** The same object where every member may be absent, or `null` to be taken away. */
 function mergePatchOf(schema: Record<string, unknown>): Record<string, unknown> {
-  const { required: _, ...rest } = schema;
+  // What is missing may be there already: it is looked at when both are merged.
+  const { required: _required, dependentRequired: _dependent, ...rest } = schema;
+  if (typeof rest['additionalProperties'] === 'object')
+    rest['additionalProperties'] = orNull(rest['additionalProperties'] as Record<string, unknown>);
   for (const members of ['properties', 'patternProperties']) {
     const given = rest[members] as Record<string, Record<string, unknown>> | undefined;
     if (!given) continue;
-    rest[members] = Object.fromEntries(
-      Object.entries(given).map(([name, one]) => {
-        const { type, ...more } = mergePatchOf(one);
-        // A schema without a type allows null already.
-        return [name, type === undefined ? more : { ...more, type: [type, 'null'] }];
-      }),
-    );
+    rest[members] = Object.fromEntries(Object.entries(given).map(([name, one]) => [name, orNull(one)]));
   }
   return rest;
+}
+
+function orNull(schema: Record<string, unknown>): Record<string, unknown> {
+  const { type, enum: words, ...more } = mergePatchOf(schema);
+  if (Array.isArray(words)) return { ...more, enum: [...(words as unknown[]), null] };
+  // A schema with neither allows null already.
+  return type === undefined ? more : { ...more, type: [type, 'null'] };
 }
 
 /** The same schema with the default of each leaf. */

@@ -27,6 +27,7 @@ const maybe = {
   settings_schema: schemaOfSchemas('JSON Schema 2020-12 of `config.settings`.'),
   settings_live: flag('Other settings are taken over by the instances that run; else these are replaced.'),
   single_writer: flag('It has one instance at most, and the old one ends before a new one starts.'),
+  needs: listOf(text('`<plugin id>:<capability pattern>`'), 'What it may invoke of others.'),
   rollout: { ...ref('Rollout'), description: 'The replacement that runs, or else the last one.' },
   isolation: { ...ref('Isolation'), description: 'What keeps it within its limits on this machine.' },
   ends: listOf(ref('InstanceEnd'), 'Its last ends that were not wanted, the latest first, at most 5.'),

@@ -15,7 +15,7 @@ import type {
   SwapOrder,
 } from '../rollout.ts';
 import { ref } from './ref.ts';
-import { closed, count, flag, listOf, number, object, oneOf, text, time } from './schema.ts';
+import { closed, count, flag, listOf, mapOf, number, object, oneOf, text, time } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
 const version = text('Its version.');
@@ -113,6 +113,10 @@ export const rolloutSchemas = {
     {
       version: text('The version of the plugin that was wanted with it.'),
       restores: count('Configuration and version are those of this revision again.', 1),
+      secrets: mapOf(
+        count('A revision.', 1),
+        'Of each variable whose value is not shown, the oldest revision that is kept with the same value.',
+      ),
     },
   ),
   ConfigHistory: object<ConfigHistory>(

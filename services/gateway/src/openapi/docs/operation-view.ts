@@ -126,14 +126,24 @@ function curlLine(
 ): string {
   const address = origin + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `<${name}>`);
   const words = ['curl', /^[\w:/.-]+$/.test(address) ? address : quoted(address)];
-  if (method === 'get') return words.join(' ');
   const media = operation.requestBody?.content[jsonContentType];
-  if (!media || !operation.requestBody?.required) return ['curl -X POST', ...words.slice(1)].join(' ');
+  const hasBody = media !== undefined && operation.requestBody?.required === true;
+  // A body makes it a POST by itself.
+  if (method !== (hasBody ? 'post' : 'get')) words.splice(1, 0, '-X', method.toUpperCase());
+  if (isSecured(operation)) words.push('\\\n  -H "Authorization: Bearer $BKG_API_KEY"');
+  if (!hasBody) return words.join(' ');
   const [example] = Object.values(media.examples ?? {});
   // Nothing that is not asked for: whoever tries a line as it is should change as little as possible.
   const options = { root: { components: { schemas: components } }, isMinimal: true };
   const body = example ? example.value : sampleOf(media.schema, options);
   return `${words.join(' ')} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`;
+}
+
+/** Whether it needs a key. */
+function isSecured({ security }: Operation): boolean {
+  return (
+    security === undefined || (security.length > 0 && security.every((one) => Object.keys(one).length > 0))
+  );
 }
 
 function quoted(text: string): string {

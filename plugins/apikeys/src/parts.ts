@@ -1,0 +1,96 @@
+import type { Connection, Logger } from '@bkg/sdk';
+import { AuditWriter } from '@bkg/sdk/access';
+import { delay } from '@bkg/sdk/host';
+import { KeyEvents } from './key-events.ts';
+import { Keys } from './keys.ts';
+import { Roles } from './roles.ts';
+import { Sessions } from './sessions.ts';
+import { Store } from './store.ts';
+import { sweep } from './sweep.ts';
+import { Uses } from './uses.ts';
+
+export interface PartsOptions {
+  /** In ms since the epoch. @default Date.now */
+  now?: () => number;
+  /** How many keys, roles and sessions there may be. @default 10000, 1000, 10000 */
+  most?: { keys?: number; roles?: number; sessions?: number };
+  /** Between two looks for keys that have ended. @default 1000 */
+  lookEveryMs?: number;
+  /** Between two writes of when keys were used. @default 10000 */
+  usesEveryMs?: number;
+  /** Between two sweeps. @default 60000 */
+  sweepEveryMs?: number;
+}
+
+export interface Start {
+  connection: Connection;
+  instance: string;
+  log: Logger;
+  signal: AbortSignal;
+}
+
+/** What the capabilities work with. */
+export interface Parts {
+  keys: Keys;
+  roles: Roles;
+  sessions: Sessions;
+  audit: AuditWriter;
+  close: () => Promise<void>;
+}
+
+/** Reads the bucket, and starts what happens beside the capabilities. @throws what `Store.open` throws */
+export async function startParts(
+  { connection, instance, log, signal }: Start,
+  { now = Date.now, most = {}, lookEveryMs = 1_000, usesEveryMs = 10_000, sweepEveryMs = 60_000 }: PartsOptions,
+): Promise<Parts> {
+  let events: KeyEvents | undefined;
+  const store = await Store.open({ connection, log, onChange: (change) => events?.tell(change) }, signal);
+  events = new KeyEvents({ connection, instance, store, now });
+  const uses = new Uses({ store, log, now });
+  const keys = new Keys({ store, uses, now, most: most.keys ?? 10_000 });
+  const sessions = new Sessions({ store, keys, uses, now, most: most.sessions ?? 10_000 });
+  const audit = new AuditWriter({ asker: connection, log });
+
+  const ending = new AbortController();
+  const again = (everyMs: number, what: string, work: () => void | Promise<void>): Promise<void> =>
+    repeat({ everyMs, work, signal: ending.signal, onError: (error) => log.warn({ error }, `${what} failed`) });
+  const loops = [
+    again(lookEveryMs, 'the look for keys that have ended', () => events.look()),
+    again(usesEveryMs, 'the write of when keys were used', () => uses.flush()),
+    again(sweepEveryMs, 'the sweep of what is of no use any more', () => sweep(store, now(), ending.signal)),
+  ];
+  return {
+    keys,
+    roles: new Roles(store, most.roles ?? 1_000),
+    sessions,
+    audit,
+    close: async () => {
+      ending.abort(new Error('closed'));
+      await Promise.all(loops);
+      if (connection.connected) await uses.flush();
+      await audit.close();
+      await store.close();
+    },
+  };
+}
+
+interface Repeated {
+  everyMs: number;
+  work: () => void | Promise<void>;
+  signal: AbortSignal;
+  onError: (error: unknown) => void;
+}
+
+/** Until `signal` aborts; jittered by a tenth, so that many instances do not all do it at the same time. */
+async function repeat({ everyMs, work, signal, onError }: Repeated): Promise<void> {
+  for (;;) {
+    // Its one failure is the signal's.
+    await delay(everyMs * (0.95 + Math.random() / 10), signal).catch(() => undefined);
+    if (signal.aborted) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!signal.aborted) onError(error);
+    }
+  }
+}

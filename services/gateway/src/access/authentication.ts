@@ -1,0 +1,134 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import fp from 'fastify-plugin';
+import { BkgError } from '@bkg/sdk';
+import { hashSecret, parseKey } from '@bkg/sdk/access';
+import type { Refusal } from '@bkg/sdk/access';
+import type { Access } from './access-link.ts';
+import { anonymous, nobody, whoIs } from './caller.ts';
+import type { Caller } from './caller.ts';
+import { neighbourhood } from './client-address.ts';
+import { refusedError } from './live-caller.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The SHA-256 of the session that it comes with, when it is that which says who it is. */
+    session: string | undefined;
+  }
+}
+
+export interface AuthenticationOptions {
+  noAuth?: boolean;
+}
+
+/**
+ * Finds out who sends a request: by its key, or by the session of the dashboard. A key in an address is never read:
+ * addresses stand in logs and histories.
+ */
+export const authentication = fp<AuthenticationOptions>(
+  async (app, { noAuth = false }) => {
+    const { access } = app;
+    app.decorateRequest('session');
+    app.addHook('onRequest', (request, reply, done) => {
+      const asks = request.routeOptions.config.access ?? 'open';
+      if (noAuth) request.caller = nobody;
+      if (noAuth || asks === 'open') return done();
+      identify(access, request, reply).then((caller) => {
+        request.caller = caller;
+        done();
+      }, done);
+    });
+  },
+  { name: 'authentication', dependencies: ['access-link', 'guard', 'route-access'] },
+);
+
+async function identify(access: Access, request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
+  const { authorization } = request.headers;
+  if (authorization !== undefined) return ofHeader(access, request, reply, authorization);
+  const secret = access.cookie.read(request.headers);
+  if (secret === undefined) return anonymous;
+  assertOwnPage(request);
+  const hash = hashSecret(secret);
+  const { callers } = access;
+  const session = await attempt(access, request, reply, 'session', hash, () => callers.ofSession(hash));
+  request.session = hash;
+  return accepted('session', session);
+}
+
+async function ofHeader(
+  access: Access,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  authorization: string,
+): Promise<Caller> {
+  const [, text = ''] = /^bearer +(\S+)$/i.exec(authorization) ?? [];
+  const parts = parseKey(text);
+  const { callers, verifier } = access;
+  // Whoever guesses keys must not keep those from working that are known to be good.
+  const scope = parts && verifier.known(parts.prefix) ? parts.prefix : '';
+  const found = await attempt(access, request, reply, scope, text, async () =>
+    parts ? callers.ofKey(parts) : malformed,
+  );
+  if (found === malformed) {
+    throw new BkgError(
+      'UNAUTHENTICATED',
+      'The Authorization header holds no API key; it takes "Bearer bkg_<prefix>_<secret>".',
+    );
+  }
+  return accepted('key', found);
+}
+
+const malformed: Refusal = { refused: 'unknown' };
+
+function accepted(by: 'key' | 'session', found: Caller | Refusal): Caller {
+  if ('refused' in found) throw refusedError(by, found.refused);
+  return found;
+}
+
+/**
+ * Looks whether something is good, unless too many were not.
+ * @param scope what of an address is counted together, beside the rest of it
+ * @throws BkgError RATE_LIMITED, before anything is computed
+ */
+export async function attempt<T extends object>(
+  { attempts, refusals, addressOf }: Access,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  scope: string,
+  given: string,
+  look: () => Promise<T>,
+): Promise<T> {
+  const from = addressOf(request);
+  const place = `${neighbourhood(from)} ${scope}`;
+  const found = await attempts.try(place, given, look, (value) => !('refused' in value));
+  if (found !== undefined) return found;
+  const waitSecs = Math.max(1, Math.ceil(attempts.restMs(place) / 1_000));
+  reply.header('retry-after', String(waitSecs));
+  const detail = `Too many wrong keys came from ${from}; try again in ${waitSecs} s.`;
+  const [target = ''] = request.url.split('?', 1);
+  refusals.note({
+    who: whoIs(anonymous),
+    from,
+    action: 'authenticate',
+    target: target.slice(0, 200),
+    result: 'RATE_LIMITED',
+  });
+  throw new BkgError('RATE_LIMITED', detail);
+}
+
+/**
+ * A browser sends the cookie by itself. What changes something has to come from our own page, and say so; so does a
+ * WebSocket, which pages of others may open, too. (An Origin that is there is ours: guard.ts lets no other pass.)
+ */
+function assertOwnPage({ method, headers }: FastifyRequest): void {
+  const { origin, upgrade } = headers;
+  const site = headers['sec-fetch-site'];
+  const isOfOthers = site !== undefined && site !== 'same-origin' && site !== 'none';
+  const isUpgrade = upgrade !== undefined;
+  const changes = method !== 'GET' && method !== 'HEAD';
+  const isOurs = origin !== undefined || (site === 'same-origin' && !isUpgrade);
+  if (!isOfOthers && (isOurs || !(changes || isUpgrade))) return;
+  throw new BkgError(
+    'FORBIDDEN',
+    'A session counts only for requests of the dashboard itself, which a browser marks with Origin or Sec-Fetch-Site; programs send "Authorization: Bearer bkg_…".',
+  );
+}

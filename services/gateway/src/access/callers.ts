@@ -1,0 +1,181 @@
+import { setMaxListeners } from 'node:events';
+import { BkgError } from '@bkg/sdk';
+import type { Logger, Principal } from '@bkg/sdk';
+import { hashSecret } from '@bkg/sdk/access';
+import type { Keeper, KeyParts, KeyVerifier, Refusal } from '@bkg/sdk/access';
+import { LiveCaller } from './live-caller.ts';
+import type { Proof } from './live-caller.ts';
+
+export interface CallersParts {
+  keeper: Pick<Keeper, 'verifyKey' | 'verifySession'>;
+  verifier: Pick<KeyVerifier, 'verify' | 'verifySession' | 'forget' | 'forgetSession'>;
+  log: Logger;
+  /** @default 10000 */
+  most?: number;
+  /** How often those are looked after who have something open. @default 1000 */
+  sweepEveryMs?: number;
+  now?: () => number;
+}
+
+/** Of one that has something open; what is not heard, such as a session that ended at another gateway, is found so. */
+const recheckMs = 1_000;
+/** Of many, each: so that all together ask 200 times a second at most. */
+const recheckMsEach = 5;
+/** After the broker was away those are asked for whose memory still counts. */
+const remembersMs = 60_000;
+const atOnceMost = 16;
+
+/**
+ * Everybody who has shown lately who they are, one entry for each key and each session. Each is found out again when
+ * its key changes, and from time to time as long as something is open for it.
+ */
+export class Callers {
+  readonly #parts: CallersParts;
+  readonly #now: () => number;
+  readonly #most: number;
+  /** The one that was used longest ago first. */
+  readonly #known = new Map<string, LiveCaller>();
+  /** To be asked for. */
+  readonly #due = new Set<LiveCaller>();
+  readonly #asking = new Set<LiveCaller>();
+  readonly #sweep: NodeJS.Timeout;
+
+  constructor(parts: CallersParts) {
+    this.#parts = parts;
+    this.#now = parts.now ?? (() => performance.now());
+    this.#most = parts.most ?? 10_000;
+    this.#sweep = setInterval(() => this.#look(), parts.sweepEveryMs ?? 1_000).unref();
+  }
+
+  get size(): number {
+    return this.#known.size;
+  }
+
+  /** @throws BkgError PLUGIN_UNAVAILABLE when nobody can say */
+  async ofKey(parts: KeyParts): Promise<LiveCaller | Refusal> {
+    const { prefix, secret } = parts;
+    const hash = hashSecret(secret);
+    const found = await this.#parts.verifier.verify(parts);
+    // While a key is rotated it has two secrets, of which one may end before the other.
+    return this.#found({ by: 'key', prefix, hash }, found);
+  }
+
+  /** @param hash of the text in the cookie */
+  async ofSession(hash: string): Promise<LiveCaller | Refusal> {
+    const found = await this.#parts.verifier.verifySession(hash);
+    return this.#found({ by: 'session', hash }, found);
+  }
+
+  /** A key is another now, or of no use any more: what is open with it, or with a session of it, is looked after. */
+  changed(prefix: string): void {
+    this.#parts.verifier.forget(prefix);
+    for (const caller of this.#known.values()) {
+      if (caller.principal.prefix !== prefix) continue;
+      const { proof } = caller;
+      if (proof.by === 'session') this.#parts.verifier.forgetSession(proof.hash);
+      this.#due.add(caller);
+    }
+    this.#askDue();
+  }
+
+  /** A session has been signed out. */
+  signedOut(hash: string): void {
+    this.#parts.verifier.forgetSession(hash);
+    this.#known.get(hash)?.end({ refused: 'unknown' });
+    this.#known.delete(hash);
+  }
+
+  /** Nobody knows what was said while the broker was away. */
+  recheckAll(): void {
+    for (const caller of this.#known.values()) {
+      if (caller.isWatched || caller.ageMs < remembersMs) this.#due.add(caller);
+    }
+    this.#askDue();
+  }
+
+  close(): void {
+    clearInterval(this.#sweep);
+    this.#due.clear();
+  }
+
+  #found(proof: Proof, found: Principal | Refusal): LiveCaller | Refusal {
+    const known = this.#known.get(proof.hash);
+    if ('refused' in found) {
+      if (known) this.#end(known, found);
+      return found;
+    }
+    if (known && !known.ended.aborted) {
+      known.remembered(found);
+      this.#known.delete(proof.hash);
+      this.#known.set(proof.hash, known);
+      return known;
+    }
+    const caller = new LiveCaller(proof, found, this.#now);
+    // Everything that is open listens.
+    setMaxListeners(0, caller.ended);
+    this.#known.set(proof.hash, caller);
+    this.#forgetOldest();
+    return caller;
+  }
+
+  #end(caller: LiveCaller, refusal: Refusal): void {
+    const { hash } = caller.proof;
+    if (this.#known.get(hash) === caller) this.#known.delete(hash);
+    caller.end(refusal);
+  }
+
+  #forgetOldest(): void {
+    if (this.#known.size <= this.#most) return;
+    for (const [key, caller] of this.#known) {
+      if (caller.isWatched) continue;
+      this.#known.delete(key);
+      return;
+    }
+  }
+
+  #look(): void {
+    const watched = [...this.#known.values()].filter((caller) => caller.isWatched);
+    const everyMs = Math.max(recheckMs, watched.length * recheckMsEach);
+    for (const caller of watched) {
+      if (caller.isOver) this.#end(caller, { refused: 'expired' });
+      else if (caller.ageMs >= everyMs) this.#due.add(caller);
+    }
+    this.#askDue();
+  }
+
+  #askDue(): void {
+    for (const caller of this.#due) {
+      if (this.#asking.size >= atOnceMost) return;
+      this.#due.delete(caller);
+      if (caller.ended.aborted || this.#asking.has(caller)) continue;
+      this.#asking.add(caller);
+      void this.#ask(caller).finally(() => {
+        this.#asking.delete(caller);
+        this.#askDue();
+      });
+    }
+  }
+
+  async #ask(caller: LiveCaller): Promise<void> {
+    const { keeper, verifier, log } = this.#parts;
+    const { proof } = caller;
+    try {
+      const found = await (proof.by === 'key'
+        ? keeper.verifyKey({ prefix: proof.prefix, hash: proof.hash })
+        : keeper.verifySession(proof.hash));
+      const { revision } = caller;
+      if ('refused' in found) this.#end(caller, found);
+      else caller.checked(found.principal);
+      if (!caller.ended.aborted && caller.revision === revision) return;
+      // What is remembered is older than this.
+      if (proof.by === 'key') verifier.forget(proof.prefix);
+      else verifier.forgetSession(proof.hash);
+    } catch (error) {
+      // Nobody answers: what was known counts for a while, and the next look asks again.
+      const { prefix } = caller.principal;
+      if (error instanceof BkgError)
+        log.debug({ key: prefix, code: error.code }, 'a key could not be checked');
+      else log.error({ key: prefix, error }, 'checking a key failed');
+    }
+  }
+}
