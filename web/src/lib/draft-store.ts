@@ -15,7 +15,7 @@ export interface DraftStoreOptions {
 
 const prefix = 'bkg.payload/';
 /** Whose they are, by the prefix of a key. */
-const ownerKey = 'bkg.payloads-of';
+const ownerKey = 'bkg-payloads-of';
 
 /** Payloads that somebody began, kept over a reload. A browser may refuse to keep anything: nothing here throws. */
 export class DraftStore {

@@ -1,6 +1,6 @@
 import { scopeProblem, type ApiKey, type AuditEvent } from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
-import { targetKind, whoText } from '../../src/lib/access/audit-text.ts';
+import { targetKind, unknownKeys, whoText } from '../../src/lib/access/audit-text.ts';
 import {
   changeOfForm,
   emptyKeyForm,
@@ -167,6 +167,15 @@ describe('the activity', () => {
     expect(whoText('Kzzzzzzzz2', [key()])).toBe('Kzzzzzzzz2');
     expect(whoText('bkg', [])).toBe('the mesh itself');
     expect(whoText('?', [])).toBe('nobody known');
+  });
+
+  it('asks for the names of keys that nobody has named yet, each once', () => {
+    const told = [
+      event({ who: 'Kzzzzzzzz2', target: 'Kabcdefgh2' }),
+      event({ who: 'Kzzzzzzzz2', target: '/api/session' }),
+    ];
+    expect(unknownKeys(told, [key()])).toEqual(['Kzzzzzzzz2']);
+    expect(unknownKeys([event({})], [])).toEqual([]);
   });
 
   it('knows what a target is', () => {

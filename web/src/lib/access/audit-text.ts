@@ -7,8 +7,10 @@ export const actionGroups = [
   ['key.', 'keys'],
   ['role.', 'roles'],
   ['session.', 'sign-ins'],
+  ['ticket.', 'sign-in links'],
   ['connect', 'connections'],
   ['invoke', 'invocations'],
+  ['http', 'other requests'],
 ] as const;
 
 /** The name of a key where it is known; else what stands there. */
@@ -16,6 +18,16 @@ export function whoText(who: string, keys: readonly Pick<ApiKey, 'prefix' | 'nam
   if (who === 'bkg') return 'the mesh itself';
   if (who === '?') return 'nobody known';
   return keys.find(({ prefix }) => prefix === who)?.name ?? who;
+}
+
+/** Keys that are told of, and that nobody has named yet. */
+export function unknownKeys(
+  events: readonly AuditEvent[],
+  keys: readonly Pick<ApiKey, 'prefix'>[],
+): string[] {
+  const known = new Set(keys.map(({ prefix }) => prefix));
+  const told = new Set(events.flatMap(({ who, target }) => [who, target]));
+  return [...told].filter((one) => keyPrefixPattern.test(one) && !known.has(one));
 }
 
 /** What a target is, as far as a link could lead there. */

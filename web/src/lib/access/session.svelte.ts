@@ -50,10 +50,14 @@ export class Session {
     this.#channel = new BroadcastChannel(channelName);
     this.#channel.addEventListener('message', look);
     const unwatch = refusals.on(look);
+    // A key that may do more than before says so by nothing that is refused.
+    const lookWhenSeen = () => document.visibilityState === 'visible' && look();
+    document.addEventListener('visibilitychange', lookWhenSeen);
     void this.#askUntilKnown(end.signal);
     return () => {
       end.abort();
       unwatch();
+      document.removeEventListener('visibilitychange', lookWhenSeen);
       clearTimeout(this.#expiry);
       this.#channel?.close();
     };
@@ -61,8 +65,11 @@ export class Session {
 
   /** A socket that was closed, or is not let in, may say that the session is over; a browser does not tell which. */
   watch(source: { onState: (listener: (state: ClientState) => void) => () => void }): () => void {
+    let wasAway = false;
     return source.onState(({ status }) => {
-      if (status === 'offline') void this.refresh();
+      // Back again, the key may do something else than before.
+      if (status === 'offline' || wasAway) void this.refresh();
+      wasAway = status === 'offline';
     });
   }
 
