@@ -116,8 +116,11 @@ class Scene implements AsyncDisposable {
       signal: AbortSignal.timeout(startMostMs),
     });
     stack.defer(() => connection.close());
-    const nats = stack.use(await connectClient({ ...address, name: 'chaos load' }));
-    const gateway = stack.use(connectGateway({ url: mesh.url }));
+    const nats = stack.use(
+      await connectClient({ servers: mesh.busUrl, apiKey: mesh.apiKey, name: 'chaos load' }),
+    );
+    const { url, apiKey, headers } = mesh;
+    const gateway = stack.use(connectGateway({ url, apiKey }));
     await eventually(async () => areRunning(await listPlugins(connection)), {
       withinMs: startMostMs,
       everyMs: 200,
@@ -144,11 +147,11 @@ class Scene implements AsyncDisposable {
       outages: outages.all,
       toleranceMs,
     };
-    const watcher = new Watcher({ url: mesh.url, gateway, connection, known, log });
+    const watcher = new Watcher({ url, headers, gateway, connection, known, log });
     const ledger = new Ledger();
-    const offered = { url: mesh.url, gateway, nats, perSecond, ledger, random: seededRandom(seed + 1) };
+    const offered = { url, headers, gateway, nats, perSecond, ledger, random: seededRandom(seed + 1) };
     const load = new OfferedLoad(offered);
-    const operator = new Operator(mesh.url, log, seededRandom(seed + 2));
+    const operator = new Operator({ url, headers }, log, seededRandom(seed + 2));
     operator.begin();
     const saboteur = new Saboteur({ mesh, processes, truth, outages, relays, connection, log });
 

@@ -72,6 +72,16 @@ export class Mesh {
     return readCredentials(path.join(this.#options.folders.home, 'run/credentials.json'));
   }
 
+  /** That of who has started it, made by the first start. */
+  get apiKey(): string {
+    return readFileSync(path.join(this.#options.folders.home, 'admin.key'), 'utf8').trim();
+  }
+
+  /** What goes with every request to the gateway. */
+  get headers(): { authorization: string } {
+    return { authorization: `Bearer ${this.apiKey}` };
+  }
+
   /** The processes of its parts, as `bkg up` has written them down; none while one takes over from another. */
   get parts(): { [part: string]: number } {
     const file = path.join(this.#options.folders.home, 'run/up.json');

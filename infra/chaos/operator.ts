@@ -1,6 +1,7 @@
 import type { ConfigHistory, ConfigRevision, PluginConfig, PluginInfo, Problem } from '@bkg/sdk/protocol';
 import type { ChaosLog } from './chaos-log.ts';
 import { replicasOfEcho, versions } from './folders.ts';
+import type { Mesh } from './mesh.ts';
 import { saysNotExecuted } from './not-executed.ts';
 import { pluginIds } from './plan.ts';
 import type { PluginId } from './plan.ts';
@@ -31,6 +32,7 @@ interface Routine {
 /** Changes the mesh all the time, as people and scripts do, and remembers what was acknowledged. */
 export class Operator {
   readonly #url: string;
+  readonly #headers: Mesh['headers'];
   readonly #log: ChaosLog;
   readonly #random: Random;
   readonly #end = new AbortController();
@@ -44,8 +46,9 @@ export class Operator {
   /** Orders by how they ended. */
   readonly orders = { acknowledged: 0, refused: 0, unanswered: 0 };
 
-  constructor(url: string, log: ChaosLog, random: Random) {
+  constructor({ url, headers }: Pick<Mesh, 'url' | 'headers'>, log: ChaosLog, random: Random) {
     this.#url = url;
+    this.#headers = headers;
     this.#log = log;
     this.#random = random;
   }
@@ -159,7 +162,8 @@ export class Operator {
     try {
       const response = await fetch(`${this.#url}/api/plugins/${path}`, {
         method,
-        ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+        headers: { ...this.#headers, ...(body && { 'content-type': 'application/json' }) },
+        ...(body && { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(withinMs),
       });
       const value: unknown = await response.json();

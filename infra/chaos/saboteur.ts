@@ -174,6 +174,7 @@ export class Saboteur {
     socket.on('error', () => undefined);
     socket.write(
       `GET /ws HTTP/1.1\r\nHost: ${host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+        `Authorization: ${mesh.headers.authorization}\r\n` +
         `Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: ${btoa('chaos has no ears')}\r\n\r\n`,
     );
     socket.once('data', () => {

@@ -6,6 +6,7 @@ import type { ChaosLog } from './chaos-log.ts';
 import { falseClaims, isKnown, isUndisturbed } from './claims.ts';
 import type { Known } from './claims.ts';
 import { now } from './clock.ts';
+import type { Mesh } from './mesh.ts';
 import { pluginIds } from './plan.ts';
 
 const lookEveryMs = 500;
@@ -26,6 +27,7 @@ export interface Look {
 
 export interface WatcherOptions {
   url: string;
+  headers: Mesh['headers'];
   gateway: GatewayClient;
   connection: Connection;
   known: Known;
@@ -92,7 +94,9 @@ export class Watcher {
   }
 
   async #byHttp(): Promise<PluginInfo[]> {
-    const response = await fetch(`${this.#options.url}/api/plugins`, {
+    const { url, headers } = this.#options;
+    const response = await fetch(`${url}/api/plugins`, {
+      headers,
       signal: AbortSignal.timeout(answerMostMs),
     });
     if (!response.ok) throw new Error(`it was answered ${response.status}`);

@@ -1,6 +1,12 @@
 import { configDefaults, type PluginConfig } from '@bkg/sdk/protocol';
 import { describe, expect, it } from 'vitest';
-import { diffConfigs, diffRevisions, overlapsOf, valueText } from '../src/lib/config/config-diff.ts';
+import {
+  diffConfigs,
+  diffRevisions,
+  isSecretPath,
+  overlapsOf,
+  valueText,
+} from '../src/lib/config/config-diff.ts';
 import { applyMergePatch, mergePatchOf, unpatchableNull } from '../src/lib/config/merge-patch.ts';
 
 const config = (part: Partial<PluginConfig> = {}): PluginConfig => ({
@@ -33,6 +39,21 @@ describe('the differences of two configurations', () => {
   it('tell a value that becomes an object as a whole, and names as pointers have them', () => {
     const [before, after] = [config({ settings: { 'a/b': 1 } }), config({ settings: { 'a/b': { c: 1 } } })];
     expect(diffConfigs(before, after)).toEqual([{ path: '/settings/a~1b', before: 1, after: { c: 1 } }]);
+  });
+
+  it('tell that a value which nobody is shown is another one, as far as revisions say so', () => {
+    const env = { API_TOKEN: '********', DB_PASSWORD: '********' };
+    const before = { config: config({ env }), secrets: { API_TOKEN: 1, DB_PASSWORD: 1 } };
+    const after = { config: config({ env }), secrets: { API_TOKEN: 1, DB_PASSWORD: 4 } };
+    expect(diffRevisions(before, after)).toEqual([
+      { path: '/env/DB_PASSWORD', before: '********', after: '********' },
+    ]);
+    expect(diffRevisions({ config: config({ env }) }, after)).toEqual([]);
+    expect([
+      isSecretPath('/env/API_TOKEN'),
+      isSecretPath('/env/MODE'),
+      isSecretPath('/settings/key'),
+    ]).toEqual([true, false, false]);
   });
 
   it('take a member called __proto__ for a member', () => {

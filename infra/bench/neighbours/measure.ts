@@ -85,10 +85,11 @@ export async function measure(stage: Stage, plan: Plan): Promise<Result> {
   };
 }
 
-async function offer({ httpPort, nats }: Stage, { seconds, rate }: Plan): Promise<LoadResult> {
+async function offer({ apiKey, httpPort, nats }: Stage, { seconds, rate }: Plan): Promise<LoadResult> {
   await using load = await OfferedLoad.start({
     httpPort,
     busPort: nats.port,
+    apiKey,
     credentials: nats.credentials,
     plugin: neighbour,
     perSecond: rate,

@@ -1,8 +1,9 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { BkgError, createLogger, problemOfMsg, subjects } from '@bkg/sdk';
+import { accessPlugin, BkgError, createLogger, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, Manifest, PluginInfo } from '@bkg/sdk';
+import { createKey, hashSecret, Keeper } from '@bkg/sdk/access';
 import { homePaths } from '@bkg/sdk/host';
 import { eventually, startNatsServer } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
@@ -19,6 +20,7 @@ const graceMs = 500;
 /** The supervisor answers within 60 s. */
 const answerMostMs = 70_000;
 const orderMostMs = 10_000;
+const startMostMs = 20_000;
 
 /** nats-server, supervisor and gateway, each in a process of its own, with a neighbour that runs and culprits that do not. */
 export class Stage implements AsyncDisposable {
@@ -26,6 +28,8 @@ export class Stage implements AsyncDisposable {
   readonly #peer: Connection;
   readonly nats: TestServer;
   readonly httpPort: number;
+  /** Of somebody who may do everything. */
+  readonly apiKey: string;
 
   static async start(): Promise<Stage> {
     const stack = new AsyncDisposableStack();
@@ -38,14 +42,17 @@ export class Stage implements AsyncDisposable {
       // Also when there is no supervisor any more that could do it.
       stack.defer(() => endPlugins(home));
       const plugins = path.join(root, 'plugins');
-      for (const one of manifests()) write(plugins, one);
+      for (const one of [keeper(), ...manifests()]) write(plugins, one);
       const nats = stack.use(await startNatsServer());
       const { url, credentials } = nats;
       const broker = { url, credentials };
       stack.use(await Program.start('supervisor.ts', { ...broker, home, plugins, graceMs }));
       const gateway = stack.use(await Program.start('gateway.ts', { ...broker, joinWrites: true }));
       const peer = await nats.connect('neighbours');
-      const stage = new Stage({ stack, peer, nats, httpPort: Number(gateway.ready) });
+      const key = createKey();
+      const proof = { prefix: key.prefix, hash: hashSecret(key.secret) };
+      await eventually(() => new Keeper(peer).ensureAdmin(proof), { withinMs: startMostMs, everyMs: 200 });
+      const stage = new Stage({ stack, peer, nats, apiKey: key.text, httpPort: Number(gateway.ready) });
       await stage.order('start', neighbour);
       await eventually(async () => (await stage.get(neighbour)).capabilities.length > 0);
       return stage;
@@ -55,11 +62,14 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  constructor(parts: { stack: AsyncDisposableStack; peer: Connection; nats: TestServer; httpPort: number }) {
+  constructor(
+    parts: Pick<Stage, 'nats' | 'httpPort' | 'apiKey'> & { stack: AsyncDisposableStack; peer: Connection },
+  ) {
     this.#stack = parts.stack;
     this.#peer = parts.peer;
     this.nats = parts.nats;
     this.httpPort = parts.httpPort;
+    this.apiKey = parts.apiKey;
   }
 
   /** @throws BkgError that was answered */
@@ -88,6 +98,14 @@ async function endPlugins(home: string): Promise<void> {
   const log = createLogger({}, { level: 'error' });
   if (!(await stopPlugins({ paths: homePaths(home), log, graceMs: 0 })))
     throw new Error(`Plugins of ${home} still run.`);
+}
+
+/** The project's plugin that keeps the API keys: the gateway asks it, as in every mesh. */
+function keeper(): Manifest {
+  const folder = path.join(import.meta.dirname, '../../../plugins', accessPlugin);
+  const manifest = JSON.parse(readFileSync(path.join(folder, 'plugin.json'), 'utf8')) as Manifest;
+  const [program = '', ...args] = manifest.command;
+  return { ...manifest, command: [program, ...args.map((file) => path.join(folder, file))] };
 }
 
 function manifests(): Manifest[] {

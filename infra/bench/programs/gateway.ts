@@ -12,12 +12,27 @@ export interface GatewayOptions {
   url: string;
   credentials: Credentials;
   joinWrites: boolean;
+  /** It asks nobody who they are: what that takes is not measured. @default it does */
+  noAuth?: boolean;
 }
 
-const { url, credentials, joinWrites } = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
+const {
+  url,
+  credentials,
+  joinWrites,
+  noAuth = false,
+} = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
 const folder = tmpdir();
 const app = await createServer({
-  settings: { servers: [url], credentials, home: folder, host: '127.0.0.1', port: 0, dashboard: folder },
+  settings: {
+    servers: [url],
+    credentials,
+    home: folder,
+    host: '127.0.0.1',
+    port: 0,
+    dashboard: folder,
+    noAuth,
+  },
   log: createLogger({}, { level: 'error' }),
   joinWrites,
 });

@@ -46,7 +46,9 @@ export class Stage implements AsyncDisposable {
       const { url, credentials } = nats;
       const broker = { url, credentials };
       const supervisor = stack.use(await Program.start('supervisor.ts', { ...broker, home }));
-      const gateway = stack.use(await Program.start('gateway.ts', { ...broker, joinWrites: true }));
+      const gateway = stack.use(
+        await Program.start('gateway.ts', { ...broker, joinWrites: true, noAuth: true }),
+      );
       const mesh = stack.use(await MeshProcess.start({ ...broker, plugins, instances, heartbeatMs }));
       const runningAt = now();
       const peer = await nats.connect('registry');

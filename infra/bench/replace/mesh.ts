@@ -39,7 +39,8 @@ export class Mesh implements AsyncDisposable {
   #connection: Connection | undefined;
   httpPort = 0;
   busPort = 0;
-  credentials: Credentials = { user: '', password: '' };
+  /** That of who has started it. */
+  apiKey = '';
   /** All status events of its plugins, in the order in which they were heard. */
   readonly statuses: HeardStatus[] = [];
 
@@ -88,6 +89,7 @@ export class Mesh implements AsyncDisposable {
 
   async plugin(id: string): Promise<PluginInfo> {
     const response = await fetch(`${this.#url}/api/plugins/${id}`, {
+      headers: this.#headers,
       signal: AbortSignal.timeout(orderMostMs),
     });
     if (!response.ok)
@@ -99,7 +101,7 @@ export class Mesh implements AsyncDisposable {
   async order(id: string, verb: string, body: unknown = {}): Promise<Answer<PluginInfo>> {
     const response = await fetch(`${this.#url}/api/plugins/${id}/${verb}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { ...this.#headers, 'content-type': 'application/json' },
       body: JSON.stringify(body),
       signal: AbortSignal.timeout(orderMostMs),
     });
@@ -121,6 +123,10 @@ export class Mesh implements AsyncDisposable {
     return `http://127.0.0.1:${this.httpPort}`;
   }
 
+  get #headers(): { authorization: string } {
+    return { authorization: `Bearer ${this.apiKey}` };
+  }
+
   async #begin(): Promise<void> {
     await eventually(() => this.hasEnded || this.#output.includes('bkg is up'), {
       withinMs: startMostMs,
@@ -134,14 +140,14 @@ export class Mesh implements AsyncDisposable {
     };
     this.httpPort = record.port;
     this.busPort = record.bus_port;
-    this.credentials = readCredentials(path.join(run, 'credentials.json'));
-    await this.#listen();
+    this.apiKey = readFileSync(path.join(this.#home, 'admin.key'), 'utf8').trim();
+    await this.#listen(readCredentials(path.join(run, 'credentials.json')));
   }
 
-  async #listen(): Promise<void> {
+  async #listen(credentials: Credentials): Promise<void> {
     this.#connection = await connect({
       servers: [`nats://127.0.0.1:${this.busPort}`],
-      credentials: this.credentials,
+      credentials,
       name: 'replace',
       identity: ['replace'],
       log: createLogger({}, { level: 'error' }),

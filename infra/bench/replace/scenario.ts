@@ -66,7 +66,7 @@ export async function observe(mesh: Mesh, folders: Folders, plan: Plan): Promise
   await using load = await OfferedLoad.start({
     httpPort: mesh.httpPort,
     busPort: mesh.busPort,
-    credentials: mesh.credentials,
+    apiKey: mesh.apiKey,
     plugin: id,
     perSecond,
     mostUnderWay: perSecond * underWayMostSecs,

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import { headerNames } from '@bkg/sdk/protocol';
+import type { Mesh } from '../mesh.ts';
 import { connectionLost, unforeseen } from './ledger.ts';
 import type { Call, Ledger } from './ledger.ts';
 
@@ -9,11 +10,13 @@ const giveUpMs = 45_000;
 /** Invocations over `POST`, on connections that are kept. */
 export class HttpCalls {
   readonly #url: string;
+  readonly #headers: Mesh['headers'];
   readonly #ledger: Ledger;
   readonly #agent = new http.Agent({ keepAlive: true });
 
-  constructor(url: string, ledger: Ledger) {
+  constructor({ url, headers }: Pick<Mesh, 'url' | 'headers'>, ledger: Ledger) {
     this.#url = url;
+    this.#headers = headers;
     this.#ledger = ledger;
   }
 
@@ -25,6 +28,7 @@ export class HttpCalls {
       method: 'POST',
       agent: this.#agent,
       headers: {
+        ...this.#headers,
         'content-type': 'application/json',
         'content-length': Buffer.byteLength(body),
         [headerNames.timeoutMs]: String(timeoutMs),

@@ -2,6 +2,7 @@ import { InvocationError } from '@bkg/sdk/client';
 import type { Client, NatsClient } from '@bkg/sdk/client';
 import type { GatewayClient } from '@bkg/sdk/client/ws';
 import { now } from '../clock.ts';
+import type { Mesh } from '../mesh.ts';
 import { between } from '../random.ts';
 import type { Random } from '../random.ts';
 import { HttpCalls } from './http-calls.ts';
@@ -29,6 +30,7 @@ const endMostMs = 50_000;
 
 export interface LoadOptions {
   url: string;
+  headers: Mesh['headers'];
   gateway: GatewayClient;
   nats: NatsClient;
   perSecond: number;
@@ -48,7 +50,7 @@ export class OfferedLoad {
 
   constructor(options: LoadOptions) {
     this.#options = options;
-    this.#http = new HttpCalls(options.url, options.ledger);
+    this.#http = new HttpCalls(options, options.ledger);
     this.#timer = setInterval(() => this.#tick(), tickMs);
   }
 

@@ -20,6 +20,8 @@ export interface PartsOptions {
   usesEveryMs?: number;
   /** Between two sweeps. @default 60000 */
   sweepEveryMs?: number;
+  /** How long the bucket remembers that something was removed. @default 3600000 */
+  removalKeptMs?: number;
 }
 
 export interface Start {
@@ -41,8 +43,10 @@ export interface Parts {
 /** Reads the bucket, and starts what happens beside the capabilities. @throws what `Store.open` throws */
 export async function startParts(
   { connection, instance, log, signal }: Start,
-  { now = Date.now, most = {}, lookEveryMs = 1_000, usesEveryMs = 10_000, sweepEveryMs = 60_000 }: PartsOptions,
+  options: PartsOptions,
 ): Promise<Parts> {
+  const { now = Date.now, most = {}, removalKeptMs = 3_600_000 } = options;
+  const { lookEveryMs = 1_000, usesEveryMs = 10_000, sweepEveryMs = 60_000 } = options;
   let events: KeyEvents | undefined;
   const store = await Store.open({ connection, log, onChange: (change) => events?.tell(change) }, signal);
   events = new KeyEvents({ connection, instance, store, now });
@@ -57,7 +61,9 @@ export async function startParts(
   const loops = [
     again(lookEveryMs, 'the look for keys that have ended', () => events.look()),
     again(usesEveryMs, 'the write of when keys were used', () => uses.flush()),
-    again(sweepEveryMs, 'the sweep of what is of no use any more', () => sweep(store, now(), ending.signal)),
+    again(sweepEveryMs, 'the sweep of what is of no use any more', () =>
+      sweep(store, { now: now(), removalKeptMs, signal: ending.signal }),
+    ),
   ];
   return {
     keys,

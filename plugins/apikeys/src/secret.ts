@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { createSecret, hashSecret } from '@bkg/sdk/access';
 import { isOver } from './record.ts';
 import type { KeyRecord } from './record.ts';
 
@@ -8,8 +9,10 @@ import type { KeyRecord } from './record.ts';
  * that price for each request.
  */
 
-/** Stands for a secret that is not there. Nothing that is hashed is all zeros. */
-const none = Buffer.alloc(32);
+/** Stand for a key that there is not, and for a secret that a key has not; nobody has ever shown these. */
+const noKey: Pick<KeyRecord, 'hash' | 'old'> = { hash: hashSecret(createSecret()) };
+const noOld = { hash: hashSecret(createSecret()) };
+const noBytes = Buffer.alloc(32);
 
 /** Which of a key's secrets it is: the one of now, the one before the last rotation, or none. */
 export type Match = 'current' | 'old' | undefined;
@@ -18,17 +21,23 @@ export type Match = 'current' | 'old' | undefined;
  * Compares a hash with those of a key. Both comparisons are always made, also for a key that there is not, so that the
  * time tells neither how much was right nor whether there is such a key.
  */
-export function matchSecret(record: Pick<KeyRecord, 'hash' | 'old'> | undefined, hash: string, now: number): Match {
+export function matchSecret(
+  record: Pick<KeyRecord, 'hash' | 'old'> | undefined,
+  hash: string,
+  now: number,
+): Match {
   const given = bytesOf(hash);
-  const isCurrent = timingSafeEqual(given, bytesOf(record?.hash));
-  const isOld = timingSafeEqual(given, bytesOf(record?.old?.hash));
-  if (record && isCurrent) return 'current';
-  if (record?.old && isOld && !isOver(record.old.until, now)) return 'old';
-  return undefined;
+  const target = record ?? noKey;
+  const isCurrent = timingSafeEqual(given, bytesOf(target.hash));
+  const isOld = timingSafeEqual(given, bytesOf((target.old ?? noOld).hash));
+  const isOldOver = target.old !== undefined && isOver(target.old.until, now);
+  if (target === noKey) return undefined;
+  if (isCurrent) return 'current';
+  return isOld && !isOldOver ? 'old' : undefined;
 }
 
-/** Of 64 hexadecimal digits; anything else is of no length to be compared. */
-function bytesOf(hash: string | undefined): Buffer {
-  const bytes = hash === undefined ? none : Buffer.from(hash, 'hex');
-  return bytes.length === none.length ? bytes : none;
+/** Of 64 hexadecimal digits; anything else could not be compared. */
+function bytesOf(hash: string): Buffer {
+  const bytes = Buffer.from(hash, 'hex');
+  return bytes.length === noBytes.length ? bytes : noBytes;
 }

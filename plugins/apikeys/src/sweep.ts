@@ -6,16 +6,22 @@ import { judgeSession } from './verdict.ts';
 const dayMs = 86_400_000;
 /** So long it can still be seen what a key was that the audit names. */
 export const endedKeptMs = 90 * dayMs;
-/** Whoever follows the bucket has heard of a removal by then. */
-const removalKeptMs = 3_600_000;
 /** In one sweep, so that it takes no more than some seconds; the rest waits for the next. */
 const sweptMost = 500;
+
+export interface SweepOptions {
+  /** In ms since the epoch. */
+  now: number;
+  /** How long the bucket remembers that something was removed: whoever follows it has heard of that by then. */
+  removalKeptMs: number;
+  signal: AbortSignal;
+}
 
 /**
  * Removes what is of no use any more: sessions and tickets that are over, and keys that ended 90 days ago. Any number of
  * instances may do so at the same time: each removes only what is still as it saw it.
  */
-export async function sweep(store: Store, now: number, signal: AbortSignal): Promise<void> {
+export async function sweep(store: Store, { now, removalKeptMs, signal }: SweepOptions): Promise<void> {
   for (const { kind, id, revision } of due(store, now).slice(0, sweptMost)) {
     signal.throwIfAborted();
     await store.remove(kind, id, revision);

@@ -7,7 +7,7 @@ import type { Logger } from './logger.ts';
 import { encodeHeaders, mostBytes } from './outgoing.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
-import { subjects } from './protocol/subjects.ts';
+import { inboxRoot, subjects } from './protocol/subjects.ts';
 import { brokerAway, Requests } from './requests.ts';
 import type { RequestManyOptions, RequestOptions } from './requests.ts';
 import { createToken } from './token.ts';
@@ -113,12 +113,21 @@ export class Connection {
 
   /**
    * Answers a request. While the broker is away a bounded share of replies is kept for its return.
-   * @returns false when the reply was dropped: there is no reply subject, or too much is kept already
+   * @returns false when the reply was dropped: there is no reply subject, or one that is no inbox, or too much is kept
+   *   already
    * @throws BkgError PAYLOAD_TOO_LARGE
    */
   respond(msg: Msg, data: Payload, headers?: HeaderValues): boolean {
     const subject = msg.reply;
     if (!subject || this.nats.isClosed()) return false;
+    // It is the asker's choice, and whoever has more rights than the asker would publish for it.
+    if (!subject.startsWith(inboxRoot)) {
+      this.#log.warn(
+        { subject: msg.subject, reply: subject },
+        `a reply was dropped: its subject is not under ${inboxRoot}`,
+      );
+      return false;
+    }
     if (!this.connected) {
       // The answerer is told now, while it can still say something shorter.
       if (byteLength(data) > this.maxPayloadBytes) {

@@ -5,6 +5,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { natsAccess } from './access/nats-access.ts';
+import { createAccountSeed, readNkey } from './access/nkey.ts';
 import { connect } from './connect.ts';
 import type { ConnectOptions } from './connect.ts';
 import type { Connection } from './connection.ts';
@@ -12,6 +14,8 @@ import type { Credentials } from './credentials.ts';
 import { delay } from './host/delay.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
+import { gatewayPermissions } from './protocol/permissions.ts';
+import { coreInbox } from './protocol/subjects.ts';
 import { createToken } from './token.ts';
 
 export * from './testing/index.ts';
@@ -21,6 +25,11 @@ export interface TestServerOptions {
   jetstream?: boolean;
   /** Whether it says over HTTP what it does, at `monitorUrl`. @default false */
   monitor?: boolean;
+  /**
+   * Whether it knows its own user and a gateway only, and asks by `subjects.authorization` who everybody else is: its
+   * credentials then say how to answer. @default false
+   */
+  access?: boolean;
   /** More lines for the configuration file. */
   config?: string;
 }
@@ -34,7 +43,14 @@ export const silentLogger: Logger = createLogger({}, { level: 'fatal' });
  */
 export async function startNatsServer(options: TestServerOptions = {}): Promise<TestServer> {
   const folder = await mkdtemp(path.join(tmpdir(), 'bkg-nats-'));
-  const credentials = { user: 'test', password: createToken() };
+  const credentials = {
+    user: 'test',
+    password: createToken(),
+    ...(options.access && {
+      callout: { issuer_seed: createAccountSeed() },
+      system: { user: 'sys', password: createToken() },
+    }),
+  };
   const server = new TestServer(folder, credentials);
   await writeFile(server.credentialsFile, JSON.stringify(credentials), { mode: 0o600 });
   try {
@@ -48,6 +64,12 @@ export async function startNatsServer(options: TestServerOptions = {}): Promise<
 
 export class TestServer {
   readonly credentials: Credentials;
+  /** Of a gateway, with what a gateway may; only with `access`. */
+  readonly gatewayCredentials: Credentials = {
+    user: 'gateway',
+    password: createToken(),
+    core_inbox: coreInbox('gateway'),
+  };
   readonly credentialsFile: string;
   readonly #folder: string;
   readonly #connections = new Set<Connection>();
@@ -139,17 +161,24 @@ export class TestServer {
 
   #configuration(
     { jetstream = true, monitor = false, config = '' }: TestServerOptions,
-    { user, password }: Credentials,
+    credentials: Credentials,
   ): string {
     return `
       host: 127.0.0.1
       port: ${this.#port}
       ports_file_dir: "${this.#folder}"
-      authorization { user: "${user}", password: "${password}" }
+      ${this.#authorization(credentials)}
       ${jetstream ? `jetstream { store_dir: "${this.#folder}", max_memory_store: 256MB, max_file_store: 1GB }` : ''}
       ${monitor ? 'http: "127.0.0.1:-1"' : ''}
       ${config}
     `;
+  }
+
+  #authorization({ user, password, callout, system }: Credentials): string {
+    if (!callout || !system) return `authorization { user: "${user}", password: "${password}" }`;
+    const gateway = { ...this.gatewayCredentials, permissions: gatewayPermissions() };
+    const { publicKey: issuer } = readNkey(callout.issuer_seed);
+    return natsAccess({ users: [{ user, password }, gateway], system, issuer });
   }
 
   async #addresses(pid: number | undefined): Promise<{ nats: string[]; monitoring?: string[] }> {

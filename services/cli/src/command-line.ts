@@ -13,13 +13,17 @@ const settings = `Where the mesh is, from the environment (bkg up is started wit
 
 Other settings of bkg up:
 
-  BKG_PUBLIC_URL       the address that people use, with TLS       [that of BKG_HOST and BKG_PORT]
-  BKG_NO_AUTH          1: nobody is asked who they are (loopback)  [everybody is]
-  BKG_PLUGIN_BUS_PORT  port of the nats-server that bkg starts     [43121]
-  BKG_PLUGINS_PATH     more folders with plugins                   [none]
-  BKG_NATS_SERVER      path of the nats-server program             [from the PATH, or as fetched]
-  BKG_NATS_URL         a broker to use instead of starting one     [none]
-  BKG_CREDENTIALS_FILE JSON with its "user" and "password"         [those in BKG_NATS_URL]
+  BKG_PUBLIC_URL           the address that people use, with TLS       [that of BKG_HOST and BKG_PORT]
+  BKG_NO_AUTH              1: nobody is asked who they are (loopback)  [everybody is]
+  BKG_PLUGIN_BUS_PORT      port of the nats-server that bkg starts     [43121]
+  BKG_PLUGIN_BUS_HOST      address it listens on                       [127.0.0.1]
+  BKG_PLUGIN_BUS_TLS_CERT  its certificate, in PEM: it speaks TLS      [none: it listens on loopback only]
+  BKG_PLUGIN_BUS_TLS_KEY   the key of that certificate                 [none]
+  BKG_PLUGIN_BUS_TLS_CA    the certificates that it comes from         [those that Node trusts]
+  BKG_PLUGINS_PATH         more folders with plugins                   [none]
+  BKG_NATS_SERVER          path of the nats-server program             [from the PATH, or as fetched]
+  BKG_NATS_URL             a broker to use instead of starting one     [none]
+  BKG_CREDENTIALS_FILE     JSON with its "user" and "password"         [those in BKG_NATS_URL]
 `;
 
 /**

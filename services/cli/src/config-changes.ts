@@ -1,3 +1,4 @@
+import { changedSecrets } from '@bkg/sdk/protocol';
 import type { ConfigRevision } from '@bkg/sdk/protocol';
 
 export interface ConfigDifference {
@@ -6,11 +7,16 @@ export interface ConfigDifference {
   /** JSON; absent where the member is not there. */
   before?: string;
   after?: string;
+  /** It differs, and nobody is shown how. */
+  isSecret?: true;
 }
 
 /** What differs between two revisions, the version that ran with each included, in the order of their members. */
 export function configChanges(before: ConfigRevision, after: ConfigRevision): ConfigDifference[] {
-  return differences('', compared(before), compared(after));
+  const secrets = changedSecrets(before, after).map(
+    (name) => ({ path: `env.${name}`, isSecret: true }) as const,
+  );
+  return [...differences('', compared(before), compared(after)), ...secrets];
 }
 
 /** Without what is the same of all, or other of all. */

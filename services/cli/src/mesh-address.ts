@@ -57,9 +57,9 @@ function ownHost(host: string): string {
 
 /** The nats-server that `bkg up` has started for BKG_HOME. @throws UsageError */
 export function ownBroker(env: NodeJS.ProcessEnv): string {
-  const port =
-    portOf('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT']) || upRecord(env).bus_port || defaultBusPort;
-  return `nats://127.0.0.1:${port}`;
+  const { bus_url = 'nats://127.0.0.1', bus_port } = upRecord(env);
+  const port = portOf('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT']) || bus_port || defaultBusPort;
+  return `${bus_url.replace(/:\d+$/, '')}:${port}`;
 }
 
 function parseUrl(given: string): URL {
@@ -82,7 +82,7 @@ function portOf(name: string, given: string | undefined): number {
 }
 
 /** What `bkg up` has noted; nothing when it has not, or when that cannot be read: then it was only to help. */
-function upRecord(env: NodeJS.ProcessEnv): Pick<UpRecord, 'url' | 'host' | 'port' | 'bus_port'> {
+function upRecord(env: NodeJS.ProcessEnv): Pick<UpRecord, 'url' | 'host' | 'port' | 'bus_port' | 'bus_url'> {
   try {
     const text = readFileSync(path.join(homeFolder(env), 'run', 'up.json'), 'utf8');
     return (JSON.parse(text) ?? {}) as ReturnType<typeof upRecord>;

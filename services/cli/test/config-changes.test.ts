@@ -25,6 +25,17 @@ it('names each member that differs as --set does, and the version, but not what 
   ]);
 });
 
+it('names a value that is not shown and differs, but not one that is the same', () => {
+  const env = { API_TOKEN: '********', DB_PASSWORD: '********' };
+  const before = { ...revision(1, { env }), secrets: { API_TOKEN: 1, DB_PASSWORD: 1 } };
+  const after = { ...revision(2, { env }), secrets: { API_TOKEN: 2, DB_PASSWORD: 1 } };
+  expect(configChanges(before, after)).toEqual([{ path: 'env.API_TOKEN', isSecret: true }]);
+  expect(configChanges(before, revision(3))).toEqual([
+    { path: 'env.API_TOKEN', before: '"********"' },
+    { path: 'env.DB_PASSWORD', before: '"********"' },
+  ]);
+});
+
 it('is empty for two that are the same', () => {
   expect(configChanges(revision(1), revision(5))).toEqual([]);
 });

@@ -4,7 +4,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
-import { natsServerProgram } from '@bkg/sdk/testing';
+import { createAccountSeed } from '@bkg/sdk/access';
+import { createCertificates, natsServerProgram } from '@bkg/sdk/testing';
+import type { BusTls } from '../src/up/bus-settings.ts';
 import { natsConfig } from '../src/up/nats-config.ts';
 import { isNewEnough } from '../src/up/nats-server.ts';
 
@@ -14,10 +16,14 @@ it('the configuration is one that nats-server takes, whatever stands in the path
     const storeFolder = path.join(dir, 'a "quoted" # {home} \\ with $everything, ja: jä');
     mkdirSync(storeFolder);
     const file = path.join(dir, 'nats-server.conf');
-    const credentials = { user: 'bkg', password: '1e9' };
-    writeFileSync(file, natsConfig({ port: 4222, storeFolder, credentials }));
-    const { stderr } = await promisify(execFile)(natsServerProgram(), ['-t', '-c', file]);
-    expect(stderr).toContain('is valid');
+    const secrets = { issuer_seed: createAccountSeed(), supervisor: '1e9', gateway: '$x', sys: '"}' };
+    const check = async (tls?: BusTls): Promise<string> => {
+      const config = { host: '127.0.0.1', port: 4222, storeFolder, secrets, ...(tls && { tls }) };
+      writeFileSync(file, natsConfig(config));
+      return (await promisify(execFile)(natsServerProgram(), ['-t', '-c', file])).stderr;
+    };
+    expect(await check()).toContain('is valid');
+    expect(await check(createCertificates(storeFolder, ['IP:127.0.0.1']))).toContain('is valid');
   } finally {
     rmSync(dir, { recursive: true });
   }

@@ -9,7 +9,8 @@ describe('settings', () => {
   it('have defaults for everything', () => {
     const home = path.join(projectFolder, '.bkg');
     const pluginFolders: string[] = [];
-    expect(readSettings({})).toEqual({ home, host: '127.0.0.1', port: 43119, busPort: 43121, pluginFolders });
+    const loopback = { host: '127.0.0.1', busHost: '127.0.0.1' };
+    expect(readSettings({})).toEqual({ home, ...loopback, port: 43119, busPort: 43121, pluginFolders });
   });
 
   it('take a relative home from the folder of the project, not from where one happens to be', () => {
@@ -94,6 +95,38 @@ describe('settings', () => {
     expect(() => read('1', { BKG_HOST: '0.0.0.0' })).toThrow('others reach the gateway at 0.0.0.0');
     expect(() => read('1', { BKG_HOST: 'localhost.example' })).toThrow('others reach the gateway');
     expect(() => read('1', { BKG_PUBLIC_URL: 'https://mesh.example' })).toThrow('at mesh.example');
+  });
+
+  it('let others reach the broker by TLS only, with all that it takes', () => {
+    const dir = mkdtempSync(path.join(tmpdir(), 'bkg-cli-'));
+    for (const name of ['cert.pem', 'key.pem', 'ca.pem']) writeFileSync(path.join(dir, name), name);
+    const read = (bus: Record<string, string>, more: Record<string, string> = {}) =>
+      readSettings({
+        INIT_CWD: dir,
+        ...Object.fromEntries(Object.entries(bus).map(([name, value]) => [`BKG_PLUGIN_BUS_${name}`, value])),
+        ...more,
+      });
+    for (const host of ['0.0.0.0', '::', '192.168.0.7', 'mesh.example'])
+      expect(() => read({ HOST: host }), host).toThrow(
+        /which other machines can reach, and without TLS [^]* set BKG_PLUGIN_BUS_TLS_CERT and/,
+      );
+    for (const host of ['127.0.0.1', '127.0.0.2', '::1', 'localhost'])
+      expect(read({ HOST: host })).toMatchObject({ busHost: host });
+    const tls = { TLS_CERT: 'cert.pem', TLS_KEY: `${dir}/key.pem` };
+    expect(read({ HOST: '0.0.0.0', ...tls })).toMatchObject({
+      busHost: '0.0.0.0',
+      busTls: { cert: `${dir}/cert.pem`, key: `${dir}/key.pem` },
+    });
+    expect(read({ ...tls, TLS_CA: 'ca.pem' }).busTls).toMatchObject({ ca: `${dir}/ca.pem` });
+    expect(() => read({ TLS_CERT: 'cert.pem' })).toThrow('TLS takes BKG_PLUGIN_BUS_TLS_CERT and');
+    expect(() => read({ TLS_CA: 'ca.pem' })).toThrow('TLS takes BKG_PLUGIN_BUS_TLS_CERT and');
+    expect(() => read({ ...tls, TLS_KEY: 'nowhere.pem' })).toThrow(
+      `BKG_PLUGIN_BUS_TLS_KEY names ${dir}/nowhere.pem, which cannot be read`,
+    );
+    expect(() => read({ ...tls, TLS_CERT: '.' })).toThrow('which is no file');
+    expect(() => read(tls, { BKG_NATS_URL: 'tls://a:b@host' })).toThrow('are set beside BKG_NATS_URL');
+    expect(() => read({ HOST: 'not a host' })).toThrow('it takes an address or name of this machine');
+    rmSync(dir, { recursive: true });
   });
 
   it('want two different ports, unless the bus is elsewhere or any port will do', () => {

@@ -89,14 +89,22 @@ describe('bkg up says what is wrong and what to do:', () => {
     expect(none.output).toContain('To do: run `npm start`, which fetches one, or set BKG_NATS_SERVER');
   });
 
-  it('broken credentials and a broken record, which it leaves as they are', async () => {
+  it('broken secrets and a broken record, which it leaves as they are', async () => {
     await using home = await testHome();
     mkdirSync(home.file('run'));
-    writeFileSync(home.file('run', 'credentials.json'), '{"user":');
+    writeFileSync(home.file('run', 'access.json'), '{"sys":');
     const first = home.up();
     expect(await first.ended).toBe(1);
-    expect(first.output).toMatch(/credentials\.json is not JSON[^]*To do: restore it, or remove /);
-    expect(home.read('run', 'credentials.json')).toBe('{"user":');
+    expect(first.output).toMatch(/access\.json is not JSON[^]*To do: restore it, or remove /);
+    expect(home.read('run', 'access.json')).toBe('{"sys":');
+    const rest = '"supervisor":"a","gateway":"b","sys":"hunter2"}';
+    for (const seed of ['{', '{"issuer_seed":"hunter2",']) {
+      writeFileSync(home.file('run', 'access.json'), seed + rest);
+      const next = home.up();
+      expect(await next.ended).toBe(1);
+      expect(next.output).toMatch(/access\.json[^]*To do: restore it, or remove /);
+      expect(next.output).not.toContain('hunter2');
+    }
 
     writeFileSync(home.file('run', 'up.json'), '{"pid":"one"}');
     const second = home.up();

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '@bkg/sdk/testing';
 import { registryEntry } from './registry-entry.ts';
@@ -33,16 +33,45 @@ describe('bkg up', () => {
     const mode = (...names: string[]): string => (statSync(home.file(...names)).mode & 0o777).toString(8);
     const up = await home.running();
     expect(mode('run')).toBe('711');
-    for (const file of ['credentials.json', 'nats-server.conf', 'up.json'])
-      expect(mode('run', file)).toBe('600');
-    const { user, password } = JSON.parse(home.read('run', 'credentials.json')) as Record<string, string>;
-    expect(user).toBe('bkg');
-    expect(password).toMatch(/^[0-9a-f]{32}$/);
-    expect(up.output).not.toContain(password);
+    const files = [
+      'access.json',
+      'credentials.json',
+      'gateway-credentials.json',
+      'nats-server.conf',
+      'up.json',
+    ];
+    for (const file of files) expect(mode('run', file)).toBe('600');
+    const secrets = JSON.parse(home.read('run', 'access.json')) as Record<string, string>;
+    for (const secret of Object.values(secrets)) expect(up.output).not.toContain(secret);
+    const credentials = JSON.parse(home.read('run', 'credentials.json')) as Record<string, unknown>;
+    expect(credentials).toEqual({
+      user: 'supervisor',
+      password: expect.stringMatching(/^[0-9a-f]{32}$/),
+      core_inbox: '_CORE.supervisor',
+      callout: { issuer_seed: secrets['issuer_seed'] },
+      system: { user: 'sys', password: secrets['sys'] },
+    });
+    // What the gateway does not need it is not given.
+    expect(JSON.parse(home.read('run', 'gateway-credentials.json'))).toEqual({
+      user: 'gateway',
+      password: secrets['gateway'],
+      core_inbox: '_CORE.gateway',
+    });
+    expect(new Set(Object.values(secrets)).size).toBe(4);
     await up.stop();
+    expect(existsSync(home.file('run', 'gateway-credentials.json'))).toBe(false);
 
     await home.running();
-    expect(JSON.parse(home.read('run', 'credentials.json'))).toEqual({ user, password });
+    expect(JSON.parse(home.read('run', 'access.json'))).toEqual(secrets);
+    expect(JSON.parse(home.read('run', 'credentials.json'))).toEqual(credentials);
+  });
+
+  it('takes over a home of an earlier bkg, which had one user for everybody', async () => {
+    await using home = await testHome();
+    mkdirSync(home.file('run'));
+    writeFileSync(home.file('run', 'credentials.json'), '{"user":"bkg","password":"old"}');
+    await home.running();
+    expect(JSON.parse(home.read('run', 'credentials.json'))).toMatchObject({ user: 'supervisor' });
   });
 
   it('drains the plugins, then stops gateway, supervisor and nats-server, and leaves nothing behind', async () => {

@@ -15,6 +15,10 @@ import type {} from '../src/mesh/broker-link.ts';
 import type {} from '../src/mesh/mesh-watch.ts';
 import { createServer } from '../src/server.ts';
 import type { ServerOptions } from '../src/server.ts';
+import type { Settings } from '../src/settings.ts';
+
+/** What a test sets itself. */
+export type GatewayOptions = Omit<Partial<ServerOptions>, 'settings'> & { settings?: Partial<Settings> };
 
 export interface TestMesh extends AsyncDisposable {
   nats: TestServer;
@@ -28,7 +32,7 @@ export interface TestMesh extends AsyncDisposable {
 }
 
 /** A gateway in this process, before a real broker, with the registry that a supervisor would write. */
-export async function startMesh(options: Partial<ServerOptions> = {}): Promise<TestMesh> {
+export async function startMesh(options: GatewayOptions = {}): Promise<TestMesh> {
   const nats = await startNatsServer();
   const supervisor = new FakeSupervisor(await nats.connect('supervisor'));
   await supervisor.start();
@@ -54,7 +58,7 @@ export async function startMesh(options: Partial<ServerOptions> = {}): Promise<T
 /** A gateway alone, listening on a free port. */
 export async function startGateway(
   nats: Pick<TestServer, 'url' | 'credentials'>,
-  options: Partial<ServerOptions> = {},
+  options: GatewayOptions = {},
 ): Promise<FastifyInstance> {
   const app = await createServer({
     log: silentLogger,
@@ -132,6 +136,10 @@ export class FakeSupervisor {
   /** What it has heard of a plugin, as `bkg.registry.get.<id>` gives it. */
   get(answer: Answer): void {
     this.#answer(patterns.registryGet, answer);
+  }
+
+  audit(answer: Answer): void {
+    this.#answer(subjects.auditList, answer);
   }
 
   list(answer: Answer): void {

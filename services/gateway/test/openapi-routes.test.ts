@@ -6,6 +6,7 @@ import { fixedOperations } from '../src/openapi/fixed-operations.ts';
 import { assertDocument } from './openapi-document.ts';
 import type { Document } from './openapi-document.ts';
 import { entryOf, startMesh } from './mesh.ts';
+import { routesOf } from './routes-of.ts';
 import type { TestMesh } from './mesh.ts';
 
 describe('GET /api/openapi.json', () => {
@@ -87,21 +88,3 @@ describe('the routes in PROTOCOL.md', () => {
     expect(told.sort()).toEqual(documented.sort());
   });
 });
-
-/** The routes in Fastify's drawing of them, without those of the dashboard's files. */
-function routesOf(drawing: string): string[] {
-  const routes: string[] = [];
-  const stack: string[] = [];
-  for (const line of drawing.split('\n')) {
-    const [, indent = '', part = '', methods = ''] =
-      /^((?:[│ ] {3})*)[├└]── (\S+)(?: \((.+)\))?$/.exec(line) ?? [];
-    if (part === '') continue;
-    stack.length = indent.length / 4;
-    stack.push(part);
-    for (const method of methods.split(', ')) {
-      if (/^(?:GET|POST|PUT|PATCH|DELETE)$/.test(method)) routes.push(`${method} ${stack.join('')}`);
-    }
-  }
-  expect(routes.length).toBeGreaterThan(10);
-  return routes.filter((route) => !route.endsWith('*') && !/ \/$/.test(route));
-}

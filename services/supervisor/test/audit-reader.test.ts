@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager } from '@nats-io/jetstream';
 import { subjects } from '@bkg/sdk';
 import type { AuditList, Connection } from '@bkg/sdk';
 import { startNatsServer } from '@bkg/sdk/testing';
@@ -44,11 +45,19 @@ const ask = (
   body: unknown,
   options: Partial<AuditReaderOptions> = {},
   signal = AbortSignal.timeout(10_000),
-): Promise<AuditList> =>
-  new AuditReader({ connection, stream, log, ...options }).list(body, signal);
+): Promise<AuditList> => new AuditReader({ connection, stream, log, ...options }).list(body, signal);
 const numbers = ({ events }: AuditList): number[] => events.map(({ seq }) => seq);
 const down = (from: number, to: number): number[] =>
   Array.from({ length: from - to + 1 }, (_, i) => from - i).filter((seq) => seq !== 2_990 && seq !== 2_991);
+
+/** Each batch is read by a consumer of its own. */
+function onBatch({ consumers }: JetStreamManager, listener: () => void): void {
+  const add = consumers.add.bind(consumers);
+  consumers.add = (...given) => {
+    listener();
+    return add(...given);
+  };
+}
 
 describe('the audit', () => {
   it('is read from its end on, the newest first', async () => {
@@ -101,16 +110,8 @@ describe('the audit', () => {
   it('reads no more than it needs for the newest', async () => {
     let created = 0;
     const manager = await stream.manager();
-    const counting = {
-      manager: async () => {
-        const { add } = manager.consumers;
-        manager.consumers.add = (...given) => {
-          created += 1;
-          return add.apply(manager.consumers, given);
-        };
-        return manager;
-      },
-    };
+    onBatch(manager, () => (created += 1));
+    const counting = { manager: async () => manager };
     const from = performance.now();
     await ask({ most: 100 }, { stream: counting });
     expect(created).toBe(1);
@@ -135,13 +136,11 @@ describe('the audit', () => {
     expect(await problemOf(ask({}, { withinMs: 0 }))).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     const ending = new AbortController();
     const manager = await stream.manager();
-    const { add } = manager.consumers;
     let batches = 0;
-    manager.consumers.add = (...given) => {
+    onBatch(manager, () => {
       batches += 1;
       if (batches === 3) ending.abort();
-      return add.apply(manager.consumers, given);
-    };
+    });
     const list = await ask(
       { who: 'Krare22222' },
       { stream: { manager: async () => manager } },

@@ -64,6 +64,21 @@ describe('a change of a configuration', () => {
     });
   });
 
+  it('that gives back what is shown in the place of a secret leaves it as it is', () => {
+    const kept = { ...current, env: { API_TOKEN: 'real', MODE: 'a' } };
+    const next = (env: object | null) =>
+      changedConfig(kept, readConfigChange('echo', { revision: 4, env }), defaults).env;
+    expect(next({ API_TOKEN: '********', MODE: 'b' })).toEqual({ API_TOKEN: 'real', MODE: 'b' });
+    expect(next({ API_TOKEN: 'other' })).toEqual({ API_TOKEN: 'other', MODE: 'a' });
+    expect(next({ API_TOKEN: null })).toEqual({ MODE: 'a' });
+    expect(next(null)).toEqual({ A: 'manifest' });
+    // Of any other variable it is a value like all.
+    expect(next({ MODE: '********' })).toEqual({ API_TOKEN: 'real', MODE: '********' });
+    const wrong = problem(() => next({ NEW_PASSWORD: '********', other_key: '********' }));
+    expect(wrong.errors?.map(({ path }) => path)).toEqual(['/env/NEW_PASSWORD', '/env/other_key']);
+    expect(wrong.detail).toContain('stands for a value that is kept');
+  });
+
   it('may be a whole configuration', () => {
     expect(change(current)).toEqual(current);
     expect(places(() => change({ id: 'other' }))).toEqual(['/id']);

@@ -52,6 +52,27 @@ describe('the history of a configuration', () => {
     expect(createValidator(schemaOf('ConfigHistory'))({ revisions })).toEqual([]);
   });
 
+  it('tells of values that are not shown in which revisions they are the same', async () => {
+    const env = (API_TOKEN: string, more = {}) => ({ env: { API_TOKEN, MODE: 'x', ...more } });
+    const { revisions } = await ask([
+      stored(6, env('first', { DB_PASSWORD: 'second' })),
+      stored(5, { env: {} }),
+      stored(4, env('second')),
+      stored(3, env('second')),
+      stored(2, env('first')),
+    ]);
+    expect(revisions.map(({ secrets }) => secrets)).toEqual([
+      { API_TOKEN: 2, DB_PASSWORD: 6 },
+      undefined,
+      { API_TOKEN: 3 },
+      { API_TOKEN: 3 },
+      { API_TOKEN: 2 },
+    ]);
+    expect(revisions[0]?.config.env).toEqual({ API_TOKEN: '********', DB_PASSWORD: '********', MODE: 'x' });
+    expect(createValidator(schemaOf('ConfigHistory'))({ revisions })).toEqual([]);
+    expect(JSON.stringify(revisions)).not.toMatch(/first|second/);
+  });
+
   it('begins before a revision', async () => {
     expect(numbers(await ask(kept(4), { before: 3 }))).toEqual([2, 1]);
     expect(numbers(await ask(kept(4), { before: 100 }))).toEqual([4, 3, 2, 1]);

@@ -37,22 +37,41 @@ function errorsOf(work: () => unknown): PayloadError[] {
 describe('rates in a change', () => {
   it('are merged like everything else', () => {
     expect(limitsAfter({}, { rate_per_second: 2.5 })).toEqual({ ...places, rate_per_second: 2.5 });
-    expect(limitsAfter({ rate_per_second: 5 }, { burst: 9 })).toEqual({ ...places, rate_per_second: 5, burst: 9 });
-    expect(limitsAfter({ rate_per_second: 5, burst: 9 }, { burst: null })).toEqual({ ...places, rate_per_second: 5 });
-    expect(limitsAfter({ rate_per_second: 5, burst: 9 }, { burst: null, rate_per_second: null })).toEqual(places);
+    expect(limitsAfter({ rate_per_second: 5 }, { burst: 9 })).toEqual({
+      ...places,
+      rate_per_second: 5,
+      burst: 9,
+    });
+    expect(limitsAfter({ rate_per_second: 5, burst: 9 }, { burst: null })).toEqual({
+      ...places,
+      rate_per_second: 5,
+    });
+    expect(limitsAfter({ rate_per_second: 5, burst: 9 }, { burst: null, rate_per_second: null })).toEqual(
+      places,
+    );
     expect(limitsAfter({ rate_per_second: 5, burst: 9 }, null)).toEqual(places);
-    expect(limitsAfter({ rate_per_second: 5 }, { max_queue: 1 })).toEqual({ ...places, max_queue: 1, rate_per_second: 5 });
+    expect(limitsAfter({ rate_per_second: 5 }, { max_queue: 1 })).toEqual({
+      ...places,
+      max_queue: 1,
+      rate_per_second: 5,
+    });
   });
 
   it('that are taken away are those of plugin.json again', () => {
-    const ofManifest = { rate_per_second: 10, burst: 20, capabilities: { 'text.say': { rate_per_second: 1 } } };
+    const ofManifest = {
+      rate_per_second: 10,
+      burst: 20,
+      capabilities: { 'text.say': { rate_per_second: 1 } },
+    };
     const current = { rate_per_second: 5, burst: 6, capabilities: {} };
     expect(limitsAfter(current, { rate_per_second: null, burst: null }, ofManifest)).toMatchObject({
       rate_per_second: 10,
       burst: 20,
       capabilities: {},
     });
-    expect(limitsAfter(current, { capabilities: null }, ofManifest).capabilities).toEqual(ofManifest.capabilities);
+    expect(limitsAfter(current, { capabilities: null }, ofManifest).capabilities).toEqual(
+      ofManifest.capabilities,
+    );
   });
 
   it('of single capabilities are given, changed and taken away one by one', () => {
@@ -65,7 +84,9 @@ describe('rates in a change', () => {
       'text.say': { rate_per_second: 7, burst: 3 },
       log: { rate_per_second: 4 },
     });
-    expect(limitsAfter({ capabilities }, { capabilities: { 'text.say': { burst: null } } }).capabilities).toEqual({
+    expect(
+      limitsAfter({ capabilities }, { capabilities: { 'text.say': { burst: null } } }).capabilities,
+    ).toEqual({
       ...capabilities,
       'text.say': { rate_per_second: 1 },
     });
@@ -79,14 +100,22 @@ describe('rates in a change', () => {
     [{}, { burst: 5 }, '/limits/burst'],
     [{ rate_per_second: 5, burst: 9 }, { rate_per_second: null }, '/limits/burst'],
     [{}, { capabilities: { a: { burst: 5 } } }, '/limits/capabilities/a'],
-    [{ capabilities: { a: { rate_per_second: 1 } } }, { capabilities: { a: { rate_per_second: null } } }, '/limits/capabilities/a'],
+    [
+      { capabilities: { a: { rate_per_second: 1 } } },
+      { capabilities: { a: { rate_per_second: null } } },
+      '/limits/capabilities/a',
+    ],
     [{}, { rate_per_second: 0 }, '/limits/rate_per_second'],
     [{}, { rate_per_second: 1, burst: 0 }, '/limits/burst'],
     [{}, { rate_per_second: 1, burst: 1.5 }, '/limits/burst'],
     [{}, { capabilities: { a: { rate_per_second: 1, more: 1 } } }, '/limits/capabilities/a'],
     [{}, { capabilities: { 'A b': { rate_per_second: 1 } } }, '/limits/capabilities'],
     [
-      { capabilities: Object.fromEntries(Array.from({ length: 256 }, (_, i) => [`c${i}`, { rate_per_second: 1 }])) },
+      {
+        capabilities: Object.fromEntries(
+          Array.from({ length: 256 }, (_, i) => [`c${i}`, { rate_per_second: 1 }]),
+        ),
+      },
       { capabilities: { more: { rate_per_second: 1 } } },
       '/limits/capabilities',
     ],
@@ -117,7 +146,10 @@ describe('rates of plugin.json', () => {
     const reading = read(limits);
     if (!('manifest' in reading)) throw new Error(reading.problem);
     expect(firstConfig(reading.manifest).limits).toEqual({ ...places, ...limits });
-    expect(completeConfig('echo', { limits: { ...places, ...limits } }).limits).toEqual({ ...places, ...limits });
+    expect(completeConfig('echo', { limits: { ...places, ...limits } }).limits).toEqual({
+      ...places,
+      ...limits,
+    });
     expect(completeConfig('echo', {}).limits).toEqual(places);
   });
 
@@ -136,11 +168,15 @@ describe('rates of a plugin that runs', () => {
 
   it('are given to it, kept with each revision, and brought back', async () => {
     const { instances } = await mesh.order('start', 'echo');
-    const configure = (change: object) => mesh.ask<PluginConfig>(subjects.control('configure', 'echo'), change);
+    const configure = (change: object) =>
+      mesh.ask<PluginConfig>(subjects.control('configure', 'echo'), change);
     const first = { rate_per_second: 500, burst: 9, capabilities: { 'text.say': { rate_per_second: 400 } } };
     const config = await configure({ revision: 1, limits: first });
     expect(config.limits).toEqual({ ...places, ...first });
-    await configure({ revision: 2, limits: { rate_per_second: null, burst: null, capabilities: { 'text.say': null } } });
+    await configure({
+      revision: 2,
+      limits: { rate_per_second: null, burst: null, capabilities: { 'text.say': null } },
+    });
     const { revisions } = await mesh.ask<ConfigHistory>(subjects.history('echo'));
     expect(revisions.map(({ config: { limits } }) => limits)).toEqual([
       { ...places, capabilities: {} },

@@ -20,6 +20,7 @@ export class GatewayProcess implements AsyncDisposable {
       BKG_NATS_URL: server.url,
       BKG_CREDENTIALS_FILE: server.credentialsFile,
       BKG_PORT: '0',
+      BKG_NO_AUTH: '1',
     };
     const child = spawn(process.execPath, [program], { env, stdio: ['ignore', 'pipe', 'pipe'] });
     try {

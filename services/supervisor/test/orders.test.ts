@@ -13,7 +13,11 @@ const ofAdmin = { ...viaGateway, [headerNames.admin]: '1' };
 let mesh: Mesh;
 
 beforeAll(async () => {
-  mesh = await Mesh.create([manifest('echo', 'echo.mjs', { env: { MODE: 'first' } }), manifest('other', 'echo.mjs'), manifest('still', 'echo.mjs')]);
+  mesh = await Mesh.create([
+    manifest('echo', 'echo.mjs', { env: { MODE: 'first' } }),
+    manifest('other', 'echo.mjs'),
+    manifest('still', 'echo.mjs'),
+  ]);
   mesh.writeVersion({ ...manifest('echo', 'echo.mjs', { env: { MODE: 'first' } }), version: '1.1.0' });
   await mesh.supervise({}, { vouchedOnly: true });
 });
@@ -55,7 +59,12 @@ describe('an order of a key that the broker vouches for', () => {
 
   it('needs no body, and has none that is no order', async () => {
     await mesh.caller.request(subjects.controlBy('stop', 'echo', prefix), '', { timeoutMs: 10_000 });
-    expect(await newest('control.stop')).toMatchObject({ who: prefix, via: 'broker', from: '', result: 'ok' });
+    expect(await newest('control.stop')).toMatchObject({
+      who: prefix,
+      via: 'broker',
+      from: '',
+      result: 'ok',
+    });
     expect(await problemOf(orderAs('start', 'echo', [1]))).toMatchObject({ code: 'INVALID_PAYLOAD' });
     expect(await newest('control.start')).toMatchObject({ result: 'INVALID_PAYLOAD' });
   });
@@ -71,7 +80,10 @@ describe('an order of a key that the broker vouches for', () => {
       detail: 'changes env.ADDED, limits.max_queue',
     });
     await orderAs('swap', 'echo', { version: '1.1.0', force: true });
-    expect(await newest('control.swap')).toMatchObject({ detail: 'version "1.1.0"; force true', result: 'ok' });
+    expect(await newest('control.swap')).toMatchObject({
+      detail: 'version "1.1.0"; force true',
+      result: 'ok',
+    });
     await orderAs('scale', 'other', { replicas: 2 });
     expect(await newest('control.scale')).toMatchObject({ target: 'other', detail: 'replicas 2' });
   });
@@ -81,7 +93,10 @@ describe('an order of a key that the broker vouches for', () => {
     const env = { ECHO_FAILS: 'printed-on-the-way' };
     await orderAs('configure', 'other', { revision, env, replicas: 1 });
     const problem = await problemOf(orderAs('start', 'other', {}));
-    expect(problem).toMatchObject({ code: 'PLUGIN_CRASHED', detail: expect.stringContaining('printed-on-the-way') });
+    expect(problem).toMatchObject({
+      code: 'PLUGIN_CRASHED',
+      detail: expect.stringContaining('printed-on-the-way'),
+    });
     const event = await newest('control.start');
     expect(event).toMatchObject({ result: 'PLUGIN_CRASHED', target: 'other' });
     expect(JSON.stringify(await audit())).not.toContain('printed-on-the-way');

@@ -106,6 +106,17 @@ describe('the entry of a plugin', () => {
     expect(shown).not.toHaveProperty('telemetry');
   });
 
+  it('says what its plugin.json needs of others, and shows no secret of its environment', () => {
+    const manifest = { id: 'echo', version: '1.0.0', command: ['x'], needs: ['candle:model.*'] };
+    const config = { id: 'echo', ...configDefaults, env: { API_TOKEN: 'x', MODE: 'y' } };
+    expect(entry({ manifest, config })).toMatchObject({
+      needs: ['candle:model.*'],
+      config: { env: { API_TOKEN: '********', MODE: 'y' } },
+    });
+    expect(config.env.API_TOKEN).toBe('x');
+    expect(entry()).not.toHaveProperty('needs');
+  });
+
   it('with telemetry is everything about it', () => {
     const info = pluginInfo(entry(), []);
     expect(info.telemetry).toMatchObject({ plugin_id: 'echo', instances: 0, request_count: 0 });

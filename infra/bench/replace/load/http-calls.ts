@@ -9,6 +9,7 @@ const idleMostMs = 1_000;
 
 export interface HttpCallsOptions {
   port: number;
+  apiKey: string;
   plugin: string;
   timeoutMs: number;
   ledger: Ledger;
@@ -35,13 +36,14 @@ export class HttpCalls {
   }
 
   send(seq: number): void {
-    const { plugin, port, timeoutMs, ledger } = this.#options;
+    const { plugin, port, apiKey, timeoutMs, ledger } = this.#options;
     const id = idOf(ledger.run, seq);
     const body = payloadOf(id, seq);
     const line = this.#idle.pop() ?? this.#open();
     line.seq = seq;
     line.socket.write(
       `POST /api/plugins/${plugin}/invoke/${capability} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\n` +
+        `Authorization: Bearer ${apiKey}\r\n` +
         `Content-Type: application/json\r\nContent-Length: ${body.length}\r\n` +
         `${headerNames.invocationId}: ${id}\r\n${headerNames.timeoutMs}: ${timeoutMs}\r\n\r\n${body}`,
       'latin1',

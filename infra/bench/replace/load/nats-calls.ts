@@ -2,7 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import type { Credentials } from '@bkg/sdk';
-import { headerNames, inboxRoot, subjects } from '@bkg/sdk/protocol';
+import { keyCredentials } from '@bkg/sdk/access';
+import { headerNames, subjects } from '@bkg/sdk/protocol';
 import { capability, idOf, payloadOf } from '../invocation.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -12,7 +13,9 @@ const lineMostBytes = 65_536;
 
 export interface NatsCallsOptions {
   port: number;
-  credentials: Credentials;
+  apiKey: string;
+  /** @default the key */
+  credentials?: Credentials;
   plugin: string;
   timeoutMs: number;
   ledger: Ledger;
@@ -25,7 +28,8 @@ export interface NatsCallsOptions {
 export class NatsCalls {
   readonly #options: NatsCallsOptions;
   readonly #socket: Socket;
-  readonly #inbox = `${inboxRoot}replace.${randomBytes(16).toString('hex')}`;
+  readonly #credentials: Credentials;
+  readonly #inbox: string;
   readonly #ready = Promise.withResolvers<void>();
   #unsent = '';
   #received = '';
@@ -39,6 +43,10 @@ export class NatsCalls {
 
   constructor(options: NatsCallsOptions) {
     this.#options = options;
+    const { apiKey, credentials = keyCredentials(apiKey) } = options;
+    this.#credentials = credentials;
+    // Of a key, its prefix: the broker lets it listen to nothing else.
+    this.#inbox = `${subjects.inbox(credentials.user)}.${randomBytes(16).toString('hex')}`;
     this.#socket = connect(options.port, '127.0.0.1');
     this.#socket.setNoDelay(true);
     this.#socket.setEncoding('latin1');
@@ -94,7 +102,7 @@ export class NatsCalls {
   }
 
   #said([verb = '', ...rest]: string[]): void {
-    const { user, password } = this.#options.credentials;
+    const { user, password } = this.#credentials;
     const who = { user, pass: password, verbose: false, headers: true, no_responders: true };
     if (verb === 'INFO')
       this.#socket.write(`CONNECT ${JSON.stringify(who)}\r\nSUB ${this.#inbox}.* 1\r\nPING\r\n`);

@@ -8,7 +8,9 @@ import type { LoadResult } from './ledger.ts';
 export interface LoadOptions {
   httpPort: number;
   busPort: number;
-  credentials: Credentials;
+  apiKey: string;
+  /** For the broker. @default the key */
+  credentials?: Credentials;
   plugin: string;
   /** Over both ways together. */
   perSecond: number;

@@ -73,12 +73,13 @@ export class AuditWriter {
     if (this.#running) await settlesWithin(this.#running, this.#closeMs);
     this.#ending.abort(new Error('closed'));
     await this.#running;
-    for (const { event } of this.#queue.splice(0)) this.#drop(event, 'it could not be written before the end');
+    for (const { event } of this.#queue.splice(0))
+      this.#drop(event, 'it could not be written before the end');
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#ending;
-    for (let failures = 0; !signal.aborted; ) {
+    for (let failures = 0; !signal.aborted;) {
       const [next] = this.#queue;
       if (!next) {
         // At once: what is written a moment later must begin anew.
@@ -96,7 +97,8 @@ export class AuditWriter {
           this.#drop(next.event, (error as Error).message);
           continue;
         }
-        if (failures === 0) this.#log.warn({ error, waiting: this.#queue.length }, 'the audit takes nothing now');
+        if (failures === 0)
+          this.#log.warn({ error, waiting: this.#queue.length }, 'the audit takes nothing now');
         // Its one failure is the signal's, which ends the loop.
         await delay(backoffMs(failures, this.#backoff), signal).catch(() => undefined);
         failures += 1;

@@ -1,5 +1,6 @@
 import { hash, randomBytes } from 'node:crypto';
 import { keyPattern } from '../protocol/access.ts';
+import { encodeBase32 } from './base32.ts';
 
 export interface KeyParts {
   prefix: string;
@@ -11,7 +12,7 @@ const alphabet = 'abcdefghijklmnopqrstuvwxyz234567';
 /** A new key, `bkg_<prefix>_<secret>`: the secret is 256 bits from the system's generator. */
 export function createKey(): KeyParts & { text: string } {
   const prefix = `K${randomText(9)}`;
-  const secret = base32(randomBytes(32));
+  const secret = createSecret();
   return { prefix, secret, text: `bkg_${prefix}_${secret}` };
 }
 
@@ -32,27 +33,10 @@ export function hashSecret(secret: string): string {
 
 /** A secret for a session or a ticket: 256 bits as 52 characters. */
 export function createSecret(): string {
-  return base32(randomBytes(32));
+  return encodeBase32(randomBytes(32)).toLowerCase();
 }
 
 function randomText(length: number): string {
   // 32 divides 256: no letter is likelier than another.
   return [...randomBytes(length)].map((byte) => alphabet[byte % 32]).join('');
-}
-
-/** RFC 4648 in small letters, without padding. */
-function base32(bytes: Uint8Array): string {
-  let text = '';
-  let bits = 0;
-  let value = 0;
-  for (const byte of bytes) {
-    value = (value << 8) | byte;
-    bits += 8;
-    while (bits >= 5) {
-      bits -= 5;
-      text += alphabet[(value >>> bits) & 31];
-    }
-    value &= (1 << bits) - 1;
-  }
-  return bits > 0 ? text + alphabet[(value << (5 - bits)) & 31] : text;
 }

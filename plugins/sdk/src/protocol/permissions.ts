@@ -2,7 +2,15 @@
 import { buckets } from './plugin.ts';
 import { accessPlugin } from './scopes.ts';
 import type { Scope } from './scopes.ts';
-import { coreInbox, inboxRoot, invokeQueue, patterns, serviceVerbs, subjects } from './subjects.ts';
+import {
+  coreInbox,
+  inboxRoot,
+  invokeQueue,
+  patterns,
+  serverInboxRoot,
+  serviceVerbs,
+  subjects,
+} from './subjects.ts';
 
 /**
  * As nats-server takes them: subjects with wildcards; in `subscribe` one with a queue group after it, and a space
@@ -192,6 +200,7 @@ function keeperPermissions(instance: string): Permissions {
       allow: [
         subjects.auditEvent,
         subjects.accessInstance,
+        `${serverInboxRoot}>`,
         `$KV.${buckets.keys}.>`,
         `$JS.API.STREAM.INFO.${stream}`,
         `$JS.API.STREAM.CREATE.${stream}`,

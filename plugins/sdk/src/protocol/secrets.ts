@@ -1,4 +1,5 @@
 import type { PluginConfig } from './plugin.ts';
+import type { ConfigRevision } from './rollout.ts';
 
 /** What stands in the place of a value that nobody is shown. Given back in a change, it keeps the value that is there. */
 export const secretMask = '********';
@@ -15,4 +16,12 @@ export function shownConfig(config: PluginConfig): PluginConfig {
   if (!env.some(([name]) => isSecretEnv(name))) return config;
   const shown = env.map(([name, value]) => [name, isSecretEnv(name) ? secretMask : value] as const);
   return { ...config, env: Object.fromEntries(shown) };
+}
+
+/** The variables whose values are not shown and are others in the two revisions, of those that both have. */
+export function changedSecrets(
+  { secrets: before = {} }: Pick<ConfigRevision, 'secrets'>,
+  { secrets: after = {} }: Pick<ConfigRevision, 'secrets'>,
+): string[] {
+  return Object.keys(after).filter((name) => Object.hasOwn(before, name) && before[name] !== after[name]);
 }

@@ -16,6 +16,15 @@ export const inboxRoot = '_INBOX.';
  */
 export const coreInbox = (...identity: string[]): string => `_CORE.${identity.join('.')}`;
 
+/** Whether a text is one that `coreInbox` gives. */
+export function isCoreInbox(text: string): boolean {
+  const [root, ...identity] = text.split('.');
+  return root === '_CORE' && identity.length > 0 && identity.every(isSubjectToken);
+}
+
+/** Where nats-server itself takes answers. */
+export const serverInboxRoot = '$SYS._INBOX.';
+
 export const subjects = {
   /** Request: `{capability, payload}` → output, answered by one instance. */
   invoke: (id: string) => `plugin.${id}.invoke`,
@@ -71,6 +80,10 @@ export const subjects = {
   spent: (gateway: string) => `bkg.spent.${gateway}`,
   /** Request of nats-server: who a client is that wants to connect. */
   authorization: '$SYS.REQ.USER.AUTH',
+  /** Request, in the system's account, answered by every nats-server: its connections. */
+  connections: '$SYS.REQ.SERVER.PING.CONNZ',
+  /** Request, in the system's account, of one nats-server: close a connection. */
+  kick: (server: string) => `$SYS.REQ.SERVER.${server}.KICK`,
 
   /** The inbox prefix of one identity; nobody may listen to another's. */
   inbox: (...identity: string[]) => `${inboxRoot}${identity.join('.')}`,

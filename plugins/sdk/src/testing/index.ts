@@ -1,2 +1,3 @@
+export * from './certificates.ts';
 export * from './simulated-mesh.ts';
 export type { SimulatedInstance } from './simulated-instance.ts';

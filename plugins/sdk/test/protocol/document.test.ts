@@ -86,6 +86,8 @@ describe('the subjects in PROTOCOL.md', () => {
     keyChanged: [subjects.keyChanged('<instance>')],
     spent: [subjects.spent('<gateway>')],
     authorization: [subjects.authorization],
+    connections: [subjects.connections],
+    kick: [subjects.kick('<server>')],
     shutdown: [subjects.shutdown],
     drain: [subjects.drain('<id>', '<instance>')],
     configure: [subjects.configure('<id>', '<instance>')],

@@ -14,8 +14,10 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   const [a, b] = given.map((revision) => parseRevision('the revision', revision));
   const [before, after] = [await readRevision(gateway, plugin, a), await readRevision(gateway, plugin, b)];
   const lines = configChanges(before, after).map(
-    ({ path, before: from = absent, after: to = absent }) =>
-      `${printable(path)}: ${printable(from)} → ${printable(to)}`,
+    ({ path, before: from = absent, after: to = absent, isSecret }) =>
+      isSecret
+        ? `${printable(path)}: changed, its value is not shown`
+        : `${printable(path)}: ${printable(from)} → ${printable(to)}`,
   );
   const same = `Revisions ${before.revision} and ${after.revision} do not differ.`;
   process.stdout.write(`${lines.length > 0 ? lines.join('\n') : same}\n`);

@@ -1,21 +1,37 @@
+import { readFileSync } from 'node:fs';
 import { writeWhole } from '@bkg/sdk/host';
 import { explainFile } from '../failure.ts';
+import { reachableHost, urlHost } from '../listen-address.ts';
+import { keptSecrets } from './access-secrets.ts';
 import type { BusAddress } from './bus.ts';
-import { keptCredentials, writeCredentials } from './credentials.ts';
+import type { BusTls } from './bus-settings.ts';
+import { writeCredentials } from './credentials.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Home } from './home.ts';
 import { natsConfig } from './nats-config.ts';
 import { findNatsServer } from './nats-server.ts';
 import type { NatsServer } from './nats-server.ts';
+import { ownCredentials } from './own-credentials.ts';
 import type { Settings } from './settings.ts';
 
 /** The broker of this mesh, our own or a foreign one. */
 export interface Broker extends BusAddress {
+  /** Of the supervisor. */
   credentialsFile: string;
+  gatewayCredentialsFile: string;
   /** Of addresses and credentials. */
   fingerprint: string;
   /** Our own nats-server; undefined when somebody else runs the broker. */
-  own?: NatsServer & { port: number; config: string };
+  own?: OwnBroker;
+}
+
+export interface OwnBroker extends NatsServer {
+  /** Where we ourselves find it. */
+  host: string;
+  port: number;
+  config: string;
+  /** What is in the files of its certificate, which may be renewed. */
+  certificate: string;
 }
 
 /** Finds out how the broker is reached and, when it is ours, how it is started. @throws Failure */
@@ -29,25 +45,61 @@ export async function prepareBroker(
   if (settings.broker) {
     const { servers, credentials, credentialsFile = home.brokerCredentialsFile } = settings.broker;
     if (!settings.broker.credentialsFile) writeCredentials(credentialsFile, credentials);
-    return { servers, credentials, credentialsFile, fingerprint: fingerprint(servers, credentials) };
+    const files = { credentialsFile, gatewayCredentialsFile: credentialsFile };
+    return { servers, credentials, ...files, fingerprint: fingerprint(servers, credentials) };
   }
+  const { busHost, busTls } = settings;
   const found = await findNatsServer(settings.natsServer, settings.home, env, signal);
-  const credentials = keptCredentials(home.credentialsFile);
-  const config = natsConfig({ port: busPort, storeFolder: home.nats, credentials });
+  const secrets = keptSecrets(home.accessFile);
+  const caFile = busTls?.ca === undefined ? undefined : copyCa(busTls.ca, home.caFile);
+  const { supervisor, gateway } = ownCredentials(secrets, caFile);
+  writeCredentials(home.credentialsFile, supervisor);
+  writeCredentials(home.gatewayCredentialsFile, gateway);
+  const config = natsConfig({
+    host: busHost,
+    port: busPort,
+    storeFolder: home.nats,
+    secrets,
+    ...(busTls && { tls: busTls }),
+  });
   writeConfig(home.natsConfigFile, config);
-  const servers = [`nats://127.0.0.1:${busPort}`];
+  const host = reachableHost(busHost);
+  const servers = [`${busTls ? 'tls' : 'nats'}://${urlHost(host)}:${busPort}`];
   return {
     servers,
-    credentials,
+    credentials: supervisor,
     credentialsFile: home.credentialsFile,
-    fingerprint: fingerprint(servers, credentials),
-    own: { ...found, port: busPort, config },
+    gatewayCredentialsFile: home.gatewayCredentialsFile,
+    fingerprint: fingerprint(servers, secrets, caFile && read(caFile)),
+    own: { ...found, host, port: busPort, config, certificate: certificateOf(busTls) },
   };
 }
 
+/** A plugin with a user of its own could not read it where it is. @returns the copy */
+function copyCa(ca: string, file: string): string {
+  writeFile(file, read(ca), 0o644);
+  return file;
+}
+
+function certificateOf(tls: BusTls | undefined): string {
+  return tls ? fingerprint(read(tls.cert), read(tls.key)) : '';
+}
+
 function writeConfig(file: string, config: string): void {
+  writeFile(file, config, 0o600);
+}
+
+function read(file: string): string {
   try {
-    writeWhole(file, config, 0o600);
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw explainFile(error, `Reading ${file}`);
+  }
+}
+
+function writeFile(file: string, text: string, mode: number): void {
+  try {
+    writeWhole(file, text, mode);
   } catch (error) {
     throw explainFile(error, `Writing ${file}`);
   }

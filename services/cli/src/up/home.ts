@@ -8,6 +8,12 @@ export interface Home extends HomePaths {
   /** What runs, for the next `bkg up`. */
   upFile: string;
   natsConfigFile: string;
+  /** Passwords and the like of our own nats-server, kept. */
+  accessFile: string;
+  /** What the gateway shows to it. */
+  gatewayCredentialsFile: string;
+  /** The certificates that its certificate comes from. */
+  caFile: string;
   /** The user and password that stood in BKG_NATS_URL. */
   brokerCredentialsFile: string;
 }
@@ -33,6 +39,9 @@ export function makeHome(folder: string): Home {
     ...paths,
     upFile: run('up.json'),
     natsConfigFile: run('nats-server.conf'),
+    accessFile: run('access.json'),
+    gatewayCredentialsFile: run('gateway-credentials.json'),
+    caFile: run('ca.pem'),
     brokerCredentialsFile: run('broker-credentials.json'),
   };
 }

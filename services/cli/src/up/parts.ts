@@ -39,12 +39,11 @@ export function partSpecs(context: PartsContext): PartSpec[] {
   const service = {
     ...shared,
     BKG_NATS_URL: broker.servers.join(','),
-    BKG_CREDENTIALS_FILE: broker.credentialsFile,
   };
   return [
     ...(broker.own ? [natsServer(context, broker.own, shared)] : []),
-    supervisor(context, service),
-    gateway(context, service),
+    supervisor(context, { ...service, BKG_CREDENTIALS_FILE: broker.credentialsFile }),
+    gateway(context, { ...service, BKG_CREDENTIALS_FILE: broker.gatewayCredentialsFile }),
   ];
 }
 
@@ -53,13 +52,13 @@ function natsServer(
   own: NonNullable<Broker['own']>,
   env: NodeJS.ProcessEnv,
 ): PartSpec {
-  const { program, version, port, config } = own;
+  const { program, version, host, port, config, certificate } = own;
   return {
     name: 'nats-server',
     program: { command: program, args: ['-c', home.natsConfigFile] },
     env: { ...env, [partVariable]: 'nats-server' },
-    fingerprint: fingerprint(program, version, config),
-    ready: async (signal) => `${await natsIsReady(port, broker, signal)} on 127.0.0.1:${port}`,
+    fingerprint: fingerprint(program, version, config, certificate),
+    ready: async (signal) => `${await natsIsReady(own, broker, signal)} on ${urlHost(host)}:${port}`,
   };
 }
 
@@ -109,7 +108,7 @@ function serviceFingerprint({ command, args }: Program, broker: Broker, env: Nod
 }
 
 const ownSettings =
-  /^BKG_(PORT|HOST|PUBLIC_URL|NO_AUTH|API_KEY|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|NATS_SERVER|CREDENTIALS_FILE|DEBUG)$/;
+  /^BKG_(PORT|HOST|PUBLIC_URL|NO_AUTH|API_KEY|PLUGIN_BUS_(PORT|HOST|TLS_(CERT|KEY|CA))|PLUGINS_PATH|NATS_URL|NATS_SERVER|CREDENTIALS_FILE|DEBUG)$/;
 
 /**
  * What is said to `bkg up` is not said to its parts: each is told what is meant for it, and an API key is for none of

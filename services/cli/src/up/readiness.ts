@@ -34,8 +34,12 @@ export async function untilTrue<T>(
 }
 
 /** Waits until our own nats-server serves its users. @returns its version */
-export async function natsIsReady(port: number, address: BusAddress, signal: AbortSignal): Promise<string> {
-  await untilTrue((attempt) => greeting(port, attempt), signal);
+export async function natsIsReady(
+  { host, port }: { host: string; port: number },
+  address: BusAddress,
+  signal: AbortSignal,
+): Promise<string> {
+  await untilTrue((attempt) => greeting(host, port, attempt), signal);
   const { version } = await brokerIsReady(address, signal);
   return version;
 }
@@ -74,10 +78,10 @@ export async function gatewayIsReady(host: string, port: number, signal: AbortSi
   }, signal);
 }
 
-/** What a nats-server says first to everybody; asked before a login is tried, which waits longer between two tries. */
-function greeting(port: number, signal: AbortSignal): Promise<string> {
+/** What a nats-server says first to everybody, before TLS, too; asked before a login is tried, which waits longer between two tries. */
+function greeting(host: string, port: number, signal: AbortSignal): Promise<string> {
   const { promise, resolve, reject } = Promise.withResolvers<string>();
-  const socket = createConnection({ host: '127.0.0.1', port, signal });
+  const socket = createConnection({ host, port, signal });
   let text = '';
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {

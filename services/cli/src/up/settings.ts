@@ -7,6 +7,8 @@ import { Complaints, parseServers } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
 import { hostOf, isLoopback, reachableHost, urlHost } from '../listen-address.ts';
 import { projectFolder } from '../project.ts';
+import { readBusSettings } from './bus-settings.ts';
+import type { BusSettings } from './bus-settings.ts';
 
 /** A broker that somebody else runs. */
 export interface ForeignBroker {
@@ -17,7 +19,7 @@ export interface ForeignBroker {
   credentialsFile?: string;
 }
 
-export interface Settings {
+export interface Settings extends BusSettings {
   /** BKG_HOME, absolute. @default '.bkg' in the project's folder */
   home: string;
   /** BKG_HOST: the address the gateway listens on. @default '127.0.0.1' */
@@ -49,6 +51,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
   const busPort = complaints.attempt(() =>
     readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], 43121),
   );
+  const bus = complaints.attempt(() => readBusSettings(env, callerFolder(env)));
   const broker = complaints.attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
   if (!broker && port !== undefined && port > 0 && port === busPort)
     complaints.add(`BKG_PORT and BKG_PLUGIN_BUS_PORT are both ${port}: each needs a port of its own.`);
@@ -57,6 +60,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
     host === undefined ||
     port === undefined ||
     busPort === undefined ||
+    bus === undefined ||
     pluginFolders === undefined ||
     complaints.list.length > 0
   )
@@ -70,6 +74,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
     host,
     port,
     busPort,
+    ...bus,
     pluginFolders,
     ...(publicUrl && { publicUrl }),
     ...(noAuth && { noAuth }),
@@ -83,8 +88,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
  * @throws Error for one that is no folder
  */
 export function readPluginFolders(env: NodeJS.ProcessEnv): string[] {
-  // npm runs its scripts in the project's folder, and tells from where it was called.
-  const from = env['INIT_CWD'] || process.cwd();
+  const from = callerFolder(env);
   const given = (env['BKG_PLUGINS_PATH'] ?? '').split(path.delimiter).map((folder) => folder.trim());
   const folders = [...new Set(given.filter((folder) => folder !== '').map((one) => path.resolve(from, one)))];
   const files = folders.filter(
@@ -95,6 +99,11 @@ export function readPluginFolders(env: NodeJS.ProcessEnv): string[] {
     `BKG_PLUGINS_PATH names ${files.join(' and ')}, which is no folder: it takes folders in which folders of ` +
       `plugins lie, with "${path.delimiter}" between them.`,
   );
+}
+
+/** npm runs its scripts in the project's folder, and tells from where it was called. */
+function callerFolder(env: NodeJS.ProcessEnv): string {
+  return env['INIT_CWD'] || process.cwd();
 }
 
 /** The address for people: what they type into a browser. */

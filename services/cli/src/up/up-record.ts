@@ -24,6 +24,8 @@ export interface UpRecord extends ProcessIdentity {
   port?: number;
   /** Of our own nats-server. */
   bus_port?: number;
+  /** How it is reached, `nats://…` or `tls://…`. */
+  bus_url?: string;
   /** Of the broker's addresses and credentials: plugins that hold others are lost. */
   broker?: string;
   parts: Partial<Record<PartName, PartRecord>>;

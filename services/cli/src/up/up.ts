@@ -92,9 +92,9 @@ async function prepareMesh(
     port: isAlive(gateway) ? record.port : undefined,
     busPort: isAlive(natsServer) ? record.bus_port : undefined,
   };
-  const [anyPort = 0, anyBusPort = 0] = await freePorts(settings.host, '127.0.0.1').catch(
+  const [anyPort = 0, anyBusPort = 0] = await freePorts(settings.host, settings.busHost).catch(
     (error: unknown) => {
-      throw explainHost(error, settings.host);
+      throw explainHost(error, settings);
     },
   );
   const port = settings.port || earlier.port || anyPort;
@@ -102,7 +102,12 @@ async function prepareMesh(
   const broker = await prepareBroker(settings, home, busPort, env, signals.stop);
   const wanted: WantedPort[] = [];
   if (broker.own && busPort !== earlier.busPort)
-    wanted.push({ host: '127.0.0.1', port: busPort, setting: 'BKG_PLUGIN_BUS_PORT', user: 'nats-server' });
+    wanted.push({
+      host: settings.busHost,
+      port: busPort,
+      setting: 'BKG_PLUGIN_BUS_PORT',
+      user: 'nats-server',
+    });
   if (port !== earlier.port)
     wanted.push({ host: settings.host, port, setting: 'BKG_PORT', user: 'the dashboard' });
   await needPorts(wanted, timings.ports, signals.stop);
@@ -110,6 +115,8 @@ async function prepareMesh(
   record.host = reachableHost(settings.host);
   record.port = port;
   record.bus_port = busPort;
+  if (broker.own) record.bus_url = broker.servers.join();
+  else delete record.bus_url;
   const specs = partSpecs({ settings, home, broker, port, programs, env });
   const url = dashboardUrl({ ...settings, port });
   const { stopPlugins } = programs;
@@ -118,12 +125,20 @@ async function prepareMesh(
 }
 
 /** An address that nobody can listen on, as a Failure; anything else comes back as it was. */
-function explainHost(error: unknown, host: string): unknown {
-  const { code = '' } = error as NodeJS.ErrnoException;
+function explainHost(error: unknown, { host, busHost }: Settings): unknown {
+  const {
+    code = '',
+    address,
+    hostname,
+  } = error as NodeJS.ErrnoException & { address?: string; hostname?: string };
   if (!['EADDRNOTAVAIL', 'ENOTFOUND', 'EAI_AGAIN', 'EINVAL'].includes(code)) return error;
+  const [name, given] =
+    host !== busHost && [address, hostname].includes(busHost)
+      ? ['BKG_PLUGIN_BUS_HOST', busHost]
+      : ['BKG_HOST', host];
   return new Failure(
-    `BKG_HOST is "${host}", which is no address of this machine (${code}).`,
-    'set it to one that this machine has, or to 0.0.0.0 for all of them. Behind a proxy leave it, and set BKG_PUBLIC_URL.',
+    `${name} is "${given}", which is no address of this machine (${code}).`,
+    'set it to one that this machine has, or to 0.0.0.0 for all of them. For a proxy in front of it is BKG_PUBLIC_URL.',
     { cause: error },
   );
 }
@@ -207,6 +222,12 @@ function release(home: Home, record: UpRecord, say: Say): void {
     say.line(`  still running: ${names}; the next \`bkg up\` takes over`);
     return;
   }
-  for (const file of [home.upFile, home.natsConfigFile, home.brokerCredentialsFile])
-    rmSync(file, { force: true });
+  const temporary = [
+    home.upFile,
+    home.natsConfigFile,
+    home.gatewayCredentialsFile,
+    home.brokerCredentialsFile,
+    home.caFile,
+  ];
+  for (const file of temporary) rmSync(file, { force: true });
 }

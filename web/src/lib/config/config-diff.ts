@@ -1,4 +1,11 @@
-import { pointerToken, secretMask, type ConfigRevision, type PluginConfig } from '@bkg/sdk/protocol';
+import {
+  changedSecrets,
+  isSecretEnv,
+  pointerToken,
+  secretMask,
+  type ConfigRevision,
+  type PluginConfig,
+} from '@bkg/sdk/protocol';
 import { isObject, isSame } from './merge-patch.ts';
 
 /** A place where two configurations differ. */
@@ -18,24 +25,26 @@ export function diffConfigs(before: PluginConfig, after: PluginConfig): Differen
   return diffValues(contentOf(before), contentOf(after));
 }
 
-type Compared = Pick<ConfigRevision, 'config' | 'version' | 'secrets'>;
-
-/**
- * The same with their versions, which a rollback brings back together with the configuration, and with values that
- * nobody is shown: of those it is known only that they are others.
- */
-export function diffRevisions(before: Compared, after: Compared): Difference[] {
+/** The same with their versions, which a rollback brings back together with the configuration. */
+export function diffRevisions(
+  before: Pick<ConfigRevision, 'config' | 'version' | 'secrets'>,
+  after: Pick<ConfigRevision, 'config' | 'version' | 'secrets'>,
+): Difference[] {
   return [
     ...diffValues({ version: before.version }, { version: after.version }),
     ...diffConfigs(before.config, after.config),
-    ...diffSecrets(before, after),
+    ...changedSecrets(before, after).map((name) => ({
+      path: `/env/${pointerToken(name)}`,
+      before: secretMask,
+      after: secretMask,
+    })),
   ];
 }
 
-function diffSecrets({ secrets: left = {} }: Compared, { secrets: right = {} }: Compared): Difference[] {
-  return Object.keys(left)
-    .filter((name) => Object.hasOwn(right, name) && left[name] !== right[name])
-    .map((name) => ({ path: `/env/${pointerToken(name)}`, before: secretMask, after: secretMask }));
+/** Whether nobody is shown the value at a place, not even who has just typed it. */
+export function isSecretPath(path: string): boolean {
+  const [, name] = /^\/env\/(.+)$/.exec(path) ?? [];
+  return name !== undefined && isSecretEnv(name);
 }
 
 export function diffValues(before: unknown, after: unknown, path = ''): Difference[] {

@@ -28,7 +28,7 @@ const busPortDefault = 43_121;
 export function brokerAddress(given: GivenAddress, env: NodeJS.ProcessEnv): BrokerAddress {
   const home = homePaths(path.resolve(env['BKG_HOME'] || '.bkg'));
   const asked = given.servers ?? parseServers(env['BKG_NATS_URL']);
-  const servers = asked.length > 0 ? asked : [`nats://127.0.0.1:${busPort(home.run, env)}`];
+  const servers = asked.length > 0 ? asked : [ownBroker(home.run, env)];
   const credentials =
     given.credentials ??
     (given.apiKey === undefined ? credentialsOf(servers) : keyCredentials(given.apiKey)) ??
@@ -43,17 +43,19 @@ function credentialsIn(env: NodeJS.ProcessEnv, home: HomePaths): Credentials {
   return key && !file ? keyCredentials(key) : readCredentials(file || home.credentialsFile);
 }
 
-/** The port that the running mesh has taken, which may be another than it was asked for. */
-function busPort(runFolder: string, env: NodeJS.ProcessEnv): number {
+/** Where the running mesh has its broker, which may be elsewhere than it was asked for. */
+function ownBroker(runFolder: string, env: NodeJS.ProcessEnv): string {
   try {
     const record = JSON.parse(readFileSync(path.join(runFolder, 'up.json'), 'utf8')) as {
+      bus_url?: unknown;
       bus_port?: unknown;
     };
-    if (typeof record.bus_port === 'number') return record.bus_port;
+    if (typeof record.bus_url === 'string') return record.bus_url;
+    if (typeof record.bus_port === 'number') return `nats://127.0.0.1:${record.bus_port}`;
   } catch {
     // No mesh runs here, or one that uses a broker of its owner's: what comes next says that it cannot be reached.
   }
-  return Number(env['BKG_PLUGIN_BUS_PORT'] || busPortDefault);
+  return `nats://127.0.0.1:${env['BKG_PLUGIN_BUS_PORT'] || busPortDefault}`;
 }
 
 function credentialsOf(servers: readonly string[]): Credentials | undefined {

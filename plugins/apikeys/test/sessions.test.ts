@@ -1,0 +1,132 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hashSecret } from '@bkg/sdk/access';
+import type { NewSession, Refusal } from '@bkg/sdk/access';
+import { actor, ApikeysMesh, codeOf, proofOf, wrongHash } from './apikeys-mesh.ts';
+
+let mesh: ApikeysMesh;
+const minuteMs = 60_000;
+
+beforeAll(async () => {
+  mesh = await ApikeysMesh.create();
+  await mesh.start();
+});
+afterAll(() => mesh[Symbol.asyncDispose]());
+
+const made = (answer: NewSession | Refusal): NewSession => {
+  if ('refused' in answer) throw new Error(`it was ${answer.refused}`);
+  return answer;
+};
+
+async function signedIn() {
+  const { key, secret } = await mesh.keeper.createKey(actor, { name: 'a', scopes: ['read'] });
+  const { session, expires_at } = made(await mesh.keeper.createSession(actor, proofOf(secret)));
+  return { key, secret, hash: hashSecret(session), session, expires_at };
+}
+
+describe('a session', () => {
+  it('is of who has shown a key, for 12 hours', async () => {
+    const { key, hash, session, expires_at } = await signedIn();
+    expect(session).toMatch(/^[a-z2-7]{52}$/);
+    expect(Math.abs(Date.parse(expires_at) - mesh.clock.now() - 12 * 60 * minuteMs)).toBeLessThan(10_000);
+    expect(await mesh.keeper.verifySession(hash)).toEqual({
+      principal: { prefix: key.prefix, name: 'a', owner: '', scopes: ['read'], broker: false, expires_at },
+    });
+    expect(await mesh.keeper.verifySession(wrongHash())).toEqual({ refused: 'unknown' });
+    mesh.clock.aheadMs += 12 * 60 * minuteMs;
+    expect(await mesh.keeper.verifySession(hash)).toEqual({ refused: 'expired' });
+  });
+
+  it('allows what its key allows now, and ends with it', async () => {
+    const { key, hash } = await signedIn();
+    await mesh.keeper.updateKey(actor, key.prefix, { revision: key.revision, scopes: ['control:candle'] });
+    expect(await mesh.keeper.verifySession(hash)).toMatchObject({ principal: { scopes: ['control:candle'] } });
+    await mesh.keeper.revokeKey(actor, key.prefix);
+    expect(await mesh.keeper.verifySession(hash)).toEqual({ refused: 'revoked' });
+  });
+
+  it('ends with the secret that has made it', async () => {
+    const { key, hash } = await signedIn();
+    const { key: rotated } = await mesh.keeper.rotateKey(actor, key.prefix, { grace_secs: 60 });
+    expect(await mesh.keeper.verifySession(hash)).toMatchObject({
+      principal: { expires_at: rotated.old_secret_until },
+    });
+    mesh.clock.aheadMs += minuteMs;
+    expect(await mesh.keeper.verifySession(hash)).toEqual({ refused: 'expired' });
+  });
+
+  it('ends no later than its key', async () => {
+    const expires_at = new Date(mesh.clock.now() + minuteMs).toISOString();
+    const { secret } = await mesh.keeper.createKey(actor, { name: 'a', expires_at });
+    expect(made(await mesh.keeper.createSession(actor, proofOf(secret))).expires_at).toBe(expires_at);
+  });
+
+  it('is not made for a wrong secret, and is over when it was signed out', async () => {
+    const { key, hash } = await signedIn();
+    expect(await mesh.keeper.createSession(actor, { prefix: key.prefix, hash: wrongHash() })).toEqual({
+      refused: 'unknown',
+    });
+    await mesh.keeper.deleteSession(actor, hash);
+    expect(await mesh.keeper.verifySession(hash)).toEqual({ refused: 'unknown' });
+    await mesh.keeper.deleteSession(actor, hash);
+  });
+
+  it('takes the place of the oldest one when a key has a hundred', async () => {
+    const { secret, hash } = await signedIn();
+    const later = [];
+    for (let n = 0; n < 100; n += 1)
+      later.push(hashSecret(made(await mesh.keeper.createSession(actor, proofOf(secret))).session));
+    expect(await mesh.keeper.verifySession(hash)).toEqual({ refused: 'unknown' });
+    for (const one of [later[0]!, later[99]!])
+      expect(await mesh.keeper.verifySession(one)).toHaveProperty('principal');
+  });
+
+  it('is not made when there are too many of all keys together', async () => {
+    await using small = await ApikeysMesh.create();
+    await small.start({ most: { sessions: 2 } });
+    const admin = await small.admin();
+    const codes = [];
+    for (let n = 0; n < 3; n += 1) codes.push(await codeOf(small.keeper.createSession(actor, admin)));
+    expect(codes).toEqual(['ok', 'ok', 'APIKEYS_CONFLICT']);
+  });
+});
+
+describe('a ticket', () => {
+  it('signs in with its key, once', async () => {
+    const { key } = await mesh.keeper.createKey(actor, { name: 'a', scopes: ['read'] });
+    const { ticket, expires_at } = await mesh.keeper.createTicket(actor, key.prefix);
+    expect(Math.abs(Date.parse(expires_at) - mesh.clock.now() - 10 * minuteMs)).toBeLessThan(10_000);
+    const proof = { ticket_hash: hashSecret(ticket) };
+    const { principal, session } = made(await mesh.keeper.createSession(actor, proof));
+    expect(principal).toMatchObject({ prefix: key.prefix, scopes: ['read'] });
+    expect(await mesh.keeper.verifySession(hashSecret(session))).toEqual({ principal });
+    expect(await mesh.keeper.createSession(actor, proof)).toEqual({ refused: 'unknown' });
+  });
+
+  it('does so for 10 minutes, and as long as its key is valid', async () => {
+    const { key } = await mesh.keeper.createKey(actor, { name: 'a' });
+    const [late, ofRevoked] = [
+      await mesh.keeper.createTicket(actor, key.prefix),
+      await mesh.keeper.createTicket(actor, key.prefix),
+    ].map(({ ticket }) => ({ ticket_hash: hashSecret(ticket) }));
+    await mesh.keeper.revokeKey(actor, key.prefix);
+    expect(await mesh.keeper.createSession(actor, ofRevoked!)).toEqual({ refused: 'revoked' });
+    mesh.clock.aheadMs += 10 * minuteMs;
+    expect(await mesh.keeper.createSession(actor, late!)).toEqual({ refused: 'expired' });
+    expect(await codeOf(mesh.keeper.createTicket(actor, 'Kzzzzzzzzz'))).toBe('APIKEYS_NOT_FOUND');
+  });
+
+  it('is redeemed by one of two who show it to two instances at the same time', async () => {
+    await using two = await ApikeysMesh.create();
+    const instances = [await two.start(), await two.start()];
+    const { prefix } = await two.admin();
+    for (let round = 0; round < 30; round += 1) {
+      const { ticket } = await two.keeper.createTicket(actor, prefix);
+      const proof = { ticket_hash: hashSecret(ticket) };
+      const answers = await Promise.all(
+        [...instances, ...instances].map((instance) => two.at(instance).createSession(actor, proof)),
+      );
+      expect(answers.filter((answer) => 'session' in answer)).toHaveLength(1);
+      expect(answers.filter((answer) => 'refused' in answer)).toHaveLength(3);
+    }
+  });
+});
