@@ -18,7 +18,7 @@ import { controlRoutes } from './control-routes.ts';
 import { dashboard } from './dashboard.ts';
 import { docsRoutes } from './openapi/docs-routes.ts';
 import { feedRoutes } from './feed/feed-routes.ts';
-import { guard } from './http/guard.ts';
+import { guard, headersOfData } from './http/guard.ts';
 import { healthRoutes } from './health-routes.ts';
 import { invocations } from './invoke/invocations.ts';
 import type { HeldCallsOptions } from './invoke/held-calls.ts';
@@ -84,7 +84,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
     return503OnClosing: false,
     clientErrorHandler: (error, socket) => refuseGarbage(error, socket),
     frameworkErrors: (error, _request, reply) => {
-      sendProblem(reply, problemOfHttp(error));
+      // No hook has run for these.
+      sendProblem(reply.headers(headersOfData), problemOfHttp(error));
     },
   });
   app.server.maxConnections = connectionsMost;

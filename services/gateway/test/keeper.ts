@@ -48,6 +48,11 @@ export class SimulatedKeeper {
     await this.#instance.start();
   }
 
+  /** Answers nothing any more. */
+  async stop(): Promise<void> {
+    await this.#instance?.drain();
+  }
+
   /** Makes a key in advance, without anybody who orders it. @returns the whole of it */
   make(scopes: string[], more: Partial<ApiKey> = {}): string {
     const { prefix, secret, text } = createKey();

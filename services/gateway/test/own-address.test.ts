@@ -55,4 +55,21 @@ describe('who may talk to the gateway', () => {
     expect(refusal(ownHosts('127.0.0.1', 80), 'localhost', 'http://localhost')).toBeUndefined();
     expect(refusal(ownHosts('127.0.0.1', 80), 'localhost:80', undefined)).toBeUndefined();
   });
+
+  it('knows the public address, under which pages come by TLS', () => {
+    const url = new URL('https://mesh.example');
+    const all = ownHosts('127.0.0.1', 43119, url);
+    for (const host of ['mesh.example', 'mesh.example:443', 'localhost:43119']) {
+      expect(refusal(all, host, undefined, url)).toBeUndefined();
+      // The proxy in between may call us by the name that it knows.
+      expect(refusal(all, host, 'https://mesh.example', url)).toBeUndefined();
+    }
+    for (const host of ['mesh.example:43119', 'mesh.example:80', 'a.mesh.example', 'mesh.example.evil']) {
+      expect(refusal(all, host, undefined, url)).toMatch(/^The Host header is/);
+    }
+    for (const origin of ['https://evil.example', 'https://mesh.example:8443', 'null']) {
+      expect(refusal(all, 'mesh.example', origin, url)).toMatch(/^The Origin header is/);
+    }
+    expect(ownHosts('127.0.0.1', 43119, new URL('http://mesh.example:8080'))).toContain('mesh.example:8080');
+  });
 });

@@ -56,4 +56,47 @@ describe('settings', () => {
     if (given.trim() === '') expect(readSettings(env).port).toBe(43119);
     else expect(() => readSettings(env)).toThrow(`BKG_PORT is "${given}"`);
   });
+
+  it('take the public address, without anything behind it', async () => {
+    await using home = await temporaryFolder();
+    const env = await validEnv(home.folder);
+    expect(readSettings(env).publicUrl).toBeUndefined();
+    for (const given of [
+      'https://mesh.example',
+      'https://mesh.example/',
+      'HTTPS://Mesh.example',
+      'http://10.0.0.1:8080',
+    ]) {
+      expect(readSettings({ ...env, BKG_PUBLIC_URL: given }).publicUrl?.origin).toBe(
+        given.toLowerCase().replace(/\/$/, ''),
+      );
+    }
+  });
+
+  it.each([
+    'mesh.example',
+    'ftp://mesh.example',
+    'https://mesh.example/bkg',
+    'https://mesh.example?x',
+    'https://user:word@mesh.example',
+    'javascript:alert(1)',
+  ])('refuse the public address %s', async (given) => {
+    await using home = await temporaryFolder();
+    const env = { ...(await validEnv(home.folder)), BKG_PUBLIC_URL: given };
+    expect(() => readSettings(env)).toThrow(/^BKG_PUBLIC_URL is ".*https:\/\/mesh\.example\.$/);
+    expect(() => readSettings(env)).not.toThrow('word');
+  });
+
+  it('ask nobody who they are only where nobody else comes', async () => {
+    await using home = await temporaryFolder();
+    const env = { ...(await validEnv(home.folder)), BKG_NO_AUTH: '1' };
+    for (const host of ['127.0.0.1', '127.1.2.3', '::1', 'localhost']) {
+      expect(readSettings({ ...env, BKG_HOST: host }).noAuth).toBe(true);
+    }
+    for (const host of ['0.0.0.0', '::', '192.0.2.7', 'mesh.example']) {
+      expect(() => readSettings({ ...env, BKG_HOST: host })).toThrow('BKG_NO_AUTH is 1');
+      expect(readSettings({ ...env, BKG_HOST: host, BKG_NO_AUTH: '0' }).noAuth).toBeUndefined();
+    }
+    expect(() => readSettings({ ...env, BKG_NO_AUTH: 'yes' })).toThrow('BKG_NO_AUTH is "yes"');
+  });
 });

@@ -38,6 +38,8 @@ export class Callers {
   /** To be asked for. */
   readonly #due = new Set<LiveCaller>();
   readonly #asking = new Set<LiveCaller>();
+  /** Of whom nobody could say anything: to be asked for again by the next look. */
+  readonly #unanswered = new Set<LiveCaller>();
   readonly #sweep: NodeJS.Timeout;
 
   constructor(parts: CallersParts) {
@@ -88,7 +90,7 @@ export class Callers {
   /** Nobody knows what was said while the broker was away. */
   recheckAll(): void {
     for (const caller of this.#known.values()) {
-      if (caller.isWatched || caller.ageMs < remembersMs) this.#due.add(caller);
+      if (this.#counts(caller)) this.#due.add(caller);
     }
     this.#askDue();
   }
@@ -135,12 +137,19 @@ export class Callers {
 
   #look(): void {
     const watched = [...this.#known.values()].filter((caller) => caller.isWatched);
+    for (const caller of this.#unanswered) if (this.#counts(caller)) this.#due.add(caller);
+    this.#unanswered.clear();
     const everyMs = Math.max(recheckMs, watched.length * recheckMsEach);
     for (const caller of watched) {
       if (caller.isOver) this.#end(caller, { refused: 'expired' });
       else if (caller.ageMs >= everyMs) this.#due.add(caller);
     }
     this.#askDue();
+  }
+
+  /** Whether it may still be let in, or is. */
+  #counts(caller: LiveCaller): boolean {
+    return caller.isWatched || caller.ageMs < remembersMs;
   }
 
   #askDue(): void {
@@ -171,7 +180,8 @@ export class Callers {
       if (proof.by === 'key') verifier.forget(proof.prefix);
       else verifier.forgetSession(proof.hash);
     } catch (error) {
-      // Nobody answers: what was known counts for a while, and the next look asks again.
+      // What was known counts for a while.
+      this.#unanswered.add(caller);
       const { prefix } = caller.principal;
       if (error instanceof BkgError)
         log.debug({ key: prefix, code: error.code }, 'a key could not be checked');

@@ -22,7 +22,7 @@ const headersOfAll = {
     'clipboard-write=(self)',
 };
 /** A plugin's answer may be anything, a page with a script too: it must not act as a page of ours. */
-const headersOfData = {
+export const headersOfData = {
   ...headersOfAll,
   'cache-control': 'no-store',
   'referrer-policy': 'no-referrer',
@@ -58,7 +58,7 @@ export const guard = fp<GuardOptions>(
       const { host: given, origin } = request.headers;
       const why = refusal(hosts, given, origin, publicUrl);
       if (why !== undefined) return done(new BkgError('FORBIDDEN', why));
-      const wrong = headersProblem(request.raw);
+      const wrong = targetProblem(request.url) ?? headersProblem(request.raw);
       if (wrong === undefined) done();
       else done(new BkgError('INVALID_PAYLOAD', wrong));
     });
@@ -69,6 +69,12 @@ export const guard = fp<GuardOptions>(
 /** Everything that is not the dashboard's own files. */
 export function isData(url: string): boolean {
   return /^\/(?:api|ws|livez|readyz)(?:[/?]|$)/.test(url);
+}
+
+/** A whole address is for proxies: the name in it would be another than that in Host, which was looked at. */
+function targetProblem(target: string): string | undefined {
+  if (target.startsWith('/')) return undefined;
+  return `The request asks for ${target.slice(0, 200)}; ask for a path, as in GET /livez.`;
 }
 
 /** What is wrong with the headers as a whole, as a sentence; undefined when nothing is. */

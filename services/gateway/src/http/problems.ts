@@ -80,6 +80,8 @@ export function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): voi
     `Content-Type: ${problemContentType}`,
     `Content-Length: ${body.length}`,
     'Connection: close',
+    'Cache-Control: no-store',
+    'X-Content-Type-Options: nosniff',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body.toString()}`);
 }

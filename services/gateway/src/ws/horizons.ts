@@ -17,7 +17,8 @@ export class Horizons {
     const { revision } = caller;
     const known = this.#since.get(caller);
     if (known?.revision === revision) return known.seq;
-    const seq = this.#sequence.last;
+    // Greater than all that anybody has got so far: also of one that is new here nobody knows what it could see before.
+    const seq = this.#sequence.next();
     this.#since.set(caller, { revision, seq });
     return seq;
   }
