@@ -69,6 +69,14 @@ const wait = (ms: number) => ask(subjects.invokeCapability('echo', 'text.wait'),
 const codeOf = (msg: Msg) => problemOfMsg(msg)?.code ?? 'answered';
 const ok = { ok: true };
 
+it('has the environment of its process, whatever is sent in the place of its values', async () => {
+  const given: PluginConfig[] = [];
+  const env = { API_TOKEN: 'real' };
+  await start({ settings, configure: (one) => void given.push(one) }, config({ env }));
+  expect(await configure(config({ env: { API_TOKEN: '********' }, settings: { tone: 'high' } }))).toEqual(ok);
+  expect(given).toMatchObject([{ env, settings: { tone: 'high' } }]);
+});
+
 describe('other limits', () => {
   it('let in at once who waits, when there are more places', async () => {
     const { started } = await start({}, config(limits(1)));

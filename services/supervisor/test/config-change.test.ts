@@ -58,6 +58,10 @@ describe('a change of a configuration', () => {
       limits: { max_concurrency: 7, max_queue: 1_024 },
     });
     expect(change({ env: { A: null, none: null } }).env).toEqual({ B: 'b' });
+    expect(
+      changedConfig({ ...current, sandbox: 'on' }, { revision: 4, sandbox: null }, defaults).sandbox,
+    ).toBe('off');
+    expect(change({ sandbox: null }).sandbox).toBe('off');
     expect(change({ settings: { model: { name: null } } }).settings).toEqual({
       model: { layers: [1, 2] },
       depth: 3,
