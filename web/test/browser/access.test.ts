@@ -131,6 +131,83 @@ describe.skipIf(!executablePath)('access in a browser', { timeout: 120_000 }, ()
     expect(stage.complaints).toEqual([]);
   });
 
+  it('keeps what was typed when somebody else has changed the key meanwhile', async () => {
+    const { key } = await stage.mesh.createKey({ name: 'shared', owner: 'Ada', scopes: ['read'] });
+    const page = await signedIn();
+    await page.goto(`${stage.mesh.url}/keys/${key.prefix}`);
+    await page.getByLabel('Verb').selectOption('invoke');
+    await page.getByLabel('Plugin', { exact: true }).selectOption('forms');
+    await page.getByLabel('Capability').selectOption('order');
+    expect(await page.getByLabel('As text').inputValue()).toBe('invoke:forms:order');
+    await page.getByRole('button', { name: 'Add scope' }).click();
+    await stage.mesh.changeKey(key.prefix, { revision: key.revision, owner: 'Grace' });
+    await page.getByRole('button', { name: 'Save' }).click();
+    const conflict = page.getByRole('alert').filter({ hasText: 'Changed meanwhile' });
+    await conflict.getByText('Grace').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await conflict.getByRole('button', { name: 'Keep my changes on top' }).click();
+    expect(await page.getByLabel('Owner').inputValue()).toBe('Grace');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Saved.', { exact: true }).waitFor();
+    await page.reload();
+    await page.getByRole('button', { name: 'Remove invoke:forms:order' }).waitFor();
+    expect(await page.getByLabel('Owner').inputValue()).toBe('Grace');
+    await page.context().close();
+    stage.forgive(/status of 40[19]|WebSocket/);
+    expect(stage.complaints).toEqual([]);
+  });
+
+  it('says why the last key of an admin stays, and gives it a new secret', async () => {
+    const page = await signedIn();
+    await page.goto(`${stage.mesh.url}/keys`);
+    await page.getByRole('row').filter({ hasText: 'this is you' }).getByRole('link').click();
+    await page.getByRole('button', { name: 'Revoke…' }).click();
+    await page.getByText('you will be signed out').waitFor();
+    await page.getByRole('button', { name: /^Revoke admin/ }).click();
+    await page.getByRole('alert').getByText('This is the last key of an admin').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.getByRole('button', { name: 'New secret…' }).click();
+    await page.getByLabel('The old one goes on').selectOption('for 1 day');
+    await page.getByRole('button', { name: 'Make a new secret' }).click();
+    await page.getByRole('textbox', { name: 'The whole key' }).waitFor();
+    // Back would lose it.
+    await page.evaluate(() => history.back());
+    await page.getByRole('alert').getByText('It was not copied').waitFor();
+    expect(await page.getByRole('textbox', { name: 'The whole key' }).count()).toBe(1);
+    await page.getByRole('textbox', { name: 'The whole key' }).press('Control+c');
+    await page.getByRole('button', { name: 'Close' }).click();
+    await page.getByText(/^goes on until/).waitFor();
+    await page.context().close();
+    stage.forgive(/status of 40[19]|WebSocket/);
+    expect(stage.complaints).toEqual([]);
+  });
+
+  it('makes a role, gives it to a key, and says who has it before it goes', async () => {
+    const page = await signedIn();
+    await page.goto(`${stage.mesh.url}/keys/roles`);
+    await page.getByRole('button', { name: 'New role' }).click();
+    await page.getByRole('textbox', { name: 'Name' }).fill('Form fillers');
+    await page.getByLabel('As text').fill('invoke:forms:*');
+    await page.keyboard.press('Enter');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('Small letters, digits').waitFor();
+    await page.getByRole('textbox', { name: 'Name' }).fill('form-fillers');
+    await page.getByRole('button', { name: 'Save' }).click();
+    const remove = page.getByRole('button', { name: /^Delete… form-fillers/ });
+    await remove.waitFor();
+    expect(await page.getByRole('button', { name: /^Change viewer/ }).count()).toBe(0);
+    await stage.mesh.createKey({ name: 'filler', roles: ['form-fillers'] });
+    await page.reload();
+    await remove.click();
+    await page.getByText('1 key still has it: filler.').waitFor();
+    await page.getByRole('button', { name: 'Delete form-fillers' }).click();
+    await page.getByRole('alert').getByText('form-fillers was not deleted').waitFor();
+    expect(await violations(page)).toEqual([]);
+    await page.context().close();
+    stage.forgive(/status of 40[19]|WebSocket/);
+    expect(stage.complaints).toEqual([]);
+  });
+
   it.each([
     { theme: 'light', width: 1300 },
     { theme: 'dark', width: 360 },

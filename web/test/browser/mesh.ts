@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { NewKey, KeyOrder, PluginInfo, Ticket } from '@bkg/sdk/protocol';
+import type { ApiKey, KeyChange, KeyOrder, NewKey, PluginInfo, Ticket } from '@bkg/sdk/protocol';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Below the project's root, where plugins find the SDK. */
@@ -22,6 +22,8 @@ export interface Mesh {
   signInLink: () => Promise<string>;
   /** Makes a key without a browser; only with `auth`. */
   createKey: (order: KeyOrder) => Promise<NewKey>;
+  /** Changes a key without a browser; only with `auth`. */
+  changeKey: (prefix: string, change: KeyChange) => Promise<ApiKey>;
   /** What the mesh says of a plugin. */
   read: (pluginId: string) => Promise<PluginInfo>;
   /** Starts, stops or restarts a plugin without a browser, and waits until it is so. */
@@ -75,6 +77,8 @@ export async function startMesh({ auth = false }: MeshOptions = {}): Promise<Mes
       return `${url}/sign-in#ticket=${ticket}`;
     },
     createKey: async (order) => (await send(`${url}/api/keys`, order)) as NewKey,
+    changeKey: async (prefix, change) =>
+      (await ask('PATCH', `${url}/api/keys/${prefix}`, { key, body: change, timeoutMs: 10_000 })) as ApiKey,
     read: async (pluginId) => (await get(`${url}/api/plugins/${pluginId}`)) as PluginInfo,
     act: async (pluginId, action) => {
       await send(`${url}/api/plugins/${pluginId}/${action}`);
