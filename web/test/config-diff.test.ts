@@ -63,6 +63,15 @@ describe('the differences of two configurations', () => {
     ]);
   });
 
+  it('tell of values that nobody is shown that they are others, and not which', () => {
+    const shown = config({ env: { API_TOKEN: '********', PASSWORD: '********' } });
+    const before = { config: shown, version: '1.0.0', secrets: { API_TOKEN: 2, PASSWORD: 3 } };
+    expect(diffRevisions(before, { ...before, secrets: { API_TOKEN: 5, PASSWORD: 3 } })).toEqual([
+      { path: '/env/API_TOKEN', before: '********', after: '********' },
+    ]);
+    expect(diffRevisions(before, { config: shown, version: '1.0.0' })).toEqual([]);
+  });
+
   it('name the version first, which a rollback brings back too', () => {
     const differences = diffRevisions(
       { version: '1.1.0', config: config({ replicas: 2 }) },

@@ -88,4 +88,20 @@ describe('the drafts of payloads', () => {
     );
     expect(store.read('p', 'c')?.drafts).toEqual(new Map([['/b', { text: '[', base: '1' }]]));
   });
+
+  it('are gone for another owner, and when somebody signs out; other things of the page stay', () => {
+    const storage = memory();
+    storage.setItem('bkg-other', 'stays');
+    const store = new DraftStore({ open: () => storage });
+    store.keepFor('Kabcdefgh2');
+    store.write('p', 'c', version('1'));
+    store.keepFor('Kabcdefgh2');
+    expect(store.read('p', 'c')).toEqual(version('1'));
+    store.keepFor('Kzzzzzzzz2');
+    expect(store.read('p', 'c')).toBeUndefined();
+    store.write('p', 'c', version('2'));
+    store.clear();
+    expect(store.read('p', 'c')).toBeUndefined();
+    expect(storage.getItem('bkg-other')).toBe('stays');
+  });
 });

@@ -14,6 +14,8 @@ export interface DraftStoreOptions {
 }
 
 const prefix = 'bkg.payload/';
+/** Whose they are, by the prefix of a key. */
+const ownerKey = 'bkg-payloads-of';
 
 /** Payloads that somebody began, kept over a reload. A browser may refuse to keep anything: nothing here throws. */
 export class DraftStore {
@@ -58,6 +60,26 @@ export class DraftStore {
       this.#open().removeItem(keyOf(pluginId, capability));
     } catch {
       // Where nothing may be kept there is nothing to remove.
+    }
+  }
+
+  /** Drafts of another owner are gone. */
+  keepFor(owner: string): void {
+    try {
+      const storage = this.#open();
+      if (storage.getItem(ownerKey) === owner) return;
+      makeRoom(storage, -1);
+      storage.setItem(ownerKey, owner);
+    } catch {
+      // Where nothing may be kept there is nothing of anybody.
+    }
+  }
+
+  clear(): void {
+    try {
+      makeRoom(this.#open(), -1);
+    } catch {
+      // The same.
     }
   }
 }

@@ -1,9 +1,10 @@
 import { BkgError, type Problem } from '@bkg/sdk/protocol';
+import { refusals } from './access/refusals.ts';
 
 export type Fetch = typeof globalThis.fetch;
 
 export interface RequestOptions {
-  method?: 'GET' | 'POST';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Sent as it is, with content type application/json. */
   body?: string;
   signal?: AbortSignal;
@@ -50,6 +51,7 @@ export async function request(path: string, options: RequestOptions): Promise<Re
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
       cache: 'no-store',
     });
+    if (response.status === 401 || response.status === 403) refusals.tell(path);
     return {
       ok: response.ok,
       status: response.status,
@@ -83,6 +85,15 @@ export async function requestJson<T>(path: string, options: RequestOptions): Pro
       ),
     );
   }
+}
+
+/**
+ * An exchange whose answer has nothing to say but that it is done.
+ * @throws ProblemError for any other answer, besides what `request` throws.
+ */
+export async function requestDone(path: string, options: RequestOptions): Promise<void> {
+  const reply = await request(path, options);
+  if (!reply.ok) throw new ProblemError(problemOfReply(reply));
 }
 
 /** The problem object of a failed reply; one is made up from what there is when a proxy answered instead of bkg. */

@@ -1,4 +1,4 @@
-import { configDefaults, type PluginInfo, type PluginTelemetry } from '@bkg/sdk/protocol';
+import { configDefaults, type PluginInfo, type PluginTelemetry, type Principal } from '@bkg/sdk/protocol';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -16,6 +16,8 @@ const types: Record<string, string> = {
   '.woff2': 'font/woff2',
 };
 
+const nobody: Principal = { prefix: 'nobody', name: 'nobody', owner: '', scopes: ['admin'], broker: false };
+
 export interface FakeGatewayOptions {
   plugins: number;
   /** Between two readings of a plugin. */
@@ -28,6 +30,10 @@ export interface FakeGatewayOptions {
 export async function startFakeGateway(options: FakeGatewayOptions) {
   const server = createServer((request, response) => {
     const path = normalize(new URL(request.url ?? '/', 'http://localhost').pathname);
+    if (path === '/api/session') {
+      response.setHeader('content-type', 'application/json').end(JSON.stringify(nobody));
+      return;
+    }
     const file = extname(path) ? join(build, path) : join(build, '200.html');
     readFile(file).then(
       (body) =>

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { PluginInfo } from '@bkg/sdk/protocol';
+import type { ApiKey, KeyChange, KeyOrder, NewKey, PluginInfo, Ticket } from '@bkg/sdk/protocol';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
 /** Below the project's root, where plugins find the SDK. */
@@ -11,8 +11,19 @@ const plugins = fileURLToPath(new URL('plugins', import.meta.url));
 
 type Part = 'nats-server' | 'supervisor' | 'gateway';
 
+export interface MeshOptions {
+  /** Asks everybody who they are, as a mesh does by itself. @default false: most tests are about something else */
+  auth?: boolean;
+}
+
 export interface Mesh {
   url: string;
+  /** A fresh link to sign in with, as whoever has started the mesh; only with `auth`. */
+  signInLink: () => Promise<string>;
+  /** Makes a key without a browser; only with `auth`. */
+  createKey: (order: KeyOrder) => Promise<NewKey>;
+  /** Changes a key without a browser; only with `auth`. */
+  changeKey: (prefix: string, change: KeyChange) => Promise<ApiKey>;
   /** What the mesh says of a plugin. */
   read: (pluginId: string) => Promise<PluginInfo>;
   /** Starts, stops or restarts a plugin without a browser, and waits until it is so. */
@@ -31,7 +42,7 @@ export interface Mesh {
 }
 
 /** A whole mesh of its own, as a user starts it, in a temporary folder and on free ports. */
-export async function startMesh(): Promise<Mesh> {
+export async function startMesh({ auth = false }: MeshOptions = {}): Promise<Mesh> {
   const home = await mkdtemp(join(tmpdir(), 'bkg-browser-'));
   const more = join(home, 'more');
   await mkdir(join(more, 'broken'), { recursive: true });
@@ -43,21 +54,31 @@ export async function startMesh(): Promise<Mesh> {
       BKG_HOME: home,
       BKG_PORT: '0',
       BKG_PLUGIN_BUS_PORT: '0',
-      // What the pages do is looked at, and not who may open them.
-      BKG_NO_AUTH: '1',
       BKG_PLUGINS_PATH: `${plugins}:${more}`,
+      ...(!auth && { BKG_NO_AUTH: '1' }),
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let url: string;
+  let key: string | undefined;
   try {
     url = await printed(child, /bkg is up: (http:\/\/\S+)/, 60_000);
+    if (auth) key = (await readFile(join(home, 'admin.key'), 'utf8')).trim();
   } catch (error) {
     child.kill('SIGKILL');
     throw error;
   }
+  const get = (path: string) => ask('GET', path, { key, timeoutMs: 10_000 });
+  const send = (path: string, body?: object) => ask('POST', path, { key, body, timeoutMs: 75_000 });
   return {
     url,
+    signInLink: async () => {
+      const { ticket } = (await send(`${url}/api/session/tickets`)) as Ticket;
+      return `${url}/sign-in#ticket=${ticket}`;
+    },
+    createKey: async (order) => (await send(`${url}/api/keys`, order)) as NewKey,
+    changeKey: async (prefix, change) =>
+      (await ask('PATCH', `${url}/api/keys/${prefix}`, { key, body: change, timeoutMs: 10_000 })) as ApiKey,
     read: async (pluginId) => (await get(`${url}/api/plugins/${pluginId}`)) as PluginInfo,
     act: async (pluginId, action) => {
       await send(`${url}/api/plugins/${pluginId}/${action}`);
@@ -106,23 +127,21 @@ export async function startMesh(): Promise<Mesh> {
   };
 }
 
-function get(path: string): Promise<unknown> {
-  return ask('GET', path, {}, 10_000);
-}
-
-function send(path: string, body?: object): Promise<unknown> {
-  const init = body && { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } };
-  return ask('POST', path, init, 75_000);
-}
-
 /** @throws Error with the whole answer when it is a failure */
 async function ask(
   method: string,
   path: string,
-  init: RequestInit | undefined,
-  timeoutMs: number,
+  { key, body, timeoutMs }: { key: string | undefined; body?: object | undefined; timeoutMs: number },
 ): Promise<unknown> {
-  const response = await fetch(path, { ...init, method, signal: AbortSignal.timeout(timeoutMs) });
+  const response = await fetch(path, {
+    method,
+    headers: {
+      ...(key && { authorization: `Bearer ${key}` }),
+      ...(body && { 'content-type': 'application/json' }),
+    },
+    ...(body && { body: JSON.stringify(body) }),
+    signal: AbortSignal.timeout(timeoutMs),
+  });
   if (response.ok) return response.json();
   throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
 }

@@ -33,7 +33,7 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     await page.keyboard.press('Enter');
     const change = changeOf(page);
     await change.getByText('Last change: Swapped 1.0.0 → 1.1.0').waitFor({ timeout: 60_000 });
-    await change.getByText('by dashboard').waitFor();
+    await change.getByText('by nobody').waitFor();
     expect((await heard()).join('\n')).toMatch(
       /^Starting .*takes no invocations yet\.$[^]*^Swapped 1\.0\.0 → 1\.1\.0, took .*, nothing lost$/m,
     );
@@ -211,17 +211,17 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     await page.getByLabel('step').fill('7');
     await stage.mesh.configure('tally', {
       settings: { step: 3, label: 'theirs' },
-      by: 'somebody',
+      by: 'somebody else, as they say',
       why: 'For Monday.',
     });
     const conflict = page.getByRole('alert').filter({ hasText: 'Changed meanwhile' });
-    await conflict.getByText(/by somebody at .*: For Monday\./).waitFor();
+    await conflict.getByText(/by nobody at .*: For Monday\./).waitFor();
     await conflict.getByText('/settings/label').waitFor();
     await conflict.getByText('You changed /settings/step too: of these, yours stay.').waitFor();
     expect(await page.getByRole('button', { name: 'Save' }).getAttribute('aria-disabled')).toBe('true');
     await clean(page, 'conflict');
     // Other pages of the mesh do not make it forget.
-    await page.getByRole('link', { name: 'Plugins', exact: true }).click();
+    await page.getByRole('link', { name: 'Plugins', exact: true }).first().click();
     await page.getByRole('link', { name: 'Tally' }).click();
     await page.getByRole('link', { name: 'Config' }).click();
     await conflict.getByRole('button', { name: 'Keep my changes on top' }).click();

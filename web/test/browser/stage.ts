@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { AxeBuilder } from '@axe-core/playwright';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core';
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { startMesh, type Mesh } from './mesh.ts';
+import { startMesh, type Mesh, type MeshOptions } from './mesh.ts';
 
 /** Undefined where no browser was fetched: then there is nothing to test, and .ci/run says that it was skipped. */
 export const executablePath = process.env.BKG_CHROMIUM;
@@ -52,13 +52,13 @@ export class Stage {
 }
 
 /** To be called within a `describe`: gives the stage to `take` before its tests, and ends it after them. */
-export function setStage(take: (stage: Stage) => void): void {
+export function setStage(take: (stage: Stage) => void, options?: MeshOptions): void {
   let mesh: Mesh | undefined;
   let browser: Browser | undefined;
   let stage: Stage;
 
   beforeAll(async () => {
-    mesh = await startMesh();
+    mesh = await startMesh(options);
     browser = await launchBrowser();
     take((stage = new Stage(mesh, browser)));
   }, 120_000);

@@ -1,0 +1,64 @@
+import type {
+  ApiKey,
+  AuditList,
+  AuditQuery,
+  KeyChange,
+  KeyOrder,
+  NewKey,
+  Role,
+  RoleOrder,
+  RotateOrder,
+} from '@bkg/sdk/protocol';
+import type { CallOptions } from '../plugins.ts';
+import { requestDone, requestJson } from '../request.ts';
+
+const timeoutMs = 10_000;
+const keyPath = (prefix: string) => `/api/keys/${encodeURIComponent(prefix)}`;
+const rolePath = (name: string) => `/api/roles/${encodeURIComponent(name)}`;
+const bodyOf = (order: object) => JSON.stringify(order);
+
+export function listKeys(options: CallOptions = {}): Promise<ApiKey[]> {
+  return requestJson('/api/keys', { ...options, timeoutMs });
+}
+
+export function getKey(prefix: string, options: CallOptions = {}): Promise<ApiKey> {
+  return requestJson(keyPath(prefix), { ...options, timeoutMs });
+}
+
+/** The answer is the only one that has the secret. */
+export function createKey(order: KeyOrder, options: CallOptions = {}): Promise<NewKey> {
+  return requestJson('/api/keys', { ...options, method: 'POST', body: bodyOf(order), timeoutMs });
+}
+
+/** @throws ProblemError with status 409 when it was changed meanwhile, or is the last one of an admin */
+export function changeKey(prefix: string, change: KeyChange, options: CallOptions = {}): Promise<ApiKey> {
+  return requestJson(keyPath(prefix), { ...options, method: 'PATCH', body: bodyOf(change), timeoutMs });
+}
+
+export function rotateKey(prefix: string, order: RotateOrder, options: CallOptions = {}): Promise<NewKey> {
+  const path = `${keyPath(prefix)}/rotate`;
+  return requestJson(path, { ...options, method: 'POST', body: bodyOf(order), timeoutMs });
+}
+
+export function revokeKey(prefix: string, options: CallOptions = {}): Promise<ApiKey> {
+  return requestJson(keyPath(prefix), { ...options, method: 'DELETE', timeoutMs });
+}
+
+export function listRoles(options: CallOptions = {}): Promise<Role[]> {
+  return requestJson('/api/roles', { ...options, timeoutMs });
+}
+
+export function putRole(name: string, order: RoleOrder, options: CallOptions = {}): Promise<Role> {
+  return requestJson(rolePath(name), { ...options, method: 'PUT', body: bodyOf(order), timeoutMs });
+}
+
+export function deleteRole(name: string, options: CallOptions = {}): Promise<void> {
+  return requestDone(rolePath(name), { ...options, method: 'DELETE', timeoutMs });
+}
+
+/** The newest first. */
+export function listAudit(query: AuditQuery, options: CallOptions = {}): Promise<AuditList> {
+  const search = new URLSearchParams();
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) search.set(name, String(value));
+  return requestJson(`/api/audit?${search}`, { ...options, timeoutMs });
+}
