@@ -65,7 +65,11 @@ async function measure(limits: Partial<PluginConfig['limits']>): Promise<Figures
   const { url, credentials } = nats;
   const broker = { url, credentials, joinWrites: true };
   await using echo = await Program.start('echo.ts', { ...broker, mostMs: 0, config: limitedTo(limits) });
-  await using gateway = await Program.start('gateway.ts', { ...broker, entries: [limitedEntry(limits)] });
+  await using gateway = await Program.start('gateway.ts', {
+    ...broker,
+    entries: [limitedEntry(limits)],
+    noAuth: true,
+  });
   const body = JSON.stringify({ text: 'x'.repeat(100) });
   const target = { port: Number(gateway.ready), path: '/api/plugins/echo/invoke/say', body, connections: 64 };
   // Compilers and validators have their turn before it counts.
