@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
-import { topics } from '@bkg/sdk';
-import type { GatewayFrame, Topic } from '@bkg/sdk';
+import { topics, wireSchemas } from '@bkg/sdk';
+import type { ClientFrame, GatewayFrame, Topic } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { signIn, startAccessMesh, upgrade } from './access-mesh.ts';
 import type { AccessMesh } from './access-mesh.ts';
@@ -49,44 +49,65 @@ const scopesOf = {
 type Holder = keyof typeof scopesOf;
 
 const subscribe = (topic: Topic, ...plugins: string[]) => ({
-  op: 'subscribe',
+  op: 'subscribe' as const,
   topic,
   ...(plugins.length > 0 && { plugins }),
 });
-const invoke = (plugin: string, capability: string) => ({ op: 'invoke', plugin, capability });
+const invoke = (plugin: string, capability: string) => ({ op: 'invoke' as const, plugin, capability });
 
-const rows: { frame: { op: string; topic?: Topic }; lets: readonly Holder[]; type: GatewayFrame['type'] }[] =
-  [
-    ...topics.map((topic) => ({
-      frame: subscribe(topic, 'one'),
-      lets: ['read', 'readOne', 'admin'] as const,
-      type: 'snapshot' as const,
-    })),
-    ...topics
-      .filter((topic) => topic !== 'plugin')
-      .flatMap((topic) => [
-        {
-          frame: subscribe(topic),
-          lets: ['read', 'readOne', 'readTwo', 'admin'] as const,
-          type: 'snapshot' as const,
-        },
-        {
-          frame: subscribe(topic, 'one', 'two'),
-          lets: ['read', 'admin'] as const,
-          type: 'snapshot' as const,
-        },
-      ]),
-    { frame: invoke('one', 'echo'), lets: ['invoke', 'invokeEcho', 'admin'], type: 'result' },
-    { frame: invoke('one', 'other.way'), lets: ['invoke', 'admin'], type: 'result' },
-    { frame: invoke('two', 'echo'), lets: ['invoke', 'invokeTwo', 'admin'], type: 'result' },
-    { frame: invoke('apikeys', 'key.list'), lets: [], type: 'result' },
-  ];
+interface Row {
+  frame: { op: ClientFrame['op']; topic?: Topic };
+  lets: readonly Holder[];
+  type: GatewayFrame['type'];
+}
+
+/** Every frame that there is; what ends one's own things needs no scope, and is tried below. */
+const needsScope: Record<ClientFrame['op'], boolean> = {
+  subscribe: true,
+  unsubscribe: false,
+  invoke: true,
+  cancel: false,
+};
+
+/** As the schemas have them. */
+function opsInSchemas(): string[] {
+  const { oneOf } = wireSchemas.ClientFrame as unknown as { oneOf: { $ref: string }[] };
+  const schemas = wireSchemas as unknown as Record<string, { properties: { op: { const: string } } }>;
+  return oneOf.map(({ $ref }) => schemas[$ref.slice($ref.lastIndexOf('/') + 1)]?.properties.op.const ?? $ref);
+}
+
+const rows: Row[] = [
+  ...topics.map((topic) => ({
+    frame: subscribe(topic, 'one'),
+    lets: ['read', 'readOne', 'admin'] as const,
+    type: 'snapshot' as const,
+  })),
+  ...topics
+    .filter((topic) => topic !== 'plugin')
+    .flatMap((topic) => [
+      {
+        frame: subscribe(topic),
+        lets: ['read', 'readOne', 'readTwo', 'admin'] as const,
+        type: 'snapshot' as const,
+      },
+      {
+        frame: subscribe(topic, 'one', 'two'),
+        lets: ['read', 'admin'] as const,
+        type: 'snapshot' as const,
+      },
+    ]),
+  { frame: invoke('one', 'echo'), lets: ['invoke', 'invokeEcho', 'admin'], type: 'result' },
+  { frame: invoke('one', 'other.way'), lets: ['invoke', 'admin'], type: 'result' },
+  { frame: invoke('two', 'echo'), lets: ['invoke', 'invokeTwo', 'admin'], type: 'result' },
+  { frame: invoke('apikeys', 'key.list'), lets: [], type: 'result' },
+];
 
 describe('every frame', () => {
   it('has a row here', () => {
-    // What ends one's own things needs no scope: cancel has no answer, unsubscribe is tried below.
-    const ops = new Set([...rows.map(({ frame }) => frame.op), 'unsubscribe', 'cancel']);
-    expect([...ops].sort()).toEqual(['cancel', 'invoke', 'subscribe', 'unsubscribe']);
+    expect(opsInSchemas().sort()).toEqual(Object.keys(needsScope).sort());
+    const tried = new Set(rows.map(({ frame }) => frame.op));
+    for (const [op, needs] of Object.entries(needsScope))
+      expect([op, tried.has(op as ClientFrame['op'])]).toEqual([op, needs]);
     const told = new Set(rows.flatMap(({ frame }) => frame.topic ?? []));
     expect(topics.filter((topic) => !told.has(topic))).toEqual([]);
   });
@@ -103,6 +124,27 @@ describe('every frame', () => {
       }
     },
   );
+});
+
+describe('what ends things', () => {
+  it('ends one’s own only, and needs no scope', async () => {
+    const [reader, stranger] = [mesh.keeper.make(['read', 'invoke']), mesh.keeper.make([])];
+    const [peer, other] = [await connect(reader), await connect(stranger)];
+    await serve(mesh.peer, 'one', 'waits', () => undefined);
+    await peer.ask({ id: 's', ...subscribe('logs', 'one') }, 'snapshot');
+    peer.send({ id: 'c', ...invoke('one', 'waits') });
+    // Ids are those of one socket.
+    expect(await outcome(other, { op: 'unsubscribe', id: 's' })).not.toBe('FORBIDDEN');
+    other.send({ op: 'cancel', id: 'c' });
+    expect(await outcome(other, { id: 'after', ...invoke('one', 'echo') })).toBe('FORBIDDEN');
+    say(mesh, 'one', 'still here');
+    await eventually(() => peer.texts.some((text) => text.includes('still here')));
+    expect(peer.of('error', 'c')).toEqual([]);
+    await peer.ask({ op: 'unsubscribe', id: 's' }, 'unsubscribed');
+    peer.send({ op: 'cancel', id: 'c' });
+    const ended = await eventually(() => peer.of('error', 'c')[0]);
+    expect(ended.problem.code).toBe('CANCELLED');
+  });
 });
 
 describe('a topic of all plugins', () => {

@@ -5,7 +5,7 @@ import type { Connection, KeyOrder, NewKey } from '@bkg/sdk';
 import type { Keeper } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
-import { actor, connectKey, isLetIn, startKeyMesh, supervise } from './access-kit.ts';
+import { actor, connectKey, isLetIn, startKeyMesh } from './access-kit.ts';
 import { manifest } from './mesh.ts';
 import type { Mesh } from './mesh.ts';
 
@@ -81,7 +81,9 @@ describe('a key that is in use at the broker', () => {
     const { key, secret } = await makeKey();
     const client = await connectKey(mesh, secret);
     const change = { revision: key.revision, broker: false };
-    expect(await untilPutOut(client, () => keeper.updateKey(actor, key.prefix, change))).toBeLessThan(withinMs);
+    expect(await untilPutOut(client, () => keeper.updateKey(actor, key.prefix, change))).toBeLessThan(
+      withinMs,
+    );
     expect(await isLetIn(mesh, secret)).toBe(false);
     await client.close();
   });
@@ -161,7 +163,9 @@ describe('an order that a key gives at the broker', () => {
     const { secret } = await makeKey({ scopes: ['control'] });
     const client = await connectKey(mesh, secret);
     for (const id of ['*', '>']) {
-      const reply = await client.request(subjects.control('stop', id), '{}', { timeoutMs: 2_000 }).catch(String);
+      const reply = await client
+        .request(subjects.control('stop', id), '{}', { timeoutMs: 2_000 })
+        .catch(String);
       expect(typeof reply === 'string' ? reply : reply.string()).toMatch(/NOT_FOUND|INVALID|UNAVAILABLE/);
     }
     expect((await mesh.get('echo')).status).toBe('running');

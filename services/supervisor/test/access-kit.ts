@@ -11,7 +11,9 @@ export const actor = { who: 'bkg', via: 'mesh', from: '' } as const;
 const program = path.resolve(import.meta.dirname, '../../../plugins/apikeys/dist/main.js');
 
 /** A mesh with what really keeps the keys, launched by a supervisor. */
-export async function startKeyMesh(manifests: readonly Manifest[] = []): Promise<{ mesh: Mesh; keeper: Keeper }> {
+export async function startKeyMesh(
+  manifests: readonly Manifest[] = [],
+): Promise<{ mesh: Mesh; keeper: Keeper }> {
   const keepsKeys = { ...manifest(accessPlugin, 'echo.mjs'), command: ['node', program], autostart: true };
   const mesh = await Mesh.create([keepsKeys, ...manifests], { access: true });
   await supervise(mesh);

@@ -10,7 +10,9 @@ import { errors } from '@nats-io/nats-core';
 import { manifest, Mesh } from './mesh.ts';
 
 const ids = ['one', 'two', 'three'] as const;
-const pairs = ids.flatMap((who) => ids.filter((other) => other !== who).map((other) => [who, other] as const));
+const pairs = ids.flatMap((who) =>
+  ids.filter((other) => other !== who).map((other) => [who, other] as const),
+);
 
 let mesh: Mesh;
 const instances: Record<string, string> = {};
@@ -146,7 +148,10 @@ describe.each(pairs)('with the credentials of %s, of %s', (who, other) => {
         : [];
     // That it may speak for itself shows that it is heard.
     const itsOwn = subjects.event(who, own, 'log');
-    expect(await publishable(who, [itsOwn, ...asOther, ...toOther, ...ofTheMesh])).toEqual([itsOwn, ...needed]);
+    expect(await publishable(who, [itsOwn, ...asOther, ...toOther, ...ofTheMesh])).toEqual([
+      itsOwn,
+      ...needed,
+    ]);
   });
 
   it('nothing can be heard, taken, answered or read', async () => {

@@ -99,7 +99,11 @@ it('what JetStream delivers, to whatever subject a consumer names, is no order',
   expect(state.messages).toBeGreaterThan(0);
   const instance = instances['echo'] ?? '';
   const delivered: string[] = [];
-  for (const order of [subjects.shutdown, subjects.control('stop', 'echo'), subjects.drain('echo', instance)]) {
+  for (const order of [
+    subjects.shutdown,
+    subjects.control('stop', 'echo'),
+    subjects.drain('echo', instance),
+  ]) {
     const spy = mesh.caller.nats.subscribe(order, { callback: () => void delivered.push(order) });
     await mesh.caller.flush();
     await manager.consumers.add(stream, {

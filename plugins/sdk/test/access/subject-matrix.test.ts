@@ -16,11 +16,10 @@ import { RawClient } from './raw-client.ts';
 import { instances, keys, rowsOfOthers, rowsOfPatterns, rowsOfSubjects, strangers } from './subject-table.ts';
 import type { KeyName, Row } from './subject-table.ts';
 
-const ways = ['publish', 'subscribe', 'q', 'bkg'] as const;
-type Way = (typeof ways)[number];
+type Way = keyof Omit<Row, 'subject'>;
 type Found = Record<Way, string[]>;
 
-const friends = [...(Object.keys(keys) as KeyName[]), ...instances, 'gateway'];
+const friends: string[] = [...(Object.keys(keys) as KeyName[]), ...instances, 'gateway'];
 const rows = [rowsOfSubjects, rowsOfPatterns, { others: rowsOfOthers }].flatMap((one) =>
   Object.values<Row[]>(one).flat(),
 );
@@ -54,7 +53,7 @@ beforeAll(async () => {
     for (const [i, errors] of said.entries()) note(clients[i]!.who, errors);
   }
   for (const { who, client } of clients) {
-    if (friends.includes(who as KeyName)) expect([who, client.isOver]).toEqual([who, false]);
+    if (friends.includes(who)) expect([who, client.isOver]).toEqual([who, false]);
     else expect([who, client.isOver]).toEqual([who, true]);
     client.close();
   }
@@ -80,7 +79,7 @@ function keyOf(prefix: string): Record<string, string> {
 }
 
 /** What somebody shows in a CONNECT. */
-function shownBy(who: (typeof friends)[number] | (typeof strangers)[number]): Record<string, string> {
+function shownBy(who: string): Record<string, string> {
   if (who in keys) return keyOf(keys[who as KeyName].prefix);
   switch (who) {
     case 'gateway':
@@ -125,8 +124,9 @@ function subscriptions(): string[] {
 function note(who: string, errors: readonly string[]): void {
   for (const error of errors) {
     const [, kind, subject, queue] =
-      /^Permissions Violation for (Publish|Subscription) to "([^"]+)"(?: using queue "(\w+)")?$/.exec(error) ??
-      [];
+      /^Permissions Violation for (Publish|Subscription) to "([^"]+)"(?: using queue "(\w+)")?$/.exec(
+        error,
+      ) ?? [];
     if (kind === undefined) (turnedAway[who] ??= []).push(error);
     else refused.add(`${who} ${kind === 'Publish' ? 'publish' : (queue ?? 'subscribe')} ${subject}`);
   }
@@ -147,7 +147,7 @@ function found(subject: string): Found {
 function told({ publish, subscribe, q, bkg }: Row): Found {
   const named = (...texts: (string | undefined)[]): string[] => {
     const names = texts.flatMap((text) => text?.split(' ') ?? []);
-    const strange = names.filter((name) => !friends.includes(name as KeyName));
+    const strange = names.filter((name) => !friends.includes(name));
     if (strange.length > 0) throw new Error(`the table names ${strange.join()}, and nobody is called so`);
     return friends.filter((who) => names.includes(who));
   };
@@ -161,7 +161,8 @@ function told({ publish, subscribe, q, bkg }: Row): Found {
 
 function compare(rowsOf: readonly Row[]): void {
   expect(rowsOf.length).toBeGreaterThan(0);
-  for (const row of rowsOf) expect({ [row.subject]: found(row.subject) }).toEqual({ [row.subject]: told(row) });
+  for (const row of rowsOf)
+    expect({ [row.subject]: found(row.subject) }).toEqual({ [row.subject]: told(row) });
 }
 
 describe('the table', () => {
@@ -173,7 +174,9 @@ describe('the table', () => {
   it('has no subject twice, and a key of every scope', () => {
     const all = rows.map(({ subject }) => subject);
     expect(all.filter((subject, i) => all.indexOf(subject) !== i)).toEqual([]);
-    const verbs = new Set(Object.values(keys).flatMap(({ scopes }) => scopes.map((one) => one.split(':')[0])));
+    const verbs = new Set(
+      Object.values(keys).flatMap(({ scopes }) => scopes.map((one) => one.split(':')[0])),
+    );
     expect([...verbs].sort()).toEqual([...scopeVerbs].sort());
   });
 });
@@ -186,7 +189,7 @@ describe('the server lets through what the table says, and nothing else', () => 
   it('at what nobody builds', () => compare(rowsOfOthers));
 
   it.each(strangers)('and to %s nothing at all', (who) => {
-    expect(turnedAway[who]).toEqual(["Authorization Violation"]);
+    expect(turnedAway[who]).toEqual(['Authorization Violation']);
     expect([...arrived].filter((one) => one.startsWith(`${who} `))).toEqual([]);
   });
 
