@@ -27,7 +27,7 @@ export class Stage implements AsyncDisposable {
       if (credentials.callout) {
         const { prefix, secret, text } = createKey();
         const scopes = ['invoke:echo'];
-        const principal: Principal = { prefix, name: 'bench', owner: '', scopes, broker: true };
+        const principal: Principal = { prefix, name: 'bench', owner: '', scopes, broker: true, revision: 1 };
         const callout: CalloutProgram = { url, credentials, hash: hashSecret(secret), principal };
         stack.use(await Program.start('callout.ts', callout));
         const identity = { plugin: 'echo', instance: 'bench', needs: [] };

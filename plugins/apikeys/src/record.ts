@@ -82,7 +82,7 @@ export function apiKeyOf(
 /** Who it is that has shown a key. @param ends the earliest of the times at which something of it ends */
 export function principalOf(
   prefix: string,
-  { name, owner, broker, limits }: KeyRecord,
+  { value: { name, owner, broker, limits }, revision }: { value: KeyRecord; revision: number },
   scopes: string[],
   ends: (string | undefined)[],
 ): Principal {
@@ -95,5 +95,6 @@ export function principalOf(
     broker,
     ...(limits && { limits }),
     ...(first !== undefined && { expires_at: first }),
+    revision,
   };
 }

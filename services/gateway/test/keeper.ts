@@ -236,7 +236,16 @@ export function withWrongSecret(text: string): string {
   return `bkg_${prefixOf(text)}_${createSecret()}`;
 }
 
-function principalOf({ prefix, name, owner, scopes, broker, limits, expires_at }: ApiKey): Principal {
+function principalOf({
+  prefix,
+  name,
+  owner,
+  scopes,
+  broker,
+  limits,
+  expires_at,
+  revision,
+}: ApiKey): Principal {
   return {
     prefix,
     name,
@@ -245,5 +254,6 @@ function principalOf({ prefix, name, owner, scopes, broker, limits, expires_at }
     broker,
     ...(limits && { limits }),
     ...(expires_at !== undefined && { expires_at }),
+    revision,
   };
 }

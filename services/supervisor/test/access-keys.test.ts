@@ -5,7 +5,7 @@ import type { Connection, KeyOrder, NewKey } from '@bkg/sdk';
 import type { Keeper } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
-import { actor, connectKey, isLetIn, startKeyMesh } from './access-kit.ts';
+import { actor, connectKey, isLetIn, startKeyMesh, supervise } from './access-kit.ts';
 import { manifest } from './mesh.ts';
 import type { Mesh } from './mesh.ts';
 
@@ -155,6 +155,53 @@ describe('a key that is in use at the broker', () => {
     await delay(500);
     expect(count.losses).toBe(0);
     await client.close();
+  });
+});
+
+describe('a change while no supervisor listens', () => {
+  const changes: [string, (made: NewKey) => Promise<unknown>, boolean][] = [
+    [
+      'of its scopes',
+      ({ key: { prefix, revision } }) => keeper.updateKey(actor, prefix, { revision, scopes: ['read'] }),
+      true,
+    ],
+    ['of a role of it', () => keeper.putRole(actor, 'guest', { scopes: ['invoke:other'] }), true],
+    ['of its secret', ({ key }) => keeper.rotateKey(actor, key.prefix, { grace_secs: 0 }), false],
+    ['that revokes it', ({ key }) => keeper.revokeKey(actor, key.prefix), false],
+  ];
+
+  it('is found out by the next one, who leaves the others as they are', async () => {
+    await keeper.putRole(actor, 'guest', { scopes: ['invoke:echo'] });
+    const end = new Date(Date.now() + 600_000).toISOString();
+    const orders = [{}, { scopes: [], roles: ['guest'] }, {}, {}];
+    const made = await Promise.all(orders.map(makeKey));
+    const unchanged = await Promise.all([
+      makeKey(),
+      makeKey({ scopes: ['read', 'invoke'], roles: ['viewer', 'operator'], expires_at: end }),
+    ]);
+    const inGrace = await makeKey({ expires_at: end });
+    await keeper.rotateKey(actor, inGrace.key.prefix, { grace_secs: 300 });
+    const connectAll = (keys: NewKey[]): Promise<Connection[]> =>
+      Promise.all(keys.map(({ secret }) => connectKey(mesh, secret)));
+    const changed = await connectAll(made);
+    const others = await connectAll([...unchanged, inGrace]);
+    const counts = [...changed, ...others].map(countLosses);
+    await mesh.stopSupervisors();
+    for (const [i, [, change]] of changes.entries()) await change(made[i]!);
+    await delay(300);
+    expect(counts.map(({ losses }) => losses)).toEqual(counts.map(() => 0));
+    await supervise(mesh);
+    await eventually(() => counts.slice(0, changed.length).every(({ losses }) => losses > 0));
+    await eventually(() => changes.every(([, , comesBack], i) => changed[i]!.connected === comesBack));
+    await delay(500);
+    expect(changed.map(({ connected }) => connected)).toEqual(changes.map(([, , comesBack]) => comesBack));
+    expect(await invoke(changed[0]!, 'echo')).toBe('FORBIDDEN');
+    expect([await invoke(changed[1]!, 'echo'), await invoke(changed[1]!, 'other')]).toEqual([
+      'FORBIDDEN',
+      said,
+    ]);
+    expect(counts.slice(changed.length).map(({ losses }) => losses)).toEqual(others.map(() => 0));
+    for (const client of [...changed, ...others]) await client.close();
   });
 });
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { accessPlugin, subjects } from '@bkg/sdk';
 import type { Connection, Credentials, Principal } from '@bkg/sdk';
-import { createInstanceToken, createKey, hashSecret, readInstanceToken } from '@bkg/sdk/access';
+import { createInstanceToken, createKey, hashSecret, keyName, readInstanceToken } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import type { KeyCheck } from '../src/access/key-check.ts';
@@ -153,13 +153,20 @@ describe('an API key', () => {
   function keptKey(): { keys: KeyCheck; prefix: string; credentials: Credentials; forgotten: string[] } {
     const { prefix, secret, text } = createKey();
     const hash = hashSecret(secret);
-    const principal: Principal = { prefix, name: '', owner: '', scopes: ['invoke:echo'], broker: true };
+    const principal: Principal = {
+      prefix,
+      name: '',
+      owner: '',
+      scopes: ['invoke:echo'],
+      broker: true,
+      revision: 1,
+    };
     const forgotten: string[] = [];
     const keys: KeyCheck = {
       verify: async (parts) =>
         !forgotten.includes(prefix) && hashSecret(parts.secret) === hash ? principal : { refused: 'revoked' },
       forget: (one) => void forgotten.push(one),
-      isOver: async (one) => forgotten.includes(one),
+      names: async (one) => (forgotten.includes(one) ? [] : [keyName(principal)]),
       close: () => undefined,
     };
     return { keys, prefix, credentials: { user: prefix, password: text }, forgotten };

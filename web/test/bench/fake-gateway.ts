@@ -16,7 +16,14 @@ const types: Record<string, string> = {
   '.woff2': 'font/woff2',
 };
 
-const nobody: Principal = { prefix: 'nobody', name: 'nobody', owner: '', scopes: ['admin'], broker: false };
+const nobody: Principal = {
+  prefix: 'nobody',
+  name: 'nobody',
+  owner: '',
+  scopes: ['admin'],
+  broker: false,
+  revision: 0,
+};
 
 export interface FakeGatewayOptions {
   plugins: number;

@@ -12,6 +12,7 @@ import { serverInboxRoot, subjects } from '../protocol/subjects.ts';
 import { instanceName, isInstanceToken, readInstanceToken } from './instance-token.ts';
 import { encodeAnswer, encodeUser, readAuthorizationRequest } from './jwt.ts';
 import type { AuthorizationRequest } from './jwt.ts';
+import { keyName } from './key-name.ts';
 import { parseKey } from './key.ts';
 import type { KeyParts } from './key.ts';
 import { readNkey } from './nkey.ts';
@@ -179,7 +180,10 @@ async function admitKey({ verifyKey }: CalloutOptions, user: string, parts: KeyP
     const why = `the key ${prefix} is not for the broker, only for HTTP`;
     throw new Refused('FORBIDDEN', why, { who: prefix, target: prefix });
   }
-  return { name: prefix, permissions: keyPermissions({ prefix, scopes: found.scopes.map(parseScope) }) };
+  return {
+    name: keyName(found),
+    permissions: keyPermissions({ prefix, scopes: found.scopes.map(parseScope) }),
+  };
 }
 
 function asRefused(error: unknown, log: Logger): Refused {

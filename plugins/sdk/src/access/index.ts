@@ -7,6 +7,7 @@ export * from './jwt.ts';
 export * from './keeper.ts';
 export * from './key.ts';
 export * from './key-credentials.ts';
+export * from './key-name.ts';
 export * from './key-verifier.ts';
 export * from './kick.ts';
 export * from './nats-access.ts';

@@ -3,6 +3,7 @@ import { jsonOrUndefined } from '../json.ts';
 import type { Logger } from '../logger.ts';
 import { isRecord } from '../protocol/is-record.ts';
 import { subjects } from '../protocol/subjects.ts';
+import { prefixOfName } from './key-name.ts';
 
 export interface KickerOptions {
   /** In the account of the system, where the server tells of connections and closes them. */
@@ -22,6 +23,8 @@ interface Open {
 
 /** In a cluster nobody says how many servers will answer. */
 const clusterAnswersMs = 300;
+/** Of keys that are named in a line of the log. */
+const loggedMost = 20;
 
 /** Closes connections to the broker by the name that they were let in with. */
 export class Kicker {
@@ -36,19 +39,19 @@ export class Kicker {
    * @returns how many were closed
    * @throws BkgError DEADLINE_EXCEEDED, PLUGIN_UNAVAILABLE while the broker is away
    */
-  async kick(name: string): Promise<number> {
-    const { deadlineMs = 1_500 } = this.#options;
-    const late = performance.now() + deadlineMs;
-    const closed = new Set<string>();
-    for (let look = 0; look < 2; look += 1) {
-      const open = await this.#list(late, name);
-      await Promise.all(open.map((one) => this.#close(one, late)));
-      for (const { server, cid } of open) closed.add(`${server} ${cid}`);
-      if (open.length === 0) break;
-    }
-    if (closed.size > 0)
-      this.#options.log.info({ name, connections: closed.size }, 'connections were closed');
-    return closed.size;
+  kick(name: string): Promise<number> {
+    return this.#kick({ name }, (late) => this.#list(late, name));
+  }
+
+  /** The same for all connections of some keys. @param prefixes of the keys @returns and @throws as `kick` */
+  kickKeys(prefixes: ReadonlySet<string>): Promise<number> {
+    return this.#kick({ keys: [...prefixes].slice(0, loggedMost) }, async (late) => {
+      const open = await this.#list(late);
+      return open.filter(({ user }) => {
+        const prefix = prefixOfName(user);
+        return prefix !== undefined && prefixes.has(prefix);
+      });
+    });
   }
 
   /** The names of all connections that there are. @throws as `kick` */
@@ -56,6 +59,20 @@ export class Kicker {
     const { deadlineMs = 1_500 } = this.#options;
     const open = await this.#list(performance.now() + deadlineMs);
     return new Set(open.map(({ user }) => user));
+  }
+
+  async #kick(whose: object, list: (late: number) => Promise<Open[]>): Promise<number> {
+    const { deadlineMs = 1_500, log } = this.#options;
+    const late = performance.now() + deadlineMs;
+    const closed = new Set<string>();
+    for (let look = 0; look < 2; look += 1) {
+      const open = await list(late);
+      await Promise.all(open.map((one) => this.#close(one, late)));
+      for (const { server, cid } of open) closed.add(`${server} ${cid}`);
+      if (open.length === 0) break;
+    }
+    if (closed.size > 0) log.info({ ...whose, connections: closed.size }, 'connections were closed');
+    return closed.size;
   }
 
   /** @param late as `performance.now()` gives it */

@@ -100,6 +100,8 @@ export interface Principal {
   limits?: RateLimit;
   /** When its key or its session ends. */
   expires_at?: string;
+  /** Of its key. */
+  revision: number;
 }
 
 /** The body of `POST /api/session`: one of the two. */

@@ -64,7 +64,7 @@ export class AccessMesh implements AsyncDisposable {
   /** A key that is in the register. */
   key(scopes: string[], more: Partial<Principal> = {}): { prefix: string; text: string } {
     const { prefix, secret, text } = createKey();
-    const principal = { prefix, name: 'test', owner: '', scopes, broker: true, ...more };
+    const principal = { prefix, name: 'test', owner: '', scopes, broker: true, revision: 1, ...more };
     this.#keys.set(prefix, { hash: hashSecret(secret), principal });
     return { prefix, text };
   }

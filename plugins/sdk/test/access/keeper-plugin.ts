@@ -14,6 +14,7 @@ export const principal = (prefix: string): Principal => ({
   owner: '',
   scopes: ['read'],
   broker: false,
+  revision: 1,
 });
 
 /** Stands in for apikeys on a real broker: it answers what the test says, and counts how often it was asked. */

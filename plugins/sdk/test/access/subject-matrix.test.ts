@@ -69,7 +69,7 @@ function judge({ prefix, secret }: KeyParts): Principal | { refused: string } {
   const known = Object.values(keys).find((one) => one.prefix === prefix);
   // Those that are no use are an admin's otherwise.
   const scopes = known ? [...known.scopes] : ['admin'];
-  return { prefix, name: '', owner: '', scopes, broker: known !== undefined };
+  return { prefix, name: '', owner: '', scopes, broker: known !== undefined, revision: 1 };
 }
 
 function keyOf(prefix: string): Record<string, string> {

@@ -38,7 +38,7 @@ export const anonymous: Caller = {
 
 /** Everybody, where nobody is asked. */
 export const nobody: Caller = {
-  principal: { prefix: 'nobody', name: 'nobody', owner: '', scopes: ['admin'], broker: false },
+  principal: { prefix: 'nobody', name: 'nobody', owner: '', scopes: ['admin'], broker: false, revision: 0 },
   revision: 0,
   ended: never,
   allows: () => true,

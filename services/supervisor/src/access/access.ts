@@ -4,14 +4,13 @@ import {
   createToken,
   createValidator,
   decodeJson,
-  keyPrefixPattern,
   problemOfError,
   respondProblem,
   schemaOf,
   subjects,
 } from '@bkg/sdk';
 import type { AuditEvent, Connection, Credentials, KeyEvent, Logger } from '@bkg/sdk';
-import { instanceName, Kicker, serveCallout } from '@bkg/sdk/access';
+import { instanceName, Kicker, prefixOfName, serveCallout } from '@bkg/sdk/access';
 import type { Callout } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
 import type { Msg, Subscription } from '@nats-io/nats-core';
@@ -47,6 +46,9 @@ export class Access {
   #subscriptions: Subscription[] = [];
   #system: Promise<Connection> | undefined;
   #unfollow: () => void = () => undefined;
+  /** Prefixes of keys whose connections are to be closed. */
+  readonly #changed = new Set<string>();
+  #kicking: Promise<void> | undefined;
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -88,7 +90,7 @@ export class Access {
     void this.#kick(instanceName({ plugin, instance }));
   }
 
-  /** Puts out who is still connected with what has ended: nobody may have watched when it did. */
+  /** Puts out who is still connected with what has ended or changed: nobody may have watched when it did. */
   async sweep(): Promise<void> {
     const { isWanted, keys } = this.#options;
     await this.#try('connections of instances that have ended could not be looked for', async (kicker) => {
@@ -99,10 +101,15 @@ export class Access {
       }
     });
     const sweepKeys = async (kicker: Kicker): Promise<void> => {
-      for (const name of await kicker.names())
-        if (keyPrefixPattern.test(name) && (await keys.isOver(name))) await kicker.kick(name);
+      for (const name of await kicker.names()) {
+        const prefix = prefixOfName(name);
+        if (prefix === undefined || (await keys.names(prefix)).includes(name)) continue;
+        // First, or who is put out would come in again with what we remember.
+        keys.forget(prefix);
+        await kicker.kick(name);
+      }
     };
-    await this.#try('connections of keys that have ended could not be looked for', sweepKeys, keyTries);
+    await this.#try('connections of keys that have changed could not be looked for', sweepKeys, keyTries);
   }
 
   async close(): Promise<void> {
@@ -137,7 +144,19 @@ export class Access {
     const { prefix } = event as KeyEvent;
     // First, or who is put out would come in again with what we remember.
     this.#options.keys.forget(prefix);
-    void this.#kick(prefix);
+    this.#changed.add(prefix);
+    this.#kicking ??= this.#kickChanged().finally(() => (this.#kicking = undefined));
+  }
+
+  /** All that have changed since the last look in one: a role may be that of all keys. */
+  async #kickChanged(): Promise<void> {
+    while (this.#changed.size > 0) {
+      const prefixes = new Set(this.#changed);
+      this.#changed.clear();
+      await this.#try('the connections of keys that have changed could not be closed', async (kicker) => {
+        await kicker.kickKeys(prefixes);
+      });
+    }
   }
 
   #kick(name: string): Promise<void> {

@@ -1,6 +1,6 @@
-import type { Principal } from '@bkg/sdk';
+import type { ApiKey, Principal, Role } from '@bkg/sdk';
 import { InvocationError } from '@bkg/sdk/client';
-import { Keeper, KeyVerifier } from '@bkg/sdk/access';
+import { Keeper, keyName, KeyVerifier } from '@bkg/sdk/access';
 import type { Asker, KeyParts } from '@bkg/sdk/access';
 
 /** Finds out whose an API key is. */
@@ -10,10 +10,11 @@ export interface KeyCheck {
   /** What was found out of a key counts no more: it has changed. */
   forget(prefix: string): void;
   /**
-   * Whether a key that was let in earlier is of no use to the broker any more. Asked when its end may have been missed.
+   * By what the broker would know a connection of this key that it lets in now, with its secret or with its old one. None
+   * when it lets none in. Asked when a change may have been missed.
    * @throws when that cannot be found out now
    */
-  isOver(prefix: string): Promise<boolean>;
+  names(prefix: string): Promise<string[]>;
   close(): void;
 }
 
@@ -24,16 +25,30 @@ export function createKeyCheck(asker: Asker): KeyCheck {
   return {
     verify: (parts) => verifier.verify(parts),
     forget: (prefix) => verifier.forget(prefix),
-    isOver: async (prefix) => {
+    names: async (prefix) => {
       try {
-        const { broker, revoked_at, expires_at } = await keeper.getKey(prefix);
-        const hasExpired = expires_at !== undefined && Date.parse(expires_at) <= Date.now();
-        return !broker || revoked_at !== undefined || hasExpired;
+        const key = await keeper.getKey(prefix);
+        return namesOf(key, key.roles.length > 0 ? await keeper.listRoles() : []);
       } catch (error) {
-        if (error instanceof InvocationError && error.code === 'APIKEYS_NOT_FOUND') return true;
+        if (error instanceof InvocationError && error.code === 'APIKEYS_NOT_FOUND') return [];
         throw error;
       }
     },
     close: () => verifier.close(),
   };
+}
+
+function namesOf(key: ApiKey, roles: readonly Role[]): string[] {
+  const { prefix, broker, revision, revoked_at, expires_at, old_secret_until } = key;
+  const isOver = (time: string | undefined): boolean => time !== undefined && Date.parse(time) <= Date.now();
+  if (!broker || revoked_at !== undefined || isOver(expires_at)) return [];
+  const ofRoles = roles.filter(({ name }) => key.roles.includes(name)).flatMap((role) => role.scopes);
+  const scopes = [...new Set([...key.scopes, ...ofRoles])];
+  const nameUntil = (end: string | undefined): string =>
+    keyName({ prefix, revision, scopes, ...(end !== undefined && { expires_at: end }) });
+  if (old_secret_until === undefined) return [nameUntil(expires_at)];
+  const [first] = [expires_at ?? old_secret_until, old_secret_until].sort(
+    (one, other) => Date.parse(one) - Date.parse(other),
+  );
+  return [nameUntil(expires_at), nameUntil(first)];
 }

@@ -105,7 +105,7 @@ export const accessSchemas = {
   }),
   RoleOrder: closed(object<RoleOrder>({ scopes }, { description: text('For people.', { maxLength: 500 }) })),
   Principal: object<Principal>(
-    { prefix: text('Of its key.'), name, owner, scopes: allScopes, broker },
+    { prefix: text('Of its key.'), name, owner, scopes: allScopes, broker, revision },
     { limits: rateLimit, expires_at: time('When its key or its session ends.') },
   ),
   SignIn: {
