@@ -41,6 +41,7 @@ describe('a key', () => {
         broker: true,
         limits: order.limits,
         expires_at: '2999-01-01T00:00:00.000Z',
+        revision: key.revision,
       },
     });
     const shown = JSON.stringify(await mesh.keeper.listKeys());

@@ -29,7 +29,15 @@ describe('a session', () => {
     expect(session).toMatch(/^[a-z2-7]{52}$/);
     expect(Math.abs(Date.parse(expires_at) - mesh.clock.now() - 12 * 60 * minuteMs)).toBeLessThan(10_000);
     expect(await mesh.keeper.verifySession(hash)).toEqual({
-      principal: { prefix: key.prefix, name: 'a', owner: '', scopes: ['read'], broker: false, expires_at },
+      principal: {
+        prefix: key.prefix,
+        name: 'a',
+        owner: '',
+        scopes: ['read'],
+        broker: false,
+        expires_at,
+        revision: key.revision,
+      },
     });
     expect(await mesh.keeper.verifySession(wrongHash())).toEqual({ refused: 'unknown' });
     mesh.clock.aheadMs += 12 * 60 * minuteMs;

@@ -48,7 +48,7 @@ export class Access {
   #unfollow: () => void = () => undefined;
   /** Prefixes of keys whose connections are to be closed. */
   readonly #changed = new Set<string>();
-  #kicking: Promise<void> | undefined;
+  #isKicking = false;
 
   constructor(options: AccessOptions) {
     this.#options = options;
@@ -145,11 +145,12 @@ export class Access {
     // First, or who is put out would come in again with what we remember.
     this.#options.keys.forget(prefix);
     this.#changed.add(prefix);
-    this.#kicking ??= this.#kickChanged().finally(() => (this.#kicking = undefined));
+    if (!this.#isKicking) void this.#kickChanged();
   }
 
   /** All that have changed since the last look in one: a role may be that of all keys. */
   async #kickChanged(): Promise<void> {
+    this.#isKicking = true;
     while (this.#changed.size > 0) {
       const prefixes = new Set(this.#changed);
       this.#changed.clear();
@@ -157,6 +158,7 @@ export class Access {
         await kicker.kickKeys(prefixes);
       });
     }
+    this.#isKicking = false;
   }
 
   #kick(name: string): Promise<void> {
