@@ -11,6 +11,7 @@ import type { KeyParts } from '../../src/access/index.ts';
 import type { Principal } from '../../src/protocol/access.ts';
 import { scopeVerbs } from '../../src/protocol/scopes.ts';
 import { patterns, subjects } from '../../src/protocol/subjects.ts';
+import { eventually } from '../../src/testing.ts';
 import { AccessMesh } from './access-mesh.ts';
 import { RawClient } from './raw-client.ts';
 import { instances, keys, rowsOfOthers, rowsOfPatterns, rowsOfSubjects, strangers } from './subject-table.ts';
@@ -23,6 +24,7 @@ const friends: string[] = [...(Object.keys(keys) as KeyName[]), ...instances, 'g
 const rows = [rowsOfSubjects, rowsOfPatterns, { others: rowsOfOthers }].flatMap((one) =>
   Object.values<Row[]>(one).flat(),
 );
+const servesKeys = { prefix: 'Kservekeys', scopes: ['serve:apikeys'] };
 const secrets = new Map<string, string>();
 const ends = new Map<string, 'expired' | 'revoked'>();
 
@@ -66,7 +68,7 @@ function judge({ prefix, secret }: KeyParts): Principal | { refused: string } {
   if (secrets.get(prefix) !== secret) return { refused: 'unknown' };
   const end = ends.get(prefix);
   if (end) return { refused: end };
-  const known = Object.values(keys).find((one) => one.prefix === prefix);
+  const known = [...Object.values(keys), servesKeys].find((one) => one.prefix === prefix);
   // Those that are no use are an admin's otherwise.
   const scopes = known ? [...known.scopes] : ['admin'];
   return { prefix, name: '', owner: '', scopes, broker: known !== undefined, revision: 1 };
@@ -92,6 +94,8 @@ function shownBy(who: string): Record<string, string> {
       return { auth_token: createKey().text };
     case 'wrong':
       return { auth_token: `bkg_${keys.admin.prefix}_${createSecret()}` };
+    case 'serve:apikeys':
+      return keyOf(servesKeys.prefix);
     case 'http':
       return keyOf(createKey().prefix);
     case 'expired':
@@ -196,6 +200,26 @@ describe('the server lets through what the table says, and nothing else', () => 
   it('and says nothing else to anybody', () => {
     expect(Object.keys(turnedAway).sort()).toEqual([...strangers].sort());
   });
+});
+
+it('a wildcard in what is published reaches nobody whom it could be meant for', async () => {
+  const identity = { plugin: 'apikeys', instance: 'i', needs: [] };
+  const keeper = await mesh.connectInstance(identity);
+  const heard: string[] = [];
+  keeper.nats.subscribe(subjects.invokeAny('apikeys'), {
+    queue: 'q',
+    callback: (_, msg) => void heard.push(`${msg.subject} ${msg.string()}`),
+  });
+  await keeper.flush();
+  const client = new RawClient(mesh.server.port, shownBy('admin'));
+  const tried = ['plugin.*.invoke.>', 'plugin.*.invoke.*', 'plugin.*.invoke.key.create'];
+  expect(await client.say(tried.flatMap((subject) => [`PUB ${subject} 1`, 'x']))).toEqual([]);
+  // What it does hear comes after that.
+  const honest = subjects.invokeCapability('apikeys', 'key.list');
+  mesh.supervisor.nats.publish(honest, 'y');
+  await eventually(() => heard.length > 0);
+  expect(heard).toEqual([`${honest} y`]);
+  client.close();
 });
 
 it('an instance of another mesh is a stranger', async () => {

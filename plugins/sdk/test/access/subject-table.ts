@@ -16,6 +16,10 @@ export const keys = {
   control: { prefix: 'Kcontrolaa', scopes: ['control'] },
   'control:a': { prefix: 'Kcontrolat', scopes: ['control:a'] },
   'control:b': { prefix: 'Kcontrolbt', scopes: ['control:b'] },
+  // Of what keeps the keys a scope gives nothing that the one for everything does not.
+  'invoke:apikeys': { prefix: 'Kinvokekey', scopes: ['invoke:apikeys'] },
+  'invoke:apikeys:key.create': { prefix: 'Kcreatekey', scopes: ['invoke:apikeys:key.create'] },
+  'control:apikeys': { prefix: 'Kcontrolky', scopes: ['control:apikeys'] },
   'serve:a': { prefix: 'Kserveaaaa', scopes: ['serve:a'] },
   'serve:b': { prefix: 'Kservebaaa', scopes: ['serve:b'] },
   admin: { prefix: 'Kadminaaaa', scopes: ['admin'] },
@@ -26,7 +30,17 @@ export type KeyName = keyof typeof keys;
 export const instances = ['a.i', 'a.j', 'b.i', 'apikeys.i'] as const;
 
 /** Who is let in nowhere. */
-export const strangers = ['nobody', 'malformed', 'unknown', 'wrong', 'expired', 'revoked', 'http'] as const;
+export const strangers = [
+  'nobody',
+  'malformed',
+  'unknown',
+  'wrong',
+  'expired',
+  'revoked',
+  'http',
+  // One that nobody can be given, and that is in the bucket all the same.
+  'serve:apikeys',
+] as const;
 
 /** Names out of `keys` and `instances`, and `gateway`, with a space between. Whoever is not named is refused. */
 export interface Row {
@@ -43,6 +57,7 @@ export interface Row {
 const row = (subject: string, may: Omit<Row, 'subject'> = {}): Row => ({ subject, ...may });
 
 const invokeAnyOfA = 'invoke invoke:a invoke:a:say invoke:a:other invoke:a:text.*';
+const invokeAnyOfKeeper = 'invoke invoke:apikeys invoke:apikeys:key.create';
 const answering = 'serve:a serve:b a.i a.j b.i apikeys.i';
 
 /** Three questions that each instance answers. */
@@ -56,7 +71,7 @@ const askedOfInstances = (of: (id: string) => string): Row[] => [
 const besideInvocations = (of: (id: string) => string): Row[] => [
   row(of('a'), { publish: `${invokeAnyOfA} admin gateway`, subscribe: 'serve:a a.i a.j' }),
   row(of('b'), { publish: 'invoke invoke:b a.j admin gateway', subscribe: 'serve:b b.i' }),
-  row(of('apikeys'), { publish: 'invoke admin gateway', subscribe: 'apikeys.i' }),
+  row(of('apikeys'), { publish: `${invokeAnyOfKeeper} admin gateway`, subscribe: 'apikeys.i' }),
 ];
 
 const askedOfSupervisor = (of: (id: string) => string): Row[] => [
@@ -180,7 +195,7 @@ export const rowsOfSubjects: Record<keyof typeof subjects, Row[]> = {
     }),
     row(subjects.event('apikeys', 'i', 'status'), {
       publish: 'apikeys.i',
-      subscribe: 'read invoke admin gateway',
+      subscribe: `read ${invokeAnyOfKeeper} admin gateway`,
     }),
     row(subjects.event('apikeys', 'i', 'log'), { publish: 'apikeys.i', subscribe: 'read admin gateway' }),
   ],
