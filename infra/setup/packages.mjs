@@ -39,28 +39,30 @@ export function readLicences(json) {
 }
 
 /**
- * The packages with known holes; undefined where the registry does not tell, as mirrors may not.
+ * Whether `pnpm audit` was told of holes at all: mirrors of the registry may not know, and there may be no network.
+ * @param {string} output  all that it has said
+ */
+export function isTold(output) {
+  return !/ERR_PNPM_AUDIT_(BAD_RESPONSE|ENDPOINT_NOT_EXISTS)|ENOTFOUND|ECONN|EAI_AGAIN|ETIMEDOUT|fetch failed/.test(
+    output,
+  );
+}
+
+/**
+ * The packages with known holes.
  * @param {string} json  what `pnpm audit --json` says
  * @param {number} code  with which it ended
- * @param {string} output  all that it has said
- * @returns {string[] | undefined}  `name severity: title`
- * @throws {Failure} when it has failed otherwise
+ * @returns {string[]}  `name severity: title`
+ * @throws {Failure} when it says nothing
  */
-export function readAdvisories(json, code, output) {
+export function readAdvisories(json, code) {
   const advisories = parse(json)?.advisories;
-  if (advisories && typeof advisories === 'object') {
-    const levels = ['info', 'low', 'moderate', 'high', 'critical'];
-    return Object.values(advisories)
-      .filter(({ severity }) => levels.indexOf(severity) >= levels.indexOf(advisoryLevel))
-      .map(({ module_name: name, severity, title }) => `${name} ${severity}: ${title}`);
-  }
-  if (
-    /ERR_PNPM_AUDIT_(BAD_RESPONSE|ENDPOINT_NOT_EXISTS)|ENOTFOUND|ECONN|EAI_AGAIN|ETIMEDOUT|fetch failed/.test(
-      output,
-    )
-  )
-    return undefined;
-  throw new Failure(`pnpm audit ended with code ${code} and no report.`, 'look at its words above.');
+  if (!advisories || typeof advisories !== 'object')
+    throw new Failure(`pnpm audit ended with code ${code} and no report.`, 'look at its words above.');
+  const levels = ['info', 'low', 'moderate', 'high', 'critical'];
+  return Object.values(advisories)
+    .filter(({ severity }) => levels.indexOf(severity) >= levels.indexOf(advisoryLevel))
+    .map(({ module_name: name, severity, title }) => `${name} ${severity}: ${title}`);
 }
 
 /** An SPDX expression of names, OR and AND; anything else is not allowed. */

@@ -92,6 +92,8 @@ describe('the actions', () => {
     expect(whyNoActions(plugin('error'))).toContain('cannot be started');
     expect(whyNoActions(plugin('stopped'))).toBeUndefined();
     expect(actionsOf(plugin('running', true))).toEqual(['restart', 'stop']);
+    // Nobody could start it again.
+    expect(actionsOf({ ...plugin('running', true), id: 'apikeys' })).toEqual(['restart']);
   });
 
   it('have a stop while a single writer is replaced, whose old instance ends first', () => {

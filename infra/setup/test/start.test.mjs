@@ -20,6 +20,11 @@ function scriptedCheckout() {
     if (args[0] === 'install') {
       fs.mkdirSync('node_modules', { recursive: true });
       fs.writeFileSync('node_modules/.modules.yaml', '');
+    } else if (args[0] === 'licenses') {
+      console.log('{"MIT":[{"name":"a"}]}');
+    } else if (args[0] === 'audit') {
+      console.error('Error: ERR_PNPM_AUDIT_BAD_RESPONSE');
+      process.exit(1);
     } else {
       fs.mkdirSync('web/build', { recursive: true });
       fs.writeFileSync('web/build/200.html', '');
@@ -140,6 +145,8 @@ it('npm test goes on after a failed step, and its last line is the sum', async (
   expect(output).toContain('error TS1: broken');
   expect(output).toContain('lint is fine');
   expect(output).toContain('tests: not run');
-  // set-up, types of the dashboard and lint; build, types of the tests and format.
-  expect(output.trimEnd().split('\n').at(-1)).toBe('3 passed, 3 failed');
+  expect(output).toContain('1 packages, all under licences');
+  expect(output).toContain('known holes in packages: not looked for');
+  // set-up, types of the dashboard, lint and licences; build, types of the tests and format.
+  expect(output.trimEnd().split('\n').at(-1)).toBe('4 passed, 3 failed');
 });

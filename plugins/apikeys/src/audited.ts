@@ -3,6 +3,8 @@ import type { Actor, AuditWriter } from '@bkg/sdk/access';
 
 export interface Act<T> {
   actor: Actor;
+  /** Of who was not known before it was done. */
+  whoOf?: (done: T) => string | undefined;
   /** `key.create`, … */
   action: string;
   /** A key's prefix, a role; for what is known after it was done only, what that says. */
@@ -16,14 +18,14 @@ export interface Act<T> {
 /** Does something and writes to the audit that it was done, or why it was refused. */
 export async function audited<T>(
   audit: Pick<AuditWriter, 'write'>,
-  { actor, action, target, detail, resultOf = () => 'ok' }: Act<T>,
+  { actor, whoOf = () => undefined, action, target, detail, resultOf = () => 'ok' }: Act<T>,
   work: () => Promise<T>,
 ): Promise<T> {
-  const write = (on: string, result: string, more: string | undefined): void =>
-    audit.write({ ...actor, action, target: on, result, ...(more !== undefined && { detail: more }) });
+  const write = (on: string, result: string, more: string | undefined, who = actor.who): void =>
+    audit.write({ ...actor, who, action, target: on, result, ...(more !== undefined && { detail: more }) });
   try {
     const done = await work();
-    write(typeof target === 'string' ? target : target(done), resultOf(done), detail);
+    write(typeof target === 'string' ? target : target(done), resultOf(done), detail, whoOf(done));
     return done;
   } catch (error) {
     // What nobody foresaw may say more than the audit should.

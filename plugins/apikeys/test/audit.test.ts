@@ -39,7 +39,7 @@ describe('the audit', () => {
       ['role.put', 'admin', 'APIKEYS_CONFLICT'],
       ['role.delete', 'tuner', 'ok'],
       ['ticket.create', prefix, 'ok'],
-      ['session.create', prefix, 'ok'],
+      ['session.create', prefix, 'ok', prefix],
       ['session.create', prefix, 'UNAUTHENTICATED'],
       ['session.delete', prefix, 'ok'],
       ['key.rotate', prefix, 'ok'],

@@ -26,9 +26,13 @@ const conflict = async (order: Promise<unknown>) => {
   expect(detail).toContain('restart');
 };
 
+/** The folder of the test is bkg's own, or nothing there could be called like that. */
+const supervise = (timings: Parameters<Mesh['supervise']>[0] = {}) =>
+  mesh.supervise(timings, { ownPluginFolder: mesh.plugins });
+
 describe('the plugin that keeps the keys', () => {
   it('runs without an order, and no order ends it', async () => {
-    await mesh.supervise();
+    await supervise();
     const before = await isRunning();
     await conflict(mesh.order('stop', id));
     await conflict(mesh.order('scale', id, { replicas: 0 }));
@@ -43,7 +47,7 @@ describe('the plugin that keeps the keys', () => {
 
   it('is not taken back to a revision with which it would not run', async () => {
     mesh.write({ ...manifest(id, 'echo.mjs'), config: { enabled: false } });
-    await mesh.supervise();
+    await supervise();
     expect(await mesh.get(id)).toMatchObject({ status: 'stopped', config: { revision: 1, enabled: false } });
     await mesh.ask(subjects.control('configure', id), { revision: 1, enabled: true });
     await isRunning();
@@ -52,7 +56,7 @@ describe('the plugin that keeps the keys', () => {
 
   it('is started, restarted and swapped as ever', async () => {
     mesh.writeVersion({ ...manifest(id, 'echo.mjs'), version: '1.1.0' });
-    await mesh.supervise();
+    await supervise();
     const before = await isRunning();
     await mesh.order('start', id);
     const restarted = await mesh.order('restart', id);
@@ -66,14 +70,14 @@ describe('the plugin that keeps the keys', () => {
     const kv = await new Kvm(mesh.caller.nats).create(buckets.desired, { storage: 'file', history: 64 });
     const run = { want: 'stopped', version: '1.0.0', by: 'ana', at: '2026-11-24T08:00:00.000Z' };
     for (const plugin of [id, 'echo']) await kv.put(`run.${plugin}`, JSON.stringify(run));
-    await mesh.supervise();
+    await supervise();
     await isRunning();
     expect((await mesh.get('echo')).status).toBe('stopped');
   });
 
   it('is started again however often it fails', async () => {
     mesh.write(manifest(id, 'echo.mjs', { env: { ECHO_EXITS: '3' } }));
-    await mesh.supervise({ restartFirstMs: 5, restartMostMs: 20 });
+    await supervise({ restartFirstMs: 5, restartMostMs: 20 });
     const failed = await eventually(
       async () => {
         const info = await mesh.get(id);
@@ -86,7 +90,7 @@ describe('the plugin that keeps the keys', () => {
 
   it('ends as the last when the mesh does', async () => {
     const stopping: string[] = [];
-    await mesh.supervise();
+    await supervise();
     await isRunning();
     await mesh.order('start', 'echo');
     const ended = new Set<string>();
@@ -106,7 +110,7 @@ describe('the plugin that keeps the keys', () => {
 
   it('is not started any more when the mesh ends, when it has crashed meanwhile', async () => {
     mesh.write(manifest('stubborn', 'service.mjs', { env: { SERVICE_IGNORES_TERM: '1' } }));
-    await mesh.supervise({ graceMs: 1_500 });
+    await supervise({ graceMs: 1_500 });
     const { instances } = await isRunning();
     await eventually(() => mesh.order('start', 'stubborn'));
     const ending = mesh.ask(subjects.shutdown, {}, 20_000);

@@ -1,4 +1,4 @@
-import type { PluginInfo, Status } from '@bkg/sdk/protocol';
+import { accessPlugin, type PluginInfo, type Status } from '@bkg/sdk/protocol';
 import { escapeControl } from './control-characters.ts';
 import { formatClock } from './format.ts';
 
@@ -81,7 +81,9 @@ export function actionsOf(plugin: PluginInfo): readonly Action[] {
   if (isReplaced) return ['stop'];
   // Where a process hangs, a start would wait for its end, and fail with it; a restart puts another in its place.
   const hangs = plugin.status === 'error' && plugin.instances.some(({ pid }) => pid !== undefined);
-  return statusFaces[hangs ? 'running' : plugin.status].actions;
+  const { actions } = statusFaces[hangs ? 'running' : plugin.status];
+  // Without it nobody could be let in to start it again.
+  return plugin.id === accessPlugin ? actions.filter((action) => action !== 'stop') : actions;
 }
 
 /** "2 running, 1 stopped": how many plugins are in each state, states without any left out. */

@@ -37,6 +37,7 @@ export const sessionCreate = (parts: () => Parts): Capability =>
         parts().audit,
         {
           actor: who,
+          whoOf: (made) => ('principal' in made ? made.principal.prefix : undefined),
           action: 'session.create',
           // Of a ticket that is wrong nobody knows whose it would have been.
           target: (made) => ('principal' in made ? made.principal.prefix : byTicket ? '' : proof.prefix),

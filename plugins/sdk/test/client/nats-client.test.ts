@@ -70,7 +70,10 @@ describe('an invocation', () => {
 
   it('takes id, time and trace to the plugin, and no payload as an empty object', async () => {
     await startPlain('plain', (body, header) =>
-      JSON.stringify([body, ...Object.values(headerNames).map((name) => header(name))]),
+      JSON.stringify({
+        body,
+        ...Object.fromEntries(Object.entries(headerNames).map(([name, written]) => [name, header(written)])),
+      }),
     );
     const caller = createClient(await server.connect('other'));
     const seen = await caller.invoke('plain', 'a.b', undefined, {
@@ -79,7 +82,15 @@ describe('an invocation', () => {
       traceparent: '00-1-2-00',
       tracestate: 'a=b',
     });
-    expect(seen).toEqual(['{}', 'mine', '1235', '', '00-1-2-00', 'a=b', '', '']);
+    const absent = Object.fromEntries(Object.keys(headerNames).map((name) => [name, '']));
+    expect(seen).toEqual({
+      ...absent,
+      body: '{}',
+      invocationId: 'mine',
+      timeoutMs: '1235',
+      traceparent: '00-1-2-00',
+      tracestate: 'a=b',
+    });
   });
 
   it('loses no digit when it is raw', async () => {

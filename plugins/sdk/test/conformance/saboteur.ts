@@ -1,5 +1,6 @@
 import type { Msg, Payload, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
 import { Connection } from '../../src/connection.ts';
+import { inboxRoot } from '../../src/protocol/subjects.ts';
 import { silentLogger } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 
@@ -54,7 +55,13 @@ export class SabotagedConnection extends Connection {
     const reply: Reply = { subject: msg.subject, body: String(data), headers };
     const replies = this.#sabotage.reply?.(reply) ?? [reply];
     const asked = originals.get(msg) ?? msg;
-    return replies.map((one) => super.respond(asked, one.body, one.headers)).every(Boolean);
+    // Where the SDK does not answer, such a plugin does.
+    const isForeign = asked.reply !== undefined && !asked.reply.startsWith(inboxRoot);
+    const send = (one: Reply): boolean =>
+      isForeign
+        ? super.publish(asked.reply ?? '', one.body, one.headers)
+        : super.respond(asked, one.body, one.headers);
+    return replies.map(send).every(Boolean);
   }
 
   override publish(subject: string, data: Payload, headers?: Headers): boolean {
