@@ -35,6 +35,12 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
         'Leave one of them out.',
     );
   }
+  if (noAuth && publicUrl && !isLoopback(publicUrl.hostname.replace(/^\[|\]$/g, ''))) {
+    complaints.add(
+      `BKG_NO_AUTH is 1 and BKG_PUBLIC_URL is ${publicUrl.origin}, by which others come: whoever does could do everything. ` +
+        'Leave one of them out.',
+    );
+  }
   if (!service || host === undefined || port === undefined || complaints.list.length > 0)
     throw new Error(complaints.list.join('\n'));
   return Object.freeze({

@@ -276,6 +276,19 @@ describe('the headers of safety', () => {
     expect(headers.get('permissions-policy')).toContain('camera=()');
   });
 
+  it('are those of data for data, in whatever way its address is written', async () => {
+    for (const target of ['/api/keys', '/%61pi/keys', '/ap%69/plugins/one', '/%6civez']) {
+      const { status, headers } = await mesh.send('GET', target, { key: admin });
+      const [policy, cache] = ['content-security-policy', 'cache-control'].map((name) => headers.get(name));
+      expect([target, status, policy, cache]).toEqual([
+        target,
+        200,
+        expect.stringContaining('sandbox'),
+        'no-store',
+      ]);
+    }
+  });
+
   it('are on every answer, also on those that refuse', async () => {
     for (const target of [
       '/api/plugins',

@@ -132,6 +132,19 @@ describe('the audit', () => {
     }
   });
 
+  it('has no secret of a key that somebody has put into an address', async () => {
+    const key = mesh.keeper.make(['read']);
+    await mesh.send('DELETE', `/api/keys/${key}`, { key });
+    await mesh.send('POST', `/api/plugins/${key}/stop`, { key });
+    await mesh.send('GET', `/api/keys/${key}`);
+    for (let i = 0; i < 25; i += 1) await mesh.send('GET', `/api/keys/${key}`, { key: strangeKey() });
+    await eventually(() => mesh.audit.some(({ result }) => result === 'RATE_LIMITED'));
+    expect(mesh.audit[0]).toMatchObject({ action: 'key.revoke', target: `bkg_${prefixOf(key)}_…` });
+    expect(JSON.stringify(mesh.audit)).not.toContain(key.split('_')[2]);
+    const { text } = await mesh.send('DELETE', `/api/keys/${key}`, { key: mesh.keeper.make(['admin']) });
+    expect(text).not.toContain(key.split('_')[2]?.slice(0, 10));
+  });
+
   it('is not flooded: of a hundred wrong keys it has the first, and a count', async () => {
     for (let i = 0; i < 100; i += 1) await get(strangeKey());
     await eventually(() => mesh.audit.filter(({ result }) => result === 'RATE_LIMITED').length === 20);

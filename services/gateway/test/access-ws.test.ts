@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { topics, wireSchemas } from '@bkg/sdk';
 import type { ClientFrame, GatewayFrame, Topic } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import { signIn, startAccessMesh, upgrade } from './access-mesh.ts';
 import type { AccessMesh } from './access-mesh.ts';
@@ -272,6 +273,29 @@ describe('an invocation over HTTP', () => {
     const { status, code } = await answer;
     expect([status, code]).toEqual([401, 'UNAUTHENTICATED']);
     expect(Date.now() - endedAt).toBeLessThan(2_000);
+  });
+});
+
+describe('an invocation over HTTP of which nothing is heard', () => {
+  it('ends when the time of its key is over', async () => {
+    await serve(mesh.peer, 'one', 'silent', () => undefined);
+    const expires_at = new Date(Date.now() + 1_500).toISOString();
+    const key = mesh.keeper.make(['invoke'], { expires_at });
+    const { status } = await mesh.send('POST', '/api/plugins/one/invoke/silent', { key, body: {} });
+    expect(status).toBe(401);
+    expect(Date.now() - Date.parse(expires_at)).toBeLessThan(2_000);
+  });
+
+  it('ends when its session is signed out at another gateway', async () => {
+    await serve(mesh.peer, 'two', 'silent', () => undefined);
+    const cookie = await signIn(mesh, mesh.keeper.make(['invoke']));
+    const headers = { origin: `http://127.0.0.1:${mesh.port}` };
+    const answer = mesh.send('POST', '/api/plugins/two/invoke/silent', { cookie, headers, body: {} });
+    await delay(500);
+    const endedAt = Date.now();
+    mesh.keeper.forgetSessions();
+    expect((await answer).status).toBe(401);
+    expect(Date.now() - endedAt).toBeLessThan(2_500);
   });
 });
 

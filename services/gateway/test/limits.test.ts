@@ -163,6 +163,7 @@ describe('the limit of a key', () => {
       capability: 'say',
       body: Buffer.from('{}'),
       contentType: undefined,
+      mayRead: true,
       caller,
     };
     return mesh.app.invocations.run(call, new AbortController()).then(

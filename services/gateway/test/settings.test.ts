@@ -97,6 +97,12 @@ describe('settings', () => {
       expect(() => readSettings({ ...env, BKG_HOST: host })).toThrow('BKG_NO_AUTH is 1');
       expect(readSettings({ ...env, BKG_HOST: host, BKG_NO_AUTH: '0' }).noAuth).toBeUndefined();
     }
+    // Whoever comes through the proxy comes from this machine.
+    for (const url of ['https://mesh.example', 'http://10.0.0.1:8080', 'http://[2001:db8::1]']) {
+      expect(() => readSettings({ ...env, BKG_PUBLIC_URL: url })).toThrow(`BKG_PUBLIC_URL is ${url}`);
+    }
+    for (const url of ['http://localhost:8080', 'http://127.0.0.1', 'https://[::1]:8443'])
+      expect(readSettings({ ...env, BKG_PUBLIC_URL: url }).noAuth).toBe(true);
     expect(() => readSettings({ ...env, BKG_NO_AUTH: 'yes' })).toThrow('BKG_NO_AUTH is "yes"');
   });
 });

@@ -1,13 +1,14 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { subjects } from '@bkg/sdk';
-import type { KeyEvent, Logger } from '@bkg/sdk';
+import type { AuditEvent, KeyEvent, Logger } from '@bkg/sdk';
 import { AuditWriter, Keeper, KeyVerifier } from '@bkg/sdk/access';
 import { jsonOrUndefined, keyPrefixPattern } from '@bkg/sdk';
 import { Attempts } from './attempts.ts';
 import type { AttemptsOptions } from './attempts.ts';
 import { Callers } from './callers.ts';
 import { clientAddress } from './client-address.ts';
+import { shownText } from '../http/shown-text.ts';
 import { Refusals } from './refusals.ts';
 import { SessionCookie } from './session-cookie.ts';
 
@@ -43,7 +44,7 @@ export const accessLink = fp<AccessLinkOptions>(
     const verifier = new KeyVerifier({ keeper });
     const audit = new AuditWriter({ asker: broker, log });
     const callers = new Callers({ keeper, verifier, log });
-    const refusals = new Refusals({ write: (event) => audit.write(event) });
+    const refusals = new Refusals({ write: (event) => audit.write(shown(event)) });
     app.decorate('access', {
       keeper,
       verifier,
@@ -75,3 +76,9 @@ export const accessLink = fp<AccessLinkOptions>(
   },
   { name: 'access-link', dependencies: ['broker-link'] },
 );
+
+/** What was refused names what was asked for, in which somebody may have put a key. */
+function shown<Event extends Pick<AuditEvent, 'target' | 'detail'>>(event: Event): Event {
+  const { target, detail } = event;
+  return { ...event, target: shownText(target), ...(detail !== undefined && { detail: shownText(detail) }) };
+}

@@ -33,10 +33,12 @@ export const authorization = fp(
   { name: 'authorization', dependencies: ['authentication', 'problems'] },
 );
 
-function assertMay(request: FastifyRequest): void {
+/** Whether its sender may do now what it asks for. @throws BkgError UNAUTHENTICATED, FORBIDDEN */
+export function assertMay(request: FastifyRequest): void {
   const { access = 'open' } = request.routeOptions.config;
   const { caller } = request;
   if (access === 'open' || access === 'anyone') return;
+  caller.ended.throwIfAborted();
   if (access !== 'signed in') assertAllowed(caller, access.need(request));
   else if (!caller.principal) throw noKey();
 }

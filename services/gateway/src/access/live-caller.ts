@@ -55,9 +55,9 @@ export class LiveCaller implements Caller {
     return this.#ending.signal;
   }
 
-  /** Something is open that has to be told. */
+  /** Something is open or runs that has to be told. */
   get isWatched(): boolean {
-    return this.#listeners.size > 0;
+    return this.#listeners.size + this.#running.size > 0;
   }
 
   get ageMs(): number {
@@ -107,6 +107,7 @@ export class LiveCaller implements Caller {
   }
 
   hold(controller: AbortController): () => void {
+    if (this.#ending.signal.aborted) controller.abort(this.#ending.signal.reason);
     this.#running.add(controller);
     return () => this.#running.delete(controller);
   }

@@ -1,4 +1,5 @@
-import type { AuditEvent } from '@bkg/sdk';
+import { TokenBucket } from '@bkg/sdk';
+import type { AuditEvent, BucketLimit } from '@bkg/sdk';
 
 type Refusal = Omit<AuditEvent, 'time' | 'via'>;
 
@@ -10,39 +11,55 @@ export interface RefusalsOptions {
   windowMs?: number;
   /** So many are counted apart at a time; of more, all together. @default 1000 */
   windowsMost?: number;
+  /**
+   * Of all addresses and actions together, of those whom nobody knows and of those whose key is known, each. The audit
+   * has an end: who is refused often enough must not push out of it what was done.
+   * @default 300 at once, then one in 10 s
+   */
+  budget?: BucketLimit;
+  now?: () => number;
 }
 
 interface Window {
-  count: number;
+  told: number;
+  untold: number;
   last: Refusal;
   timer: NodeJS.Timeout;
 }
 
 const crowd = 'many addresses';
+const unknown = '?';
 
 /** Writes into the audit what was refused; of a flood the beginning and how much more it was. */
 export class Refusals {
   readonly #options: Required<RefusalsOptions>;
   readonly #windows = new Map<string, Window>();
 
+  readonly #budgets: Record<'known' | 'unknown', TokenBucket>;
+
   constructor(options: RefusalsOptions) {
-    this.#options = { most: 20, windowMs: 10_000, windowsMost: 1_000, ...options };
+    const budget = { rate: 0.1, burst: 300 };
+    const now = (): number => performance.now();
+    this.#options = { most: 20, windowMs: 10_000, windowsMost: 1_000, budget, now, ...options };
+    const bucket = (): TokenBucket => new TokenBucket(this.#options.budget, this.#options.now());
+    this.#budgets = { known: bucket(), unknown: bucket() };
   }
 
   note(refusal: Refusal): void {
-    const { write, most, windowMs, windowsMost } = this.#options;
-    const own = `${refusal.from} ${refusal.action}`;
-    const isCrowded = !this.#windows.has(own) && this.#windows.size >= windowsMost;
-    const key = isCrowded ? crowd : own;
-    const open = this.#windows.get(key);
-    if (open) {
-      open.count += 1;
-      open.last = refusal;
-      if (open.count > most) return;
-    } else {
-      const timer = setTimeout(() => this.#end(key), windowMs).unref();
-      this.#windows.set(key, { count: 1, last: refusal, timer });
+    const { write, most, windowsMost, now } = this.#options;
+    const name = `${refusal.from} ${refusal.action}`;
+    const own = this.#windows.has(name) || this.#windows.size < windowsMost ? name : crowd;
+    const isFull = (this.#windows.get(own)?.told ?? 0) >= most;
+    const budget = this.#budgets[refusal.who === unknown ? 'unknown' : 'known'];
+    const isTold = !isFull && budget.take(1, now());
+    // The end of a window is written, too: what is only counted opens none of its own.
+    const open = this.#open(isTold || isFull ? own : crowd, refusal);
+    open.last = refusal;
+    if (!isTold) {
+      open.untold += 1;
+      return;
     }
+    open.told += 1;
     write({ ...refusal, via: 'http' });
   }
 
@@ -51,15 +68,24 @@ export class Refusals {
     for (const key of [...this.#windows.keys()]) this.#end(key);
   }
 
+  #open(key: string, last: Refusal): Window {
+    const known = this.#windows.get(key);
+    if (known) return known;
+    const timer = setTimeout(() => this.#end(key), this.#options.windowMs).unref();
+    const window = { told: 0, untold: 0, last, timer };
+    this.#windows.set(key, window);
+    return window;
+  }
+
   #end(key: string): void {
     const window = this.#windows.get(key);
     if (!window) return;
     this.#windows.delete(key);
     clearTimeout(window.timer);
-    const more = window.count - this.#options.most;
-    if (more <= 0) return;
-    const from = key === crowd ? '' : window.last.from;
-    const detail = `${more} more in ${this.#options.windowMs / 1_000} s${key === crowd ? `, from ${crowd}` : ''}; this is the last.`;
-    this.#options.write({ ...window.last, from, detail, via: 'http' });
+    const { last, untold } = window;
+    if (untold === 0) return;
+    const from = key === crowd ? '' : last.from;
+    const detail = `${untold} more in ${this.#options.windowMs / 1_000} s${key === crowd ? `, from ${crowd}` : ''}; this is the last.`;
+    this.#options.write({ ...last, from, detail, via: 'http' });
   }
 }

@@ -36,12 +36,15 @@ export const feedRoutes = fp(
         socket.on('close', leave);
         const { caller, params } = request;
         const need = { verb: 'read', plugin: params.id } as const;
+        const review = (): void => {
+          if (!caller.allows(need)) client.close(noMore.code, `This needs the scope ${scopeOf(need)}.`);
+        };
         const unwatch = watchCaller(caller, {
-          changed: () => {
-            if (!caller.allows(need)) client.close(noMore.code, `This needs the scope ${scopeOf(need)}.`);
-          },
+          changed: review,
           ended: (reason) => client.close(ended.code, reason),
         });
+        // While telemetry was waited for it may have become another.
+        review();
         socket.on('close', unwatch);
       },
     });

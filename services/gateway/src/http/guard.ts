@@ -54,7 +54,9 @@ export const guard = fp<GuardOptions>(
       hosts = ownHosts(host, (app.server.address() as AddressInfo).port, publicUrl);
     });
     app.addHook('onRequest', (request, reply, done) => {
-      reply.headers((isData(request.url) ? ofData : ofFiles) ?? {});
+      // A route is found by an address that is decoded: /%61pi is /api.
+      const areData = isData(request.url) || isData(request.routeOptions.url ?? '');
+      reply.headers((areData ? ofData : ofFiles) ?? {});
       const { host: given, origin } = request.headers;
       const why = refusal(hosts, given, origin, publicUrl);
       if (why !== undefined) return done(new BkgError('FORBIDDEN', why));

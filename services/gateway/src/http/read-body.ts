@@ -1,5 +1,6 @@
 import { BkgError } from '@bkg/sdk';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { assertMay } from '../access/authorization.ts';
 
 /** Whoever sends this much more than is allowed gets the answer at once, and a closed connection. */
 const discardedMostBytes = 16 * 1024 * 1024;
@@ -14,14 +15,27 @@ export interface BodyLimit {
 /**
  * The body as it arrived. What is too much is read and thrown away before the failure is reported: a client that is
  * still sending into a closed connection sees a reset instead of the answer.
- * @throws BkgError PAYLOAD_TOO_LARGE; CANCELLED when the client leaves before the end
+ * @throws BkgError PAYLOAD_TOO_LARGE; CANCELLED when the client leaves before the end; UNAUTHENTICATED, FORBIDDEN when its
+ *   sender may not do this any more
  */
-export function readBody(request: FastifyRequest, reply: FastifyReply, limit: BodyLimit): Promise<Buffer> {
-  const { raw } = request;
-  const declared = raw.headers['content-length'];
-  if (raw.headers['transfer-encoding'] === undefined && (declared === undefined || declared === '0')) {
-    return Promise.resolve(nothing);
+export async function readBody(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  limit: BodyLimit,
+): Promise<Buffer> {
+  const { headers } = request.raw;
+  const declared = headers['content-length'];
+  if (headers['transfer-encoding'] === undefined && (declared === undefined || declared === '0')) {
+    return nothing;
   }
+  const body = await arrival(request, reply, limit);
+  // It may have taken a minute, in which a key was revoked: what its sender might do when it began counts no more.
+  assertMay(request);
+  return body;
+}
+
+function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit): Promise<Buffer> {
+  const declared = raw.headers['content-length'];
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;

@@ -5,6 +5,8 @@ import { NoRespondersError } from '@bkg/sdk';
 export interface UntakenCall {
   pluginId: string;
   capability: string;
+  /** Whether the caller may see more of the plugin than what it invokes. */
+  mayRead: boolean;
   body: Uint8Array;
   /** What its caller gave it, in ms. */
   timeoutMs: number;

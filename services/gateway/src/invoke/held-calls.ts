@@ -22,7 +22,7 @@ export interface HeldCallsParts {
   broker: Broker;
   catalog: Catalog;
   /** What it means that nobody takes a call, when it is not held or no longer. */
-  unanswered: (pluginId: string, capability: string) => BkgError;
+  unanswered: (call: UntakenCall) => BkgError;
 }
 
 /**
@@ -143,13 +143,13 @@ export class HeldCalls {
       return new BkgError('DEADLINE_EXCEEDED', detail);
     }
     const isHeld = heldMs < this.#options.mostMs && mayBeHeld(catalog.get(pluginId), capability);
-    return isHeld ? undefined : unanswered(pluginId, capability);
+    return isHeld ? undefined : unanswered(call);
   }
 
-  #overflow({ pluginId, capability, body }: UntakenCall): BkgError | undefined {
+  #overflow(call: UntakenCall): BkgError | undefined {
     const { most, mostBytes } = this.#options;
-    if (this.#count < most && this.#bytes + body.length <= mostBytes) return undefined;
-    const { message } = this.#parts.unanswered(pluginId, capability);
+    if (this.#count < most && this.#bytes + call.body.length <= mostBytes) return undefined;
+    const { message } = this.#parts.unanswered(call);
     return new BkgError(
       'PLUGIN_UNAVAILABLE',
       `${message} It was not held, because too much is: ${this.#count} invocations with ${this.#bytes} bytes; ` +

@@ -33,6 +33,8 @@ export interface Call extends CallHeaders {
   contentType: string | undefined;
   /** Who invokes; undefined where nobody is asked who they are. */
   caller?: LimitedCaller | undefined;
+  /** Whether the caller may see more of the plugin than what it invokes. */
+  mayRead: boolean;
   /** Hears what limits it, whether it is let through or not, before its answer. Not of one that nothing limits. */
   onCharge?: (charge: Charge) => void;
 }
@@ -65,10 +67,7 @@ export class Invocations {
     this.#broker = broker;
     this.#catalog = catalog;
     this.#limits = limits;
-    this.#held = new HeldCalls(
-      { broker, catalog, unanswered: (pluginId, capability) => this.#unanswered(pluginId, capability) },
-      options,
-    );
+    this.#held = new HeldCalls({ broker, catalog, unanswered: (call) => this.#unanswered(call) }, options);
     this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
     broker.onStatus((connected) => this.#connectionChanged(connected));
     if (broker.connected) this.#connectionChanged(true);
@@ -136,10 +135,19 @@ export class Invocations {
     const { call, timeoutMs, deadlineAt, controller, running } = attempt;
     // Until it is sent again there is nothing that the broker could lose.
     this.#running.delete(running);
-    const { pluginId, capability, body } = call;
+    const { pluginId, capability, mayRead, body } = call;
     const send = (): Promise<Msg> => this.#sendAgain(attempt);
     try {
-      return await this.#held.run({ pluginId, capability, body, timeoutMs, deadlineAt, controller, send });
+      return await this.#held.run({
+        pluginId,
+        capability,
+        mayRead,
+        body,
+        timeoutMs,
+        deadlineAt,
+        controller,
+        send,
+      });
     } catch (error) {
       throw running.explain(error);
     }
@@ -203,11 +211,15 @@ export class Invocations {
     return running.explain(error);
   }
 
-  #unanswered(pluginId: string, capability: string): BkgError {
+  #unanswered({
+    pluginId,
+    capability,
+    mayRead,
+  }: Pick<Call, 'pluginId' | 'capability' | 'mayRead'>): BkgError {
     const entry = this.#catalog.get(pluginId);
     const why = entry ? undefined : missing(this.#broker, this.#catalog);
     if (why) return new BkgError('PLUGIN_UNAVAILABLE', `Nobody answers for ${pluginId}. ${why}`);
-    return unanswered(pluginId, capability, entry, this.#catalog.unknownSince(pluginId));
+    return unanswered(pluginId, capability, entry, this.#catalog.unknownSince(pluginId), mayRead);
   }
 
   #cancel({ pluginId, invocationId }: Call): void {

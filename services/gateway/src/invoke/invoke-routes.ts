@@ -15,6 +15,7 @@ import type { Caller } from '../access/caller.ts';
 import { needs } from '../access/route-access.ts';
 import { readCallHeaders } from './call-headers.ts';
 import { readEnvelope } from './envelope.ts';
+import type { Call } from './invocations.ts';
 import { httpStatus } from '../http/http-status.ts';
 import { rateLimitHeaders } from '../limits/rate-limit-headers.ts';
 import type { Charge } from '../limits/rate-limits.ts';
@@ -51,9 +52,8 @@ export const invokeRoutes = fp(
         assertPlain(request);
         const body = await readBody(request, reply, bodyLimit());
         const contentType = contentTypeOf(request, body);
-        const caller = request.caller.principal;
         const onCharge = tellOf(reply);
-        const call = { ...headers, pluginId: id, capability, body, contentType, caller, onCharge };
+        const call = { ...headers, ...whose(request.caller, id), capability, body, contentType, onCharge };
         return passOn(reply, await invocations.run(call, endedWith(reply.raw, request.caller)));
       },
     );
@@ -70,22 +70,20 @@ export const invokeRoutes = fp(
       assertCapabilityId(capability);
       // What the path could not say.
       assertInvocable(request.caller, id, capability);
-      const caller = request.caller.principal;
       const onCharge = tellOf(reply);
-      const call = {
-        ...headers,
-        pluginId: id,
-        capability,
-        body: payload,
-        contentType: undefined,
-        caller,
-        onCharge,
-      };
+      const of = whose(request.caller, id);
+      const call = { ...headers, ...of, capability, body: payload, contentType: undefined, onCharge };
       return passOn(reply, await invocations.run(call, endedWith(reply.raw, request.caller)));
     });
   },
   { name: 'invoke-routes', dependencies: ['broker-link', 'invocations'] },
 );
+
+/** Of which plugin, and who invokes it. */
+function whose(caller: Caller, pluginId: string): Pick<Call, 'pluginId' | 'caller' | 'mayRead'> {
+  const mayRead = caller.allows({ verb: 'read', plugin: pluginId });
+  return { pluginId, caller: caller.principal, mayRead };
+}
 
 const left = new Error('the client has left');
 

@@ -24,13 +24,15 @@ export const docsRoutes = fp<{ publicUrl?: URL }>(
     app.get<{ Params: { id: string } }>('/api/docs/:id', options, async (request, reply) => {
       const { id } = request.params;
       const { caller } = request;
+      const need = { verb: 'read', plugin: id } as const;
       // Of a plugin of which it may invoke one capability it sees that one.
-      if (!caller.allows({ verb: 'invoke', plugin: id })) assertAllowed(caller, { verb: 'read', plugin: id });
+      if (!caller.allows({ verb: 'invoke', plugin: id })) assertAllowed(caller, need);
       assertPluginId(id);
       assertRead(broker, catalog);
       const entry = catalog.get(id);
       if (!entry) throw noSuchPlugin(id);
-      const part = visiblePart(caller, entry) ?? { ...entry, capabilities: [] };
+      const part = visiblePart(caller, entry);
+      if (!part) return assertAllowed(caller, need);
       return sendPage(reply, pluginPage(part, { origin: originOf(request, publicUrl) }));
     });
   },

@@ -30,6 +30,12 @@ const turnMs = 8;
 const { schemas: fixedSchemas, ...components } = fixedComponents;
 /** Another gateway may be of another version. */
 const fixedHash = hashOf(JSON.stringify([info, fixedTags, fixedPaths, fixedComponents]));
+/** As bytes, once: whoever has no key may ask for these as often as they like. */
+const fixed = {
+  tags: Buffer.from(`"servers":[{"url":"/"}],"tags":[${fixedTags.map((tag) => JSON.stringify(tag)).join()}`),
+  paths: Buffer.from(`],"paths":{${membersOf(fixedPaths)}`),
+  components: Buffer.from(`},"components":{${membersOf(components)},"schemas":{${membersOf(fixedSchemas)}`),
+};
 
 /** Whether a capability is shown. */
 export type Visible = (pluginId: string, capability: string) => boolean;
@@ -135,15 +141,13 @@ export class LiveDocument {
     const body = Buffer.concat([
       Buffer.from(
         '{"openapi":"3.1.1","jsonSchemaDialect":"https://json-schema.org/draft/2020-12/schema","security":' +
-          `${JSON.stringify(securityFor())},` +
-          '' +
-          `"info":${JSON.stringify({ ...info, description: info.description + note })},` +
-          `"servers":[{"url":"/"}],"tags":[${fixedTags.map((tag) => JSON.stringify(tag)).join()}`,
+          `${JSON.stringify(securityFor())},"info":${JSON.stringify({ ...info, description: info.description + note })},`,
       ),
+      fixed.tags,
       ...parts.map(({ tag }) => tag),
-      Buffer.from(`],"paths":{${membersOf(fixedPaths)}`),
+      fixed.paths,
       ...parts.map(({ paths }) => paths),
-      Buffer.from(`},"components":{${membersOf(components)},"schemas":{${membersOf(fixedSchemas)}`),
+      fixed.components,
       ...parts.map(({ schemas }) => schemas),
       Buffer.from('}}}'),
     ]);

@@ -21,5 +21,8 @@ export function visiblePart(caller: Caller, entry: RegistryEntry): RegistryEntry
   const isVisible = visibleTo(caller);
   const capabilities = entry.capabilities.filter(({ id }) => isVisible(entry.id, id));
   if (capabilities.length === 0) return undefined;
-  return capabilities.length === entry.capabilities.length ? entry : { ...entry, capabilities };
+  const { error, ...seen } = entry;
+  // As it is, what was made of it can be used again.
+  if (error === undefined && capabilities.length === entry.capabilities.length) return entry;
+  return { ...seen, capabilities };
 }

@@ -74,8 +74,9 @@ export class Calls {
     const { invocationId: invocation_id } = call;
     try {
       this.#check(call);
-      const caller = this.#parts.caller.principal;
-      const sent = { ...call, body: call.payload, contentType: undefined, caller };
+      const { principal: caller } = this.#parts.caller;
+      const mayRead = this.#parts.caller.allows({ verb: 'read', plugin: call.pluginId });
+      const sent = { ...call, body: call.payload, contentType: undefined, caller, mayRead };
       const msg = await invocations.run(sent, controller);
       const problem = problemOfMsg(msg);
       if (problem) return plainFrame({ type: 'error', id, invocation_id, problem: asHttp(problem) });

@@ -13,6 +13,8 @@ import type { CallOptions } from '../plugins.ts';
 import { requestDone, requestJson } from '../request.ts';
 
 const timeoutMs = 10_000;
+/** Longer than the gateway itself waits: of a key that was made the secret comes only once. */
+const changeMs = 15_000;
 const keyPath = (prefix: string) => `/api/keys/${encodeURIComponent(prefix)}`;
 const rolePath = (name: string) => `/api/roles/${encodeURIComponent(name)}`;
 const bodyOf = (order: object) => JSON.stringify(order);
@@ -27,21 +29,26 @@ export function getKey(prefix: string, options: CallOptions = {}): Promise<ApiKe
 
 /** The answer is the only one that has the secret. */
 export function createKey(order: KeyOrder, options: CallOptions = {}): Promise<NewKey> {
-  return requestJson('/api/keys', { ...options, method: 'POST', body: bodyOf(order), timeoutMs });
+  return requestJson('/api/keys', { ...options, method: 'POST', body: bodyOf(order), timeoutMs: changeMs });
 }
 
 /** @throws ProblemError with status 409 when it was changed meanwhile, or is the last one of an admin */
 export function changeKey(prefix: string, change: KeyChange, options: CallOptions = {}): Promise<ApiKey> {
-  return requestJson(keyPath(prefix), { ...options, method: 'PATCH', body: bodyOf(change), timeoutMs });
+  return requestJson(keyPath(prefix), {
+    ...options,
+    method: 'PATCH',
+    body: bodyOf(change),
+    timeoutMs: changeMs,
+  });
 }
 
 export function rotateKey(prefix: string, order: RotateOrder, options: CallOptions = {}): Promise<NewKey> {
   const path = `${keyPath(prefix)}/rotate`;
-  return requestJson(path, { ...options, method: 'POST', body: bodyOf(order), timeoutMs });
+  return requestJson(path, { ...options, method: 'POST', body: bodyOf(order), timeoutMs: changeMs });
 }
 
 export function revokeKey(prefix: string, options: CallOptions = {}): Promise<ApiKey> {
-  return requestJson(keyPath(prefix), { ...options, method: 'DELETE', timeoutMs });
+  return requestJson(keyPath(prefix), { ...options, method: 'DELETE', timeoutMs: changeMs });
 }
 
 export function listRoles(options: CallOptions = {}): Promise<Role[]> {
@@ -49,11 +56,11 @@ export function listRoles(options: CallOptions = {}): Promise<Role[]> {
 }
 
 export function putRole(name: string, order: RoleOrder, options: CallOptions = {}): Promise<Role> {
-  return requestJson(rolePath(name), { ...options, method: 'PUT', body: bodyOf(order), timeoutMs });
+  return requestJson(rolePath(name), { ...options, method: 'PUT', body: bodyOf(order), timeoutMs: changeMs });
 }
 
 export function deleteRole(name: string, options: CallOptions = {}): Promise<void> {
-  return requestDone(rolePath(name), { ...options, method: 'DELETE', timeoutMs });
+  return requestDone(rolePath(name), { ...options, method: 'DELETE', timeoutMs: changeMs });
 }
 
 /** The newest first. */
