@@ -43,9 +43,14 @@ afterEach(async () => {
 
 const secretOf = (key: string): string => key.split('_')[2] ?? '';
 
+interface Given {
+  secret: string;
+  options: SendOptions;
+}
+
 /** Sends each of these, and says what they were answered and which of their secrets were hashed. */
 async function offer(
-  given: readonly { secret: string; options: SendOptions }[],
+  given: readonly Given[],
   atOnce: number,
 ): Promise<{ statuses: number[]; hashed: string[] }> {
   const statuses: number[] = [];
@@ -58,11 +63,11 @@ async function offer(
   return { statuses, hashed: given.map(({ secret }) => secret).filter((secret) => texts.has(secret)) };
 }
 
-const strange = () => {
+const strange = (): Given => {
   const key = strangeKey();
   return { secret: secretOf(key), options: { key } };
 };
-const cookie = () => {
+const cookie = (): Given => {
   const secret = createSecret();
   return { secret, options: { cookie: `bkg_session=${secret}` } };
 };
@@ -84,7 +89,7 @@ describe('of what is wrong, by the twentieth nothing is hashed any more:', () =>
     const key = mesh.keeper.make(['read']);
     expect((await mesh.send('GET', '/api/plugins', { key })).status).toBe(200);
     expect(hashed).toContain(secretOf(key));
-    const wrong = () => {
+    const wrong = (): Given => {
       const other = withWrongSecret(key);
       return { secret: secretOf(other), options: { key: other } };
     };
