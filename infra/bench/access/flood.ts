@@ -16,18 +16,22 @@ import type { Guess } from './wrong-requests.ts';
  * the flood and without it. Also how many of the guesses were looked at: 19 in ten seconds, the rest is 429. Ends with
  * code 1 when more were, when an invocation failed, or when it takes more than 1.3 times as long in the middle.
  *
- *   node infra/bench/access/flood.ts [--rounds 5] [--seconds 8] [--rate 100] [--guesses 1000] [--json]
+ *   node infra/bench/access/flood.ts [--rounds 5] [--seconds 8] [--rate 100] [--guesses 1000] [--window 10] [--floods keys,near,secrets,sessions] [--json]
  */
 interface Options {
   rounds: number;
-  /** Of each half of a round; less than ten, so that nothing is looked at anew within it. */
+  /** Of each half of a round; less than the window, so that nothing is looked at anew within it. */
   seconds: number;
   rate: number;
   guesses: number;
+  /** Of the gateway's throttle, in seconds; another one than its own only to try this out. */
+  window: number;
+  floods: Flood[];
   isJson: boolean;
 }
 
 interface Flood {
+  id: string;
   what: string;
   guess: Guess;
   from: string;
@@ -54,17 +58,15 @@ interface Result {
 
 const valid = '127.0.0.1';
 const other = '127.0.0.2';
-const floods: Flood[] = [
-  { what: 'keys', guess: 'keys', from: other },
-  { what: 'keys, from the same address', guess: 'keys', from: valid },
-  { what: 'secrets of the valid key', guess: 'secrets', from: other },
-  { what: 'sessions', guess: 'sessions', from: other },
+const allFloods: Flood[] = [
+  { id: 'keys', what: 'keys', guess: 'keys', from: other },
+  { id: 'near', what: 'keys, from the same address', guess: 'keys', from: valid },
+  { id: 'secrets', what: 'secrets of the valid key', guess: 'secrets', from: other },
+  { id: 'sessions', what: 'sessions', guess: 'sessions', from: other },
 ];
 const mostRatio = 1.3;
 /** Failures in ten seconds; the next is not looked at. */
 const looksMost = 19;
-/** Until nothing is held against anybody any more. */
-const quietMs = 10_500;
 
 const options = optionsOrEnd((args): Options => {
   const { values } = parseArgs({
@@ -74,28 +76,40 @@ const options = optionsOrEnd((args): Options => {
       seconds: { type: 'string', default: '8' },
       rate: { type: 'string', default: '100' },
       guesses: { type: 'string', default: '1000' },
+      window: { type: 'string', default: '10' },
+      floods: { type: 'string', default: allFloods.map(({ id }) => id).join() },
       json: { type: 'boolean', default: false },
     },
   });
+  const window = readAmount('window', values.window, 2, 60);
   return {
     rounds: readAmount('rounds', values.rounds, 1, 100),
-    seconds: readAmount('seconds', values.seconds, 1, 9),
+    seconds: readAmount('seconds', values.seconds, 1, window - 1),
     rate: readAmount('rate', values.rate, 1, 1_000),
     guesses: readAmount('guesses', values.guesses, 50, 5_000),
+    window,
+    floods: values.floods.split(',').map((id) => {
+      const flood = allFloods.find((one) => one.id === id);
+      if (flood) return flood;
+      const ids = allFloods.map((one) => one.id).join(', ');
+      throw new Error(`--floods has "${id}"; it takes some of ${ids}, with commas between them.`);
+    }),
     isJson: values.json,
   };
 });
 
 await using stage = await HttpStage.start();
-const gateway = await stage.gateway();
+const gateway = await stage.gateway({ attempts: { most: looksMost, windowMs: options.window * 1_000 } });
+/** Until nothing is held against anybody any more. */
+const quietMs = options.window * 1_000 + 500;
 const key = await stage.newKey(['invoke:echo']);
 const prefix = parseKey(key)?.prefix ?? '';
 // Compilers have their turn before it counts.
 await invoke(3);
-await guess({ what: '', guess: 'keys', from: other }, 2);
+await guess({ id: '', what: '', guess: 'keys', from: other }, 2);
 await delay(quietMs);
 const results: Result[] = [];
-for (const flood of floods) results.push(await measure(flood));
+for (const flood of options.floods) results.push(await measure(flood));
 const flaws = results.flatMap(flawsOf);
 if (!options.isJson) console.log(describe(results, flaws));
 console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(1_000)));
@@ -183,7 +197,7 @@ function flawsOf({ what, ratio, unauthenticated, others, limited }: Result): str
   return [
     ratio.p50 > mostRatio && `${what}: an invocation takes ${ratio.p50.toFixed(2)} times as long`,
     unauthenticated.some((n) => n > looksMost) &&
-      `${what}: ${Math.max(...unauthenticated)} were looked at within ten seconds, and at most ${looksMost} may be`,
+      `${what}: ${Math.max(...unauthenticated)} were looked at within a window, and at most ${looksMost} may be`,
     limited.some((n) => n === 0) && `${what}: none was refused with 429, so that nothing was measured`,
     others > 0 && `${what}: ${others} were answered with neither 401 nor 429`,
   ].filter((flaw) => flaw !== false);
@@ -191,7 +205,7 @@ function flawsOf({ what, ratio, unauthenticated, others, limited }: Result): str
 
 function describe(all: readonly Result[], found: readonly string[]): string {
   const head = [
-    '1,000 wrong … a second'.replace('1,000', String(options.guesses)),
+    `${options.guesses} wrong … a second`,
     'p50 ms',
     'beside it',
     'ratio',
