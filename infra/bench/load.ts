@@ -7,6 +7,8 @@ export interface Load {
   body: string;
   connections: number;
   durationMs: number;
+  /** An API key, which stands in each request. */
+  key?: string;
 }
 
 export interface LoadResult {
@@ -23,10 +25,9 @@ export interface LoadResult {
  * POSTs the same request again and again over kept-alive connections, each with one request at a time. On bare sockets,
  * because client and servers share the machine: an HTTP library would take more of it than what is measured.
  */
-export async function load({ port, path, body, connections, durationMs }: Load): Promise<LoadResult> {
-  const request = Buffer.from(
-    `POST ${path} HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-  );
+export async function load(options: Load): Promise<LoadResult> {
+  const { port, connections, durationMs } = options;
+  const request = requestOf(options);
   const result: LoadResult = { answered: 0, failed: 0, durationMs: 0, latencies: [] };
   const startedAt = performance.now();
   const until = startedAt + durationMs;
@@ -34,6 +35,18 @@ export async function load({ port, path, body, connections, durationMs }: Load):
   result.durationMs = performance.now() - startedAt;
   result.latencies.sort((a, b) => a - b);
   return result;
+}
+
+/** The bytes of it. */
+export function requestOf({ port, path, body, key }: Pick<Load, 'port' | 'path' | 'body' | 'key'>): Buffer {
+  const head = [
+    `POST ${path} HTTP/1.1`,
+    `Host: 127.0.0.1:${port}`,
+    'Content-Type: application/json',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    ...(key === undefined ? [] : [`Authorization: Bearer ${key}`]),
+  ];
+  return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
 
 /** One connection: resolves when its last answer after `until` has come. */
@@ -69,7 +82,7 @@ function drive(port: number, request: Buffer, until: number, result: LoadResult)
 }
 
 /** Calls `take` with the status of each answer; answers are Content-Length framed, as both sides send them. */
-function readAnswers(socket: Socket, take: (status: number) => void): void {
+export function readAnswers(socket: Socket, take: (status: number) => void): void {
   let text = '';
   socket.setEncoding('latin1');
   socket.on('data', (chunk: string) => {

@@ -3,16 +3,17 @@ import { problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, Credentials } from '@bkg/sdk';
 import { median, percentile, roundedTo, table } from '../figures.ts';
 import { optionsOrEnd, readAmount } from '../options.ts';
+import { describeHttp, measureHttp } from './http-cost.ts';
 import { Stage, sides } from './stage.ts';
 import type { Side } from './stage.ts';
 
 /**
  * What it costs that nats-server asks who a client is, and lets through what that one may: a connection of an instance
  * and of an API key, until the broker has answered its first question, and an invocation over one that is there; beside
- * the same with a user that the server knows and that may do everything. Rounds are interleaved. Fails when
- * an invocation failed.
+ * the same with a user that the server knows and that may do everything. And what it costs an invocation over HTTP that the
+ * gateway asks for a key. Rounds are interleaved. Fails when an invocation failed.
  *
- *   node infra/bench/access/run.ts [--rounds 7] [--connects 30] [--invocations 3000] [--json]
+ *   node infra/bench/access/run.ts [--rounds 7] [--connects 30] [--invocations 3000] [--seconds 3] [--json]
  */
 interface Options {
   rounds: number;
@@ -20,6 +21,8 @@ interface Options {
   connects: number;
   /** One after the other, and as many 64 at a time. */
   invocations: number;
+  /** Of each side over HTTP in each round. */
+  seconds: number;
   isJson: boolean;
 }
 
@@ -45,6 +48,7 @@ await run(
         rounds: { type: 'string', default: '7' },
         connects: { type: 'string', default: '30' },
         invocations: { type: 'string', default: '3000' },
+        seconds: { type: 'string', default: '3' },
         json: { type: 'boolean', default: false },
       },
     });
@@ -52,12 +56,21 @@ await run(
       rounds: readAmount('rounds', values.rounds, 1, 1_000),
       connects: readAmount('connects', values.connects, 1, 100_000),
       invocations: readAmount('invocations', values.invocations, 1, 1_000_000),
+      seconds: readAmount('seconds', values.seconds, 1, 600),
       isJson: values.json,
     };
   }),
 );
 
 async function run(options: Options): Promise<void> {
+  const { rounds, isJson } = options;
+  const { middles, ratios } = await measureBroker(options);
+  const http = await measureHttp(rounds, options.seconds);
+  if (!isJson) console.log(`${describe(options, middles, ratios)}\n${describeHttp(http)}\n`);
+  console.log(JSON.stringify({ ok: true, rounds, ...middles, ratios, http }, roundedTo(1_000)));
+}
+
+async function measureBroker(options: Options): Promise<{ middles: Record<Side, Figures>; ratios: Figures }> {
   const measured = { known: [] as Figures[], 'asked for': [] as Figures[] };
   await using stages = new AsyncDisposableStack();
   const at: Record<Side, Stage> = {
@@ -75,9 +88,7 @@ async function run(options: Options): Promise<void> {
     known: middleOf(measured.known),
     'asked for': middleOf(measured['asked for']),
   };
-  const ratios = ratiosOf(measured);
-  if (!options.isJson) console.log(describe(options, middles, ratios));
-  console.log(JSON.stringify({ ok: true, rounds: options.rounds, ...middles, ratios }, roundedTo(1_000)));
+  return { middles, ratios: ratiosOf(measured) };
 }
 
 async function measure(stage: Stage, { connects, invocations }: Options): Promise<Figures> {

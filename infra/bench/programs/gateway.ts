@@ -17,6 +17,8 @@ export interface GatewayOptions {
   entries?: RegistryEntry[];
   /** It asks nobody who they are: what that takes is not measured. @default it does */
   noAuth?: boolean;
+  /** How often wrong keys are looked at, other than by default. */
+  attempts?: { most: number; windowMs: number };
 }
 
 const {
@@ -25,6 +27,7 @@ const {
   joinWrites,
   entries = [],
   noAuth = false,
+  attempts,
 } = JSON.parse(process.argv[2] ?? '{}') as GatewayOptions;
 const folder = tmpdir();
 const app = await createServer({
@@ -39,6 +42,7 @@ const app = await createServer({
   },
   log: createLogger({}, { level: 'error' }),
   joinWrites,
+  ...(attempts && { attempts }),
 });
 for (const entry of entries) app.catalog.put(entry);
 await app.listen({ host: '127.0.0.1', port: 0 });

@@ -1,7 +1,19 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Attempts } from '../src/access/attempts.ts';
 import { clientAddress, neighbourhood } from '../src/access/client-address.ts';
+import { KnownSessions } from '../src/access/known-sessions.ts';
 import { Refusals } from '../src/access/refusals.ts';
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+
+/** Of what is still needed. */
+function usedBytes(): number {
+  collect();
+  return process.memoryUsage().heapUsed;
+}
 
 class Tries {
   nowMs = 0;
@@ -57,6 +69,9 @@ describe('how often keys may be tried', () => {
     expect(tries.attempts.isQuiet).toBe(false);
     tries.nowMs = 10_000;
     expect(tries.attempts.isQuiet).toBe(true);
+    const underWay = tries.try('c', 'k');
+    expect(tries.attempts.isQuiet).toBe(false);
+    await underWay;
   });
 
   it('is counted for each place apart', async () => {
@@ -69,6 +84,27 @@ describe('how often keys may be tried', () => {
     const tries = new Tries();
     for (let i = 0; i < 1_000; i += 1) await tries.try(`p${i}`, 'k');
     expect(tries.attempts.size).toBe(100);
+  });
+
+  it('takes little memory, from however many places it comes', { timeout: 60_000 }, async () => {
+    const attempts = new Attempts();
+    const look = (): Promise<boolean> => Promise.resolve(false);
+    const flood = async (from: number): Promise<void> => {
+      for (let i = from; i < from + 100_000; i += 1) {
+        const address = `10.${i >> 16}.${(i >> 8) & 255}.${i & 255} `;
+        // Those at once that a gateway would have, of each some more than are looked at.
+        await Promise.all(
+          Array.from({ length: 3 }, (_, n) => attempts.try(address, `${i} ${n}`, look, (value) => value)),
+        );
+      }
+    };
+    await flood(0);
+    expect(attempts.size).toBe(10_000);
+    const before = usedBytes();
+    await flood(100_000);
+    expect(attempts.size).toBe(10_000);
+    // 100,000 places would be 50 MB more.
+    expect(usedBytes() - before).toBeLessThan(5_000_000);
   });
 
   it('counts what fails to be looked at as no failure of who asks', async () => {
@@ -115,6 +151,20 @@ describe('who is counted for one', () => {
     for (const forged of ['', 'localhost', '1.2.3', '192.0.2.7, <script>', '192.0.2.7:80']) {
       expect(of('127.0.0.1', forged, true)).toBe('127.0.0.1');
     }
+  });
+});
+
+describe('sessions that were good', () => {
+  it('are counted apart from what is tried, each for itself', () => {
+    const sessions = new KnownSessions(2);
+    const [one, two, three] = ['a', 'b', 'c'].map((letter) => letter.repeat(52)) as [string, string, string];
+    for (const secret of [one, two, one, three]) sessions.note(secret);
+    expect([one, two, three].map((secret) => sessions.scopeOf(secret))).toEqual([
+      'session aaaaaaaaaa',
+      'session',
+      'session cccccccccc',
+    ]);
+    expect(sessions.size).toBe(2);
   });
 });
 

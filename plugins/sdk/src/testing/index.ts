@@ -1,3 +1,4 @@
 export * from './certificates.ts';
 export * from './simulated-mesh.ts';
 export type { SimulatedInstance } from './simulated-instance.ts';
+export * from './timing.ts';

@@ -8,6 +8,7 @@ import { Attempts } from './attempts.ts';
 import type { AttemptsOptions } from './attempts.ts';
 import { Callers } from './callers.ts';
 import { clientAddress } from './client-address.ts';
+import { KnownSessions } from './known-sessions.ts';
 import { shownText } from '../http/shown-text.ts';
 import { Refusals } from './refusals.ts';
 import { SessionCookie } from './session-cookie.ts';
@@ -17,6 +18,7 @@ export interface Access {
   keeper: Keeper;
   verifier: KeyVerifier;
   callers: Callers;
+  sessions: KnownSessions;
   attempts: Attempts;
   refusals: Refusals;
   cookie: SessionCookie;
@@ -49,6 +51,7 @@ export const accessLink = fp<AccessLinkOptions>(
       keeper,
       verifier,
       callers,
+      sessions: new KnownSessions(),
       attempts: new Attempts(attempts),
       refusals,
       cookie: new SessionCookie(publicUrl?.protocol === 'https:'),

@@ -29,6 +29,8 @@ export class Attempts {
   readonly #now: () => number;
   readonly #places = new Map<string, Place>();
   #failedAt = -Infinity;
+  /** Of all places together. */
+  #pending = 0;
 
   constructor(options: AttemptsOptions = {}) {
     this.#most = options.most ?? 19;
@@ -42,9 +44,12 @@ export class Attempts {
     return this.#places.size;
   }
 
-  /** Nothing has failed for so long that nothing is held against anybody. */
+  /**
+   * Nothing has failed for so long that nothing is held against anybody, and nothing is looked at that may yet fail: of
+   * many at once all would be too early for the first failure.
+   */
   get isQuiet(): boolean {
-    return this.#now() - this.#failedAt >= this.#windowMs;
+    return this.#pending === 0 && this.#now() - this.#failedAt >= this.#windowMs;
   }
 
   /** How long nothing is looked at from there, in ms; 0 when it is. */
@@ -84,6 +89,7 @@ export class Attempts {
       const count = place.pending.get(given) ?? 0;
       if (count > 0 || place.failures.length + place.pending.size < this.#most) {
         place.pending.set(given, count + 1);
+        this.#pending += 1;
         this.#places.set(name, place);
         return place;
       }
@@ -93,6 +99,7 @@ export class Attempts {
   }
 
   #leave(name: string, place: Place, given: string, isFailure: boolean): void {
+    this.#pending -= 1;
     const count = (place.pending.get(given) ?? 1) - 1;
     if (count > 0) place.pending.set(given, count);
     else place.pending.delete(given);

@@ -66,11 +66,15 @@ async function identify(access: Access, request: FastifyRequest, reply: FastifyR
   const secret = access.cookie.read(request.headers);
   if (secret === undefined) return anonymous;
   assertOwnPage(request);
-  const hash = hashSecret(secret);
-  const { callers } = access;
-  const session = await attempt(access, request, reply, 'session', hash, () => callers.ofSession(hash));
-  request.session = hash;
-  return accepted('session', session);
+  const { callers, sessions } = access;
+  // Not before it may be looked at: then nothing is to be computed.
+  const session = await attempt(access, request, reply, sessions.scopeOf(secret), secret, () => {
+    request.session = hashSecret(secret);
+    return callers.ofSession(request.session);
+  });
+  const caller = accepted('session', session);
+  sessions.note(secret);
+  return caller;
 }
 
 async function ofHeader(
