@@ -3,7 +3,7 @@ import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Attempts } from '../src/access/attempts.ts';
 import { clientAddress, neighbourhood } from '../src/access/client-address.ts';
-import { KnownSessions } from '../src/access/known-sessions.ts';
+import { KnownSecrets } from '../src/access/known-secrets.ts';
 import { Refusals } from '../src/access/refusals.ts';
 
 setFlagsFromString('--expose-gc');
@@ -154,17 +154,19 @@ describe('who is counted for one', () => {
   });
 });
 
-describe('sessions that were good', () => {
+describe('keys and sessions that were good', () => {
   it('are counted apart from what is tried, each for itself', () => {
-    const sessions = new KnownSessions(2);
+    const known = new KnownSecrets(2);
     const [one, two, three] = ['a', 'b', 'c'].map((letter) => letter.repeat(52)) as [string, string, string];
-    for (const secret of [one, two, one, three]) sessions.note(secret);
-    expect([one, two, three].map((secret) => sessions.scopeOf(secret))).toEqual([
+    for (const secret of [one, two, one, three]) known.note('session', secret);
+    expect([one, two, three].map((secret) => known.scopeOf('session', secret))).toEqual([
       'session aaaaaaaaaa',
       'session',
       'session cccccccccc',
     ]);
-    expect(sessions.size).toBe(2);
+    expect(known.size).toBe(2);
+    known.note('key', one);
+    expect([known.scopeOf('key', one), known.scopeOf('session', one)]).toEqual(['key aaaaaaaaaa', 'session']);
   });
 });
 

@@ -101,11 +101,6 @@ export class KeyVerifier {
     if (question) question.state.isOutdated = true;
   }
 
-  /** Whether a secret of this key was right within `staleMs`. */
-  known(prefix: string): boolean {
-    return this.#memories.key.has(prefix, (one) => this.#counts(one));
-  }
-
   close(): void {
     this.#ending.abort(new Error('closed'));
   }

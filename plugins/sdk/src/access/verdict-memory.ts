@@ -14,7 +14,7 @@ export interface Remembered {
 const nothing: readonly Remembered[] = [
   {
     hash: hashSecret(createSecret()),
-    principal: { prefix: '', name: '', owner: '', scopes: [], broker: false },
+    principal: { prefix: '', name: '', owner: '', scopes: [], revision: 0, broker: false },
     askedAt: -Infinity,
   },
 ];
@@ -82,10 +82,6 @@ export class VerdictMemory {
     for (const [id, all] of [...this.#byId]) {
       for (const { hash, principal } of all) if (isMeant(principal)) this.remove(id, hash);
     }
-  }
-
-  has(id: string, isGood: (one: Remembered) => boolean): boolean {
-    return this.#byId.get(id)?.some(isGood) ?? false;
   }
 }
 

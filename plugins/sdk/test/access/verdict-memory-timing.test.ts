@@ -10,7 +10,7 @@ const hash = hashSecret(secret);
 const memory = new VerdictMemory(100);
 memory.add(prefix, {
   hash,
-  principal: { prefix, name: 'for a test', owner: '', scopes: ['read'], broker: false },
+  principal: { prefix, name: 'for a test', owner: '', scopes: ['read'], broker: false, revision: 0 },
   askedAt: 0,
 });
 

@@ -8,7 +8,7 @@ import { Attempts } from './attempts.ts';
 import type { AttemptsOptions } from './attempts.ts';
 import { Callers } from './callers.ts';
 import { clientAddress } from './client-address.ts';
-import { KnownSessions } from './known-sessions.ts';
+import { KnownSecrets } from './known-secrets.ts';
 import { shownText } from '../http/shown-text.ts';
 import { Refusals } from './refusals.ts';
 import { SessionCookie } from './session-cookie.ts';
@@ -18,7 +18,7 @@ export interface Access {
   keeper: Keeper;
   verifier: KeyVerifier;
   callers: Callers;
-  sessions: KnownSessions;
+  known: KnownSecrets;
   attempts: Attempts;
   refusals: Refusals;
   cookie: SessionCookie;
@@ -51,7 +51,7 @@ export const accessLink = fp<AccessLinkOptions>(
       keeper,
       verifier,
       callers,
-      sessions: new KnownSessions(),
+      known: new KnownSecrets(),
       attempts: new Attempts(attempts),
       refusals,
       cookie: new SessionCookie(publicUrl?.protocol === 'https:'),

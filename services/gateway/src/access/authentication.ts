@@ -66,14 +66,14 @@ async function identify(access: Access, request: FastifyRequest, reply: FastifyR
   const secret = access.cookie.read(request.headers);
   if (secret === undefined) return anonymous;
   assertOwnPage(request);
-  const { callers, sessions } = access;
+  const { callers, known } = access;
   // Not before it may be looked at: then nothing is to be computed.
-  const session = await attempt(access, request, reply, sessions.scopeOf(secret), secret, () => {
+  const session = await attempt(access, request, reply, known.scopeOf('session', secret), secret, () => {
     request.session = hashSecret(secret);
     return callers.ofSession(request.session);
   });
   const caller = accepted('session', session);
-  sessions.note(secret);
+  known.note('session', secret);
   return caller;
 }
 
@@ -84,9 +84,8 @@ async function ofHeader(
   authorization: string,
 ): Promise<Caller> {
   const parts = keyIn(authorization);
-  const { callers, verifier } = access;
-  // Whoever guesses keys must not keep those from working that are known to be good.
-  const scope = parts && verifier.known(parts.prefix) ? parts.prefix : '';
+  const { callers, known } = access;
+  const scope = known.scopeOf('key', parts?.secret ?? '');
   const found = await attempt(access, request, reply, scope, authorization, async () =>
     parts ? callers.ofKey(parts) : malformed,
   );
@@ -96,7 +95,9 @@ async function ofHeader(
       'The Authorization header holds no API key; it takes "Bearer bkg_<prefix>_<secret>".',
     );
   }
-  return accepted('key', found);
+  const caller = accepted('key', found);
+  if (parts) known.note('key', parts.secret);
+  return caller;
 }
 
 const malformed: Refusal = { refused: 'unknown' };

@@ -19,7 +19,7 @@ const signIns = new WireBody<SignIn>({
 export const sessionRoutes = fp(
   async (app) => {
     const { access } = app;
-    const { keeper, verifier, callers, cookie } = access;
+    const { keeper, verifier, known, callers, cookie } = access;
 
     app.get(
       '/api/session',
@@ -32,7 +32,7 @@ export const sessionRoutes = fp(
       const { key, ticket = '' } = await signIns.read(request, reply);
       const actor = actorOf(app, request);
       const parts = key === undefined ? undefined : parseKey(key);
-      const scope = parts && verifier.known(parts.prefix) ? parts.prefix : '';
+      const scope = known.scopeOf('key', parts?.secret ?? '');
       const made = await attempt(access, request, reply, scope, key ?? ticket, async () => {
         if (parts) {
           const { prefix, secret } = parts;
@@ -49,6 +49,7 @@ export const sessionRoutes = fp(
           'This sign-in link does no more: it does once, and for 10 minutes. Make another one.',
         );
       }
+      if (parts) known.note('key', parts.secret);
       await signOut(ownSession(request.headers), actor);
       return reply.code(201).header('set-cookie', cookie.set(made.session)).send(made.principal);
     });
