@@ -48,6 +48,8 @@ export class KeyEvents {
 
   /** Tells of what has ended by itself since the last look. */
   look(): void {
+    // Nobody would hear of it: what has ended meanwhile is told when the broker is back.
+    if (!this.#connection.connected) return;
     const now = this.#now();
     const hasEnded = (time: string | undefined): boolean =>
       isOver(time, now) && !isOver(time, this.#lookedAt);

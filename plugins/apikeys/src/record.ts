@@ -38,6 +38,8 @@ export interface SessionRecord {
 export interface TicketRecord {
   /** Of the key that it signs in. */
   prefix: string;
+  /** Of the secret that was shown for it: the session ends with that, and not with a newer one. */
+  key_hash: string;
   expires_at: string;
 }
 

@@ -6,6 +6,7 @@ import { conflict, notFound } from './errors.ts';
 import type { Keys } from './keys.ts';
 import { isOver } from './record.ts';
 import type { Kind } from './record.ts';
+import { matchSecret } from './secret.ts';
 import type { Store } from './store.ts';
 import type { Uses } from './uses.ts';
 import { endOf, judgeSession } from './verdict.ts';
@@ -84,18 +85,20 @@ export class Sessions {
     return entry.value.prefix;
   }
 
-  /** @throws PluginError APIKEYS_NOT_FOUND; APIKEYS_CONFLICT for a key that is of no use any more */
-  async createTicket(prefix: string): Promise<Ticket> {
+  /** @throws PluginError APIKEYS_NOT_FOUND; APIKEYS_CONFLICT for a key, or a secret of it, that is of no use any more */
+  async createTicket({ prefix, hash }: KeyProof): Promise<Ticket> {
     await this.#store.current();
     const record = this.#store.get('key', prefix)?.value;
     if (!record) throw notFound(`There is no key ${prefix}, so that nobody could sign in with it.`);
     const ended = endOf(record, this.#now());
     if (ended)
       throw conflict(`${prefix} is ${ended.refused}, so that nobody can sign in with it: take another key.`);
+    if (!matchSecret(record, hash, this.#now()))
+      throw conflict(`The secret that was shown of ${prefix} is none of its: show the one of now.`);
     await this.#makeRoom('ticket', prefix, ticketsOfKeyMost);
     const ticket = createSecret();
     const expires_at = this.#time(ticketMostSecs);
-    await this.#store.write('ticket', hashSecret(ticket), { prefix, expires_at }, 0);
+    await this.#store.write('ticket', hashSecret(ticket), { prefix, key_hash: hash, expires_at }, 0);
     return { ticket, expires_at };
   }
 
@@ -114,14 +117,14 @@ export class Sessions {
     const entry = this.#store.get('ticket', ticketHash);
     if (!entry) return { refused: 'unknown' };
     if (!(await this.#store.remove('ticket', ticketHash, entry.revision))) return { refused: 'unknown' };
-    const { prefix, expires_at } = entry.value;
+    const { prefix, key_hash, expires_at } = entry.value;
     if (isOver(expires_at, this.#now())) return { refused: 'expired' };
     const record = this.#store.get('key', prefix)?.value;
     if (!record) return { refused: 'unknown' };
     const ended = endOf(record, this.#now());
     if (ended) return ended;
     this.#uses.note(prefix);
-    return { prefix, hash: record.hash };
+    return { prefix, hash: key_hash };
   }
 
   async #makeRoom(kind: Kind & ('session' | 'ticket'), prefix: string, most: number): Promise<void> {

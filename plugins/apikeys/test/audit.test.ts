@@ -22,7 +22,7 @@ describe('the audit', () => {
     await mesh.keeper.putRole(actor, 'tuner', { scopes: ['invoke:candle'] });
     await codeOf(mesh.keeper.putRole(actor, 'admin', { scopes: [] }));
     await mesh.keeper.deleteRole(actor, 'tuner');
-    const { ticket } = await mesh.keeper.createTicket(actor, prefix);
+    const { ticket } = await mesh.keeper.createTicket(actor, proofOf(secret));
     const answer = await mesh.keeper.createSession(actor, { ticket_hash: hashSecret(ticket) });
     const session = 'session' in answer ? answer.session : '';
     await mesh.keeper.createSession(actor, { prefix, hash: wrongHash() });

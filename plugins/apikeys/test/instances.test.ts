@@ -152,7 +152,7 @@ describe('the bucket', () => {
     const { key: expiring } = await mesh.keeper.createKey(actor, { name: 'b', expires_at });
     await mesh.keeper.createSession(actor, proofOf(secret));
     await mesh.keeper.createSession(actor, admin);
-    await mesh.keeper.createTicket(actor, admin.prefix);
+    await mesh.keeper.createTicket(actor, admin);
     await eventually(async () => (await bucketKeys()).includes(`used.${revoked.prefix}`));
     await mesh.keeper.revokeKey(actor, revoked.prefix);
     mesh.clock.aheadMs += 89 * dayMs;

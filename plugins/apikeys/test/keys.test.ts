@@ -169,7 +169,7 @@ describe('a key', () => {
     for (const attempt of [
       () => mesh.keeper.updateKey(actor, key.prefix, { revision, name: 'b' }),
       () => mesh.keeper.rotateKey(actor, key.prefix),
-      () => mesh.keeper.createTicket(actor, key.prefix),
+      () => mesh.keeper.createTicket(actor, proofOf(second)),
     ])
       expect(await codeOf(attempt())).toBe('APIKEYS_CONFLICT');
     expect(await mesh.keeper.getKey(key.prefix)).toEqual(revoked);

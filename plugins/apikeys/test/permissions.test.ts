@@ -49,7 +49,7 @@ describe('with what the broker lets an instance of apikeys and a gateway do', ()
     await keeper.ensureAdmin({ prefix, hash: hashSecret(secret) });
     const made = await keeper.createKey(actor, { name: 'a', scopes: ['read'] });
     const rotated = await keeper.rotateKey(actor, made.key.prefix);
-    const { ticket } = await keeper.createTicket(actor, made.key.prefix);
+    const { ticket } = await keeper.createTicket(actor, proofOf(rotated.secret));
     const answer = await keeper.createSession(actor, { ticket_hash: hashSecret(ticket) });
     expect(answer).toHaveProperty('session');
     await keeper.revokeKey(actor, made.key.prefix);

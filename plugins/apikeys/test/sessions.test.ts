@@ -102,8 +102,8 @@ describe('a session', () => {
 
 describe('a ticket', () => {
   it('signs in with its key, once', async () => {
-    const { key } = await mesh.keeper.createKey(actor, { name: 'a', scopes: ['read'] });
-    const { ticket, expires_at } = await mesh.keeper.createTicket(actor, key.prefix);
+    const { key, secret } = await mesh.keeper.createKey(actor, { name: 'a', scopes: ['read'] });
+    const { ticket, expires_at } = await mesh.keeper.createTicket(actor, proofOf(secret));
     expect(Math.abs(Date.parse(expires_at) - mesh.clock.now() - 10 * minuteMs)).toBeLessThan(10_000);
     const proof = { ticket_hash: hashSecret(ticket) };
     const { principal, session } = made(await mesh.keeper.createSession(actor, proof));
@@ -113,24 +113,39 @@ describe('a ticket', () => {
   });
 
   it('does so for 10 minutes, and as long as its key is valid', async () => {
-    const { key } = await mesh.keeper.createKey(actor, { name: 'a' });
+    const { key, secret } = await mesh.keeper.createKey(actor, { name: 'a' });
     const [late, ofRevoked] = [
-      await mesh.keeper.createTicket(actor, key.prefix),
-      await mesh.keeper.createTicket(actor, key.prefix),
+      await mesh.keeper.createTicket(actor, proofOf(secret)),
+      await mesh.keeper.createTicket(actor, proofOf(secret)),
     ].map(({ ticket }) => ({ ticket_hash: hashSecret(ticket) }));
     await mesh.keeper.revokeKey(actor, key.prefix);
     expect(await mesh.keeper.createSession(actor, ofRevoked!)).toEqual({ refused: 'revoked' });
     mesh.clock.aheadMs += 10 * minuteMs;
     expect(await mesh.keeper.createSession(actor, late!)).toEqual({ refused: 'expired' });
-    expect(await codeOf(mesh.keeper.createTicket(actor, 'Kzzzzzzzzz'))).toBe('APIKEYS_NOT_FOUND');
+    const nobody = { prefix: 'Kzzzzzzzzz', hash: wrongHash() };
+    expect(await codeOf(mesh.keeper.createTicket(actor, nobody))).toBe('APIKEYS_NOT_FOUND');
+  });
+
+  it('ends with the secret that was shown for it, and so does its session', async () => {
+    const { key, secret } = await mesh.keeper.createKey(actor, { name: 'a' });
+    const { ticket } = await mesh.keeper.createTicket(actor, proofOf(secret));
+    const { key: rotated } = await mesh.keeper.rotateKey(actor, key.prefix, { grace_secs: 60 });
+    const { ticket: second } = await mesh.keeper.createTicket(actor, proofOf(secret));
+    const { principal } = made(await mesh.keeper.createSession(actor, { ticket_hash: hashSecret(ticket) }));
+    expect(principal.expires_at).toBe(rotated.old_secret_until);
+    await mesh.keeper.rotateKey(actor, key.prefix, { grace_secs: 0 });
+    expect(await mesh.keeper.createSession(actor, { ticket_hash: hashSecret(second) })).toEqual({
+      refused: 'expired',
+    });
+    expect(await codeOf(mesh.keeper.createTicket(actor, proofOf(secret)))).toBe('APIKEYS_CONFLICT');
   });
 
   it('is redeemed by one of two who show it to two instances at the same time', async () => {
     await using two = await ApikeysMesh.create();
     const instances = [await two.start(), await two.start()];
-    const { prefix } = await two.admin();
+    const admin = await two.admin();
     for (let round = 0; round < 30; round += 1) {
-      const { ticket } = await two.keeper.createTicket(actor, prefix);
+      const { ticket } = await two.keeper.createTicket(actor, admin);
       const proof = { ticket_hash: hashSecret(ticket) };
       const answers = await Promise.all(
         [...instances, ...instances].map((instance) => two.at(instance).createSession(actor, proof)),

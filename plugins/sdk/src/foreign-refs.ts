@@ -1,3 +1,7 @@
+import { isRecord } from './protocol/is-record.ts';
+
+const namedSchemas = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']);
+
 /**
  * The references of a JSON Schema that lead out of it: nobody fetches what somebody else may change, and without it the
  * schema cannot be checked. Walks no deeper than a schema that a message could carry.
@@ -6,10 +10,15 @@ export function foreignRefs(schema: unknown): string[] {
   const refs = new Set<string>();
   const ids = new Set<string>();
   const queue: unknown[] = [schema];
-  for (let next = queue.pop(); next !== undefined; next = queue.pop()) {
+  while (queue.length > 0) {
+    // A schema that was not read from JSON may have members that are undefined.
+    const next = queue.pop();
     if (typeof next !== 'object' || next === null) continue;
-    for (const [keyword, value] of Object.entries(next)) {
-      if (keyword === '$id' && typeof value === 'string') ids.add(withoutFragment(value));
+    for (const [keyword, value] of Object.entries(next) as [string, unknown][]) {
+      // The names in these are the author's, and no keywords: a member may be called default.
+      if (namedSchemas.has(keyword) && isRecord(value))
+        for (const one of Object.values(value)) queue.push(one);
+      else if (keyword === '$id' && typeof value === 'string') ids.add(withoutFragment(value));
       else if ((keyword === '$ref' || keyword === '$dynamicRef') && typeof value === 'string')
         refs.add(value);
       // What these hold are values and not schemas: a member called $ref there is data.

@@ -66,6 +66,13 @@ describe('defining a plugin', () => {
       for (const word of words) expect(() => define(ref)).toThrow(word);
       expect(() => define(ref)).toThrow(ref);
     }
+    // Wherever they stand: below a member that is called like a keyword, and beside what is undefined.
+    const away = { $ref: 'https://example.com/schema.json' };
+    for (const schema of [{ properties: { default: away } }, { allOf: [away], title: undefined }]) {
+      const input = Type.Unsafe<object>(schema);
+      const said = { ...plugin, capabilities: { say: { ...nothing(), input } } };
+      expect(() => definePlugin(said)).toThrow(away.$ref);
+    }
     define('#/$defs/a');
     const own = { $id: 'https://example.com/own', properties: { a: { $ref: 'https://example.com/own#/b' } } };
     const data = { const: { $ref: 'https://example.com/data' } };

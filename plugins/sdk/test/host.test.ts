@@ -1,5 +1,14 @@
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -49,6 +58,13 @@ describe('a file written whole', () => {
     writeWhole(file, 'old');
     expect(() => writeWhole(path.join(folder, 'missing', 'state.json'), 'new')).toThrow(/ENOENT/);
     expect(readFileSync(file, 'utf8')).toBe('old');
+  });
+
+  it('leaves nothing of what may be a secret when it cannot take its place', () => {
+    const place = path.join(folder, 'secret.json');
+    mkdirSync(place);
+    expect(() => writeWhole(place, 'secret', 0o600)).toThrow(/EISDIR|EPERM|ENOTEMPTY|EEXIST/);
+    expect(readdirSync(folder)).toEqual(['secret.json']);
   });
 });
 

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { isSameProcess } from '@bkg/sdk/host';
+import type { ProcessIdentity } from '@bkg/sdk/host';
 import { UsageError } from './command.ts';
 import { hostOf, reachableHost, urlHost } from './listen-address.ts';
 import { projectFolder } from './project.ts';
@@ -32,15 +34,25 @@ export function gatewayUrl(env: NodeJS.ProcessEnv, given: string | undefined): U
   return new URL(`http://${urlHost(host)}:${port}`);
 }
 
-/** Whether it is the gateway of the mesh that a `bkg up` has started for BKG_HOME, and has not stopped. */
+/**
+ * Whether it is the gateway of the mesh that a `bkg up` has started for BKG_HOME, and has not stopped. Of one that was
+ * killed, or whose machine was, the record is left, and by now anybody may listen there.
+ */
 export function isOwnGateway(gateway: URL, env: NodeJS.ProcessEnv): boolean {
-  const { host, port } = upRecord(env);
+  const record = upRecord(env);
+  const { host, port } = record;
   return (
     host !== undefined &&
+    (isRunning(record) || isRunning(record.parts?.gateway)) &&
     gateway.protocol === 'http:' &&
     gateway.port === String(port) &&
     ownHost(hostOf(gateway)) === ownHost(host)
   );
+}
+
+function isRunning(process: Partial<ProcessIdentity> | undefined): boolean {
+  const { pid, start } = process ?? {};
+  return pid !== undefined && start !== undefined && isSameProcess({ pid, start });
 }
 
 /** The address for people of the dashboard behind a gateway: as its own mesh has noted it, else as it is asked for. */
@@ -82,7 +94,7 @@ function portOf(name: string, given: string | undefined): number {
 }
 
 /** What `bkg up` has noted; nothing when it has not, or when that cannot be read: then it was only to help. */
-function upRecord(env: NodeJS.ProcessEnv): Pick<UpRecord, 'url' | 'host' | 'port' | 'bus_port' | 'bus_url'> {
+function upRecord(env: NodeJS.ProcessEnv): Partial<UpRecord> {
   try {
     const text = readFileSync(path.join(homeFolder(env), 'run', 'up.json'), 'utf8');
     return (JSON.parse(text) ?? {}) as ReturnType<typeof upRecord>;

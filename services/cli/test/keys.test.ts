@@ -1,9 +1,19 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createKey } from '@bkg/sdk/access';
+import { processStart } from '@bkg/sdk/host';
 import type { ApiKey, AuditList, NewKey } from '@bkg/sdk/protocol';
 import { bkg } from './bkg.ts';
 import type { Outcome } from './bkg.ts';
@@ -69,7 +79,9 @@ const run = (...args: string[]): Promise<Outcome> =>
 /** As `bkg up` leaves it: where the gateway is, and the key of who has started it. */
 function ownMesh(changes: object = {}): NodeJS.ProcessEnv {
   const { port } = new URL(gateway.url);
-  const record = { host: '127.0.0.1', port: Number(port), url: `http://localhost:${port}`, ...changes };
+  const { pid } = process;
+  const url = `http://localhost:${port}`;
+  const record = { pid, start: processStart(pid), host: '127.0.0.1', port: Number(port), url, ...changes };
   mkdirSync(path.join(home, 'run'));
   writeFileSync(path.join(home, 'run', 'up.json'), JSON.stringify(record));
   writeFileSync(path.join(home, 'admin.key'), `${admin.text}\n`, { mode: 0o600 });
@@ -106,6 +118,13 @@ describe('the key that a command shows', () => {
     writeFileSync(path.join(home, 'run', 'up.json'), '{}');
     await bkg(['plugins', '--url', gateway.url], { env });
     expect(asked).toHaveLength(3);
+    expect(shown()).toBe(undefined);
+  });
+
+  it('is none for who listens where the gateway was, before its mesh was killed', async () => {
+    const env = ownMesh({ start: 'earlier' });
+    await bkg(['plugins'], { env });
+    expect(asked).toHaveLength(1);
     expect(shown()).toBe(undefined);
   });
 
@@ -305,6 +324,24 @@ describe('bkg keys', () => {
     expect([stdout, readFileSync(file, 'utf8')]).toEqual([`${rotated}\n`, `${rotated}\n`]);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(stderr).toContain(`${file} has the new one`);
+  });
+
+  it('shows the new secret also when admin.key cannot be written', async () => {
+    // Its own name fits into a path of the system, and that of the file which would replace it does not.
+    const long = path.join(home, `${'d'.repeat(200)}/`.repeat(21)).slice(0, 4_070);
+    mkdirSync(path.join(long, 'run'), { recursive: true });
+    ownMesh();
+    for (const file of ['admin.key', 'run/up.json']) cpSync(path.join(home, file), path.join(long, file));
+    const rotated = `bkg_${admin.prefix}_${createKey().secret}`;
+    answers[`POST /api/keys/${admin.prefix}/rotate`] = {
+      key: { ...key, prefix: admin.prefix },
+      secret: rotated,
+    };
+    const env = { BKG_HOME: long };
+    const { code, stdout, stderr } = await bkg(['keys', 'rotate', admin.prefix, '--grace', '0s'], { env });
+    expect([code, stdout]).toEqual([1, `${rotated}\n`]);
+    expect(stderr).toContain('put the key that was just shown into');
+    expect(stderr).not.toContain('has the new one');
   });
 
   it('revokes one', async () => {

@@ -36,6 +36,7 @@ describe('the first start', () => {
     expect(JSON.parse(made.slice('ticket.create '.length))).toEqual({
       actor: { who: 'bkg', via: 'mesh', from: '' },
       prefix,
+      hash: hashSecret(secret),
     });
     expect(up.lines.at(-1)).toBe(
       `  sign in: http://localhost:${home.port}/sign-in#ticket=${ticket} (works once, for 10 minutes)`,

@@ -203,6 +203,19 @@ describe('an API key', () => {
     await client.close();
   });
 
+  it('that ended while nobody kept the keys is put out when somebody does again', async () => {
+    const { keys, credentials, prefix, forgotten } = keptKey();
+    await mesh.supervise({}, { keys });
+    const client = await mesh.server.connect('client', { credentials });
+    await delay(500);
+    forgotten.push(prefix);
+    const [id, instance] = [accessPlugin, 'a'.repeat(22)];
+    const event = { id, instance, status: 'running', version: '1.0.0', started_at: new Date().toISOString() };
+    mesh.caller.publish(`plugin.${id}.events.${instance}.status`, JSON.stringify(event));
+    await eventually(() => !client.connected);
+    await client.close();
+  });
+
   it('is refused while nobody knows any', async () => {
     await mesh.supervise();
     expect(await isLetIn({ user: 'me', password: createKey().text })).toBe(false);

@@ -79,12 +79,13 @@ export const sessionDelete = (parts: () => Parts): Capability =>
 export const ticketCreate = (parts: () => Parts): Capability =>
   capability({
     name: 'Make a sign-in ticket',
-    description: 'Makes a ticket that signs in with a key: once, and within 10 minutes.',
-    input: Type.Object({ actor, prefix }, closed),
+    description:
+      'Makes a ticket that signs in with a key, by its prefix and the SHA-256 of its secret: once, within 10 minutes, and for as long as that secret does.',
+    input: Type.Object({ actor, prefix, hash }, closed),
     output: wholeWire('Ticket'),
     errors: { APIKEYS_NOT_FOUND, APIKEYS_CONFLICT },
-    handler: ({ actor: who, prefix: id }) =>
-      audited(parts().audit, { actor: who, action: 'ticket.create', target: id }, () =>
-        parts().sessions.createTicket(id),
+    handler: ({ actor: who, ...proof }) =>
+      audited(parts().audit, { actor: who, action: 'ticket.create', target: proof.prefix }, () =>
+        parts().sessions.createTicket(proof),
       ),
   });

@@ -133,8 +133,8 @@ export class Keeper {
     await this.#ask('session.delete', { actor, hash }, changeMs, options);
   }
 
-  createTicket(actor: Actor, prefix: string, options?: AskOptions): Promise<Ticket> {
-    return this.#ask('ticket.create', { actor, prefix }, changeMs, options);
+  createTicket(actor: Actor, { prefix, hash }: KeyProof, options?: AskOptions): Promise<Ticket> {
+    return this.#ask('ticket.create', { actor, prefix, hash }, changeMs, options);
   }
 
   ensureAdmin({ prefix, hash }: KeyProof, options?: AskOptions): Promise<AdminState> {

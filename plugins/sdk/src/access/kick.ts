@@ -1,4 +1,5 @@
 import type { Connection } from '../connection.ts';
+import { delay } from '../host/delay.ts';
 import { jsonOrUndefined } from '../json.ts';
 import type { Logger } from '../logger.ts';
 import { isRecord } from '../protocol/is-record.ts';
@@ -21,6 +22,8 @@ interface Open {
   user: string;
 }
 
+/** The server may have been told to let somebody in, and not have noted the connection yet. */
+const lookAgainMs = 100;
 /** In a cluster nobody says how many servers will answer. */
 const clusterAnswersMs = 300;
 /** Of keys that are named in a line of the log. */
@@ -66,10 +69,10 @@ export class Kicker {
     const late = performance.now() + deadlineMs;
     const closed = new Set<string>();
     for (let look = 0; look < 2; look += 1) {
+      if (look > 0) await delay(lookAgainMs);
       const open = await list(late);
       await Promise.all(open.map((one) => this.#close(one, late)));
       for (const { server, cid } of open) closed.add(`${server} ${cid}`);
-      if (open.length === 0) break;
     }
     if (closed.size > 0) log.info({ ...whose, connections: closed.size }, 'connections were closed');
     return closed.size;

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { randomBytes } from 'node:crypto';
 
 /**
@@ -9,7 +9,8 @@ export function writeWhole(file: string, text: string, mode = 0o644): void {
   const partial = `${file}.${process.pid}-${randomBytes(4).toString('hex')}.new`;
   const handle = openSync(partial, 'wx', mode);
   try {
-    writeSync(handle, text);
+    // Not `writeSync`, which may write a part of it and say so only in what it returns, as on a full disk.
+    writeFileSync(handle, text);
     fsyncSync(handle);
   } catch (error) {
     closeSync(handle);
@@ -17,5 +18,11 @@ export function writeWhole(file: string, text: string, mode = 0o644): void {
     throw error;
   }
   closeSync(handle);
-  renameSync(partial, file);
+  try {
+    renameSync(partial, file);
+  } catch (error) {
+    // What may be a secret must not lie about under another name.
+    rmSync(partial, { force: true });
+    throw error;
+  }
 }

@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createAccountSeed, createInstanceToken, createKey, prefixOfName } from '../../src/access/index.ts';
+import { delay } from '../../src/host/delay.ts';
+import type { Principal } from '../../src/protocol/access.ts';
 import { BkgError } from '../../src/protocol/errors.ts';
 import { subjects } from '../../src/protocol/subjects.ts';
 import { eventually, startNatsServer } from '../../src/testing.ts';
@@ -188,6 +190,22 @@ describe('connections that are closed by their name', () => {
     expect(await kicker.kickKeys(new Set([key.prefix, '']))).toBe(0);
     for (const name of [key.prefix, '']) expect(await kicker.kick(name)).toBe(0);
     await spared.close();
+  });
+
+  it('are also those that were just being let in', async () => {
+    const { prefix, text } = createKey();
+    const { promise, resolve } = Promise.withResolvers<Principal>();
+    await mesh.callout.close();
+    mesh.serve({ verifyKey: () => promise });
+    const kicker = await mesh.kicker();
+    const coming = mesh.dial({ user: 'me', pass: text });
+    const kicked = kicker.kickKeys(new Set([prefix]));
+    // The first look has found nobody.
+    await delay(30);
+    resolve({ prefix, name: 'test', owner: '', scopes: [], broker: true, revision: 1 });
+    const nats = await coming;
+    expect(await kicked).toBe(1);
+    await nats.closed();
   });
 
   it('stay out once what they show has ended, and come back while it has not', async () => {

@@ -36,7 +36,7 @@ describe('a keeper', () => {
       code: 'APIKEYS_NOT_FOUND',
       problem: { status: 404 },
     });
-    expect(await codeOf(keeper.createTicket({ who: 'bkg', via: 'mesh', from: '' }, 'Kaaaaaaaaa'))).toBe(
+    expect(await codeOf(keeper.createTicket({ who: 'bkg', via: 'mesh', from: '' }, proof))).toBe(
       'CAPABILITY_NOT_FOUND',
     );
   });

@@ -107,6 +107,7 @@ export class Access {
 
   async #ask({ prefix, secret }: AdminKey, withinMs: number, signal: AbortSignal): Promise<Asked> {
     const { address, url } = this.#options;
+    const proof = { prefix, hash: hashSecret(secret) };
     // A question that is under way when the time is over is still waited for.
     const until = performance.now() + withinMs;
     const late = AbortSignal.any([signal, AbortSignal.timeout(withinMs + answerWithinMs)]);
@@ -116,9 +117,9 @@ export class Access {
         const options = { timeoutMs: answerWithinMs, signal: late };
         for (;;) {
           try {
-            const { state } = await keeper.ensureAdmin({ prefix, hash: hashSecret(secret) }, options);
+            const { state } = await keeper.ensureAdmin(proof, options);
             if (state === 'invalid') return state;
-            const { ticket } = await keeper.createTicket(actor, prefix, options);
+            const { ticket } = await keeper.createTicket(actor, proof, options);
             return { link: `${url}/sign-in#ticket=${ticket}` };
           } catch (error) {
             signal.throwIfAborted();

@@ -53,7 +53,8 @@ function quickly({ callers, attempts }: Access, { headers }: FastifyRequest): Ca
   return parts && callers.recent(parts);
 }
 
-function keyIn(authorization: string): KeyParts | undefined {
+/** The key in an Authorization header; undefined for anything else. */
+export function keyIn(authorization = ''): KeyParts | undefined {
   const [, text = ''] = bearerPattern.exec(authorization) ?? [];
   return parseKey(text);
 }

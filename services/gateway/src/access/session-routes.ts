@@ -4,7 +4,7 @@ import type { Principal, SignIn } from '@bkg/sdk';
 import { hashSecret, parseKey } from '@bkg/sdk/access';
 import { WireBody } from '../http/wire-body.ts';
 import { actorOf } from './actor.ts';
-import { attempt } from './authentication.ts';
+import { attempt, keyIn } from './authentication.ts';
 import { refusedError } from './live-caller.ts';
 
 const ticketPattern = /^[a-z2-7]{52}$/;
@@ -63,15 +63,16 @@ export const sessionRoutes = fp(
     });
 
     app.post('/api/session/tickets', { config: { access: 'signed in' } }, async (request, reply) => {
-      const { principal } = request.caller;
-      // It would be a session that never ends: each would make the next.
-      if (principal === undefined || request.session !== undefined) {
+      const parts = keyIn(request.headers.authorization);
+      // By a session it would be one that never ends: each would make the next.
+      if (parts === undefined || request.session !== undefined) {
         throw new BkgError(
           'FORBIDDEN',
           'A sign-in link is made with the key itself, as "Authorization: Bearer bkg_…", and not from a session.',
         );
       }
-      return reply.code(201).send(await keeper.createTicket(actorOf(app, request), principal.prefix));
+      const proof = { prefix: parts.prefix, hash: hashSecret(parts.secret) };
+      return reply.code(201).send(await keeper.createTicket(actorOf(app, request), proof));
     });
 
     /** The hash of a session that the browser has had so far, whatever it is worth. */

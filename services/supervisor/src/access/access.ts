@@ -1,9 +1,11 @@
 import {
+  accessPlugin,
   BkgError,
   connect,
   createToken,
   createValidator,
   decodeJson,
+  isStatusEvent,
   problemOfError,
   respondProblem,
   schemaOf,
@@ -15,6 +17,7 @@ import type { Callout } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { bodyOf } from '../event-body.ts';
+import { isInstanceId } from '../instance-record.ts';
 import type { KeyCheck } from './key-check.ts';
 
 export interface AccessOptions {
@@ -78,6 +81,11 @@ export class Access {
           if (!error) this.#keyChanged(msg);
         },
       }),
+      connection.subscribe(subjects.events('status', accessPlugin), {
+        callback: (error, msg) => {
+          if (!error) this.#keeperIsHeard(msg);
+        },
+      }),
     ];
     this.#system = this.#connectSystem();
     this.#unfollow = connection.onStatus((connected) => {
@@ -92,15 +100,21 @@ export class Access {
 
   /** Puts out who is still connected with what has ended or changed: nobody may have watched when it did. */
   async sweep(): Promise<void> {
-    const { isWanted, keys } = this.#options;
+    const { isWanted } = this.#options;
     await this.#try('connections of instances that have ended could not be looked for', async (kicker) => {
       for (const name of await kicker.names()) {
         const [plugin = '', instance, ...rest] = name.split('.');
-        const isInstance = instance !== undefined && rest.length === 0;
+        // Where somebody else runs the broker, they may have users with such a name, too.
+        const isInstance = instance !== undefined && isInstanceId(instance) && rest.length === 0;
         if (isInstance && !isWanted(instance, plugin)) await kicker.kick(name);
       }
     });
-    const sweepKeys = async (kicker: Kicker): Promise<void> => {
+    await this.#sweepKeys();
+  }
+
+  async #sweepKeys(): Promise<void> {
+    const { keys } = this.#options;
+    const sweep = async (kicker: Kicker): Promise<void> => {
       for (const name of await kicker.names()) {
         const prefix = prefixOfName(name);
         if (prefix === undefined || (await keys.names(prefix)).includes(name)) continue;
@@ -109,7 +123,7 @@ export class Access {
         await kicker.kick(name);
       }
     };
-    await this.#try('connections of keys that have changed could not be looked for', sweepKeys, keyTries);
+    await this.#try('connections of keys that have changed could not be looked for', sweep, keyTries);
   }
 
   async close(): Promise<void> {
@@ -159,6 +173,12 @@ export class Access {
       });
     }
     this.#isKicking = false;
+  }
+
+  /** What ended while no instance of it ran is told by none: each knows only what has happened since its start. */
+  #keeperIsHeard(msg: Msg): void {
+    const event = bodyOf(msg);
+    if (isStatusEvent(event) && event.status === 'running') void this.#sweepKeys();
   }
 
   #kick(name: string): Promise<void> {
