@@ -31,7 +31,7 @@ export function logFile(file: string): LogFile {
   return {
     file,
     append: (work) => {
-      const output = openSync(file, 'a');
+      const output = openSync(file, 'a', 0o600);
       try {
         return work(output);
       } finally {

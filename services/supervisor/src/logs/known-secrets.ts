@@ -10,10 +10,8 @@ const leastChars = 8;
  * were given, each line of one by itself because output is read by lines; what a plugin makes of one is not.
  */
 export class KnownSecrets {
-  /** The longest first: one may hold another. */
+  /** As they were given, and as JSON writes them; the longest first, because one may hold another. */
   readonly #texts: readonly string[];
-  /** The same as JSON writes them. */
-  readonly #escaped: readonly string[];
 
   /** @param credentials as they are in its file, which it may have changed */
   constructor(credentials: unknown, config: Pick<PluginConfig, 'env'> | undefined) {
@@ -23,9 +21,9 @@ export class KnownSecrets {
     const { password, callout } = Object(credentials) as Partial<Record<keyof Credentials, unknown>>;
     const { issuer_seed } = Object(callout) as { issuer_seed?: unknown };
     const given = [password, issuer_seed, ...ofEnv].filter((one) => typeof one === 'string');
-    const texts = new Set(given.map((text) => text.trim()).filter((text) => text.length >= leastChars));
-    this.#texts = [...texts].sort((a, b) => b.length - a.length);
-    this.#escaped = this.#texts.map((text) => JSON.stringify(text).slice(1, -1));
+    const texts = given.map((text) => text.trim()).filter((text) => text.length >= leastChars);
+    const written = texts.flatMap((text) => [text, JSON.stringify(text).slice(1, -1)]);
+    this.#texts = [...new Set(written)].sort((a, b) => b.length - a.length);
   }
 
   /** A text with stars for each of them. */
@@ -37,8 +35,7 @@ export class KnownSecrets {
 
   /** The same of all texts in a value that was read from the JSON `text`. */
   hideIn<T>(value: T, text: string): T {
-    const mayHold = [...this.#texts, ...this.#escaped].some((secret) => text.includes(secret));
-    return mayHold ? (this.#hideDeep(value) as T) : value;
+    return this.#texts.some((secret) => text.includes(secret)) ? (this.#hideDeep(value) as T) : value;
   }
 
   #hideDeep(value: unknown): unknown {
