@@ -1,6 +1,8 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { request } from 'node:http';
+import type { IncomingMessage } from 'node:http';
+import { createConnection } from 'node:net';
 import path from 'node:path';
 import { connect, createToken, readCredentials } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
@@ -46,7 +48,7 @@ export async function ask(port: number, target: string, options: Ask = {}): Prom
     },
   });
   asking.end(text);
-  const [response] = (await once(asking, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(asking, 'response')) as [IncomingMessage];
   const chunks = (await response.toArray()) as Buffer[];
   return {
     status: response.statusCode ?? 0,
@@ -125,10 +127,22 @@ export class Spy {
   }
 }
 
+/** Shows that to the broker, as a program without a client library can. @returns whether it lets it in */
+export async function knock(port: number, shown: object): Promise<boolean> {
+  const socket = createConnection({ port, host: '127.0.0.1' }).setEncoding('utf8').setTimeout(10_000);
+  let received = '';
+  socket.write(`CONNECT ${JSON.stringify({ verbose: false, ...shown })}\r\nPING\r\n`);
+  for await (const text of socket) {
+    received += String(text);
+    if (/PONG|-ERR/.test(received)) break;
+  }
+  return received.includes('PONG');
+}
+
 /** Every frame of a socket that has asked for all. */
 export async function follow(url: string, key: string, frames: readonly object[]): Promise<Said[]> {
   const said: Said[] = [];
-  const socket = new WebSocket(url, { headers: { authorization: `Bearer ${key}` } } as unknown as string[]);
+  const socket = new WebSocket(url, { headers: { authorization: `Bearer ${key}` } });
   socket.addEventListener('message', ({ data }) => said.push({ where: url, text: String(data) }));
   await once(socket, 'open');
   for (const frame of frames) socket.send(JSON.stringify(frame));
@@ -140,6 +154,19 @@ export function filesBelow(folder: string): string[] {
   return readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => path.join(parentPath, name));
+}
+
+const [group, others] = [0o010, 0o001];
+
+/** Whether somebody else can read a file in a home, by its mode and those of the folders on the way to it. */
+export function isOpen(home: string, file: string): boolean {
+  const isPassable = (folder: string, who: number): boolean =>
+    (statSync(folder).mode & who) !== 0 && (folder === home || isPassable(path.dirname(folder), who));
+  const { mode, gid } = statSync(file);
+  const opens = (who: number): boolean => (mode & (who * 4)) !== 0 && isPassable(path.dirname(file), who);
+  // What a plugin is given is its user's to read, and that is a group of its own.
+  const isItsOwn = /\/run\/\w+\.(?:credentials|config)\.json$/.test(file) && gid !== process.getgid?.();
+  return opens(others) || (opens(group) && !isItsOwn);
 }
 
 /** What can be seen of the processes of a mesh by who looks at the list of them. */

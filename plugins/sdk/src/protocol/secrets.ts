@@ -6,9 +6,10 @@ export const secretMask = '********';
 
 /**
  * What bkg gives out as secrets, by their looks: API keys, the secret part of one, sessions and tickets, what instances show
- * to the broker, seeds. Also when the end was cut off.
+ * to the broker, seeds. Also when the end was cut off. Ten times the same character is chance in none of them.
  */
-const secretLooks = /(bkg_K[a-z2-7]{9}_)[a-z2-7]+|bkgi_[\w.-]{8,}|[a-z2-7]{40,}|SA[A-Z2-7]{38,}/g;
+const secretLooks =
+  /(bkg_K[a-z2-7]{9}_)[a-z2-7]+|bkgi_[\w.-]{8,}|(?!([a-z2-7])\2{9})[a-z2-7]{40,}|SA[A-Z2-7]{38,}/g;
 
 /**
  * A text without secrets of bkg that somebody has put in a wrong place, such as the path of an address: what is quoted in an

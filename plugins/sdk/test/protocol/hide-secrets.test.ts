@@ -39,6 +39,7 @@ describe('a secret of bkg in a text', () => {
   it('is nothing else: prefixes, ids, hashes, names and words stay', () => {
     const others = [
       prefix,
+      'x'.repeat(500),
       `bkg_${prefix}`,
       '5b0c1f7a9be34c1d8a2e64f0c3d7b915',
       'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855',

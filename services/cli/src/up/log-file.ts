@@ -9,6 +9,7 @@ import {
   truncateSync,
 } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
+import { hideSecrets } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 
 export interface LogFile {
@@ -89,7 +90,8 @@ function readable(line: string): string {
   } catch {
     // No JSON: it is what it says.
   }
-  const plain = stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, ' ');
+  // nats-server writes who was refused: somebody may have given a key as the user.
+  const plain = hideSecrets(stripVTControlCharacters(text)).replaceAll(/\p{Cc}/gu, ' ');
   return `    ${plain.length > longestLine ? `${plain.slice(0, longestLine)}…` : plain}`;
 }
 
