@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import type { DestinationStream, Logger } from 'pino';
+import { hideMembers } from './hidden-members.ts';
 
 export type { Logger } from 'pino';
 
@@ -21,6 +22,7 @@ export function createLogger(fields: Record<string, unknown>, options: LoggerOpt
       errorKey: 'error',
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
+      hooks: { streamWrite: hideMembers },
     },
     destination,
   );

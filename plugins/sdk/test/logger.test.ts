@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import path from 'node:path';
 import { expect, it } from 'vitest';
+import { createLogger } from '../src/logger.ts';
 
 const logger = path.join(import.meta.dirname, '../dist/logger.js');
 
@@ -23,3 +24,37 @@ it.skipIf(!existsSync('/dev/full'))(
     expect({ status, stderr }).toEqual({ status: 7, stderr: '' });
   },
 );
+
+/** What is written, by a logger that has a field of its own. */
+function written(work: (log: ReturnType<typeof createLogger>) => void): Record<string, unknown> {
+  let line = '';
+  work(createLogger({ service: 'test' }, { destination: { write: (text) => void (line += text) } }));
+  expect(line.endsWith('\n')).toBe(true);
+  return JSON.parse(line) as Record<string, unknown>;
+}
+
+it('members that are called like a secret are not written, however deep they are', () => {
+  const secret = 'nobody-should-read-this';
+  const cause = Object.assign(new Error('inner'), { token: secret });
+  const error = Object.assign(new Error('outer', { cause }), {
+    options: { user: 'ada', pass: secret, headers: { Authorization: `Bearer ${secret}`, cookie: [secret] } },
+  });
+  const line = written((log) =>
+    log.child({ api_key: secret }).warn({ error, credentials: { user: 'x', password: secret } }, 'no luck'),
+  );
+  expect(JSON.stringify(line)).not.toContain(secret);
+  expect(line).toMatchObject({
+    level: 'warn',
+    service: 'test',
+    message: 'no luck',
+    api_key: '********',
+    credentials: '********',
+    error: { options: { user: 'ada', pass: '********', headers: { Authorization: '********' } } },
+  });
+});
+
+it('what else a line holds stays as it is: numbers, flags, and texts that only speak of secrets', () => {
+  const fields = { token: 3, secret: false, password: null, tokens: ['a'], note: '{"token":"x"}' };
+  const line = written((log) => log.info(fields, 'the "password": of ada'));
+  expect(line).toMatchObject({ ...fields, message: 'the "password": of ada' });
+});

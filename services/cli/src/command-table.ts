@@ -134,7 +134,8 @@ Exit codes: 0 it succeeded, 1 it did not come as far as the plugin, 2 this line 
       why,
       'no-wait': { text: 'returns when it is written, not when every instance has it' },
     },
-    notes: `A plugin that is called history or diff goes after --, as in \`bkg config -- history\`.`,
+    notes: `A secret is read from standard input with --set env.API_TOKEN=-, as others see command lines.
+A plugin that is called history or diff goes after --, as in \`bkg config -- history\`.`,
     load: () => import('./commands/config.ts'),
   },
   'config history': {

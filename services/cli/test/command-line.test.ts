@@ -153,7 +153,7 @@ it.each([
   [['config', 'a', '--why', 'x'], 'config: --why goes with --set', 'Usage: bkg config'],
   [
     ['config', 'a', '--set', 'a=1', '--set', 'a.b=1'],
-    'config: --set is given twice for the same member: a.b=1',
+    'config: --set is given twice for the same member: a.b',
     'Usage: bkg config',
   ],
 ])('answers %j with what is wrong, the usage and code 2', async (args, why, usage) => {

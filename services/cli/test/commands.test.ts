@@ -340,6 +340,22 @@ describe('bkg config', () => {
     expect((await read()).env).toEqual({ NAME: 'Ada L.' });
   });
 
+  it('takes a secret from standard input, and says so to who gives it on the command line', async () => {
+    const set = (value: string) => ['config', 'talker', '--set', value];
+    const given = await run(set('env.API_TOKEN=-'), { input: 'tok en\n' });
+    expect(given).toMatchObject({ code: 0, stderr: '' });
+    expect((await read()).env).toMatchObject({ API_TOKEN: '********' });
+    expect((await run(set('env.API_TOKEN=-'))).stderr).toContain('standard input is empty');
+    const seen = await run(set('env.API_TOKEN=tok'));
+    expect([seen.code, seen.stderr]).toEqual([
+      0,
+      expect.stringContaining('--set env.API_TOKEN=- takes it from standard input') as string,
+    ]);
+    const twice = await run([...set('env.A_KEY=-'), '--set', 'env.B_KEY=-']);
+    expect([twice.code, twice.stderr]).toEqual([2, expect.stringContaining('one value') as string]);
+    await run(set('env.API_TOKEN=null'));
+  });
+
   it('says what is wrong with a change, and where', async () => {
     const wrong = await run([
       'config',

@@ -72,13 +72,22 @@ export const configRoutes = fp<{ log: Logger }>(
 /** Whether it fits the supervisor says; here matters how long that may take. */
 function readChange(body: Buffer, contentType: string | undefined): Record<string, unknown> {
   if (body.length > 0 && contentType !== undefined && isJsonContentType(contentType))
-    return Object(parseBody(body)) as Record<string, unknown>;
+    return Object(parse(body)) as Record<string, unknown>;
   throw invalid(
     '',
     body.length === 0
       ? `There is no body. ${limit.remedy}`
       : 'The body needs "Content-Type: application/json".',
   );
+}
+
+/** @throws BkgError that does not quote what was sent: it may be a password in `env` */
+function parse(body: Buffer): unknown {
+  try {
+    return parseBody(body);
+  } catch {
+    throw invalid('', `The body is not JSON. ${limit.remedy}`);
+  }
 }
 
 /** What a plugin's processes are given and can see: with it, who may start them could do as they can. */

@@ -13,6 +13,7 @@ import type { InstanceFiles, InstanceRecord } from './instance-record.ts';
 import type { Confinement } from './isolation/confinement.ts';
 import type { Machine } from './isolation/machine.ts';
 import { launchCommand } from './launch.ts';
+import { KnownSecrets } from './logs/known-secrets.ts';
 import { LogCapture } from './logs/log-capture.ts';
 import { LogFile, removeOldLogs } from './logs/log-file.ts';
 import { ManagedInstance } from './managed-instance.ts';
@@ -109,7 +110,7 @@ export class Launcher {
       writeWhole(files.credentials, JSON.stringify(shown), 0o600);
       // `env` may hold what nobody else should read.
       writeWhole(files.config, JSON.stringify(config), 0o600);
-      capture = this.#capture(plugin, instance, files);
+      capture = this.#capture(plugin, instance, files, new KnownSecrets(shown, config));
       confinement = machine().confine({
         instance,
         pluginId: plugin.id,
@@ -159,9 +160,14 @@ export class Launcher {
       const { instance } = record;
       const files = instanceFiles(home.run, instance);
       removeIntruders(files);
-      const capture = this.#capture(plugin, instance, files);
-      const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
       const config = readConfig(files.config);
+      const capture = this.#capture(
+        plugin,
+        instance,
+        files,
+        new KnownSecrets(readGiven(files.credentials), config),
+      );
+      const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
       const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
       const held = this.#hold(plugin, record, { config, process: adopted, confinement, capture });
       held.note('info', 'adopted by a new supervisor');
@@ -215,7 +221,12 @@ export class Launcher {
     announceEnd(connection, record, verdict, plugin.othersThan(instance));
     confinement.kill();
     if (record.process) killSession(record.process.pid, instance, { leaderIsOurs: false });
-    const capture = this.#capture(plugin, instance, files);
+    const capture = this.#capture(
+      plugin,
+      instance,
+      files,
+      new KnownSecrets(readGiven(files.credentials), config),
+    );
     await capture.finish();
     const text = verdict.ended === 'out_of_memory' ? verdict.text : 'how is not known';
     capture.note('warn', `it ended while no supervisor watched it; ${text}`);
@@ -259,7 +270,7 @@ export class Launcher {
     return instance;
   }
 
-  #capture(plugin: Plugin, instance: string, files: InstanceFiles): LogCapture {
+  #capture(plugin: Plugin, instance: string, files: InstanceFiles, secrets: KnownSecrets): LogCapture {
     const { home, connection, log } = this.#options;
     const folder = path.join(home.logs, plugin.id);
     removeOldLogs(folder, new Set([...plugin.managed.keys(), instance]));
@@ -270,20 +281,26 @@ export class Launcher {
       log: new LogFile({ folder, instance }),
       connection,
       ownLog: log,
+      secrets,
     });
   }
 }
 
 const configErrors = createValidator(schemaOf('PluginConfig'));
 /** None is larger: it has come in one message. */
-const configMostBytes = 1024 * 1024;
+const givenMostBytes = 1024 * 1024;
 
 /** What an instance was given; undefined when it is not there, or nothing that we have written: it may have been changed. */
 function readConfig(file: string): PluginConfig | undefined {
+  const config = readGiven(file) as PluginConfig;
+  return configErrors(config).length === 0 ? config : undefined;
+}
+
+function readGiven(file: string): unknown {
   try {
-    if (statSync(file).size > configMostBytes) return undefined;
-    const config = JSON.parse(readFileSync(file, 'utf8')) as PluginConfig;
-    return configErrors(config).length === 0 ? config : undefined;
+    return statSync(file).size > givenMostBytes
+      ? undefined
+      : (JSON.parse(readFileSync(file, 'utf8')) as unknown);
   } catch {
     return undefined;
   }

@@ -5,6 +5,7 @@ import type { Logger } from '../logger.ts';
 import type { AuditEvent } from '../protocol/access.ts';
 import { BkgError } from '../protocol/errors.ts';
 import { isRecord } from '../protocol/is-record.ts';
+import { hideSecrets } from '../protocol/secrets.ts';
 import { subjects } from '../protocol/subjects.ts';
 import { createToken } from '../token.ts';
 import type { Asker } from './asker.ts';
@@ -61,7 +62,7 @@ export class AuditWriter {
 
   /** Nobody waits for it: what was done is done, whether it can be written down now or later. */
   write(event: Omit<AuditEvent, 'time'>): void {
-    const waiting = { event: { time: new Date().toISOString(), ...event }, id: createToken() };
+    const waiting = { event: { time: new Date().toISOString(), ...shown(event) }, id: createToken() };
     if (this.#ending.signal.aborted) return this.#drop(waiting.event, 'it came after the end');
     if (this.#queue.length >= this.#most) return this.#drop(waiting.event, `${this.#most} wait already`);
     this.#queue.push(waiting);
@@ -129,6 +130,16 @@ export class AuditWriter {
     this.#dropped += 1;
     this.#log.warn({ event, dropped: this.#dropped }, `an audit event was dropped: ${why}`);
   }
+}
+
+/** Some of it is what was asked for, and that may be a key in a wrong place. */
+function shown<T extends Omit<AuditEvent, 'time'>>(event: T): T {
+  const { target, detail } = event;
+  return {
+    ...event,
+    target: hideSecrets(target),
+    ...(detail !== undefined && { detail: hideSecrets(detail) }),
+  };
 }
 
 /** It would fail each time, and keep all those behind it from being written. */

@@ -1,3 +1,5 @@
+import { hideSecrets } from './secrets.ts';
+
 /**
  * The one table of errors. Codes are never reused and never change their number.
  * `executed` says whether the handler may have run: a client repeats by itself only after "no",
@@ -73,7 +75,7 @@ export class BkgError extends Error {
   readonly retryAfterSecs: number | undefined;
 
   constructor(code: ErrorCode, detail: string, options: BkgErrorOptions = {}) {
-    super(detail, options);
+    super(hideSecrets(detail), options);
     this.problem = problemOf(code, errorTable[code], detail, options.errors);
     this.retryAfterSecs = options.retryAfterSecs;
   }
@@ -117,7 +119,7 @@ const textMostLength = 512;
 
 /**
  * The problem object of a failure. The title of a declared error is its code in words. It quotes what somebody sent,
- * and is an answer that must fit into a message itself: texts that are too long are cut.
+ * and is an answer that must fit into a message itself: texts that are too long are cut, and secrets are not repeated.
  */
 export function problemOf(
   code: string,
@@ -142,7 +144,8 @@ function cutError(error: PayloadError): PayloadError {
   return { path: cut(String(path), textMostLength), message: cut(String(message), textMostLength) };
 }
 
-function cut(text: string, mostLength: number): string {
+function cut(given: string, mostLength: number): string {
+  const text = hideSecrets(given);
   return text.length > mostLength ? `${text.slice(0, mostLength - 1)}…` : text;
 }
 

@@ -6,6 +6,7 @@ import { configPatch } from '../config-patch.ts';
 import { Gateway } from '../gateway.ts';
 import { layOut } from '../json-layout.ts';
 import { orderedBy, orderTimeoutMs } from '../order.ts';
+import { secretWarning, withSecretInput } from '../secret-input.ts';
 import { printable } from '../terminal.ts';
 
 /** `bkg config <plugin> [--set <member>=<value>]…` */
@@ -15,7 +16,9 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   const [settings, why, wait] = [args.list('set'), args.text('why'), !args.isSet('no-wait')];
   if (settings.length === 0 && why !== undefined) throw new UsageError('--why goes with --set');
   if (settings.length === 0 && !wait) throw new UsageError('--no-wait goes with --set');
-  const patch = configPatch(settings);
+  const warning = secretWarning(settings);
+  if (warning !== undefined) process.stderr.write(`bkg: ${warning}\n`);
+  const patch = configPatch(await withSecretInput(settings));
   const path = `/api/plugins/${encodeURIComponent(id)}/config`;
   const concern = { plugin: id, isConfig: true };
   let config = await gateway.get(path, { concern });

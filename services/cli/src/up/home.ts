@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statfsSync } from 'node:fs';
+import { chmodSync, mkdirSync, statfsSync, statSync } from 'node:fs';
 import path from 'node:path';
 import { homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
@@ -21,12 +21,12 @@ export interface Home extends HomePaths {
 /** Below this nats-server refuses writes sooner or later, and every log and record fails. */
 const neededBytes = 64 * 1024 * 1024;
 
-/** Makes the folders of a mesh; `run` holds secrets: nobody else may list it, and each file there is its owner's only. @throws Failure */
+/** Makes the folders of a mesh; `run` holds secrets: nobody else may list it, and each file there is its owner's only. `nats` and `logs` are closed to everybody else. @throws Failure */
 export function makeHome(folder: string): Home {
   const paths = homePaths(folder);
   try {
-    for (const dir of [paths.home, paths.nats, paths.models, paths.hub, paths.logs, paths.data])
-      mkdirSync(dir, { recursive: true });
+    for (const dir of [paths.home, paths.models, paths.hub, paths.data]) mkdirSync(dir, { recursive: true });
+    for (const dir of [paths.nats, paths.logs]) makeClosed(dir);
     mkdirSync(paths.run, { recursive: true, mode: 0o711 });
     // A plugin that runs under a user of its own passes through to its own files.
     chmodSync(paths.run, 0o711);
@@ -44,6 +44,13 @@ export function makeHome(folder: string): Home {
     caFile: run('ca.pem'),
     brokerCredentialsFile: run('broker-credentials.json'),
   };
+}
+
+/** What the broker keeps and what plugins print may hold secrets. */
+function makeClosed(dir: string): void {
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const mode = statSync(dir).mode & 0o7777;
+  if ((mode & 0o077) !== 0) chmodSync(dir, mode & ~0o077);
 }
 
 function needSpace(folder: string): void {

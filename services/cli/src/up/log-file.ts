@@ -9,6 +9,7 @@ import {
   truncateSync,
 } from 'node:fs';
 import { stripVTControlCharacters } from 'node:util';
+import { hideSecrets } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 
 export interface LogFile {
@@ -31,7 +32,7 @@ export function logFile(file: string): LogFile {
   return {
     file,
     append: (work) => {
-      const output = openSync(file, 'a');
+      const output = openSync(file, 'a', 0o600);
       try {
         return work(output);
       } finally {
@@ -89,7 +90,8 @@ function readable(line: string): string {
   } catch {
     // No JSON: it is what it says.
   }
-  const plain = stripVTControlCharacters(text).replaceAll(/\p{Cc}/gu, ' ');
+  // nats-server writes who was refused: somebody may have given a key as the user.
+  const plain = hideSecrets(stripVTControlCharacters(text)).replaceAll(/\p{Cc}/gu, ' ');
   return `    ${plain.length > longestLine ? `${plain.slice(0, longestLine)}…` : plain}`;
 }
 

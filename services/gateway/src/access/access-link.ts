@@ -1,15 +1,13 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { subjects } from '@bkg/sdk';
+import { hideSecrets, jsonOrUndefined, keyPrefixPattern, subjects } from '@bkg/sdk';
 import type { AuditEvent, KeyEvent, Logger } from '@bkg/sdk';
 import { AuditWriter, Keeper, KeyVerifier } from '@bkg/sdk/access';
-import { jsonOrUndefined, keyPrefixPattern } from '@bkg/sdk';
 import { Attempts } from './attempts.ts';
 import type { AttemptsOptions } from './attempts.ts';
 import { Callers } from './callers.ts';
 import { clientAddress } from './client-address.ts';
 import { KnownSecrets } from './known-secrets.ts';
-import { shownText } from '../http/shown-text.ts';
 import { Refusals } from './refusals.ts';
 import { SessionCookie } from './session-cookie.ts';
 
@@ -83,5 +81,9 @@ export const accessLink = fp<AccessLinkOptions>(
 /** What was refused names what was asked for, in which somebody may have put a key. */
 function shown<Event extends Pick<AuditEvent, 'target' | 'detail'>>(event: Event): Event {
   const { target, detail } = event;
-  return { ...event, target: shownText(target), ...(detail !== undefined && { detail: shownText(detail) }) };
+  return {
+    ...event,
+    target: hideSecrets(target),
+    ...(detail !== undefined && { detail: hideSecrets(detail) }),
+  };
 }

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin';
 import { BkgError } from '@bkg/sdk';
 import { hashSecret, parseKey } from '@bkg/sdk/access';
 import type { KeyParts, Refusal } from '@bkg/sdk/access';
+import { shownPath } from '../http/shown-path.ts';
 import type { Access } from './access-link.ts';
 import { anonymous, nobody, whoIs } from './caller.ts';
 import type { Caller } from './caller.ts';
@@ -128,12 +129,11 @@ export async function attempt<T extends object>(
   const waitSecs = Math.max(1, Math.ceil(attempts.restMs(place) / 1_000));
   reply.header('retry-after', String(waitSecs));
   const detail = `Too many wrong keys came from ${from}; try again in ${waitSecs} s.`;
-  const [target = ''] = request.url.split('?', 1);
   refusals.note({
     who: whoIs(anonymous),
     from,
     action: 'authenticate',
-    target: target.slice(0, 200),
+    target: shownPath(request.url),
     result: 'RATE_LIMITED',
   });
   throw new BkgError('RATE_LIMITED', detail);

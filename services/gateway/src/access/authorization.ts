@@ -1,6 +1,7 @@
 import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { BkgError } from '@bkg/sdk';
+import { shownPath } from '../http/shown-path.ts';
 import { assertAllowed, noKey, whoIs } from './caller.ts';
 
 /** Whom each route lets in, before its handler runs; and what becomes of those it does not. */
@@ -52,9 +53,8 @@ function isQuestion({ method, routeOptions, headers }: FastifyRequest): boolean 
 /** What somebody wanted, in the words of the audit. */
 function actOf(request: FastifyRequest): { action: string; target: string } {
   const { access } = request.routeOptions.config;
-  const [path = ''] = request.url.split('?', 1);
   const need = typeof access === 'object' ? access.need(request) : undefined;
   const { prefix, name } = (request.params ?? {}) as { prefix?: string; name?: string };
   const action = (typeof access === 'object' ? access.action : undefined) ?? need?.verb ?? 'http';
-  return { action, target: (need?.plugin ?? prefix ?? name ?? path).slice(0, 200) };
+  return { action, target: need?.plugin ?? prefix ?? name ?? shownPath(request.url) };
 }

@@ -1,10 +1,9 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { BkgError, keyPrefixPattern } from '@bkg/sdk';
+import { BkgError, hideSecrets, keyPrefixPattern } from '@bkg/sdk';
 import type { KeyChange, KeyOrder, RotateOrder } from '@bkg/sdk';
 import { WireBody } from '../http/wire-body.ts';
 import { actorOf } from './actor.ts';
-import { shownText } from '../http/shown-text.ts';
 import { needsAdmin } from './route-access.ts';
 
 /** Enough for 100 scopes and 100 roles, in whatever way they are escaped. */
@@ -64,6 +63,6 @@ function prefixOf({ params: { prefix } }: OfKey): string {
   if (keyPrefixPattern.test(prefix)) return prefix;
   throw new BkgError(
     'INVALID_PAYLOAD',
-    `"${shownText(prefix).slice(0, 64)}" is no key's prefix: it takes the public part, K and nine characters, as GET /api/keys lists it.`,
+    `"${hideSecrets(prefix).slice(0, 64)}" is no key's prefix: it takes the public part, K and nine characters, as GET /api/keys lists it.`,
   );
 }

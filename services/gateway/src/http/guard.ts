@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import fp from 'fastify-plugin';
 import { BkgError } from '@bkg/sdk';
 import { ownHosts, refusal } from './own-address.ts';
+import { shownPath } from './shown-path.ts';
 
 export interface GuardOptions {
   host: string;
@@ -76,7 +77,7 @@ export function isData(url: string): boolean {
 /** A whole address is for proxies: the name in it would be another than that in Host, which was looked at. */
 function targetProblem(target: string): string | undefined {
   if (target.startsWith('/')) return undefined;
-  return `The request asks for ${target.slice(0, 200)}; ask for a path, as in GET /livez.`;
+  return `The request asks for ${shownPath(target)}; ask for a path, as in GET /livez.`;
 }
 
 /** What is wrong with the headers as a whole, as a sentence; undefined when nothing is. */

@@ -2,6 +2,7 @@ import fp from 'fastify-plugin';
 import { errorTable, problemOf } from '@bkg/sdk';
 import { isData } from './guard.ts';
 import { sendProblem } from './problems.ts';
+import { shownPath } from './shown-path.ts';
 
 interface Route {
   pattern: RegExp;
@@ -22,7 +23,7 @@ export const notFound = fp(
       const allowed = [...new Set(methods)].join(', ');
       if (allowed) reply.header('allow', allowed);
       const hint = allowed ? `; there is ${allowed}.` : '.';
-      const detail = `There is no ${request.method} ${path.slice(0, 200)} here${hint}`;
+      const detail = `There is no ${request.method} ${shownPath(path)} here${hint}`;
       const code = 'CAPABILITY_NOT_FOUND';
       return sendProblem(
         reply.header('cache-control', 'no-store'),

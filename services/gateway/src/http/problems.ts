@@ -4,7 +4,7 @@ import fp from 'fastify-plugin';
 import { BkgError, errorTable, headerNames, problemContentType, problemOf } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { codeOfStatus, httpStatus } from './http-status.ts';
-import { shownText } from './shown-text.ts';
+import { shownPath } from './shown-path.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -20,8 +20,10 @@ export const problems = fp<{ log: Logger }>(
     app.setErrorHandler((error: FastifyError, request, reply) => {
       const problem = problemOfHttp(error);
       if (problem.code === 'INTERNAL' && !(error instanceof BkgError)) {
-        const path = shownText(request.url);
-        log.error({ error, method: request.method, path }, 'a request failed in the gateway');
+        log.error(
+          { error, method: request.method, path: shownPath(request.url) },
+          'a request failed in the gateway',
+        );
       }
       if (error instanceof BkgError && error.retryAfterSecs !== undefined)
         reply.header(headerNames.retryAfter, error.retryAfterSecs);

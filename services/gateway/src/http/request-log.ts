@@ -1,6 +1,6 @@
 import fp from 'fastify-plugin';
 import type { Logger } from '@bkg/sdk';
-import { shownText } from './shown-text.ts';
+import { shownPath } from './shown-path.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -19,7 +19,7 @@ export const requestLog = fp<{ log: Logger }>(
         log[level](
           {
             method: request.method,
-            path: shownText(request.url),
+            path: shownPath(request.url),
             status: reply.statusCode,
             duration_ms: Math.round(reply.elapsedTime * 10) / 10,
           },

@@ -1,6 +1,7 @@
 import websocket from '@fastify/websocket';
 import fp from 'fastify-plugin';
 import { BkgError } from '@bkg/sdk';
+import { shownPath } from './shown-path.ts';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -26,7 +27,7 @@ export const sockets = fp(
     app.addHook('preHandler', (request, _reply, done) => {
       // The library would take it and close it without a word.
       if (request.ws && request.routeOptions.config.isSocket !== true) {
-        done(new BkgError('CAPABILITY_NOT_FOUND', `There is no WebSocket at ${request.url.slice(0, 200)}.`));
+        done(new BkgError('CAPABILITY_NOT_FOUND', `There is no WebSocket at ${shownPath(request.url)}.`));
       } else done();
     });
   },

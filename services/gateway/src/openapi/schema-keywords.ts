@@ -1,4 +1,5 @@
 /** The keywords of JSON Schema 2020-12 that the document keeps, by what their value may be. */
+import { isPattern } from './pattern-text.ts';
 
 /** Their value is a schema, a list of schemas, or an object of schemas. */
 export const schemaKeywords = new Set([
@@ -88,16 +89,6 @@ export const plainKeywords: ReadonlyMap<string, Check> = new Map<string, Check>(
   ['required', isListOfTexts],
   ['dependentRequired', (value) => isRecord(value) && Object.values(value).every(isListOfTexts)],
 ]);
-
-export function isPattern(value: unknown): boolean {
-  if (typeof value !== 'string') return false;
-  try {
-    new RegExp(value, 'u');
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);

@@ -1,7 +1,7 @@
 import { pointerToken } from '@bkg/sdk/protocol';
 import type { JsonSchema } from '@bkg/sdk/protocol';
+import { isPattern } from './pattern-text.ts';
 import {
-  isPattern,
   isRecord,
   plainKeywords,
   reservedNames,
@@ -94,7 +94,9 @@ export class SchemaPlaces {
     for (const [keyword, value] of Object.entries(schema)) {
       const check = plainKeywords.get(keyword);
       if (check && !check(value))
-        throw new NoSchema(`${place(`${pointer}/${keyword}`)} is not what it must be`);
+        throw new NoSchema(
+          `${place(`${pointer}/${keyword}`)} is ${keyword === 'pattern' ? 'no pattern that is known here' : 'not what it must be'}`,
+        );
       for (const [path, part] of partsOf(keyword, value, pointer)) {
         this.#walk(part, pointer + path, base, depth + 1);
       }
@@ -143,7 +145,7 @@ function partsOf(keyword: string, value: unknown, pointer: string): [path: strin
     if (reservedNames.has(name))
       throw new NoSchema(`it has a member ${quote(name)}, which programs take for their own`);
     if (keyword === 'patternProperties' && !isPattern(name))
-      throw new NoSchema(`${quote(name)} is no pattern`);
+      throw new NoSchema(`${quote(name)} is no pattern that is known here`);
     return [`/${keyword}/${pointerToken(name)}`, one];
   });
 }

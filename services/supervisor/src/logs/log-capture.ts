@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { subjects } from '@bkg/sdk';
 import type { Connection, LogLevel, LogRecord, Logger } from '@bkg/sdk';
 import { BusBudget } from './bus-budget.ts';
+import type { KnownSecrets } from './known-secrets.ts';
 import type { LogFile } from './log-file.ts';
 import { recordOf } from './log-line.ts';
 import { Spool } from './spool.ts';
@@ -16,6 +17,8 @@ export interface LogCaptureOptions {
   log: LogFile;
   connection: Pick<Connection, 'publish'>;
   ownLog: Logger;
+  /** Of the instance: stars are kept for them. */
+  secrets?: KnownSecrets;
   /** What goes over the bus from one instance; more is in the file only. @default 1 MB */
   busBytesPerSecond?: number;
 }
@@ -104,7 +107,7 @@ export class LogCapture {
   /** A part of one stream, at most a quarter of a megabyte: then other things get their turn. */
   #take(stream: 'stdout' | 'stderr', isEnd: boolean): boolean {
     const spool = this.#spools[stream];
-    const { pluginId, instance } = this.#options;
+    const { pluginId, instance, secrets } = this.#options;
     const before = spool.offset;
     const { lines, skippedBytes, more } = spool.pull(isEnd);
     if (skippedBytes > 0) {
@@ -112,9 +115,8 @@ export class LogCapture {
       this.note('warn', `at least ${skippedBytes} bytes of ${stream} are lost: ${why}`);
     }
     const readAt = Date.now();
-    const records = lines.flatMap(
-      ({ bytes, isCut }) => recordOf(bytes, { pluginId, instance, stream, readAt, isCut }) ?? [],
-    );
+    const origin = { pluginId, instance, stream, readAt, ...(secrets && { secrets }) };
+    const records = lines.flatMap(({ bytes, isCut }) => recordOf(bytes, { ...origin, isCut }) ?? []);
     const isKept = this.#keep(records);
     if (isKept) spool.accept();
     // Also of a file that was emptied, though nothing can be kept: it may grow beyond where it was read.

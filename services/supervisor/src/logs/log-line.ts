@@ -1,5 +1,7 @@
 import { isLogLevel } from '@bkg/sdk';
 import type { LogLevel, LogRecord } from '@bkg/sdk';
+import { noSecrets } from './known-secrets.ts';
+import type { KnownSecrets } from './known-secrets.ts';
 
 /** Longer lines are cut, with a mark. */
 export const lineMostBytes = 16 * 1024;
@@ -14,6 +16,8 @@ export interface LineOrigin {
   readAt: number;
   /** It went on, for longer than was read. */
   isCut?: boolean;
+  /** What is not shown of it. @default nothing */
+  secrets?: KnownSecrets;
 }
 
 /**
@@ -25,18 +29,22 @@ export function recordOf(line: Buffer, origin: LineOrigin): LogRecord | undefine
   if (text === '') return undefined;
   const isLong = line.length > lineMostBytes;
   const length = `${origin.isCut ? 'more than ' : ''}${line.length} bytes`;
-  const said = origin.isCut ? undefined : parseObject(text);
+  const { secrets = noSecrets } = origin;
+  const parsed = origin.isCut ? undefined : parseObject(text);
+  const said = parsed && secrets.hideIn(parsed, text);
   if (typeof said?.['message'] === 'string') {
     const { message } = said;
     return sdkRecord({ ...said, message: isLong ? cut(message, length) : message }, origin, isLong);
   }
+  // Before it is cut: of one that is cut in two nothing would be found.
+  const shown = secrets.hide(text);
   return {
     time: new Date(origin.readAt).toISOString(),
     // Who writes plain lines to standard error means anything from progress to a stack.
     level: origin.stream === 'stderr' ? 'warn' : 'info',
     plugin_id: origin.pluginId,
     instance: origin.instance,
-    message: isLong ? cut(text, length) : text,
+    message: isLong ? cut(shown, length) : shown,
     source: origin.stream,
   };
 }
