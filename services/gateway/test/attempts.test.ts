@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { Attempts } from '../src/access/attempts.ts';
 import { clientAddress, neighbourhood } from '../src/access/client-address.ts';
 import { KnownSecrets } from '../src/access/known-secrets.ts';
-import { Refusals } from '../src/access/refusals.ts';
+import { Refusals } from '@bkg/sdk/access';
 
 setFlagsFromString('--expose-gc');
 const collect = runInNewContext('gc') as () => void;
@@ -171,7 +171,14 @@ describe('keys and sessions that were good', () => {
 });
 
 describe('what is written of refusals', () => {
-  const refusal = { who: '?', from: 'a', action: 'read', target: '/', result: 'FORBIDDEN' };
+  const refusal = {
+    who: '?',
+    via: 'http' as const,
+    from: 'a',
+    action: 'read',
+    target: '/',
+    result: 'FORBIDDEN',
+  };
 
   it('is the beginning of a flood, and how much more it was', () => {
     const written: { detail?: string; target: string }[] = [];

@@ -16,7 +16,7 @@ import { keyName } from './key-name.ts';
 import { parseKey } from './key.ts';
 import type { KeyParts } from './key.ts';
 import { readNkey } from './nkey.ts';
-import { RefusalTally } from './refusal-tally.ts';
+import { Refusals } from './refusals.ts';
 
 export interface CalloutOptions {
   connection: Connection;
@@ -70,10 +70,12 @@ class Refused extends Error {
 export function serveCallout(options: CalloutOptions): Callout {
   const { connection, issuerSeed, account = '$G', audit, log, deadlineMs = 4_000, most = 512 } = options;
   const issuer = readNkey(issuerSeed);
-  const tally = new RefusalTally((event) => {
-    const { from, target, result, detail } = event;
-    log.warn({ from, target, code: result }, `a client was refused: ${detail}`);
-    audit?.(event);
+  const refusals = new Refusals({
+    write: (event) => {
+      const { from, target, result, detail } = event;
+      log.warn({ from, target, code: result }, `a client was refused: ${detail}`);
+      audit?.(event);
+    },
   });
   // Apart: a flood of keys must not keep instances from coming back.
   const running = { instance: new Set<Promise<void>>(), key: new Set<Promise<void>>() };
@@ -89,7 +91,7 @@ export function serveCallout(options: CalloutOptions): Callout {
     } catch (error) {
       const refused = asRefused(error, log);
       const { code, who, target, message } = refused;
-      tally.add({
+      refusals.note({
         who,
         via: 'broker',
         from: request.host,
@@ -130,7 +132,7 @@ export function serveCallout(options: CalloutOptions): Callout {
     close: async () => {
       if (!subscription.isClosed()) await connection.drain([subscription]);
       await Promise.all([...running.instance, ...running.key]);
-      tally.close();
+      refusals.close();
     },
   };
 }

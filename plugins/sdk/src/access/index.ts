@@ -12,3 +12,4 @@ export * from './key-verifier.ts';
 export * from './kick.ts';
 export * from './nats-access.ts';
 export * from './nkey.ts';
+export * from './refusals.ts';

@@ -2,13 +2,12 @@ import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { hideSecrets, jsonOrUndefined, keyPrefixPattern, subjects } from '@bkg/sdk';
 import type { AuditEvent, KeyEvent, Logger } from '@bkg/sdk';
-import { AuditWriter, Keeper, KeyVerifier } from '@bkg/sdk/access';
+import { AuditWriter, Keeper, KeyVerifier, Refusals } from '@bkg/sdk/access';
 import { Attempts } from './attempts.ts';
 import type { AttemptsOptions } from './attempts.ts';
 import { Callers } from './callers.ts';
 import { clientAddress } from './client-address.ts';
 import { KnownSecrets } from './known-secrets.ts';
-import { Refusals } from './refusals.ts';
 import { SessionCookie } from './session-cookie.ts';
 
 /** What all need who ask who somebody is. */

@@ -130,6 +130,7 @@ export async function attempt<T extends object>(
   reply.header('retry-after', String(waitSecs));
   const detail = `Too many wrong keys came from ${from}; try again in ${waitSecs} s.`;
   refusals.note({
+    via: 'http',
     who: whoIs(anonymous),
     from,
     action: 'authenticate',

@@ -23,6 +23,7 @@ export const authorization = fp(
       else if (code !== 'FORBIDDEN') return;
       if (isQuestion(request)) return;
       access.refusals.note({
+        via: 'http',
         who: whoIs(request.caller),
         from: access.addressOf(request),
         ...actOf(request),

@@ -15,7 +15,15 @@ export interface WsRoutesOptions extends MeshTopicsOptions, WsClientOptions {}
 function refusedOf({ access }: FastifyInstance, request: FastifyRequest): WsClientParts['refused'] {
   const from = access.addressOf(request);
   return (action, target, { code, message }) =>
-    access.refusals.note({ who: whoIs(request.caller), from, action, target, result: code, detail: message });
+    access.refusals.note({
+      via: 'http',
+      who: whoIs(request.caller),
+      from,
+      action,
+      target,
+      result: code,
+      detail: message,
+    });
 }
 
 /** Around a payload: ids, names and the rest of a frame. */

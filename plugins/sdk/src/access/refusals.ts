@@ -1,10 +1,11 @@
-import { TokenBucket } from '@bkg/sdk';
-import type { AuditEvent, BucketLimit } from '@bkg/sdk';
+import type { AuditEvent } from '../protocol/access.ts';
+import { TokenBucket } from '../token-bucket.ts';
+import type { BucketLimit } from '../token-bucket.ts';
 
-type Refusal = Omit<AuditEvent, 'time' | 'via'>;
+type Refusal = Omit<AuditEvent, 'time'>;
 
 export interface RefusalsOptions {
-  write: (event: Omit<AuditEvent, 'time'>) => void;
+  write: (refusal: Refusal) => void;
   /** Of one action from one address in a window; the others are counted. @default 20 */
   most?: number;
   /** @default 10000 */
@@ -60,7 +61,7 @@ export class Refusals {
       return;
     }
     open.told += 1;
-    write({ ...refusal, via: 'http' });
+    write(refusal);
   }
 
   /** Writes what is counted. */
@@ -86,6 +87,6 @@ export class Refusals {
     if (untold === 0) return;
     const from = key === crowd ? '' : last.from;
     const detail = `${untold} more in ${this.#options.windowMs / 1_000} s${key === crowd ? `, from ${crowd}` : ''}; this is the last.`;
-    this.#options.write({ ...last, from, detail, via: 'http' });
+    this.#options.write({ ...last, from, detail });
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { AuditEvent } from '@bkg/sdk';
-import { Refusals } from '../src/access/refusals.ts';
+import { Refusals } from '../../src/access/refusals.ts';
+import type { AuditEvent } from '../../src/protocol/access.ts';
 
 let written: Omit<AuditEvent, 'time'>[];
 let refusals: Refusals;
@@ -18,6 +18,7 @@ afterEach(() => {
 
 const refusal = (from: string, action = 'read', who = '?') => ({
   who,
+  via: 'http' as const,
   from,
   action,
   target: 'one',
