@@ -12,8 +12,8 @@ export default defineConfig({
       'web/test/**/*.test.ts',
       'infra/**/*.test.{mjs,ts}',
     ],
-    // Every test starts real servers and processes; on two cores more workers than this only wait.
-    maxWorkers: 2,
+    // Every test starts real servers and processes, and waits for them: on two cores a third worker uses what two leave.
+    maxWorkers: 3,
     pool: 'forks',
     // A process of its own for every file would load the SDK and Nest anew, for a second each; nothing here has a state.
     isolate: false,

@@ -19,7 +19,7 @@ const signIns = new WireBody<SignIn>({
 export const sessionRoutes = fp(
   async (app) => {
     const { access } = app;
-    const { keeper, verifier, known, callers, cookie } = access;
+    const { keeper, known, callers, cookie } = access;
 
     app.get(
       '/api/session',
