@@ -12,7 +12,7 @@ import type { KeyRecord } from './record.ts';
 /** Stand for a key that there is not, and for a secret that a key has not; nobody has ever shown these. */
 const noKey: Pick<KeyRecord, 'hash' | 'old'> = { hash: hashSecret(createSecret()) };
 const noOld = { hash: hashSecret(createSecret()) };
-const noBytes = Buffer.alloc(32);
+const noBytes = Buffer.alloc(64);
 
 /** Which of a key's secrets it is: the one of now, the one before the last rotation, or none. */
 export type Match = 'current' | 'old' | undefined;
@@ -38,8 +38,8 @@ export function matchSecret(
   return matches[(Number(isCurrent) << 1) | (Number(isOld) & Number(!isOldOver))];
 }
 
-/** Of 64 hexadecimal digits; anything else could not be compared. */
+/** Of 64 hexadecimal digits; anything else could not be compared. As they are: to decode them takes as long as they want. */
 function bytesOf(hash: string): Buffer {
-  const bytes = Buffer.from(hash, 'hex');
+  const bytes = Buffer.from(hash, 'latin1');
   return bytes.length === noBytes.length ? bytes : noBytes;
 }

@@ -3,44 +3,55 @@ import { createSecret, hashSecret } from '@bkg/sdk/access';
 import { measure, middleT, surelyDifferent } from '@bkg/sdk/testing';
 import { matchSecret } from '../src/secret.ts';
 
-const samples = 10_000;
-const now = Date.now();
-const record = { hash: hashSecret(createSecret()) };
+type Kind = 'right' | 'nearlyRight' | 'wrong' | 'ofNoKey';
 
-/** A hash, and which of these it is shown for: looked up in the same way for each kind. */
-const records = [undefined, record];
-const inputs = {
-  right: () => `${record.hash}1`,
-  nearlyRight: () => `${record.hash.slice(0, 63)}${record.hash.endsWith('0') ? '1' : '0'}1`,
-  wrong: () => `${hashSecret(createSecret())}1`,
-  ofNoKey: () => `${hashSecret(createSecret())}0`,
-};
+/** Two kinds of secret of one key. @param compare with what the key has */
+function comparison(a: Kind, b: Kind, compare = match) {
+  const record = { hash: hashSecret(createSecret()) };
+  const wrongHash = hashSecret(createSecret());
+  /** Which of these it is shown for: looked up in the same way for each kind. */
+  const records = [undefined, record];
+  // A hash, the same every time: what comes again is read faster than what is new.
+  const inputs: Record<Kind, () => string> = {
+    right: () => `${record.hash}1`,
+    nearlyRight: () => `${record.hash.slice(0, 63)}${record.hash.endsWith('0') ? '1' : '0'}1`,
+    wrong: () => `${wrongHash}1`,
+    ofNoKey: () => `${wrongHash}0`,
+  };
+  const work = (input: string): unknown => compare(records[input.charCodeAt(64) & 1], input.slice(0, 64));
+  return { samples: 10_000, inputs: { a: inputs[a], b: inputs[b] }, work };
+}
+
+const now = Date.now();
+
+function match(record: { hash: string } | undefined, hash: string): unknown {
+  return matchSecret(record, hash, now);
+}
 
 describe('the time of a comparison', () => {
-  const match = (input: string): unknown =>
-    matchSecret(records[input.charCodeAt(64) & 1], input.slice(0, 64), now);
-
   // A process that has run for a while has seen all kinds, and is compiled for all of them.
-  beforeAll(() => measure({ samples, inputs: { a: inputs.right, b: inputs.ofNoKey }, work: match }));
+  beforeAll(() => measure(comparison('right', 'ofNoKey')));
 
-  it.each([
-    ['a right secret and a wrong one', { a: inputs.right, b: inputs.wrong }],
-    [
-      'a secret that is wrong at its end and one that is wrong everywhere',
-      { a: inputs.nearlyRight, b: inputs.wrong },
-    ],
-    ['a wrong secret and the prefix of no key', { a: inputs.wrong, b: inputs.ofNoKey }],
-  ])('does not tell %s apart', async (_, pair) => {
-    expect(await middleT({ samples, inputs: pair, work: match })).toBeLessThan(surelyDifferent);
+  it.each<[string, Kind, Kind]>([
+    ['a right secret and a wrong one', 'right', 'wrong'],
+    ['a secret that is wrong at its end and one that is wrong everywhere', 'nearlyRight', 'wrong'],
+    // Once more on a busy machine, where one in a hundred runs of five trials is wrong: a leak is there each time.
+  ])('does not tell %s apart', { retry: 1 }, async (_, a, b) => {
+    expect(await middleT(() => comparison(a, b))).toBeLessThan(surelyDifferent);
+  });
+
+  // Without a comparison for it t is near 500. A prefix is public, so that the nanoseconds between two places in memory,
+  // which a t of 4.5 finds in some runs, tell nothing that is secret.
+  it('hardly tells a wrong secret and the prefix of no key apart', async () => {
+    expect(await middleT(() => comparison('wrong', 'ofNoKey'))).toBeLessThan(30);
   });
 
   it('would tell them apart if it ended at the first difference, which this test would see', async () => {
-    const leaky = (input: string): number => {
+    const leaky = (record: { hash: string } | undefined, hash: string): number => {
       let place = 0;
-      while (place < 64 && input.charCodeAt(place) === record.hash.charCodeAt(place)) place += 1;
+      while (place < 64 && hash.charCodeAt(place) === record?.hash.charCodeAt(place)) place += 1;
       return place;
     };
-    const pair = { a: inputs.nearlyRight, b: inputs.wrong };
-    expect(await middleT({ samples, inputs: pair, work: leaky })).toBeGreaterThan(surelyDifferent);
+    expect(await middleT(() => comparison('nearlyRight', 'wrong', leaky))).toBeGreaterThan(surelyDifferent);
   });
 });
