@@ -28,9 +28,14 @@ it('of a flood of wrong keys 19 are looked at, and the valid one goes on', { tim
     for (const { p50, p99 } of [without, beside]) expect(p50 > 0 && p99 >= p50).toBe(true);
 });
 
-it('the time of an answer over HTTP does not tell how wrong a secret was', { timeout: 120_000 }, async () => {
-  const { code, text, result } = await resultOf('timing.ts', ['--samples', '1500']);
-  expect(code, text).toBe(0);
-  expect(result.results).toHaveLength(3);
-  expect(result.control).toBeGreaterThan(4.5);
-});
+// Once more on a busy machine: a leak is there each time.
+it(
+  'the time of an answer over HTTP does not tell how wrong a secret was',
+  { timeout: 120_000, retry: 1 },
+  async () => {
+    const { code, text, result } = await resultOf('timing.ts', ['--samples', '1500']);
+    expect(code, text).toBe(0);
+    expect(result.results).toHaveLength(3);
+    expect(result.control).toBeGreaterThan(4.5);
+  },
+);
