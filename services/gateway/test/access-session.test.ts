@@ -42,6 +42,15 @@ describe('signing in', () => {
     expect([await who(first), await who(second)]).toEqual([401, 200]);
   });
 
+  it('leaves who has ended with what everybody may see', async () => {
+    const cookie = await signIn(mesh, mesh.keeper.make(['read']));
+    expect((await mesh.send('DELETE', '/api/session', { cookie, headers: own })).status).toBe(204);
+    for (const url of ['/api/openapi.json', '/api/docs', '/livez'])
+      expect([url, (await mesh.send('GET', url, { cookie })).status]).toEqual([url, 200]);
+    expect((await mesh.send('GET', '/api/plugins', { cookie })).status).toBe(401);
+    expect((await mesh.send('GET', '/api/openapi.json', { key: strangeKey() })).status).toBe(401);
+  });
+
   it('never takes over a session that somebody else has put into the browser', async () => {
     const key = mesh.keeper.make(['admin']);
     const planted = `bkg_session=${'a'.repeat(52)}`;
@@ -152,7 +161,7 @@ describe('a session', () => {
     for (const path of ['/livez', '/', '/favicon.svg', '/api/nothing']) {
       expect([path, (await mesh.send('GET', path, { cookie })).status]).not.toEqual([path, 401]);
     }
-    expect((await mesh.send('GET', '/api/docs', { cookie })).status).toBe(401);
+    expect((await mesh.send('GET', '/api/docs', { cookie })).status).toBe(200);
   });
 
   it.each([

@@ -38,10 +38,19 @@ export const authentication = fp<AuthenticationOptions>(
         request.caller = known;
         return done();
       }
-      identify(access, request, reply).then((caller) => {
-        request.caller = caller;
-        done();
-      }, done);
+      identify(access, request, reply).then(
+        (caller) => {
+          request.caller = caller;
+          done();
+        },
+        (error: Error) => {
+          // A session that has ended takes nothing away from who would be let in without.
+          if (asks === 'anyone' && request.headers.authorization === undefined && isUnauthenticated(error)) {
+            request.caller = anonymous;
+            done();
+          } else done(error);
+        },
+      );
     });
   },
   { name: 'authentication', dependencies: ['access-link', 'guard', 'route-access'] },
@@ -55,6 +64,10 @@ function quickly({ callers, attempts }: Access, { headers }: FastifyRequest): Ca
 }
 
 /** The key in an Authorization header; undefined for anything else. */
+function isUnauthenticated(error: Error): boolean {
+  return error instanceof BkgError && error.code === 'UNAUTHENTICATED';
+}
+
 export function keyIn(authorization = ''): KeyParts | undefined {
   const [, text = ''] = bearerPattern.exec(authorization) ?? [];
   return parseKey(text);

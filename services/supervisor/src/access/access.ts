@@ -49,6 +49,8 @@ export class Access {
   #subscriptions: Subscription[] = [];
   #system: Promise<Connection> | undefined;
   #unfollow: () => void = () => undefined;
+  #sweeping: Promise<void> | undefined;
+  #sweepingKeys: Promise<void> | undefined;
   /** Prefixes of keys whose connections are to be closed. */
   readonly #changed = new Set<string>();
   #isKicking = false;
@@ -99,7 +101,12 @@ export class Access {
   }
 
   /** Puts out who is still connected with what has ended or changed: nobody may have watched when it did. */
-  async sweep(): Promise<void> {
+  sweep(): Promise<void> {
+    // A link that comes and goes must not stack them; one that is under way begins again when the broker was away.
+    return (this.#sweeping ??= this.#sweep().finally(() => (this.#sweeping = undefined)));
+  }
+
+  async #sweep(): Promise<void> {
     const { isWanted } = this.#options;
     await this.#try('connections of instances that have ended could not be looked for', async (kicker) => {
       for (const name of await kicker.names()) {
@@ -112,7 +119,11 @@ export class Access {
     await this.#sweepKeys();
   }
 
-  async #sweepKeys(): Promise<void> {
+  #sweepKeys(): Promise<void> {
+    return (this.#sweepingKeys ??= this.#sweepAllKeys().finally(() => (this.#sweepingKeys = undefined)));
+  }
+
+  async #sweepAllKeys(): Promise<void> {
     const { keys } = this.#options;
     const sweep = async (kicker: Kicker): Promise<void> => {
       for (const name of await kicker.names()) {
