@@ -22,12 +22,20 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   for (const child of children) child.kill('SIGKILL');
+  // apikeys starts by itself, and outlives its supervisor.
+  expect(await run(settings(), 'stop-plugins', '--now').ended).toBe(0);
   await server.stop();
   rmSync(home, { recursive: true });
 });
 
-function run(env: Record<string, string>) {
-  const child = spawn(process.execPath, [program], {
+const settings = () => ({
+  BKG_HOME: home,
+  BKG_NATS_URL: server.url,
+  BKG_CREDENTIALS_FILE: server.credentialsFile,
+});
+
+function run(env: Record<string, string>, ...args: string[]) {
+  const child = spawn(process.execPath, [program, ...args], {
     env: { PATH: process.env['PATH'], ...env },
     stdio: 'pipe',
   });
@@ -47,11 +55,7 @@ it('says all that it misses, and ends', async () => {
 });
 
 it('answers for the plugins of the project, says no secret, and ends at once at SIGTERM', async () => {
-  const { child, ended, output } = run({
-    BKG_HOME: home,
-    BKG_NATS_URL: server.url,
-    BKG_CREDENTIALS_FILE: server.credentialsFile,
-  });
+  const { child, ended, output } = run(settings());
   const list = await eventually(async () =>
     (await caller.request(subjects.registryList, '', { timeoutMs: 1_000 })).json<PluginInfo[]>(),
   );
@@ -65,11 +69,7 @@ it('answers for the plugins of the project, says no secret, and ends at once at 
 });
 
 it('ends while it waits for a broker that is not there', async () => {
-  const { child, ended, output } = run({
-    BKG_HOME: home,
-    BKG_NATS_URL: 'nats://127.0.0.1:1',
-    BKG_CREDENTIALS_FILE: server.credentialsFile,
-  });
+  const { child, ended, output } = run({ ...settings(), BKG_NATS_URL: 'nats://127.0.0.1:1' });
   await eventually(() => output().includes('the broker cannot be reached'));
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
