@@ -21,7 +21,7 @@ await runPlugin(
       label: Type.Optional(Type.String({ maxLength: 20 })),
     }),
     start: async ({ signal }) => {
-      if (version === '1.1.0') await sleep(1_000, undefined, { signal });
+      if (version === '1.1.0') await sleep(2_500, undefined, { signal });
     },
     capabilities: {
       'tally.count': capability({
