@@ -9,7 +9,8 @@ import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
 import { inboxRoot, subjects } from './protocol/subjects.ts';
 import { brokerAway, Requests } from './requests.ts';
-import type { RequestManyOptions, RequestOptions } from './requests.ts';
+import type { RequestManyOptions, RequestOptions, StreamRequestOptions } from './requests.ts';
+import type { ReplyStream } from './stream/reply-stream.ts';
 import { createToken } from './token.ts';
 import { Turn } from './turn.ts';
 
@@ -19,6 +20,13 @@ export interface ConnectionOptions {
   log: Logger;
   /** Whether what is sent in one turn of the event loop goes out in one write. @default true */
   joinWrites?: boolean;
+}
+
+export interface SendOptions {
+  reply?: string | undefined;
+  headers?: HeaderValues | undefined;
+  /** The broker went away before it was sent. */
+  onLost: (why: Error) => void;
 }
 
 const flushTimeoutMs = 2_000;
@@ -101,6 +109,29 @@ export class Connection {
   /** Collects the replies of everybody who listens; none when nobody does. @throws what `request` throws, but for a missing reply */
   requestMany(subject: string, data: Payload, options: RequestManyOptions): Promise<Msg[]> {
     return this.#requests.many(subject, data, options);
+  }
+
+  /**
+   * One request, whose answer may come as chunks: no more are under way than its reader has room for.
+   * @throws BkgError PLUGIN_UNAVAILABLE while the broker is away, CANCELLED when `signal` is aborted already; everything
+   *   later is thrown where the stream is read
+   */
+  requestStream(subject: string, data: Payload, options: StreamRequestOptions): ReplyStream {
+    return this.#requests.stream(subject, data, options);
+  }
+
+  /** A reply subject of our own, whose messages go to `take` until `leave` is called. */
+  openInbox(take: (msg: Msg) => void): { reply: string; leave: () => void } {
+    return this.#inbox.open(take);
+  }
+
+  /**
+   * Publishes a part of something larger: who sends it is told when it is lost.
+   * @throws BkgError PAYLOAD_TOO_LARGE
+   */
+  send(subject: string, data: Payload, { reply, headers, onLost }: SendOptions): void {
+    if (this.connected) this.#send({ subject, data, reply, headers, onLost });
+    else onLost(brokerAway());
   }
 
   /** Publishes what nobody waits for. @returns false when the broker is away: then it is dropped and counted */
@@ -252,6 +283,7 @@ export class Connection {
 
   #change(connected: boolean, server: string): void {
     this.#connected = connected;
+    if (!connected) this.#requests.cutStreams();
     if (connected) setTimeout(() => this.#sendKept(), keptRepliesDelayMs);
     this.#log.warn({ server }, connected ? 'the broker is back' : 'the broker is away');
     for (const listener of this.#listeners) {

@@ -1,38 +1,75 @@
-import type { Static, TObject, TSchema } from 'typebox';
+import type { TObject } from 'typebox';
+import { isBytes } from './bytes.ts';
+import type { Given, Received, Returned, Shape } from './bytes.ts';
 import type { Connection } from './connection.ts';
 import { foreignRefs } from './foreign-refs.ts';
 import type { InvocationContext } from './invocation.ts';
 import type { Logger } from './logger.ts';
+import { isContentTypeRange } from './protocol/content-type.ts';
 import { declaredErrorNumbers } from './protocol/errors.ts';
 import type { DeclaredError } from './protocol/errors.ts';
 import { endpointName, isCapabilityId, isVersion, pluginIdProblem } from './protocol/names.ts';
 import type { Descriptor } from './protocol/micro.ts';
 import type { JsonSchema, PluginConfig } from './protocol/plugin.ts';
 
-export interface CapabilityDefinition<Input extends TSchema = TSchema, Output extends TSchema = TSchema> {
+export interface CapabilityContract<Input extends Shape = Shape, Output extends Shape = Shape> {
   /** @default the capability's id */
   name?: string;
   description: string;
-  /** JSON Schema 2020-12 of the payload; what does not fit never reaches the handler. */
+  /** JSON Schema 2020-12 of the payload, or `bytes(…)`; what does not fit never reaches the handler. */
   input: Input;
   /** Of the result; what does not fit never reaches the caller. */
   output: Output;
+  /**
+   * The payload may be larger than a message of the broker: bytes are read while they come, JSON is collected first, up to
+   * 8 MiB. @default false
+   */
+  upload?: boolean;
   /** Running twice does no harm, so that a client may repeat it. @default false */
   idempotent?: boolean;
   /** Failures of its own, by code: the plugin's id in capitals, `_`, and a name. Thrown as `PluginError`. */
   errors?: Record<string, DeclaredError>;
-  handler: (input: Static<Input>, context: InvocationContext) => Promise<Static<Output>> | Static<Output>;
+}
+
+export interface CapabilityDefinition<
+  Input extends Shape = Shape,
+  Output extends Shape = Shape,
+> extends CapabilityContract<Input, Output> {
+  chunk?: undefined;
+  handler: (input: Received<Input>, context: InvocationContext) => Promise<Given<Output>> | Given<Output>;
+}
+
+export interface StreamingCapabilityDefinition<
+  Input extends Shape = Shape,
+  Chunk extends Shape = Shape,
+  Output extends Shape = Shape,
+> extends CapabilityContract<Input, Output> {
+  /** Of each chunk: a schema, or `bytes(…)` when together they are one body. */
+  chunk: Chunk;
+  /**
+   * Yields the chunks and returns the output. It goes on when its receiver has room for more: a slow one makes it wait, and
+   * one that is gone ends it at its next `yield`.
+   */
+  handler: (
+    input: Received<Input>,
+    context: InvocationContext,
+  ) => AsyncIterable<Given<Chunk>, Returned<Output>, void>;
 }
 
 /** A capability whose types the runtime no longer needs. */
-export type Capability = Omit<CapabilityDefinition, 'handler'> & {
+export type Capability = CapabilityContract & {
+  chunk?: Shape | undefined;
   handler: (input: never, context: InvocationContext) => unknown;
 };
 
 /** Ties the handler's types to its schemas. */
-export function capability<Input extends TSchema, Output extends TSchema>(
+export function capability<Input extends Shape, Output extends Shape>(
   definition: CapabilityDefinition<Input, Output>,
-): Capability {
+): Capability;
+export function capability<Input extends Shape, Chunk extends Shape, Output extends Shape>(
+  definition: StreamingCapabilityDefinition<Input, Chunk, Output>,
+): Capability;
+export function capability(definition: Capability): Capability {
   return definition;
 }
 
@@ -105,16 +142,25 @@ export function descriptorOf(definition: PluginDefinition): Descriptor {
       id: capabilityId,
       name: one.name ?? capabilityId,
       description: one.description,
-      input_schema: one.input as JsonSchema,
-      output_schema: one.output as JsonSchema,
-      stream: false,
-      upload: false,
+      input_schema: schemaOf(one.input),
+      output_schema: schemaOf(one.output),
+      stream: one.chunk !== undefined,
+      upload: one.upload ?? false,
       idempotent: one.idempotent ?? false,
+      ...(one.chunk !== undefined && !isBytes(one.chunk) && { chunk_schema: schemaOf(one.chunk) }),
+      ...(isBytes(one.input) && { input_type: one.input.contentType }),
+      ...(isBytes(one.output) && { output_type: one.output.contentType }),
+      ...(isBytes(one.chunk) && { chunk_type: one.chunk.contentType }),
       ...(one.errors && { errors: one.errors }),
     })),
     ...(settings && { settings_schema: settings as unknown as JsonSchema }),
     ...(configure && { settings_live: true }),
   };
+}
+
+/** Of bytes there is none. */
+function schemaOf(shape: Shape): JsonSchema {
+  return isBytes(shape) ? true : (shape as JsonSchema);
 }
 
 function identityProblems({ id, version, capabilities, settings, configure }: PluginDefinition): string[] {
@@ -147,9 +193,15 @@ function capabilityProblems({ id, capabilities }: PluginDefinition, capabilityId
       `"${capabilityId}" is no capability id: it takes parts of a-z, 0-9, "_" and "-" between dots, at most 64 characters.`,
     );
   }
-  const { input, output } = capabilities[capabilityId] ?? {};
-  problems.push(...refProblems(`The input schema of ${capabilityId}`, input));
-  problems.push(...refProblems(`The output schema of ${capabilityId}`, output));
+  for (const member of ['input', 'output', 'chunk'] as const) {
+    const shape = capabilities[capabilityId]?.[member];
+    if (!isBytes(shape)) problems.push(...refProblems(`The ${member} schema of ${capabilityId}`, shape));
+    else if (!isContentTypeRange(shape.contentType)) {
+      problems.push(
+        `"${shape.contentType}" of ${capabilityId} is no content type: it takes one such as image/png or image/*.`,
+      );
+    }
+  }
   const prefix = `${id.toUpperCase().replaceAll('-', '_')}_`;
   for (const [code, { number }] of Object.entries(capabilities[capabilityId]?.errors ?? {})) {
     if (!code.startsWith(prefix) || !/^[A-Z0-9_]+$/.test(code)) {

@@ -1,5 +1,7 @@
 /** For authors of plugins and of programs that call them. */
 export * from './protocol/index.ts';
+export { bytes } from './bytes.ts';
+export type { Bytes, Given, Received, Shape } from './bytes.ts';
 export * from './connect.ts';
 export * from './connection.ts';
 export * from './credentials.ts';
@@ -13,8 +15,12 @@ export * from './lost-calls.ts';
 export * from './problem.ts';
 export * from './rate-limited.ts';
 export { NoRespondersError } from './requests.ts';
-export type { RequestManyOptions, RequestOptions } from './requests.ts';
+export type { RequestManyOptions, RequestOptions, StreamRequestOptions } from './requests.ts';
 export * from './run-plugin.ts';
+export * from './stream/body.ts';
+export * from './stream/chunk-reader.ts';
+export * from './stream/reply-stream.ts';
+export * from './stream/upload.ts';
 export * from './token.ts';
 export * from './token-bucket.ts';
 export * from './validator.ts';

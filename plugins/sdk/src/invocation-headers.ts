@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError } from './protocol/errors.ts';
-import { headerNames, isJsonContentType } from './protocol/headers.ts';
+import { headerNames } from './protocol/headers.ts';
+import { isJsonContentType } from './protocol/content-type.ts';
 import { isSubjectToken } from './protocol/names.ts';
 
 /** @throws BkgError INVALID_PAYLOAD for a header of an invocation that cannot be */

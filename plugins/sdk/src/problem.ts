@@ -3,7 +3,8 @@ import type { Connection } from './connection.ts';
 import { parseJson } from './json.ts';
 import { BkgError, errorTable, isProblem, problemOf } from './protocol/errors.ts';
 import type { ErrorCode, Problem } from './protocol/errors.ts';
-import { headerNames, problemContentType } from './protocol/headers.ts';
+import { problemContentType } from './protocol/content-type.ts';
+import { headerNames } from './protocol/headers.ts';
 
 const headerTextMost = 200;
 const shortDetailMost = 200;

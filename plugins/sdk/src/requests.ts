@@ -2,6 +2,10 @@ import type { Msg, Payload } from '@nats-io/nats-core';
 import type { Inbox } from './inbox.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
+import { headerNames } from './protocol/headers.ts';
+import { windowDefault } from './protocol/stream.ts';
+import type { StreamEnd } from './stream/chunk-reader.ts';
+import { ReplyStream } from './stream/reply-stream.ts';
 
 export interface RequestOptions {
   timeoutMs: number;
@@ -22,6 +26,17 @@ export interface RequestManyOptions {
   /** Ends the collection early. */
   most?: number;
   signal?: AbortSignal;
+}
+
+export interface StreamRequestOptions extends Omit<RequestOptions, 'accept'> {
+  /** Who is asked. */
+  plugin: string;
+  /** Chunks that it may send before it is given credit. @default windowDefault */
+  window?: number;
+  /** About so much is under way at most, when the first chunks have shown their size. @default windowBytesDefault */
+  windowBytes?: number | (() => number);
+  /** It has ended, in whatever way; before that `last` is not settled. */
+  onEnd?: (end: StreamEnd) => void;
 }
 
 /** Nobody listens to the subject of a request. */
@@ -60,6 +75,7 @@ export class Requests {
   readonly #inbox: Inbox;
   readonly #sender: Sender;
   readonly #pending = new Set<Pending>();
+  readonly #streams = new Set<ReplyStream>();
 
   constructor(inbox: Inbox, sender: Sender) {
     this.#inbox = inbox;
@@ -75,7 +91,7 @@ export class Requests {
         else if (!accept || accept(msg)) resolve(msg);
       },
       onLate: ({ reject }) => {
-        reject(new BkgError('DEADLINE_EXCEEDED', `No answer on ${subject} within ${options.timeoutMs} ms.`));
+        reject(late(subject, options.timeoutMs));
       },
     });
   }
@@ -96,6 +112,66 @@ export class Requests {
         onLate: ({ resolve }) => resolve(replies),
       },
     );
+  }
+
+  /** As `Connection.requestStream`. */
+  stream(subject: string, data: Payload, options: StreamRequestOptions): ReplyStream {
+    const {
+      plugin,
+      timeoutMs,
+      headers,
+      signal,
+      onSend,
+      onEnd,
+      window = windowDefault,
+      windowBytes,
+    } = options;
+    if (!this.#sender.isConnected()) throw brokerAway();
+    if (signal?.aborted) throw cancelled(subject);
+    const publish = (message: Omit<Outgoing, 'onLost'>): void =>
+      this.#sender.send({ ...message, onLost: fail });
+    const stream = new ReplyStream({
+      plugin,
+      window,
+      ...(windowBytes !== undefined && { windowBytes }),
+      tell: (to, text) => publish({ subject: to, data: text, reply: undefined, headers: undefined }),
+      onEnd: (end) => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        leave();
+        this.#pending.delete(pending);
+        this.#streams.delete(stream);
+        onEnd?.(end);
+      },
+    });
+    const fail = (error: unknown): void => stream.fail(error);
+    const abort = (): void => fail(cancelled(subject));
+    const pending: Pending = { subject, reject: fail };
+    const timer = setTimeout(() => fail(late(subject, timeoutMs)), timeoutMs);
+    const { reply, leave } = this.#inbox.open((msg) => {
+      if (isNoResponders(msg)) fail(new NoRespondersError(subject));
+      else stream.take(msg);
+    });
+    this.#pending.add(pending);
+    this.#streams.add(stream);
+    signal?.addEventListener('abort', abort, { once: true });
+    const send = (values: HeaderValues): void => {
+      try {
+        publish({ subject, data, reply, headers: { ...values, [headerNames.stream]: String(window) } });
+      } catch (error) {
+        fail(error);
+      }
+    };
+    send(headers ?? {});
+    onSend?.(send);
+    return stream;
+  }
+
+  /** The broker is away: of a stream that has begun something is missing then. */
+  cutStreams(): void {
+    const detail = 'The broker went away in the middle of the stream: what has come is not all.';
+    for (const stream of [...this.#streams])
+      if (stream.hasBegun) stream.fail(new BkgError('PLUGIN_CRASHED', detail));
   }
 
   /** The broker does not let through what is sent there: nobody will answer. */
@@ -156,6 +232,10 @@ function isNoResponders(msg: Msg): boolean {
 
 export function brokerAway(): BkgError {
   return new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+}
+
+function late(subject: string, timeoutMs: number): BkgError {
+  return new BkgError('DEADLINE_EXCEEDED', `No answer on ${subject} within ${timeoutMs} ms.`);
 }
 
 function forbidden(subject: string): BkgError {

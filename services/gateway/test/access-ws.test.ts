@@ -67,6 +67,7 @@ const needsScope: Record<ClientFrame['op'], boolean> = {
   subscribe: true,
   unsubscribe: false,
   invoke: true,
+  credit: false,
   cancel: false,
 };
 

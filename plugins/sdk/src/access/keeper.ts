@@ -14,7 +14,8 @@ import type {
   Ticket,
 } from '../protocol/access.ts';
 import { BkgError, errorTable, problemOf } from '../protocol/errors.ts';
-import { answerGraceMs, headerNames, jsonContentType } from '../protocol/headers.ts';
+import { jsonContentType } from '../protocol/content-type.ts';
+import { answerGraceMs, headerNames } from '../protocol/headers.ts';
 import { accessPlugin } from '../protocol/scopes.ts';
 import { subjects } from '../protocol/subjects.ts';
 import { NoRespondersError } from '../requests.ts';

@@ -1,6 +1,7 @@
 import { errorTable } from '../protocol/errors.ts';
 import { heartbeatDefaultMs, isHeartbeatMs } from '../protocol/event.ts';
-import { headerNames, problemContentType } from '../protocol/headers.ts';
+import { problemContentType } from '../protocol/content-type.ts';
+import { headerNames } from '../protocol/headers.ts';
 import { isRecord } from '../protocol/is-record.ts';
 import { schemaOf } from '../protocol/schemas/index.ts';
 import type { JsonSchema } from '../protocol/plugin.ts';

@@ -5,6 +5,18 @@ export const headerNames = {
   contentType: 'Content-Type',
   traceparent: 'traceparent',
   tracestate: 'tracestate',
+  /** On a request: how many chunks of a streaming reply its sender takes before it gives more credit. */
+  stream: 'Bkg-Stream',
+  /** On a request whose body follows as chunks: how many bytes there will be, or `-`. */
+  upload: 'Bkg-Upload',
+  /** On the same: the subject on which its sender takes credit. */
+  flow: 'Bkg-Flow',
+  /** On a chunk: its number, from 0. */
+  seq: 'Bkg-Seq',
+  /** On the last one: how many there were, itself included. */
+  end: 'Bkg-End',
+  /** On a reply `BUSY`: the instance that has no place, so that another one can be tried. */
+  instance: 'Bkg-Instance',
   /** On an order that a gateway passes on: the address of who has given it. */
   from: 'Bkg-From',
   /** On the same: `1` when the key is an admin's. */
@@ -25,12 +37,3 @@ export const timeoutMostMs = 999_999_999;
  * it knows whether the handler has begun, and says so with a problem of its own.
  */
 export const answerGraceMs = 500;
-
-export const jsonContentType = 'application/json';
-export const problemContentType = 'application/problem+json';
-
-/** True for `application/json` with or without parameters; an absent type means JSON. */
-export function isJsonContentType(contentType: string | undefined): boolean {
-  if (!contentType) return true;
-  return contentType.split(';', 1)[0]?.trim().toLowerCase() === jsonContentType;
-}

@@ -3,6 +3,7 @@
  * in a browser too.
  */
 export * from './access.ts';
+export * from './content-type.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './headers.ts';
@@ -23,6 +24,7 @@ export * from './scopes.ts';
 export * from './secrets.ts';
 export * from './socket.ts';
 export * from './status.ts';
+export * from './stream.ts';
 export * from './subjects.ts';
 export * from './telemetry.ts';
 export * from './verdict.ts';

@@ -4,6 +4,7 @@
  */
 import { declaredErrorNumbers, errorTable } from './errors.ts';
 import type { DeclaredError } from './errors.ts';
+import { isContentTypeRange } from './content-type.ts';
 import { isRecord } from './is-record.ts';
 import { endpointName, isCapabilityId, isVersion, pluginIdProblem } from './names.ts';
 import type { JsonSchema, PluginCapability } from './plugin.ts';
@@ -103,6 +104,12 @@ function encodeCapability(capability: PluginCapability): Record<string, string> 
     ...(capability.stream && { 'bkg.stream': '1' }),
     ...(capability.upload && { 'bkg.upload': '1' }),
     ...(capability.idempotent && { 'bkg.idempotent': '1' }),
+    ...(capability.chunk_schema !== undefined && {
+      'bkg.chunk_schema': JSON.stringify(capability.chunk_schema),
+    }),
+    ...(capability.input_type !== undefined && { 'bkg.input_type': capability.input_type }),
+    ...(capability.output_type !== undefined && { 'bkg.output_type': capability.output_type }),
+    ...(capability.chunk_type !== undefined && { 'bkg.chunk_type': capability.chunk_type }),
     ...(capability.errors && { 'bkg.errors': JSON.stringify(capability.errors) }),
   };
 }
@@ -148,6 +155,7 @@ export function decodeDescriptor(info: unknown): Descriptor | undefined {
 function decodeCapability(id: string, endpoint: Record<string, unknown>): PluginCapability {
   const metadata = textsOf(endpoint['metadata']);
   const errors = parseErrors(metadata['bkg.errors']);
+  const chunkSchema = metadata['bkg.chunk_schema'];
   return {
     id,
     name: cut(metadata['bkg.name'] ?? id, nameMostLength),
@@ -157,8 +165,19 @@ function decodeCapability(id: string, endpoint: Record<string, unknown>): Plugin
     stream: metadata['bkg.stream'] === '1',
     upload: metadata['bkg.upload'] === '1',
     idempotent: metadata['bkg.idempotent'] === '1',
+    ...(chunkSchema !== undefined && { chunk_schema: parseSchema(chunkSchema) }),
+    ...contentTypesIn(metadata),
     ...(errors && { errors }),
   };
+}
+
+/** One that cannot be is as good as none: then it counts as JSON. */
+function contentTypesIn(
+  metadata: Record<string, string>,
+): Pick<PluginCapability, 'input_type' | 'output_type' | 'chunk_type'> {
+  const names = ['input_type', 'output_type', 'chunk_type'] as const;
+  const given = names.map((name) => [name, metadata[`bkg.${name}`]] as const);
+  return Object.fromEntries(given.filter(([, type]) => type !== undefined && isContentTypeRange(type)));
 }
 
 function parseSchema(text: string | undefined): JsonSchema {

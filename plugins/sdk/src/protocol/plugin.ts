@@ -13,9 +13,19 @@ export interface PluginCapability {
   description: string;
   input_schema: JsonSchema;
   output_schema: JsonSchema;
+  /** Its answer may come as chunks, to who asks for them. */
   stream: boolean;
+  /** Its payload may come as chunks. */
   upload: boolean;
   idempotent: boolean;
+  /** Of each chunk that is JSON. */
+  chunk_schema?: JsonSchema;
+  /** The content types that its payload has, when that is not JSON: `image/*`. */
+  input_type?: string;
+  /** The same of its output. */
+  output_type?: string;
+  /** The same of the chunks, together: they are pieces of one body. */
+  chunk_type?: string;
   errors?: Record<string, DeclaredError>;
 }
 
@@ -49,6 +59,8 @@ export interface PluginConfig {
     max_concurrency: number;
     /** Invocations that wait for a handler in one instance; one more is answered BUSY. */
     max_queue: number;
+    /** Of one payload that comes as chunks, MiB. @default uploadMostMbDefault */
+    max_upload_mb?: number;
     /** Of all capabilities together. */
     rate_per_second?: number;
     burst?: number;

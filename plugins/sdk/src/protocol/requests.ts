@@ -12,6 +12,14 @@ export interface Cancel {
   invocation_id: string;
 }
 
+/** From the receiver of a stream to its sender: one of the two. */
+export interface Flow {
+  /** So many more chunks are taken; 0 is a sign of life. */
+  credit?: number;
+  /** No more are wanted. */
+  cancel?: true;
+}
+
 /** What `plugin.<id>.inflight` asks. */
 export interface InflightQuery {
   invocation_ids: string[];

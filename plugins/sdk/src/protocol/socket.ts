@@ -52,6 +52,15 @@ export interface InvokeFrame {
   timeout_ms?: number;
   traceparent?: string;
   tracestate?: string;
+  /** Takes the answer as chunks, so many before it gives more credit. Without it there is one result. */
+  stream?: number;
+}
+
+/** So many more chunks of a running `invoke` are taken; 0 is a sign of life. */
+export interface CreditFrame {
+  op: 'credit';
+  id: string;
+  credit: number;
 }
 
 export interface CancelFrame {
@@ -60,7 +69,7 @@ export interface CancelFrame {
   id: string;
 }
 
-export type ClientFrame = SubscribeFrame | UnsubscribeFrame | InvokeFrame | CancelFrame;
+export type ClientFrame = SubscribeFrame | UnsubscribeFrame | InvokeFrame | CreditFrame | CancelFrame;
 
 /** The first frame on every socket. */
 export interface HelloFrame {
@@ -101,6 +110,16 @@ export interface UnsubscribedFrame {
   id: string;
 }
 
+/** A part of an answer; a result or an error follows the last one. */
+export interface ChunkFrame {
+  type: 'chunk';
+  id: string;
+  invocation_id: string;
+  /** From 0, without gaps. */
+  seq: number;
+  chunk: unknown;
+}
+
 export interface ResultFrame {
   type: 'result';
   id: string;
@@ -117,7 +136,14 @@ export interface ErrorFrame {
 }
 
 export type GatewayFrame =
-  HelloFrame | SnapshotFrame | DataFrame | DroppedFrame | UnsubscribedFrame | ResultFrame | ErrorFrame;
+  | HelloFrame
+  | SnapshotFrame
+  | DataFrame
+  | DroppedFrame
+  | UnsubscribedFrame
+  | ChunkFrame
+  | ResultFrame
+  | ErrorFrame;
 
 /** The frames of `/ws/plugins/:id`. */
 export type FeedFrame =

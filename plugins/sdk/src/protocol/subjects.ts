@@ -43,6 +43,9 @@ export const subjects = {
   /** Publish, every instance hears. */
   cancel: (id: string) => `plugin.${id}.cancel`,
 
+  /** Publish, that instance hears: credit, cancellation and chunks of one stream. The token is a secret of its two ends. */
+  flow: (id: string, instance: string, token: string) => `plugin.${id}.flow.${instance}.${token}`,
+
   /** Request, answered by the supervisor. */
   logs: (id: string) => `plugin.${id}.logs`,
   registryList: 'bkg.registry.list',
@@ -123,6 +126,12 @@ export function parseEventSubject(subject: string): EventSubject | undefined {
 
 function isEventKind(kind: string | undefined): kind is EventKind {
   return eventKinds.some((known) => known === kind);
+}
+
+/** Whether a subject is one of a stream with an instance of that plugin: who answers chooses it, and we publish there. */
+export function isFlowOf(id: string, subject: string): boolean {
+  const tokens = subject.split('.');
+  return tokens.length === 5 && subject.startsWith(`plugin.${id}.flow.`) && tokens.every(isSubjectToken);
 }
 
 /** The plugin id of `plugin.<id>.…`, `bkg.….<id>` or `bkg.control.<verb>.<id>.by.<key prefix>`. */

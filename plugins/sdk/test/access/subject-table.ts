@@ -125,6 +125,16 @@ export const rowsOfSubjects: Record<keyof typeof subjects, Row[]> = {
     }),
     row(subjects.invokeCapability('apikeys', 'key.create'), { publish: 'gateway', q: 'apikeys.i' }),
   ],
+  flow: [
+    row(subjects.flow('a', 'i', 'x'), {
+      publish: `${invokeAnyOfA} admin gateway`,
+      subscribe: 'serve:a a.i',
+    }),
+    row(subjects.flow('b', 'i', 'x'), {
+      publish: 'invoke invoke:b a.j admin gateway',
+      subscribe: 'serve:b b.i',
+    }),
+  ],
   invokeAny: [
     row(subjects.invokeAny('a'), { publish: 'invoke invoke:a admin gateway', q: 'serve:a a.i a.j' }),
     row(subjects.invokeAny('b'), { publish: 'invoke invoke:b admin gateway', q: 'serve:b b.i' }),
@@ -285,8 +295,6 @@ export const rowsOfOthers: Row[] = [
   row(`${coreInbox('apikeys', 'i')}.x`, { subscribe: 'apikeys.i' }),
   row(`${coreInbox('apikeys', 'j')}.x`),
   row('$SYS._INBOX.server.x', { publish: 'apikeys.i' }),
-  row('plugin.a.flow.i.x', { publish: `${invokeAnyOfA} admin gateway`, subscribe: 'serve:a a.i' }),
-  row('plugin.b.flow.i.x', { publish: 'invoke invoke:b a.j admin gateway', subscribe: 'serve:b b.i' }),
   row('bkg.registry.anything', { publish: 'read admin gateway' }),
   row('bkg.control.stop.a.by', { publish: 'gateway' }),
   // nats-server takes a `*` at the end of what may be subscribed to for a `>`, too: it stays within one instance.

@@ -74,6 +74,7 @@ describe('the subjects in PROTOCOL.md', () => {
     telemetry: [subjects.telemetry('<id>')],
     inflight: [subjects.inflight('<id>')],
     cancel: [subjects.cancel('<id>')],
+    flow: [subjects.flow('<id>', '<instance>', '<token>'), subjects.flow('<id>', '<instance>', '*')],
     logs: [subjects.logs('<id>')],
     registryList: [subjects.registryList],
     registryGet: [subjects.registryGet('<id>')],
@@ -335,6 +336,10 @@ describe('discovery in PROTOCOL.md', () => {
     stream: true,
     upload: true,
     idempotent: true,
+    chunk_schema: {},
+    input_type: 'image/*',
+    output_type: 'image/png',
+    chunk_type: 'video/mp4',
     errors: {},
   };
   const encoded = encodeDescriptor({

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { headerNames, isJsonContentType } from '../../src/protocol/headers.ts';
+import { isJsonContentType } from '../../src/protocol/content-type.ts';
+import { headerNames } from '../../src/protocol/headers.ts';
 
 describe('the headers', () => {
   it('have names that differ in more than case, for HTTP does not tell case apart', () => {

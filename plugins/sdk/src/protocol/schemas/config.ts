@@ -3,6 +3,7 @@ import { capabilityIdMostLength, capabilityIdPattern } from '../names.ts';
 import { configDefaults, sandboxes } from '../plugin.ts';
 import type { PluginConfig, RateLimit } from '../plugin.ts';
 import type { ConfigChange } from '../requests.ts';
+import { uploadMostMbDefault } from '../stream.ts';
 import { by, why } from './rollout.ts';
 import { closed, count, flag, mapOf, number, object, oneOf, text } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
@@ -36,6 +37,10 @@ const sandbox = oneOf(
 );
 const max_concurrency = count('Handlers at the same time in one instance.', 1, 100_000);
 const max_queue = count('Invocations that wait in one instance.', 0, 1_000_000);
+const max_upload_mb = {
+  ...count('MiB of one payload that comes as chunks.', 1, 1_048_576),
+  default: uploadMostMbDefault,
+};
 /** A rate and a burst. */
 const rate_per_second = number('Invocations in a second, on the long run.', {
   exclusiveMinimum: 0,
@@ -67,7 +72,7 @@ const config = object<PluginConfig>({
   limits: {
     ...object<PluginConfig['limits']>(
       { max_concurrency, max_queue },
-      { rate_per_second, burst, capabilities },
+      { max_upload_mb, rate_per_second, burst, capabilities },
     ),
     ...burstOfRate,
   },
@@ -89,7 +94,7 @@ const patch = closed(
         ...closed(
           object<NonNullable<ConfigPatch['limits']>>(
             {},
-            { max_concurrency, max_queue, rate_per_second, burst, capabilities },
+            { max_concurrency, max_queue, max_upload_mb, rate_per_second, burst, capabilities },
           ),
         ),
         ...burstOfRate,

@@ -59,11 +59,15 @@ export const pluginSchemas = {
       description: text('For people.'),
       input_schema: schemaOfSchemas('JSON Schema 2020-12 of the payload.'),
       output_schema: schemaOfSchemas('JSON Schema 2020-12 of the output.'),
-      stream: flag('Without effect yet.'),
-      upload: flag('Without effect yet.'),
+      stream: flag('Its answer may come as chunks, to who asks for them.'),
+      upload: flag('Its payload may come as chunks.'),
       idempotent: flag('Whether running it twice does no harm.'),
     },
     {
+      chunk_schema: schemaOfSchemas('JSON Schema 2020-12 of each chunk that is JSON.'),
+      input_type: text('The content types of a payload that is not JSON, such as `image/*`.'),
+      output_type: text('The content type of an output that is not JSON.'),
+      chunk_type: text('The content type of chunks that are pieces of one body.'),
       errors: {
         ...mapOf(ref('DeclaredError'), 'The failures of its own, by code.'),
         propertyNames: { pattern: '^[A-Z0-9_]+$' },

@@ -35,6 +35,7 @@ import type {
   Cancel,
   ConfigChange,
   ControlOptions,
+  Flow,
   HeartbeatOrder,
   InflightQuery,
   InflightReply,
@@ -57,7 +58,9 @@ import type {
 } from '../rollout.ts';
 import type {
   CancelFrame,
+  ChunkFrame,
   ClientFrame,
+  CreditFrame,
   DataFrame,
   DroppedFrame,
   ErrorFrame,
@@ -101,6 +104,7 @@ export interface Wire {
   StatsResponse: StatsResponse;
   InvokeEnvelope: InvokeEnvelope;
   Cancel: Cancel;
+  Flow: Flow;
   InflightQuery: InflightQuery;
   InflightReply: InflightReply;
   ControlOptions: ControlOptions;
@@ -136,6 +140,7 @@ export interface Wire {
   SubscribeFrame: SubscribeFrame;
   UnsubscribeFrame: UnsubscribeFrame;
   InvokeFrame: InvokeFrame;
+  CreditFrame: CreditFrame;
   CancelFrame: CancelFrame;
   GatewayFrame: GatewayFrame;
   HelloFrame: HelloFrame;
@@ -143,6 +148,7 @@ export interface Wire {
   DataFrame: DataFrame;
   DroppedFrame: DroppedFrame;
   UnsubscribedFrame: UnsubscribedFrame;
+  ChunkFrame: ChunkFrame;
   ResultFrame: ResultFrame;
   ErrorFrame: ErrorFrame;
   FeedFrame: FeedFrame;

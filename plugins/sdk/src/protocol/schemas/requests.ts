@@ -3,11 +3,13 @@ import type {
   Acknowledgement,
   Cancel,
   ControlOptions,
+  Flow,
   HeartbeatOrder,
   InflightQuery,
   InflightReply,
   InvokeEnvelope,
 } from '../requests.ts';
+import { windowMost } from '../stream.ts';
 import { by, wait, why } from './rollout.ts';
 import { anything, closed, count, exactly, listOf, object, text } from './schema.ts';
 
@@ -18,6 +20,13 @@ const invocationIds = listOf(text('An invocation id.'));
 export const requestSchemas = {
   InvokeEnvelope: object<InvokeEnvelope>({ capability }, { payload }),
   Cancel: object<Cancel>({ invocation_id: text('The invocation that is no longer wanted.') }),
+  Flow: object<Flow>(
+    {},
+    {
+      credit: count('So many more chunks are taken; 0 is a sign of life.', 0, windowMost),
+      cancel: exactly(true),
+    },
+  ),
   InflightQuery: object<InflightQuery>({ invocation_ids: invocationIds }),
   InflightReply: object<InflightReply>({
     instance: text('The instance that answers.'),

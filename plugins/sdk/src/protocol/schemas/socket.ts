@@ -1,8 +1,11 @@
 import { timeoutMostMs } from '../headers.ts';
 import { frameIdMostLength, topics } from '../socket.ts';
+import { windowMost } from '../stream.ts';
 import type {
   CancelFrame,
+  ChunkFrame,
   ClientFrame,
+  CreditFrame,
   DroppedFrame,
   ErrorFrame,
   FeedFrame,
@@ -54,8 +57,18 @@ const clientFrames = {
       timeout_ms: count('The time that the caller has left.', 1, timeoutMostMs),
       traceparent: text('W3C trace context.'),
       tracestate: text('W3C trace context.'),
+      stream: count(
+        'Takes the answer as chunks, so many before it gives more credit. Without it there is one result.',
+        1,
+        windowMost,
+      ),
     },
   ),
+  CreditFrame: object<CreditFrame>({
+    op: exactly('credit'),
+    id,
+    credit: count('So many more chunks of a running `invoke` are taken; 0 is a sign of life.', 0, windowMost),
+  }),
   CancelFrame: object<CancelFrame>({ op: exactly('cancel'), id }),
 };
 
@@ -126,6 +139,13 @@ const gatewayFrames = {
     },
   }),
   UnsubscribedFrame: object<UnsubscribedFrame>({ type: exactly('unsubscribed'), id }),
+  ChunkFrame: object<ChunkFrame>({
+    type: exactly('chunk'),
+    id,
+    invocation_id: invocationId,
+    seq: count('From 0, without gaps.'),
+    chunk: anything('A part of the answer.'),
+  }),
   ResultFrame: object<ResultFrame>({
     type: exactly('result'),
     id,

@@ -1,0 +1,192 @@
+import type { Msg } from '@nats-io/nats-core';
+import { BkgError } from '../protocol/errors.ts';
+import { headerNames } from '../protocol/headers.ts';
+import { creditSignMs, readChunkPlace, windowMost } from '../protocol/stream.ts';
+
+export interface ChunkReaderOptions {
+  /** Chunks that its sender may send before the first credit. */
+  window: number;
+  /** About so much may be under way or wait here, as far as the size of the chunks tells. @default windowBytesDefault */
+  windowBytes?: number | (() => number);
+  /** Tells the sender that it may send so many more; 0 is a sign of life. */
+  grant: (credit: number) => void;
+  /** It needs no more messages: the last one is here, or it has failed, or nobody reads it any more. */
+  onEnd?: (end: StreamEnd) => void;
+  /** @default creditSignMs */
+  signMs?: number;
+}
+
+/** `complete`: the last frame has come. `failed`: it never will. `left`: its reader wants no more. */
+export type StreamEnd = 'complete' | 'failed' | 'left';
+
+/** Enough that a fast reader of 16 KiB chunks never waits, and little enough for hundreds of streams. */
+export const windowBytesDefault = 512 * 1024;
+
+/**
+ * The receiving end of a stream, for one reader: chunks in their order, and credit for as many as were read. A chunk that
+ * is missing, doubled or cannot be ends it with INTERNAL.
+ *
+ * The window follows the size of the chunks: as many as `windowBytes` holds, from 1 to 1024.
+ */
+export class ChunkReader implements AsyncIterable<Msg> {
+  readonly #options: ChunkReaderOptions;
+  readonly #last = Promise.withResolvers<Msg>();
+  #waiting: Msg[] = [];
+  #first = 0;
+  #expected = 0;
+  /** Chunks that were granted, less those that were read. */
+  #open: number;
+  #chunkBytes = 1;
+  #end: StreamEnd | undefined;
+  #error: unknown;
+  #wake: PromiseWithResolvers<void> | undefined;
+  #sign: NodeJS.Timeout | undefined;
+
+  constructor(options: ChunkReaderOptions) {
+    this.#options = options;
+    this.#open = options.window;
+    // Who reads to the end sees it there.
+    this.#last.promise.catch(() => undefined);
+  }
+
+  /** The last frame: the output, or a failure. @throws what iterating throws; CANCELLED when nobody reads on */
+  get last(): Promise<Msg> {
+    return this.#last.promise;
+  }
+
+  get hasEnded(): boolean {
+    return this.#end !== undefined;
+  }
+
+  /** How many chunks have come. */
+  get count(): number {
+    return this.#expected;
+  }
+
+  /** Takes one message of its stream. */
+  take(msg: Msg): void {
+    if (this.#end) return;
+    const place = readChunkPlace(msg.headers?.get(headerNames.seq), msg.headers?.get(headerNames.end));
+    if (!place)
+      return this.fail(
+        new BkgError('INTERNAL', 'A message of the stream has no number, or none that can be.'),
+      );
+    if (place.seq !== this.#expected) return this.fail(outOfOrder(place.seq, this.#expected));
+    this.#expected += 1;
+    if (place.end !== undefined) return this.#complete(msg);
+    if (this.#waiting.length - this.#first >= windowMost) {
+      return this.fail(new BkgError('INTERNAL', 'Its sender sends more chunks than it has credit for.'));
+    }
+    this.#chunkBytes = Math.max(msg.data.length, this.#chunkBytes * 0.9, 1);
+    this.#waiting.push(msg);
+    this.#awake();
+  }
+
+  /** Ends it: who reads gets what has come, and then this. */
+  fail(error: unknown): void {
+    if (this.#end) return;
+    this.#error = error;
+    this.#finish('failed');
+    this.#last.reject(error as Error);
+  }
+
+  /** A stream that had no chunks and ends with this reply. */
+  finish(msg: Msg): void {
+    if (!this.#end) this.#complete(msg);
+  }
+
+  async *[Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {
+    try {
+      for (;;) {
+        const msg = this.#waiting[this.#first];
+        if (msg) {
+          this.#shift();
+          yield msg;
+          this.#read();
+          continue;
+        }
+        if (this.#end === 'failed') throw this.#error;
+        if (this.#end) return;
+        await this.#arrival();
+      }
+    } finally {
+      this.leave();
+    }
+  }
+
+  /** Nobody reads it any more. */
+  leave(): void {
+    this.#waiting = [];
+    this.#first = 0;
+    if (this.#end) return;
+    this.#finish('left');
+    this.#last.reject(new BkgError('CANCELLED', 'Nobody reads the stream any more.'));
+  }
+
+  /** One chunk was read. */
+  #read(): void {
+    if (this.#end) return;
+    this.#open -= 1;
+    const window = this.#window();
+    const credit = window - this.#open;
+    if (credit < Math.max(1, Math.floor(window / 2))) return;
+    this.#open += credit;
+    this.#options.grant(credit);
+    this.#signLater();
+  }
+
+  #window(): number {
+    const { windowBytes = windowBytesDefault } = this.#options;
+    const bytes = typeof windowBytes === 'number' ? windowBytes : windowBytes();
+    return Math.max(1, Math.min(windowMost, Math.floor(bytes / this.#chunkBytes)));
+  }
+
+  /** A slow reader gives no credit for long, and must not be taken for a dead one. */
+  #signLater(): void {
+    const { signMs = creditSignMs, grant } = this.#options;
+    clearTimeout(this.#sign);
+    this.#sign = setTimeout(() => {
+      grant(0);
+      this.#signLater();
+    }, signMs).unref();
+  }
+
+  #shift(): void {
+    this.#first += 1;
+    if (this.#first < this.#waiting.length && this.#first <= 1_024) return;
+    this.#waiting = this.#waiting.slice(this.#first);
+    this.#first = 0;
+  }
+
+  async #arrival(): Promise<void> {
+    this.#wake ??= Promise.withResolvers();
+    await this.#wake.promise;
+  }
+
+  #awake(): void {
+    if (!this.#sign) this.#signLater();
+    this.#wake?.resolve();
+    this.#wake = undefined;
+  }
+
+  #complete(msg: Msg): void {
+    this.#finish('complete');
+    this.#last.resolve(msg);
+  }
+
+  #finish(end: StreamEnd): void {
+    this.#end = end;
+    this.#awake();
+    clearTimeout(this.#sign);
+    this.#options.onEnd?.(end);
+  }
+}
+
+function outOfOrder(seq: number, expected: number): BkgError {
+  return new BkgError(
+    'INTERNAL',
+    seq > expected
+      ? `Chunk ${expected} is missing: ${seq} has come in its place.`
+      : `Chunk ${seq} has come twice; ${expected} was due.`,
+  );
+}

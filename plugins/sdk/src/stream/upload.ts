@@ -1,0 +1,121 @@
+import type { Msg } from '@nats-io/nats-core';
+import type { Connection } from '../connection.ts';
+import type { HeaderValues } from '../outgoing.ts';
+import { BkgError } from '../protocol/errors.ts';
+import { headerNames } from '../protocol/headers.ts';
+import { chunkMostBytes } from '../protocol/stream.ts';
+import { inboxRoot, isFlowOf } from '../protocol/subjects.ts';
+import { ChunkWriter } from './chunk-writer.ts';
+import { readFlow } from './flow.ts';
+
+/** A body that is sent as chunks. */
+export interface UploadSource {
+  body: AsyncIterable<Uint8Array>;
+  /** Undefined: nobody knows yet. */
+  sizeBytes: number | undefined;
+}
+
+/**
+ * The body of one request on its way to the instance that asks for it: it gives credit, on a subject of ours, and says
+ * where the chunks go.
+ */
+export class Upload {
+  /** For the request. */
+  readonly headers: HeaderValues;
+  readonly #plugin: string;
+  readonly #connection: Pick<Connection, 'openInbox' | 'send'>;
+  readonly #source: UploadSource;
+  readonly #onFailure: (error: Error) => void;
+  readonly #ending = new AbortController();
+  readonly #inbox: { reply: string; leave: () => void };
+  #flow: string | undefined;
+  #writer: ChunkWriter | undefined;
+
+  /**
+   * @param plugin whose instance it goes to
+   * @param onFailure the source has failed, or the instance is gone: the invocation has no use any more
+   */
+  constructor(
+    plugin: string,
+    connection: Pick<Connection, 'openInbox' | 'send'>,
+    source: UploadSource,
+    onFailure: (error: Error) => void,
+  ) {
+    this.#plugin = plugin;
+    this.#connection = connection;
+    this.#source = source;
+    this.#onFailure = onFailure;
+    this.#inbox = connection.openInbox((msg) => this.#take(msg));
+    this.headers = {
+      [headerNames.upload]: source.sizeBytes === undefined ? '-' : String(source.sizeBytes),
+      [headerNames.flow]: this.#inbox.reply,
+    };
+  }
+
+  /** Whether an instance has begun to take it: it cannot be sent again. */
+  get hasBegun(): boolean {
+    return this.#writer !== undefined;
+  }
+
+  /** The invocation has ended: nobody wants the rest. */
+  close(): void {
+    this.#inbox.leave();
+    this.#ending.abort(
+      new BkgError('CANCELLED', 'The invocation has ended before all of its payload was sent.'),
+    );
+  }
+
+  #take(msg: Msg): void {
+    const sign = readFlow(msg);
+    if (sign === undefined || this.#ending.signal.aborted) return;
+    if (sign === 'gone')
+      return this.#fail(new BkgError('PLUGIN_CRASHED', 'The instance is gone that was taking the payload.'));
+    if (sign === 'cancel')
+      return this.#ending.abort(new BkgError('CANCELLED', 'The instance wants no more of the payload.'));
+    if (this.#writer) return this.#writer.give(sign.credit);
+    // Chunks would go wherever it says.
+    if (!msg.reply || !isFlowOf(this.#plugin, msg.reply)) return;
+    this.#flow = msg.reply;
+    const { signal } = this.#ending;
+    this.#writer = new ChunkWriter({
+      window: sign.credit,
+      signal,
+      send: (data, headers, isLast) => this.#send(data, headers, isLast),
+      onSilence: (why) => this.#fail(why),
+    });
+    void this.#pump(this.#writer, signal);
+  }
+
+  async #pump(writer: ChunkWriter, signal: AbortSignal): Promise<void> {
+    try {
+      for await (const piece of this.#source.body) {
+        for (let at = 0; at < piece.length; at += chunkMostBytes)
+          await writer.write(piece.subarray(at, at + chunkMostBytes));
+        if (signal.aborted) return;
+      }
+      writer.end(new Uint8Array(0));
+    } catch (error) {
+      if (!signal.aborted) this.#fail(error as Error);
+    }
+  }
+
+  #send(data: Uint8Array | string, headers: HeaderValues, isLast: boolean): void {
+    this.#connection.send(this.#flow ?? '', data, {
+      headers,
+      // So that the server says at once when the instance is gone.
+      ...(!isLast && { reply: this.#inbox.reply }),
+      onLost: (why) => this.#fail(why),
+    });
+  }
+
+  #fail(error: Error): void {
+    if (this.#ending.signal.aborted) return;
+    this.close();
+    this.#onFailure(error);
+  }
+}
+
+/** Whether credit may be published there: it is its sender's choice. */
+export function isUploadFlow(subject: string | undefined): subject is string {
+  return subject?.startsWith(inboxRoot) ?? false;
+}
