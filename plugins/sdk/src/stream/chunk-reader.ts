@@ -87,7 +87,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
     if (this.#end) return;
     this.#error = error;
     this.#finish('failed');
-    this.#last.reject(error as Error);
+    this.#last.reject(error);
   }
 
   /** A stream that had no chunks and ends with this reply. */

@@ -69,7 +69,7 @@ export class ReplyStream implements AsyncIterable<Msg> {
   }
 
   fail(error: unknown): void {
-    this.#first.reject(error as Error);
+    this.#first.reject(error);
     this.#reader.fail(error);
   }
 
