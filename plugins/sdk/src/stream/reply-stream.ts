@@ -10,6 +10,7 @@ export interface ReplyStreamOptions {
   /** Who answers. */
   plugin: string;
   window: number;
+  chunksMost?: number;
   windowBytes?: number | (() => number);
   /** Publishes to the instance. */
   tell: (subject: string, text: string) => void;
@@ -75,6 +76,7 @@ export class ReplyStream implements AsyncIterable<Msg> {
 
   /** Nobody reads it any more. */
   leave(): void {
+    this.#first.reject(new BkgError('CANCELLED', 'Nobody waits for the answer any more.'));
     this.#reader.leave();
   }
 
