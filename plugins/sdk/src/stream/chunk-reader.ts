@@ -6,6 +6,8 @@ import { creditSignMs, readChunkPlace, windowMost } from '../protocol/stream.ts'
 export interface ChunkReaderOptions {
   /** Chunks that its sender may send before the first credit. */
   window: number;
+  /** More are never under way and wait here, however small they are. @default windowMost */
+  chunksMost?: number;
   /** About so much may be under way or wait here, as far as the size of the chunks tells. @default windowBytesDefault */
   windowBytes?: number | (() => number);
   /** Tells the sender that it may send so many more; 0 is a sign of life. */
@@ -31,7 +33,7 @@ export const windowBytesDefault = 512 * 1024;
  * The receiving end of a stream, for one reader: chunks in their order, and credit for as many as were read. A chunk that
  * is missing, doubled or cannot be ends it with INTERNAL.
  *
- * The window follows the size of the chunks: as many as `windowBytes` holds, from 1 to 1024.
+ * The window follows the size of the chunks: as many as `windowBytes` holds, from 1 to `chunksMost`.
  */
 export class ChunkReader implements AsyncIterable<Msg> {
   readonly #options: ChunkReaderOptions;
@@ -152,9 +154,9 @@ export class ChunkReader implements AsyncIterable<Msg> {
   }
 
   #window(): number {
-    const { windowBytes = windowBytesDefault } = this.#options;
+    const { windowBytes = windowBytesDefault, chunksMost = windowMost } = this.#options;
     const bytes = typeof windowBytes === 'number' ? windowBytes : windowBytes();
-    return Math.max(1, Math.min(windowMost, Math.floor(bytes / this.#chunkBytes)));
+    return Math.max(1, Math.min(chunksMost, Math.floor(bytes / this.#chunkBytes)));
   }
 
   /** A slow reader gives no credit for long, and must not be taken for a dead one. */
