@@ -38,6 +38,8 @@ export interface StreamRequestOptions extends Omit<RequestOptions, 'accept'> {
   chunksMost?: number;
   /** About so much is under way at most, when the first chunks have shown their size. @default windowBytesDefault */
   windowBytes?: number | (() => number);
+  /** So many bytes more of chunks have come and are not read, or fewer. */
+  onWaiting?: (changeBytes: number) => void;
   /** It has ended, in whatever way; before that `last` is not settled. */
   onEnd?: (end: StreamEnd) => void;
 }
@@ -126,6 +128,7 @@ export class Requests {
       signal,
       onSend,
       onEnd,
+      onWaiting,
       window = windowDefault,
       chunksMost,
       windowBytes,
@@ -139,6 +142,7 @@ export class Requests {
       window,
       ...(chunksMost !== undefined && { chunksMost }),
       ...(windowBytes !== undefined && { windowBytes }),
+      ...(onWaiting && { onWaiting }),
       tell: (to, text) => publish({ subject: to, data: text, reply: undefined, headers: undefined }),
       onEnd: (end) => {
         clearTimeout(timer);

@@ -12,6 +12,11 @@ export interface ChunkReaderOptions {
   windowBytes?: number | (() => number);
   /** Tells the sender that it may send so many more; 0 is a sign of life. */
   grant: (credit: number) => void;
+  /**
+   * So many bytes more have come and are not read, or fewer; the chunk that is being read counts. For who bounds what waits of many
+   * streams together.
+   */
+  onWaiting?: (changeBytes: number) => void;
   /** It needs no more messages: the last one is here, or it has failed, or nobody reads it any more. */
   onEnd?: (end: StreamEnd) => void;
   /** @default creditSignMs */
@@ -35,6 +40,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
   readonly #last = Promise.withResolvers<Msg>();
   #waiting: Msg[] = [];
   #first = 0;
+  #waitingBytes = 0;
   #expected = 0;
   /** Chunks that were granted, less those that were read. */
   #open: number;
@@ -81,6 +87,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
     }
     this.#chunkBytes = Math.max(msg.data.length, this.#chunkBytes * 0.9, 1);
     this.#waiting.push(msg);
+    this.#count(msg.data.length);
     this.#awake();
   }
 
@@ -104,6 +111,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
         if (msg) {
           this.#shift();
           yield msg;
+          this.#count(-msg.data.length);
           this.#read();
           continue;
         }
@@ -120,9 +128,17 @@ export class ChunkReader implements AsyncIterable<Msg> {
   leave(): void {
     this.#waiting = [];
     this.#first = 0;
+    this.#count(-this.#waitingBytes);
     if (this.#end) return;
     this.#finish('left');
     this.#last.reject(new BkgError('CANCELLED', 'Nobody reads the stream any more.'));
+  }
+
+  #count(changeBytes: number): void {
+    // What is read after its reader has left was counted there.
+    const change = Math.max(changeBytes, -this.#waitingBytes);
+    this.#waitingBytes += change;
+    if (change !== 0) this.#options.onWaiting?.(change);
   }
 
   /** One chunk was read. */

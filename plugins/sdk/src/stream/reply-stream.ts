@@ -12,6 +12,8 @@ export interface ReplyStreamOptions {
   window: number;
   chunksMost?: number;
   windowBytes?: number | (() => number);
+  /** As a `ChunkReader` has it. */
+  onWaiting?: (changeBytes: number) => void;
   /** Publishes to the instance. */
   tell: (subject: string, text: string) => void;
   onEnd: (end: StreamEnd) => void;
