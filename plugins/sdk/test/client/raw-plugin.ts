@@ -42,6 +42,11 @@ export class RawCall {
     this.send(output, { [headerNames.seq]: String(count - 1), [headerNames.end]: String(count), ...headers });
   }
 
+  /** Takes so many more chunks of its payload. @param flow where they go */
+  grant(credit: number, flow = this.#plugin.flowSubject): void {
+    this.#plugin.publish(this.header('flow') ?? '', JSON.stringify({ credit }), {}, flow);
+  }
+
   fail(code: ErrorCode, detail = code.toLowerCase(), headers: HeaderValues = {}): void {
     const { data, headers: own } = problemReply(problemOf(code, errorTable[code], detail));
     this.send(data, { ...own, ...headers });
