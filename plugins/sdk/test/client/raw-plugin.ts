@@ -65,6 +65,8 @@ export class RawPlugin {
   readonly chunks: Msg[] = [];
   readonly flowSubject: string;
   readonly connection: Connection;
+  /** How often it was asked what it holds. */
+  questions = 0;
   #isDead = false;
 
   private constructor(connection: Connection, id: string, instance: string) {
@@ -100,6 +102,7 @@ export class RawPlugin {
     });
     connection.subscribe(subjects.inflight(id), {
       callback: (_, msg) => {
+        plugin.questions += 1;
         const asked = new Set(msg.json<InflightQuery>().invocation_ids);
         const held = plugin.calls
           .map((call) => call.header('invocationId') ?? '')
