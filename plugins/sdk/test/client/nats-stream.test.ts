@@ -190,6 +190,29 @@ describe('a stream that fails', () => {
     expect(plugin.calls.map((call) => call.header('invocationId'))).toEqual(['mine', words.invocationId]);
   });
 
+  it('waits as long as it is told to, like an invocation, and believes nothing that is no time', async () => {
+    for (const [retryAfter, leastMs] of [
+      ['1', 1_000],
+      ['soon', 0],
+    ] as const) {
+      await start((call) =>
+        plugin.calls.length % 2 === 1
+          ? call.fail(retryAfter === '1' ? 'BUSY' : 'RATE_LIMITED', 'wait', {
+              [headerNames.retryAfter]: retryAfter,
+            })
+          : answer(call),
+      );
+      const before = performance.now();
+      expect(await client.stream('raw', 'words', {}).output).toEqual({ count: 3 });
+      expect(performance.now() - before).toBeGreaterThanOrEqual(leastMs);
+      expect(
+        await client.invoke('raw', 'words', {}, { timeoutMs: 900 }).catch((error: unknown) => error),
+      ).toMatchObject(leastMs > 0 ? { code: 'BUSY', retryAfterSecs: 1 } : {});
+      await plugin.die();
+    }
+    expect(retries.map(({ delayMs }) => delayMs >= 1_000)).toEqual([true, false, false]);
+  });
+
   it('is not tried again once a chunk has come, whatever it fails with', async () => {
     await start((call) => {
       call.chunk(0, '1');
