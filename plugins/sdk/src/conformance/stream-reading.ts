@@ -1,0 +1,125 @@
+import type { Connection } from '../connection.ts';
+import { delay } from '../host/delay.ts';
+import { windowMost } from '../protocol/stream.ts';
+import { headerNames } from '../protocol/headers.ts';
+import { describe, Exchange, headerOf } from './answers.ts';
+import type { Answer, Request } from './answers.ts';
+import { checkFrames, isLast } from './frames.ts';
+import type { Target, TargetCapability } from './target.ts';
+import { Broken, NotTried } from './verdict.ts';
+
+export interface StreamReadingOptions {
+  connection: Connection;
+  target: Target;
+  capability: TargetCapability;
+  request: Request;
+  window: number;
+}
+
+/** A streaming reply whose credit the case gives: with every chunk that comes it is known how many were allowed. */
+export class StreamReading {
+  readonly #connection: Connection;
+  readonly #target: Target;
+  readonly #capability: TargetCapability;
+  readonly #exchange: Exchange;
+  /** Chunks that may have come by now. */
+  #granted: number;
+
+  constructor({ connection, target, capability, request, window }: StreamReadingOptions) {
+    this.#connection = connection;
+    this.#target = target;
+    this.#capability = capability;
+    this.#granted = window;
+    const headers = { ...request.headers, [headerNames.stream]: String(window) };
+    this.#exchange = new Exchange(connection, { ...request, headers });
+  }
+
+  get #chunks(): Answer[] {
+    return this.#exchange.answers.filter((answer) => !isLast(answer));
+  }
+
+  get #last(): Answer | undefined {
+    return this.#exchange.answers.find(isLast);
+  }
+
+  /** Exactly so many come, and no more in `quietMs`. @throws Broken; NotTried when its stream is over before */
+  async chunks(wanted: number, withinMs: number, quietMs: number, signal: AbortSignal): Promise<void> {
+    await this.#exchange.until(() => this.#chunks.length >= wanted || this.#last !== undefined, withinMs);
+    const last = this.#last;
+    if (last) this.#tooShort(wanted, last);
+    const { length } = this.#chunks;
+    if (length < wanted) throw new Broken(`${wanted} chunks`, `${length} in ${withinMs} ms`);
+    await delay(quietMs, signal);
+    this.#check();
+  }
+
+  #tooShort(wanted: number, last: Answer): never {
+    this.#check();
+    if (last.isNoResponders || headerOf(last, headerNames.errorCode) !== undefined)
+      throw new Broken(`chunk ${wanted}`, describe(last));
+    if (headerOf(last, headerNames.seq) === undefined)
+      throw new Broken('an answer in chunks, with Bkg-Seq', describe(last));
+    throw new NotTried(
+      `the stream of ${this.#capability.id} is over after ${this.#chunks.length} chunks: give a sample with at least 40`,
+    );
+  }
+
+  /** Publishes to the subject that the last chunk has named; what is credit counts. */
+  tell(body: unknown, text: string): void {
+    // What had come before it was not allowed by it.
+    this.#check();
+    const flow = this.#chunks.at(-1)?.reply;
+    if (flow === undefined) throw new Error('The suite tells something to a stream before its first chunk.');
+    const { credit } = Object(body) as { credit?: unknown };
+    if (typeof credit === 'number') this.#granted += credit;
+    this.#connection.nats.publish(flow, text);
+  }
+
+  /** Reads on as its window has it, to the last frame. @throws Broken when it does not come */
+  async read(withinMs: number): Promise<void> {
+    const until = performance.now() + withinMs;
+    const window = this.#granted;
+    while (this.#last === undefined) {
+      const leftMs = until - performance.now();
+      if (leftMs <= 0) throw new Broken('the last frame', `${this.#chunks.length} chunks in ${withinMs} ms`);
+      const { length } = this.#chunks;
+      const credit = Math.min(windowMost, length + window - this.#granted);
+      if (credit >= Math.max(1, Math.floor(window / 2))) {
+        const body = { credit };
+        this.tell(body, JSON.stringify(body));
+      }
+      await this.#exchange.until(() => this.#chunks.length > length || this.#last !== undefined, leftMs);
+    }
+    this.#check();
+  }
+
+  /** The last frame. @throws Broken when none comes, or a frame before it is wrong */
+  async ended(withinMs: number): Promise<Answer> {
+    await this.#exchange.until(() => this.#last !== undefined, withinMs);
+    this.#check();
+    const last = this.#last;
+    if (!last)
+      throw new Broken(
+        'the last frame of the stream',
+        `${this.#chunks.length} chunks, and nothing in ${withinMs} ms`,
+      );
+    return last;
+  }
+
+  /** Nobody listens to the reply subject any more, and the broker knows it. */
+  async leave(): Promise<void> {
+    this.#exchange.close();
+    await this.#connection.flush();
+  }
+
+  close(): void {
+    this.#exchange.close();
+  }
+
+  #check(): void {
+    const { length } = this.#chunks;
+    checkFrames(this.#exchange.answers, this.#target, this.#capability);
+    if (length > this.#granted)
+      throw new Broken(`at most ${this.#granted} chunks, for which there was credit`, `${length} chunks`);
+  }
+}
