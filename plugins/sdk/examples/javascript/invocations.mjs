@@ -4,7 +4,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Failure, headersOf, problemOf } from './failure.mjs';
 import { Flows } from './flows.mjs';
 import { Places } from './places.mjs';
-import { asksForInbox, contentTypeOf, headerOf, headersIn, payloadOf } from './requests.mjs';
+import { asksForInbox, contentTypeOf, headerOf, headersIn, payloadOf } from './request.mjs';
 import { ReplyStream } from './streams.mjs';
 import { inOnePiece, tooLarge, Upload } from './uploads.mjs';
 

@@ -17,6 +17,8 @@ import { Broken, NotTried } from './verdict.ts';
 /** What "slow" work has to outlast, to tell apart whether the plugin or the work has ended. */
 const slowLeastMs = 2_000;
 
+const problemsOf = createValidator(schemaOf('Problem'));
+
 export interface CheckContext {
   target: Target;
   /** What the case invokes, for its output schema. */
@@ -135,7 +137,7 @@ function checkOutcome(one: OutcomeCheck, answer: Answer, { sample }: CheckContex
 
 /** What is wrong with the form of a failure; undefined when it has the protocol's. */
 export function wrongInFailure({ headers, json }: Answer): string | undefined {
-  const problems = createValidator(schemaOf('Problem'))(json);
+  const problems = problemsOf(json);
   if (problems.length > 0)
     return `its body is no problem, ${problems[0]?.path || 'it'} ${problems[0]?.message}`;
   const { code, status } = json as { code: string; status: number };

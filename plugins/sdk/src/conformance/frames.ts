@@ -2,6 +2,7 @@ import { isInRange, isJsonContentType } from '../protocol/content-type.ts';
 import { headerNames } from '../protocol/headers.ts';
 import { isFlowOf } from '../protocol/subjects.ts';
 import { createValidator } from '../validator.ts';
+import type { Validator } from '../validator.ts';
 import { describe, headerOf } from './answers.ts';
 import type { Answer } from './answers.ts';
 import type { Target, TargetCapability } from './target.ts';
@@ -12,19 +13,47 @@ export function isLast(answer: Answer): boolean {
   return headerOf(answer, headerNames.end) !== undefined || headerOf(answer, headerNames.seq) === undefined;
 }
 
-/** A stream so far, its last frame included when it has come: numbers, reply subjects and chunks. @throws Broken */
-export function checkFrames(frames: readonly Answer[], target: Target, capability: TargetCapability): void {
-  for (const [i, frame] of frames.entries()) {
-    const after = frames[i + 1];
-    if (!isLast(frame)) checkChunk(frame, i, target, capability);
-    else if (after) throw new Broken('nothing after the last frame', describe(after));
-    else checkLast(frame, i);
+/** The frames of one stream, looked at one after the other: numbers, reply subjects, chunks, and nothing after the last. */
+export class FrameChecks {
+  readonly #target: Target;
+  readonly #capability: TargetCapability;
+  readonly #problemsOf: Validator;
+  #checked = 0;
+  #last: Answer | undefined;
+
+  constructor(target: Target, capability: TargetCapability) {
+    this.#target = target;
+    this.#capability = capability;
+    this.#problemsOf = createValidator(capability.chunk);
+  }
+
+  get last(): Answer | undefined {
+    return this.#last;
+  }
+
+  /** How many chunks were right. */
+  get chunks(): number {
+    return this.#checked - (this.#last ? 1 : 0);
+  }
+
+  /** @param frames all that have come @throws Broken */
+  check(frames: readonly Answer[]): void {
+    for (const frame of frames.slice(this.#checked)) {
+      if (this.#last) throw new Broken('nothing after the last frame', describe(frame));
+      if (isLast(frame)) {
+        checkLast(frame, this.#checked);
+        this.#last = frame;
+      } else {
+        checkChunk(frame, this.#checked, this.#target);
+        checkBody(frame, this.#checked, this.#capability, this.#problemsOf);
+      }
+      this.#checked += 1;
+    }
   }
 }
 
-function checkChunk(frame: Answer, i: number, target: Target, capability: TargetCapability): void {
+function checkChunk(frame: Answer, i: number, { id, instances }: Target): void {
   checkNumber(frame, headerNames.seq, i);
-  const { id, instances } = target;
   const isFlow = frame.reply !== undefined && isFlowOf(id, frame.reply);
   if (!isFlow || !instances.includes(frame.reply?.split('.')[3] ?? ''))
     throw new Broken(
@@ -36,10 +65,9 @@ function checkChunk(frame: Answer, i: number, target: Target, capability: Target
     headerOf(frame, headerNames.errorCode) !== undefined
   )
     throw new Broken('a failure in the last frame only', describe(frame));
-  checkBody(frame, i, capability);
 }
 
-function checkBody(frame: Answer, i: number, { chunk, chunkType }: TargetCapability): void {
+function checkBody(frame: Answer, i: number, { chunkType }: TargetCapability, problemsOf: Validator): void {
   const type = headerOf(frame, headerNames.contentType);
   if (chunkType !== undefined) {
     if (i === 0 && (type === undefined || !isInRange(type, chunkType)))
@@ -47,8 +75,7 @@ function checkBody(frame: Answer, i: number, { chunk, chunkType }: TargetCapabil
     return;
   }
   if (!isJsonContentType(type)) throw new Broken('chunks of JSON', `${type} in ${describe(frame)}`);
-  const [first] =
-    frame.json === undefined ? [{ path: '', message: 'is no JSON' }] : createValidator(chunk)(frame.json);
+  const [first] = frame.json === undefined ? [{ path: '', message: 'is no JSON' }] : problemsOf(frame.json);
   if (first)
     throw new Broken(
       'chunks that fit bkg.chunk_schema',

@@ -4,7 +4,7 @@ import { windowMost } from '../protocol/stream.ts';
 import { headerNames } from '../protocol/headers.ts';
 import { describe, Exchange, headerOf } from './answers.ts';
 import type { Answer, Request } from './answers.ts';
-import { checkFrames, isLast } from './frames.ts';
+import { FrameChecks } from './frames.ts';
 import type { Target, TargetCapability } from './target.ts';
 import { Broken, NotTried } from './verdict.ts';
 
@@ -19,48 +19,38 @@ export interface StreamReadingOptions {
 /** A streaming reply whose credit the case gives: with every chunk that comes it is known how many were allowed. */
 export class StreamReading {
   readonly #connection: Connection;
-  readonly #target: Target;
   readonly #capability: TargetCapability;
+  readonly #checks: FrameChecks;
   readonly #exchange: Exchange;
   /** Chunks that may have come by now. */
   #granted: number;
 
   constructor({ connection, target, capability, request, window }: StreamReadingOptions) {
     this.#connection = connection;
-    this.#target = target;
     this.#capability = capability;
+    this.#checks = new FrameChecks(target, capability);
     this.#granted = window;
     const headers = { ...request.headers, [headerNames.stream]: String(window) };
     this.#exchange = new Exchange(connection, { ...request, headers });
   }
 
-  get #chunks(): Answer[] {
-    return this.#exchange.answers.filter((answer) => !isLast(answer));
-  }
-
-  get #last(): Answer | undefined {
-    return this.#exchange.answers.find(isLast);
-  }
-
   /** Exactly so many come, and no more in `quietMs`. @throws Broken; NotTried when its stream is over before */
   async chunks(wanted: number, withinMs: number, quietMs: number, signal: AbortSignal): Promise<void> {
-    await this.#exchange.until(() => this.#chunks.length >= wanted || this.#last !== undefined, withinMs);
-    const last = this.#last;
+    await this.#until(() => this.#checks.chunks >= wanted, withinMs);
+    const { chunks, last } = this.#checks;
     if (last) this.#tooShort(wanted, last);
-    const { length } = this.#chunks;
-    if (length < wanted) throw new Broken(`${wanted} chunks`, `${length} in ${withinMs} ms`);
+    if (chunks < wanted) throw new Broken(`${wanted} chunks`, `${chunks} in ${withinMs} ms`);
     await delay(quietMs, signal);
     this.#check();
   }
 
   #tooShort(wanted: number, last: Answer): never {
-    this.#check();
     if (last.isNoResponders || headerOf(last, headerNames.errorCode) !== undefined)
       throw new Broken(`chunk ${wanted}`, describe(last));
     if (headerOf(last, headerNames.seq) === undefined)
       throw new Broken('an answer in chunks, with Bkg-Seq', describe(last));
     throw new NotTried(
-      `the stream of ${this.#capability.id} is over after ${this.#chunks.length} chunks: give a sample with at least 40`,
+      `the stream of ${this.#capability.id} is over after ${this.#checks.chunks} chunks: give a sample with at least 40`,
     );
   }
 
@@ -68,7 +58,7 @@ export class StreamReading {
   tell(body: unknown, text: string): void {
     // What had come before it was not allowed by it.
     this.#check();
-    const flow = this.#chunks.at(-1)?.reply;
+    const flow = this.#exchange.answers[this.#checks.chunks - 1]?.reply;
     if (flow === undefined) throw new Error('The suite tells something to a stream before its first chunk.');
     const { credit } = Object(body) as { credit?: unknown };
     if (typeof credit === 'number') this.#granted += credit;
@@ -79,31 +69,25 @@ export class StreamReading {
   async read(withinMs: number): Promise<void> {
     const until = performance.now() + withinMs;
     const window = this.#granted;
-    while (this.#last === undefined) {
+    while (this.#checks.last === undefined) {
       const leftMs = until - performance.now();
-      if (leftMs <= 0) throw new Broken('the last frame', `${this.#chunks.length} chunks in ${withinMs} ms`);
-      const { length } = this.#chunks;
-      const credit = Math.min(windowMost, length + window - this.#granted);
+      const { chunks } = this.#checks;
+      if (leftMs <= 0) throw new Broken('the last frame', `${chunks} chunks in ${withinMs} ms`);
+      const credit = Math.min(windowMost, chunks + window - this.#granted);
       if (credit >= Math.max(1, Math.floor(window / 2))) {
         const body = { credit };
         this.tell(body, JSON.stringify(body));
       }
-      await this.#exchange.until(() => this.#chunks.length > length || this.#last !== undefined, leftMs);
+      await this.#until(() => this.#checks.chunks > chunks, leftMs);
     }
-    this.#check();
   }
 
   /** The last frame. @throws Broken when none comes, or a frame before it is wrong */
   async ended(withinMs: number): Promise<Answer> {
-    await this.#exchange.until(() => this.#last !== undefined, withinMs);
-    this.#check();
-    const last = this.#last;
-    if (!last)
-      throw new Broken(
-        'the last frame of the stream',
-        `${this.#chunks.length} chunks, and nothing in ${withinMs} ms`,
-      );
-    return last;
+    await this.#until(() => false, withinMs);
+    const { chunks, last } = this.#checks;
+    if (last) return last;
+    throw new Broken('the last frame of the stream', `${chunks} chunks, and nothing in ${withinMs} ms`);
   }
 
   /** Nobody listens to the reply subject any more, and the broker knows it. */
@@ -116,10 +100,23 @@ export class StreamReading {
     this.#exchange.close();
   }
 
+  /** Looks at every frame that comes, until it is so or the stream is over. @throws Broken */
+  async #until(isSo: () => boolean, withinMs: number): Promise<void> {
+    const until = performance.now() + withinMs;
+    const { answers } = this.#exchange;
+    for (;;) {
+      this.#check();
+      const leftMs = until - performance.now();
+      if (isSo() || this.#checks.last || leftMs <= 0) return;
+      const seen = answers.length;
+      await this.#exchange.until(() => answers.length > seen, leftMs);
+    }
+  }
+
   #check(): void {
-    const { length } = this.#chunks;
-    checkFrames(this.#exchange.answers, this.#target, this.#capability);
-    if (length > this.#granted)
-      throw new Broken(`at most ${this.#granted} chunks, for which there was credit`, `${length} chunks`);
+    this.#checks.check(this.#exchange.answers);
+    const { chunks } = this.#checks;
+    if (chunks > this.#granted)
+      throw new Broken(`at most ${this.#granted} chunks, for which there was credit`, `${chunks} chunks`);
   }
 }
