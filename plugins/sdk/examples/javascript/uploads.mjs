@@ -85,11 +85,11 @@ export class Upload {
     this.#credit = Math.max(0, this.#credit - 1);
     this.#seq += 1;
     this.#bytes += bytes;
-    this.#isComplete = end !== undefined;
     const size = this.#sizeBytes ?? this.#bytes;
-    if (this.#bytes > size || (this.#isComplete && this.#bytes < size))
+    if (this.#bytes > size || (end !== undefined && this.#bytes < size))
       return invalid(`${size} bytes were announced, and ${this.#bytes} have come.`);
     if (this.#bytes > this.#mostBytes) return tooLarge(this.#mostBytes);
+    this.#isComplete = end !== undefined;
   }
 
   #ask(credit) {

@@ -25,6 +25,8 @@ export class Filling {
   readonly #connection: Connection;
   readonly #target: Target;
   readonly #sent: Sent[] = [];
+  /** Those that were answered before anything was cancelled. */
+  #refused: Sent[] = [];
 
   constructor(connection: Connection, target: Target) {
     this.#connection = connection;
@@ -37,11 +39,11 @@ export class Filling {
   }
 
   get refusedIds(): string[] {
-    return this.#answered.map(({ id }) => id);
+    return this.#refused.map(({ id }) => id);
   }
 
   get refusals(): Answer[] {
-    return this.#answered.flatMap(({ exchange }) => exchange.answers);
+    return this.#refused.flatMap(({ exchange }) => exchange.answers);
   }
 
   get #answered(): Sent[] {
@@ -64,6 +66,7 @@ export class Filling {
     }
     // Those of the same batch are refused in the same moment.
     await delay(refusalMs, signal);
+    this.#refused = this.#answered;
   }
 
   /** @throws Broken when one that was refused is held all the same */
