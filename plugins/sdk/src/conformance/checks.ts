@@ -128,9 +128,10 @@ function checkOutcome(one: OutcomeCheck, answer: Answer, { sample }: CheckContex
   if (allowed.includes(code)) return;
   const isOwnFault = code === 'INTERNAL' || code === 'INVALID_OUTPUT';
   if ('success' in one && sample && !sample.isGiven && !isOwnFault) {
-    throw new NotTried(
-      `a payload was made from the schema of ${sample.capability.id}, ${JSON.stringify(sample.payload)}, and the plugin refuses it with ${code}: give one that works`,
-    );
+    const made = sample.upload
+      ? `an upload of ${sample.upload.body.length} bytes was made for ${sample.capability.id}`
+      : `a payload was made from the schema of ${sample.capability.id}, ${JSON.stringify(sample.payload)}`;
+    throw new NotTried(`${made}, and the plugin refuses it with ${code}: give one that works`);
   }
   throw new Broken(expected, describe(answer));
 }

@@ -40,7 +40,7 @@ export class FlowSteps {
     const [connection, target, signal] = [this.#connection, this.#target, this.#signal];
     if ('stream' in step) this.#stream(step);
     else if ('chunks' in step)
-      await this.#reading(step.of).chunks(step.chunks, step.within_ms, step.quiet_ms, signal);
+      await this.#reading(step.of).chunks(step.chunks, step.within_ms, step.for_ms, signal);
     else if ('tell' in step) this.#reading(step.tell).tell(step.body, String(bodyOf(step)));
     else if ('read' in step) await this.#reading(step.read).read(step.within_ms);
     else if ('ended' in step) {

@@ -34,13 +34,13 @@ export class StreamReading {
     this.#exchange = new Exchange(connection, { ...request, headers });
   }
 
-  /** Exactly so many come, and no more in `quietMs`. @throws Broken; NotTried when its stream is over before */
-  async chunks(wanted: number, withinMs: number, quietMs: number, signal: AbortSignal): Promise<void> {
+  /** Exactly so many come, and no more in `forMs`. @throws Broken; NotTried when its stream is over before */
+  async chunks(wanted: number, withinMs: number, forMs: number, signal: AbortSignal): Promise<void> {
     await this.#until(() => this.#checks.chunks >= wanted, withinMs);
     const { chunks, last } = this.#checks;
     if (last) this.#tooShort(wanted, last);
     if (chunks < wanted) throw new Broken(`${wanted} chunks`, `${chunks} in ${withinMs} ms`);
-    await delay(quietMs, signal);
+    await delay(forMs, signal);
     this.#check();
   }
 

@@ -97,7 +97,7 @@ export interface PieceStep {
 /** About streams, uploads and places. */
 export type FlowStep =
   | StreamStep
-  | { chunks: number; of: string; within_ms: number; quiet_ms: number }
+  | { chunks: number; of: string; within_ms: number; for_ms: number }
   | ({ tell: string } & Message)
   | { read: string; within_ms: number }
   | { ended: string; within_ms: number; expect: Check[] }
