@@ -38,6 +38,7 @@ export async function runStream(handled: unknown, options: StreamRunOptions): Pr
   const flow = openFlow(options);
   let returned: Promise<unknown> | undefined;
   const giveUp = (): void => {
+    flow?.leave();
     returned ??= new Promise((resolve) => resolve(iterator.return?.()));
     // Seen below, which may be much later.
     returned.catch(() => undefined);
@@ -46,10 +47,10 @@ export async function runStream(handled: unknown, options: StreamRunOptions): Pr
   try {
     for (;;) {
       for (let pause = fairTurns.pause(); pause; pause = fairTurns.pause()) await pause;
-      const { done, value } = await iterator.next();
-      if (done) return value ?? null;
+      const step = await iterator.next();
+      if (step.done) return step.value ?? null;
       invocation.signal.throwIfAborted();
-      if (flow) await sendChunk(flow.writer, options, value);
+      if (flow) await sendChunk(flow.writer, options, step.value);
     }
   } finally {
     invocation.signal.removeEventListener('abort', giveUp);
@@ -129,16 +130,16 @@ function ofChunk(id: string, error: unknown): BkgError {
 }
 
 /** A copy of bytes, because they wait for the end of the turn and the handler may write into its buffer again. */
-function* piecesOf(data: Payload): Generator<Payload> {
-  if (typeof data === 'string') return yield data;
+function* piecesOf(data: Payload): Generator<Payload, void, void> {
   // Also without any bytes: it says of what type they are.
-  if (data.length === 0) yield data;
-  for (let at = 0; at < data.length; at += chunkMostBytes)
-    yield Buffer.from(data.subarray(at, at + chunkMostBytes));
+  if (typeof data === 'string' || data.length === 0) yield data;
+  else
+    for (let at = 0; at < data.length; at += chunkMostBytes)
+      yield Buffer.from(data.subarray(at, at + chunkMostBytes));
 }
 
-function iteratorOf(id: string, handled: unknown): AsyncIterator<unknown> {
-  const iterable = handled as Partial<AsyncIterable<unknown>> | undefined;
+function iteratorOf(id: string, handled: unknown): AsyncIterator<unknown, unknown> {
+  const iterable = handled as Partial<AsyncIterable<unknown, unknown>> | undefined;
   const iterator = iterable?.[Symbol.asyncIterator]?.();
   if (iterator) return iterator;
   throw new TypeError(

@@ -101,9 +101,9 @@ export class UploadInput {
   }
 
   #begin(): void {
-    const { flows, signal } = this.#options;
-    signal.throwIfAborted();
-    this.#subject = flows.open((msg) => this.#take(msg));
+    // Who reads for the first time after the answer would be listened to for ever.
+    if (this.#reader.hasEnded) throw this.#reader.error;
+    this.#subject = this.#options.flows.open((msg) => this.#take(msg));
     this.#grant(windowBytes / chunkMostBytes);
   }
 
