@@ -95,14 +95,22 @@ describe('bytes as an answer', () => {
     const call = mesh.call('read', { window: 64, payload: { bytes: 1_500_000, piece: 1_500_000 } });
     await call.last();
     const kib = 256 * 1024;
-    expect(call.chunks.map(({ data }) => data.length)).toEqual([kib, kib, kib, kib, kib, 1_500_000 - 5 * kib]);
+    expect(call.chunks.map(({ data }) => data.length)).toEqual([
+      kib,
+      kib,
+      kib,
+      kib,
+      kib,
+      1_500_000 - 5 * kib,
+    ]);
   });
 
   it('that come as chunks are refused to who takes none', async () => {
     await mesh.start();
     expect(await mesh.call('read', { payload: { bytes: 1, piece: 1 } }).problem()).toMatchObject({
       code: 'INVALID_PAYLOAD',
-      detail: 'read answers with bytes in chunks (*/*): send Bkg-Stream with the number that you take, such as 32.',
+      detail:
+        'read answers with bytes in chunks (*/*): send Bkg-Stream with the number that you take, such as 32.',
     });
   });
 

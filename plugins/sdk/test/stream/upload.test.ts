@@ -18,7 +18,9 @@ describe('a payload in chunks', () => {
     const { instance, seen } = await mesh.start();
     const sent = upload('hash', { contentType: 'text/csv' });
     await sent.wanted();
-    expect(sent.signs[0]?.reply).toMatch(new RegExp(`^plugin\\.reel\\.flow\\.${instance.id}\\.[0-9a-f]{32}$`));
+    expect(sent.signs[0]?.reply).toMatch(
+      new RegExp(`^plugin\\.reel\\.flow\\.${instance.id}\\.[0-9a-f]{32}$`),
+    );
     sent.send(Uint8Array.of(1, 2, 3));
     await eventually(() => seen.includes('read 3'));
     sent.send(Uint8Array.of(4));
@@ -86,7 +88,12 @@ describe('a payload in chunks', () => {
         hasEnded = true;
       }
     }
-    const sending = new Upload('reel', mesh.caller, { body: source(), sizeBytes: undefined }, () => undefined);
+    const sending = new Upload(
+      'reel',
+      mesh.caller,
+      { body: source(), sizeBytes: undefined },
+      () => undefined,
+    );
     const reply = await mesh.caller.request(subjects.invokeCapability('reel', 'peek'), '', {
       timeoutMs: 20_000,
       headers: sending.headers,
@@ -196,7 +203,11 @@ describe('a payload in chunks that goes wrong', () => {
     ['has a gap', (sent) => sent.send('x', { seq: 2 }), 'Chunk 1 is missing: 2 has come in its place.'],
     ['has a chunk twice', (sent) => sent.send('x', { seq: 0 }), 'Chunk 0 has come twice; 1 was due.'],
     ['ends too early', (sent) => sent.end('12'), '10 bytes of payload were announced, 3 have come.'],
-    ['is longer', (sent) => sent.send('1234567890'), '10 bytes of payload were announced, at least 11 have come.'],
+    [
+      'is longer',
+      (sent) => sent.send('1234567890'),
+      '10 bytes of payload were announced, at least 11 have come.',
+    ],
     ['has a chunk too large', (sent) => sent.send(new Uint8Array(262_145)), 'it takes at most 262144'],
   ])('%s', async (_, go, detail) => {
     const { reasons, instance } = await mesh.start();
