@@ -152,13 +152,19 @@ describe('a Nest handler that streams', () => {
   it('fails when its Observable is too fast for its receiver', async () => {
     const stream = call('values.flood', {}, 2);
     const problem = await stream.problem();
-    expect(problem).toMatchObject({ code: 'INTERNAL', detail: expect.stringContaining('is too fast: 1024 values') });
+    expect(problem).toMatchObject({
+      code: 'INTERNAL',
+      detail: expect.stringContaining('is too fast: 1024 values'),
+    });
     await eventually(() => seen.includes('unsubscribed'));
   });
 
   it('fails as other handlers do, after what it has given', async () => {
     const stream = call('values.broken');
-    expect(await stream.problem()).toMatchObject({ code: 'PLUGIN_UNAVAILABLE', detail: 'the other one is away' });
+    expect(await stream.problem()).toMatchObject({
+      code: 'PLUGIN_UNAVAILABLE',
+      detail: 'the other one is away',
+    });
     expect(stream.chunks.map((msg) => msg.json())).toEqual([1]);
     expect(await call('values.none').problem()).toMatchObject({ code: 'INTERNAL' });
   });

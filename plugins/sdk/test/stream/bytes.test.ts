@@ -90,19 +90,21 @@ describe('bytes as an answer', () => {
     expect(call.msgs[0]?.headers?.get(headerNames.contentType)).toBe('application/octet-stream');
   });
 
-  it('are cut into pieces of 256 KiB', async () => {
+  it.each([
+    [1, 256],
+    [2, 256],
+    [8, 64],
+    [1_024, 16],
+  ])('are cut, for a window of %i, into pieces of %i KiB', async (window, kib) => {
     await mesh.start();
-    const call = mesh.call('read', { window: 64, payload: { bytes: 1_500_000, piece: 1_500_000 } });
-    await call.last();
-    const kib = 256 * 1024;
-    expect(call.chunks.map(({ data }) => data.length)).toEqual([
-      kib,
-      kib,
-      kib,
-      kib,
-      kib,
-      1_500_000 - 5 * kib,
-    ]);
+    const stream = mesh.caller.requestStream(
+      subjects.invokeCapability('reel', 'read'),
+      JSON.stringify({ bytes: 1_000_000, piece: 1_000_000 }),
+      { plugin: 'reel', timeoutMs: 10_000, window },
+    );
+    const lengths = await Array.fromAsync(stream, ({ data }) => data.length);
+    expect(new Set(lengths.slice(0, -1))).toEqual(new Set([kib * 1024]));
+    expect(lengths.reduce((sum, one) => sum + one, 0)).toBe(1_000_000);
   });
 
   it('that come as chunks are refused to who takes none', async () => {

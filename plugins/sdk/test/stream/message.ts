@@ -26,5 +26,5 @@ export function message(data: Uint8Array | string, options: MessageOptions = {})
     subject: 'a.subject',
     string: () => bytes.toString(),
     json: () => JSON.parse(bytes.toString()) as unknown,
-  } as Msg;
+  } as Partial<Msg> as Msg;
 }
