@@ -1,5 +1,4 @@
 import type { MessageHandler, MsPattern } from '@nestjs/microservices';
-import type { Shape } from '../bytes.ts';
 import { definePlugin } from '../define-plugin.ts';
 import type { Capability, PluginDefinition } from '../define-plugin.ts';
 import type { Invocation, InvocationContext } from '../invocation.ts';
@@ -94,7 +93,7 @@ function capabilityOf(
   if (chunk !== undefined) {
     return {
       ...promised,
-      chunk: chunk as Shape,
+      chunk,
       async *handler(payload: unknown, context) {
         const chunks = chunksOf(id, handle(payload, context), context.signal);
         try {

@@ -93,11 +93,12 @@ export class Upload {
     signal.addEventListener('abort', giveUp, { once: true });
     try {
       for (;;) {
-        const { done, value } = await pieces.next();
+        const step = await pieces.next();
         if (signal.aborted) return;
-        if (done) break;
-        for (let at = 0; at < value.length; at += chunkMostBytes)
-          await writer.write(value.subarray(at, at + chunkMostBytes));
+        if (step.done) break;
+        const piece = step.value;
+        for (let at = 0; at < piece.length; at += chunkMostBytes)
+          await writer.write(piece.subarray(at, at + chunkMostBytes));
       }
       writer.end(new Uint8Array(0));
     } catch (error) {

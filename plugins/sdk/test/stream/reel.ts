@@ -102,14 +102,15 @@ export function createReel(id = 'reel') {
           let n = 0;
           return {
             [Symbol.asyncIterator]: () => ({
-              next: () => (n < 2 ? Promise.resolve({ done: false, value: n++ }) : ending.promise),
+              next: (): Promise<IteratorResult<number, void>> =>
+                n < 2 ? Promise.resolve({ done: false, value: n++ }) : ending.promise,
               return: () => {
                 seen.push('returned');
                 ending.resolve({ done: true, value: undefined });
                 return ending.promise;
               },
             }),
-          } as AsyncIterable<number, void, void>;
+          };
         },
       }),
       read: capability({

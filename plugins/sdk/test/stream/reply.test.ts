@@ -44,7 +44,7 @@ describe('a streaming reply', () => {
     await mesh.start();
     const call = mesh.call('count', { window: 8, payload: { to: 2, pad: 50_000 } });
     await call.last();
-    expect(call.chunks.map((msg) => (msg.json() as { pad: string }).pad)).toEqual(
+    expect(call.chunks.map((msg) => msg.json<{ pad: string }>().pad)).toEqual(
       Array.from({ length: 2 }, () => 'é'.repeat(50_000)),
     );
   });
@@ -110,7 +110,7 @@ describe('a streaming reply', () => {
     );
     let expected = 0;
     for await (const chunk of stream) {
-      expect((chunk.json() as { n: number }).n).toBe(expected);
+      expect(chunk.json<{ n: number }>().n).toBe(expected);
       expected += 1;
     }
     expect([expected, (await stream.last).json()]).toEqual([10_000, { counted: 10_000 }]);

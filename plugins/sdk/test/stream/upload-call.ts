@@ -41,7 +41,7 @@ export class UploadCall {
 
   /** All that was granted so far. */
   get credit(): number {
-    return this.signs.reduce((sum, msg) => sum + ((msg.json() as { credit?: number }).credit ?? 0), 0);
+    return this.signs.reduce((sum, msg) => sum + (msg.json<{ credit?: number }>().credit ?? 0), 0);
   }
 
   /** When the instance reads. */
