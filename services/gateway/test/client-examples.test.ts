@@ -6,7 +6,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { subjects } from '@bkg/sdk';
+import { headerNames, subjects } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { entryOf, startMesh, temporaryFolder } from './mesh.ts';
 import type { TestMesh } from './mesh.ts';
@@ -123,10 +123,35 @@ describe.each(languages)('the client in $name', ({ isPossible, isRaw, command })
 
   it.skipIf(!isPossible)('cancels what takes too long', async () => {
     const before = performance.now();
-    expect(await run('cancel', ...(command('cancel')[0] === process.execPath ? ['500'] : ['0.5']))).toContain(
-      'CANCELLED',
-    );
+    expect(await run('cancel', '0.5')).toContain('CANCELLED');
     // What it cancels would take 20 s.
     expect(performance.now() - before).toBeLessThan(15_000);
   });
+});
+
+/** Says what it was given, a line each. */
+const fakeNats = '#!/bin/sh\nprintf "%s\\n" "$@"\n';
+
+it('the client with the nats command gives it what the protocol says', async () => {
+  await writeFile(path.join(scratch.folder, 'nats'), fakeNats, { mode: 0o755 });
+  const client = path.join(examples, 'clients/client-nats.sh');
+  const run = (...args: string[]): string[] =>
+    spawnSync('sh', [client, ...args], {
+      encoding: 'utf8',
+      env: { PATH: `${scratch.folder}:${process.env['PATH']}`, BKG_API_KEY: 'bkg_Kabcdefghi_secret' },
+    }).stdout.split('\n');
+  const stream = run('stream', '3');
+  expect(stream.slice(0, 5)).toEqual([
+    '--inbox-prefix',
+    '_INBOX.Kabcdefghi',
+    'request',
+    `${subjects.invokeCapability(id, 'count')}`,
+    '{"to": 3}',
+  ]);
+  expect(stream).toContain(`${headerNames.stream}:1024`);
+  const cancel = run('cancel', '0');
+  const named = cancel.find((line) => line.startsWith(headerNames.invocationId)) ?? '';
+  expect(named).toMatch(/^Bkg-Invocation-Id:[0-9a-f]{32}$/);
+  expect(cancel).toContain(subjects.cancel(id));
+  expect(cancel).toContain(`{"invocation_id": "${named.split(':')[1]}"}`);
 });
