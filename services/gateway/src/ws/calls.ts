@@ -23,7 +23,7 @@ export interface CallsParts {
   send: (frame: OutFrame) => void;
   /** It has a chunk for which there is credit. */
   onChunk: ChunkStreamParts['onReady'];
-  isDeaf: ChunkStreamParts['isDeaf'];
+  heardForMs: ChunkStreamParts['heardForMs'];
   /** What waits of chunks counts in each. */
   rooms: readonly ChunkRoom[];
   /** @default creditPatienceMs */
@@ -104,14 +104,14 @@ export class Calls {
   }
 
   #chunksOf(id: string, call: FrameCall, window: number, controller: AbortController): ChunkStream {
-    const { onChunk, isDeaf, patienceMs } = this.#parts;
+    const { onChunk, heardForMs, patienceMs } = this.#parts;
     return new ChunkStream({
       id,
       invocationId: call.invocationId,
       window,
       onReady: onChunk,
       onSilence: (why) => controller.abort(why),
-      isDeaf,
+      heardForMs,
       ...(patienceMs !== undefined && { patienceMs }),
     });
   }
