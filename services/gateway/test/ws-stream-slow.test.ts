@@ -113,7 +113,7 @@ describe('a client that does not read', () => {
     const [modest, greedy] = [await begin(peer, 'modest'), await begin(peer, 'greedy')];
     await tell(modest, 1_000, 10);
     await tell(greedy, 20, 10);
-    await eventually(() => greedy.credit > 500);
+    await eventually(() => greedy.credit > 300);
     peer.tcp.pause();
     const telling = tell(greedy, 64 * 1024, 1_000);
     await eventually(() => greedy.isCancelled);

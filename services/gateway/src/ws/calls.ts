@@ -127,7 +127,8 @@ export class Calls {
       // A copy: the original is a part of a larger buffer, which it would keep alive while it waits.
       return resultFrame(id, invocation_id, jsonBody(call, msg, 'answered with').slice());
     } catch (error) {
-      if (!(error instanceof BkgError)) this.#parts.log.error({ error }, 'an invocation failed in the gateway');
+      if (!(error instanceof BkgError))
+        this.#parts.log.error({ error }, 'an invocation failed in the gateway');
       const problem = problemOfError(error, 'The gateway failed; its log says why.');
       return plainFrame({ type: 'error', id, invocation_id, problem });
     }
