@@ -37,7 +37,9 @@ export class PluginProcess implements AsyncDisposable {
     this.id = id;
     this.#data = mkdtempSync(path.join(tmpdir(), 'bkg-example-'));
     const config = path.join(this.#data, 'config.json');
-    writeFileSync(config, JSON.stringify({ id, resources: { timeout_secs: 20 } }));
+    // So few places that a test can take them all.
+    const limits = { max_concurrency: 8, max_queue: 24, max_upload_mb: 2 };
+    writeFileSync(config, JSON.stringify({ id, resources: { timeout_secs: 20 }, limits }));
     this.#child = spawn(program === 'node' ? process.execPath : program, args, {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],

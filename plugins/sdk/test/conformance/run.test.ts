@@ -5,8 +5,9 @@ import type { CaseResult, ConformanceOptions } from '../../src/conformance/index
 import { invalidPayload, validPayload } from '../../src/conformance/payloads.ts';
 import type { Connection } from '../../src/connection.ts';
 import { capability, definePlugin } from '../../src/define-plugin.ts';
-import type { CapabilityDefinition } from '../../src/define-plugin.ts';
-import { PluginError, Type } from '../../src/index.ts';
+import type { CapabilityDefinition, StreamingCapabilityDefinition } from '../../src/define-plugin.ts';
+import { bytes, PluginError, Type } from '../../src/index.ts';
+import type { Body } from '../../src/stream/body.ts';
 import { Instance } from '../../src/instance.ts';
 import { subjects } from '../../src/protocol/index.ts';
 import { silentLogger, startNatsServer } from '../../src/testing.ts';
@@ -166,6 +167,94 @@ describe('a case is not tried, with the reason,', () => {
   });
 });
 
+/** A plugin whose `say` is of another kind. */
+const streaming = (one: Partial<StreamingCapabilityDefinition>): Promise<Instance> =>
+  start(one as Partial<CapabilityDefinition>);
+
+describe('streams and uploads', () => {
+  const cases = ['stream', 'window', 'stream-without-window', 'stream-cancel-flow'];
+  const to = Type.Object({ to: Type.Integer({ examples: [60] }) });
+  const verdicts = async (instance: Instance, options: Partial<ConformanceOptions>) =>
+    (await run(instance, { level: ['streaming', 'upload'], ...options })).map(
+      ({ case: id, verdict, got }) => `${id} ${verdict} ${got}`,
+    );
+
+  async function* pour({ to: most }: { to: number }): AsyncGenerator<Uint8Array, object, void> {
+    for (let n = 1; n <= most; n++) yield Buffer.from(`${n}\n`);
+    return {};
+  }
+
+  it('may be bytes', async () => {
+    const instance = await streaming({
+      input: to,
+      chunk: bytes('text/*'),
+      output: Type.Object({}),
+      handler: (input, { respondAs }) => {
+        respondAs('text/plain');
+        return pour(input as { to: number });
+      },
+    });
+    expect(await verdicts(instance, { cases })).toEqual(cases.map((id) => `${id} kept `));
+  });
+
+  it('are too short for a window, which is not tried then', async () => {
+    const instance = await streaming({
+      input: to,
+      chunk: Type.Object({ n: Type.Integer() }),
+      output: Type.Object({}),
+      async *handler() {
+        for (let n = 1; n <= 5; n++) yield { n };
+        return {};
+      },
+    });
+    const [window = '', ...rest] = await verdicts(instance, { cases: ['window', 'stream-cancel-flow'] });
+    expect(window).toMatch(/^window not tried the stream of say is over after 5 chunks: give a sample/);
+    expect(rest).toEqual(['stream-cancel-flow kept ']);
+  });
+
+  it('are not tried where nothing streams, or takes uploads, or is known to be harmless', async () => {
+    const both = ['stream', 'upload'];
+    expect(await verdicts(await start(), { cases: both })).toEqual([
+      expect.stringContaining('stream not tried no capability streams'),
+      expect.stringContaining('upload not tried no capability takes uploads'),
+    ]);
+    const harmful = await start({ idempotent: false, upload: true });
+    expect(await verdicts(harmful, { cases: ['upload'] })).toEqual([
+      expect.stringContaining('upload not tried no capability takes uploads'),
+    ]);
+  });
+
+  it('take JSON with blanks behind it, and bytes of the type that was given', async () => {
+    const all = ['upload', 'upload-unknown-length', 'upload-size', 'upload-cancel'];
+    expect(await verdicts(await start({ upload: true }), { cases: all })).toEqual(
+      all.map((id) => `${id} kept `),
+    );
+    const picture = async () =>
+      start({
+        upload: true,
+        input: bytes('image/*'),
+        handler: async (body) => {
+          const { length } = await (body as unknown as Body).bytes();
+          return { text: `${length}` };
+        },
+      } as Partial<CapabilityDefinition>);
+    const body = Buffer.alloc(3_000_000);
+    const uploads = { say: { body, contentType: 'image/png' } };
+    expect(await verdicts(await picture(), { cases: all, uploads })).toEqual(all.map((id) => `${id} kept `));
+    await expect(run(await picture(), { uploads: { say: { body } } })).rejects.toThrow(
+      'say takes image/*: say of which content type the upload is',
+    );
+    const hasty = await start({ upload: true, input: bytes(), handler: () => ({ text: 'I know' }) } as never);
+    expect(await verdicts(hasty, { cases: all, uploads })).toEqual([
+      'upload kept ',
+      'upload-unknown-length kept ',
+      expect.stringMatching(/^upload-size not tried it answers before/),
+      expect.stringMatching(/^upload-cancel not tried it answers before/),
+    ]);
+    await expect(run(await picture(), { samples: { say: {} } })).rejects.toThrow('give it as an upload');
+  }, 30_000);
+});
+
 describe('a run', () => {
   it('says at once when nobody answers, or a sample is for what is not there', async () => {
     const options = { connection: tester, cases: ['ping'] };
@@ -220,6 +309,12 @@ describe('a run', () => {
     expect(reachedLevel(kept)).toBe('full');
     expect(reachedLevel([...kept, result('live', 'not tried')])).toBe('timed');
     expect(reachedLevel([...kept, result('service', 'broken')])).toBeUndefined();
+    const streaming = [...kept, result('streaming', 'kept')];
+    expect(reachedLevel(streaming, 'streaming')).toBe('streaming');
+    expect(reachedLevel([...streaming, result('graceful', 'broken')], 'streaming')).toBe('streaming');
+    expect(reachedLevel([...streaming, result('timed', 'broken')], 'streaming')).toBe('service');
+    expect(reachedLevel([...kept, result('streaming', 'broken')])).toBe('full');
+    expect(reachedLevel([...kept, result('streaming', 'broken')], 'streaming')).toBe('timed');
   });
 });
 
