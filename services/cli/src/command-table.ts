@@ -191,10 +191,11 @@ A plugin that is called history or diff goes after --, as in \`bkg config -- his
       },
       json: { text: 'the result for programs' },
     },
-    notes: `Levels: service, timed, live, graceful, full, each of which holds those before it; beside them streaming and
-upload, which hold timed, and backpressure, which holds live. At graceful and full an instance is ended, and
-started anew when the plugin is managed. Without a sample only a capability is invoked that calls itself
-idempotent. backpressure needs a plugin with few places: limits.max_concurrency and limits.max_queue.
+    notes: `Levels: service, timed, live, graceful, full, each of which holds those before it; beside them
+streaming and upload, which hold timed, and backpressure, which holds live. At graceful and full
+an instance is ended, and started anew when the plugin is managed. Without a sample only a
+capability is invoked that calls itself idempotent. backpressure is quick with few places:
+limits.max_concurrency and limits.max_queue.
 It speaks to the broker: that of BKG_NATS_URL and BKG_CREDENTIALS_FILE, else that of BKG_HOME.
 
 Exit codes: 0 every case up to the level is kept, 1 one is broken or could not be tried.`,

@@ -7,6 +7,8 @@ import type { Msg } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { levels, levelsUpTo, reachedLevel, runConformance } from '../../src/conformance/index.ts';
 import type { CaseResult, Level } from '../../src/conformance/index.ts';
+import { findTarget } from '../../src/conformance/target.ts';
+import { UploadSending } from '../../src/conformance/upload-sending.ts';
 import type { Connection } from '../../src/connection.ts';
 import { problemOfMsg } from '../../src/problem.ts';
 import { manifestSchema, subjects } from '../../src/protocol/index.ts';
@@ -15,7 +17,7 @@ import { eventually, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { createValidator } from '../../src/validator.ts';
 import { CompiledCopy } from '../nest/program.ts';
-import { examplesFolder, isThere, PluginProcess, readManifest } from './plugin-process.ts';
+import { examplesFolder, isThere, PluginProcess, readManifest, uploadMostBytes } from './plugin-process.ts';
 
 interface Example {
   language: string;
@@ -149,6 +151,27 @@ for (const { language, level, also = [], needs, isPossible = true, canBeHeld = f
       for (const one of also) expect(complaints(results, one)).toEqual([]);
       expect(beside.filter((one) => reachedLevel(results, one) === one)).toEqual(also);
       expect(await plugin.ended, plugin.output).toBe(0);
+    });
+
+    it.skipIf(!also.includes('upload'))('takes no more than its configuration allows', async ({ expect }) => {
+      await using stage = await Stage.of(language, `${language}-2`);
+      const { plugin, caller: connection } = stage;
+      const target = await findTarget({ connection, pluginId: plugin.id });
+      const send = async (sizeBytes: number): Promise<unknown> => {
+        const sending = new UploadSending({
+          connection,
+          target,
+          subject: subjects.invokeCapability(plugin.id, 'digest'),
+          headers: { 'Bkg-Upload': '-', 'Content-Type': 'text/plain' },
+          body: Buffer.alloc(sizeBytes),
+        });
+        await sending.send('rest', 20_000);
+        await sending.exchange.answered(10_000);
+        sending.close();
+        return sending.exchange.answers[0]?.json;
+      };
+      expect(await send(uploadMostBytes)).toMatchObject({ bytes: uploadMostBytes });
+      expect(await send(uploadMostBytes + 1)).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
     });
 
     it('runs by hand with a URL and credentials only, outlives its broker, and ends in order without one', async ({

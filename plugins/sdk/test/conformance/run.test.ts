@@ -244,7 +244,11 @@ describe('streams and uploads', () => {
     await expect(run(await picture(), { uploads: { say: { body } } })).rejects.toThrow(
       'say takes image/*: say of which content type the upload is',
     );
-    const hasty = await start({ upload: true, input: bytes(), handler: () => ({ text: 'I know' }) } as never);
+    const hasty = await start({
+      upload: true,
+      input: bytes(),
+      handler: () => ({ text: 'I know' }),
+    } as Partial<CapabilityDefinition>);
     expect(await verdicts(hasty, { cases: all, uploads })).toEqual([
       'upload kept ',
       'upload-unknown-length kept ',
