@@ -173,6 +173,16 @@ export function createReel(id = 'reel') {
           return { first: 0 };
         },
       }),
+      slow: capability({
+        description: 'Begins to read, and then does something else.',
+        input: bytes(),
+        output: Type.Null(),
+        upload: true,
+        handler: async (body, { signal }) => {
+          for await (const piece of body) await wait(piece.length * 60_000, undefined, { signal });
+          return null;
+        },
+      }),
       fields: capability({
         description: 'JSON that may be large.',
         input: Type.Object({ fields: Type.Array(Type.String()) }),
