@@ -173,7 +173,7 @@ A plugin that is called history or diff goes after --, as in \`bkg config -- his
     usage: '<plugin> [options]',
     words: { least: 1, most: 1 },
     options: {
-      level: { short: 'l', value: '<level>', text: 'service, timed, live, graceful or full  [service]' },
+      level: { short: 'l', value: '<level>', text: 'one of those below  [service]' },
       sample: {
         value: '<capability>=<json>',
         multiple: true,
@@ -184,10 +184,18 @@ A plugin that is called history or diff goes after --, as in \`bkg config -- his
         multiple: true,
         text: 'a payload that keeps it busy for 3 to 8 seconds',
       },
+      upload: {
+        value: '<capability>=<file>',
+        multiple: true,
+        text: 'what is sent to one that takes uploads; ;type=audio/wav behind it',
+      },
       json: { text: 'the result for programs' },
     },
-    notes: `Each level holds those before it; from graceful on an instance is ended, and started anew when
-the plugin is managed. Without a sample only a capability is invoked that calls itself idempotent.
+    notes: `Levels: service, timed, live, graceful, full, each of which holds those before it; beside them
+streaming and upload, which hold timed, and backpressure, which holds live. At graceful and full
+an instance is ended, and started anew when the plugin is managed. Without a sample only a
+capability is invoked that calls itself idempotent. backpressure is quick with few places:
+limits.max_concurrency and limits.max_queue.
 It speaks to the broker: that of BKG_NATS_URL and BKG_CREDENTIALS_FILE, else that of BKG_HOME.
 
 Exit codes: 0 every case up to the level is kept, 1 one is broken or could not be tried.`,

@@ -129,6 +129,16 @@ it.each([
     'conformance: --sample is "say"; it takes <capability>=<json>',
     'Usage: bkg conformance',
   ],
+  [
+    ['conformance', 'a', '--upload', 'say'],
+    'conformance: --upload is "say"; it takes <capability>=<file>',
+    'Usage: bkg conformance',
+  ],
+  [
+    ['conformance', 'a', '--upload', 'say=/nowhere/at.all;type=text/plain'],
+    'conformance: --upload names /nowhere/at.all, which cannot be read',
+    'Usage: bkg conformance',
+  ],
   [['config', 'a', '--no-wait'], 'config: --no-wait goes with --set', 'Usage: bkg config'],
   [['config', 'history'], 'config history: something is missing', 'Usage: bkg config history'],
   [

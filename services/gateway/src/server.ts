@@ -23,6 +23,7 @@ import { healthRoutes } from './health-routes.ts';
 import { invocations } from './invoke/invocations.ts';
 import type { HeldCallsOptions } from './invoke/held-calls.ts';
 import { bodies } from './http/bodies.ts';
+import { cancelRoutes } from './invoke/cancel-routes.ts';
 import { invokeRoutes } from './invoke/invoke-routes.ts';
 import type { InvokeRoutesOptions } from './invoke/invoke-routes.ts';
 import { limits } from './limits/limits.ts';
@@ -132,6 +133,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(controlRoutes, { log });
   await app.register(configRoutes, { log });
   await app.register(invokeRoutes, { ...options.invoke, log });
+  await app.register(cancelRoutes);
   await app.register(sessionRoutes);
   await app.register(keyRoutes);
   await app.register(roleRoutes);

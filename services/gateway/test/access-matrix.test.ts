@@ -83,6 +83,17 @@ const rows: Row[] = [
     lets: invokesOther,
     status: 200,
   },
+  {
+    route: 'DELETE /api/plugins/:id/invocations/:invocation_id',
+    lets: ['invoke', 'invokeOne', 'invokeEcho', 'invokeOther', 'everythingButAdmin', 'admin'],
+    status: 204,
+  },
+  {
+    route: 'DELETE /api/plugins/:id/invocations/:invocation_id',
+    path: () => '/api/plugins/apikeys/invocations/a1',
+    lets: [],
+    status: 204,
+  },
   // What keeps the keys is nobody's to invoke, and an admin's to control.
   {
     route: 'POST /api/plugins/:id/invoke/:capability',
@@ -172,7 +183,12 @@ afterAll(() => mesh[Symbol.asyncDispose]());
 async function statusOf(row: Row, authorization: string | undefined): Promise<number | string> {
   const [method = '', route = ''] = row.route.split(' ');
   const path =
-    row.path?.(mesh) ?? route.replace(':id', 'one').replace(':capability', 'echo').replace(':name', 'crew');
+    row.path?.(mesh) ??
+    route
+      .replace(':id', 'one')
+      .replace(':capability', 'echo')
+      .replace(':name', 'crew')
+      .replace(':invocation_id', 'a1');
   const headers: Record<string, string> = authorization === undefined ? {} : { authorization };
   if (path.startsWith('/ws')) return upgrade(mesh.port, path, { headers });
   return (await mesh.send(method, path, { headers, ...(row.body !== undefined && { body: row.body }) }))

@@ -15,7 +15,12 @@ beforeAll(async () => {
   mesh = await startMesh({ ws: { patienceMs } });
   await mesh.supervisor.put(entryOf('teller', 'running', { capabilities: ['tell', 'say', 'wait'] }));
   await eventually(() => mesh.app.catalog.get('teller'));
-  await serve(mesh.peer, 'teller', 'tell', (msg) => void streams.push(new RawStream(mesh.peer, 'teller', msg)));
+  await serve(
+    mesh.peer,
+    'teller',
+    'tell',
+    (msg) => void streams.push(new RawStream(mesh.peer, 'teller', msg)),
+  );
   await serve(mesh.peer, 'teller', 'say', (msg) => msg.respond(msg.data));
   await serve(mesh.peer, 'teller', 'wait', () => undefined);
 });
@@ -84,7 +89,11 @@ describe('a stream over /ws', () => {
     stream.fail(500, 'TELLER_LOST: It has lost the thread.');
     await eventually(() => peer.of('error').length === 1);
     expect(chunksOf(peer)).toEqual([0, 1, 2]);
-    expect(peer.of('error')[0]).toMatchObject({ id: 'c', invocation_id: expect.any(String), problem: { status: 500 } });
+    expect(peer.of('error')[0]).toMatchObject({
+      id: 'c',
+      invocation_id: expect.any(String),
+      problem: { status: 500 },
+    });
   });
 
   it('ends with an error when a chunk is missing, and its plugin is told to give up', async () => {
@@ -101,19 +110,22 @@ describe('a stream over /ws', () => {
   it.each([
     ['bytes', Uint8Array.of(0xff, 0xd8), { [headerNames.contentType]: 'image/jpeg' }, 'image/jpeg'],
     ['no JSON', '{"a":', {}, 'no JSON'],
-  ])('ends with INVALID_OUTPUT when its chunks are %s, and the error names the way out', async (_what, data, headers, word) => {
-    await using peer = await connectWs(mesh);
-    const stream = await begin(peer);
-    await stream.write(data, headers);
-    await eventually(() => peer.of('error').length === 1);
-    const { problem, invocation_id } = peer.of('error')[0]!;
-    expect(problem.code).toBe('INVALID_OUTPUT');
-    expect(problem.detail).toContain(word);
-    expect(problem.detail).toContain('POST /api/plugins/teller/invoke/tell');
-    expect(invocation_id).toBeDefined();
-    await eventually(() => stream.isCancelled);
-    await peer.ask({ ...call, capability: 'say' }, 'result');
-  });
+  ])(
+    'ends with INVALID_OUTPUT when its chunks are %s, and the error names the way out',
+    async (_what, data, headers, word) => {
+      await using peer = await connectWs(mesh);
+      const stream = await begin(peer);
+      await stream.write(data, headers);
+      await eventually(() => peer.of('error').length === 1);
+      const { problem, invocation_id } = peer.of('error')[0]!;
+      expect(problem.code).toBe('INVALID_OUTPUT');
+      expect(problem.detail).toContain(word);
+      expect(problem.detail).toContain('POST /api/plugins/teller/invoke/tell');
+      expect(invocation_id).toBeDefined();
+      await eventually(() => stream.isCancelled);
+      await peer.ask({ ...call, capability: 'say' }, 'result');
+    },
+  );
 });
 
 describe('credit', () => {
@@ -191,13 +203,14 @@ describe('a stream ends at once', () => {
     await using peer = await connectWs(mesh);
     const cancels = await cancelsOf(mesh, 'teller');
     for (const window of [1, 1_024]) {
-      const stream = await begin(peer, { stream: window, invocation_id: `given-up-${window}` });
+      const id = `given-up-${window}`;
+      const stream = await begin(peer, { id, stream: window, invocation_id: id });
       void tell(stream);
-      await eventually(() => peer.of('chunk').length > 0);
-      const error = await peer.ask({ op: 'cancel', id: 'c' }, 'error');
+      await eventually(() => peer.of('chunk', id).length > 0);
+      const error = await peer.ask({ op: 'cancel', id }, 'error');
       expect(error.problem.code).toBe('CANCELLED');
       expect(peer.frames.at(-1)).toBe(error);
-      await eventually(() => stream.isCancelled && cancels.includes(`given-up-${window}`));
+      await eventually(() => stream.isCancelled && cancels.includes(id));
     }
     await peer.ask({ ...call, id: 'other', capability: 'say' }, 'result');
     expect(peer.frames.at(-1)?.type).toBe('result');
@@ -232,14 +245,21 @@ describe('a stream ends at once', () => {
     await other.supervisor.put(entryOf('teller', 'running', { capabilities: ['tell'] }));
     await eventually(() => other.app.catalog.get('teller'));
     const told: RawStream[] = [];
-    await serve(other.peer, 'teller', 'tell', (msg) => void told.push(new RawStream(other.peer, 'teller', msg)));
+    await serve(
+      other.peer,
+      'teller',
+      'tell',
+      (msg) => void told.push(new RawStream(other.peer, 'teller', msg)),
+    );
     await using peer = await connectWs(other);
     peer.send({ ...call, stream: 1_024 });
     const stream = await eventually(() => told[0]);
     await tell(stream, 10);
     await eventually(() => peer.of('chunk').length === 10);
     const closing = other.app.close();
-    await eventually(async () => (await peer.ask({ ...call, id: 'new' }, 'error')).problem.code === 'PLUGIN_UNAVAILABLE');
+    await eventually(
+      async () => (await peer.ask({ ...call, id: 'new' }, 'error')).problem.code === 'PLUGIN_UNAVAILABLE',
+    );
     await tell(stream, 10);
     stream.end('"end"');
     expect((await peer.closed).code).toBe(1001);

@@ -38,11 +38,14 @@ export type StreamEnd = 'complete' | 'failed' | 'left';
 /** Enough that a fast reader of 16 KiB chunks never waits, and little enough for hundreds of streams. */
 export const windowBytesDefault = 512 * 1024;
 
+/** What a message that waits takes beside its data, about: of many small ones that is the most. */
+const messageBytes = 1_024;
+
 /**
  * The receiving end of a stream, for one reader: chunks in their order, and credit for as many as were read. A chunk that
  * is missing, doubled or cannot be ends it.
  *
- * The window follows the size of the chunks: as many as `windowBytes` holds, from 1 to `chunksMost`.
+ * The window follows the size of the chunks: as many as `windowBytes` holds with what a message takes besides, from 1 to `chunksMost`.
  */
 export class ChunkReader implements AsyncIterable<Msg> {
   readonly #options: ChunkReaderOptions;
@@ -97,9 +100,9 @@ export class ChunkReader implements AsyncIterable<Msg> {
     const most = this.#options.isStrict ? this.#open : windowMost;
     if (this.#waiting.length - this.#first >= most)
       return this.#fault('Its sender sends more chunks than it has credit for.');
-    this.#chunkBytes = Math.max(msg.data.length, this.#chunkBytes * 0.9, 1);
+    this.#chunkBytes = Math.max(bytesOf(msg), this.#chunkBytes * 0.9);
     this.#waiting.push(msg);
-    this.#count(msg.data.length);
+    this.#count(bytesOf(msg));
     this.#awake();
   }
 
@@ -123,7 +126,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
         if (msg) {
           this.#shift();
           yield msg;
-          this.#count(-msg.data.length);
+          this.#count(-bytesOf(msg));
           this.#read();
           continue;
         }
@@ -219,6 +222,10 @@ export class ChunkReader implements AsyncIterable<Msg> {
     clearTimeout(this.#sign);
     this.#options.onEnd?.(end);
   }
+}
+
+function bytesOf({ data }: Msg): number {
+  return data.length + messageBytes;
 }
 
 function outOfOrder(seq: number, expected: number): string {

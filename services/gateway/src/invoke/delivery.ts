@@ -1,17 +1,19 @@
 import type { Msg } from '@nats-io/nats-core';
-import { BkgError, NoRespondersError, subjects } from '@bkg/sdk';
+import { BkgError, headerNames, isSubjectToken, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { LostCalls } from '@bkg/sdk';
-import { leftMsOf } from './attempt.ts';
+import { isUnbegun, leftMsOf } from './attempt.ts';
 import type { Ask, Attempt } from './attempt.ts';
 import type { Broker } from '../mesh/broker.ts';
 import type { Call } from './call.ts';
 import { explain } from './explain.ts';
 import type { HeldCalls } from './held-calls.ts';
+import type { InstanceChoice } from './instance-choice.ts';
 
 export interface DeliveryParts {
   broker: Broker;
   running: LostCalls;
   held: HeldCalls;
+  choice: InstanceChoice;
 }
 
 /** With these the wait for an answer has ended, and the work for it perhaps not. INTERNAL: the stream of it was broken. */
@@ -36,9 +38,45 @@ export class Delivery {
   }
 
   /** @throws NoRespondersError when nobody has got it */
-  #reach(attempt: Attempt, ask: Ask, timeoutMs: number): Promise<Msg> {
+  async #reach(attempt: Attempt, ask: Ask, timeoutMs: number): Promise<Msg> {
+    const reply = await this.#firstTry(attempt, ask, timeoutMs);
+    const busy = busyInstanceOf(reply);
+    return busy === undefined ? reply : this.#secondTry(attempt, ask, busy, reply);
+  }
+
+  /** @throws NoRespondersError when nobody has got it */
+  async #firstTry(attempt: Attempt, ask: Ask, timeoutMs: number): Promise<Msg> {
     const { pluginId, capability } = attempt.call;
-    return ask(subjects.invokeCapability(pluginId, capability), timeoutMs);
+    const owners = this.#parts.choice.ownersOf(attempt.call);
+    for (const [i, instance] of owners.entries()) {
+      const leftMs = i === 0 ? timeoutMs : leftMsOf(attempt);
+      try {
+        return await ask(subjects.invokeAt(pluginId, instance, capability), leftMs);
+      } catch (error) {
+        // It is going, or does not listen there.
+        if (!(error instanceof NoRespondersError)) throw error;
+      }
+    }
+    const leftMs = owners.length === 0 ? timeoutMs : leftMsOf(attempt);
+    return ask(subjects.invokeCapability(pluginId, capability), leftMs);
+  }
+
+  /** An instance has no place, and nothing was executed: another one may have. @returns its answer; else that of the first */
+  async #secondTry(attempt: Attempt, ask: Ask, busy: string, reply: Msg): Promise<Msg> {
+    const { call } = attempt;
+    const { choice } = this.#parts;
+    const leftMs = leftMsOf(attempt);
+    const other = isUnbegun(attempt) ? choice.another(call, busy, leftMs) : undefined;
+    if (other === undefined) return reply;
+    try {
+      const second = await ask(subjects.invokeAt(call.pluginId, other, call.capability), leftMs);
+      if (busyInstanceOf(second) !== undefined) choice.notMoved(call, other, true);
+      return second;
+    } catch (error) {
+      if (!(error instanceof NoRespondersError)) throw error;
+      choice.notMoved(call, other, false);
+      return reply;
+    }
   }
 
   /** Nobody has got it. @throws BkgError at once when it is not held */
@@ -46,11 +84,12 @@ export class Delivery {
     const { call, timeoutMs, deadlineAt, controller, running } = attempt;
     // Until it is sent again there is nothing that the broker could lose.
     this.#parts.running.delete(running);
-    const { pluginId, capability, mayRead, body } = call;
+    const { pluginId, invocationId, capability, mayRead, body } = call;
     const send = (): Promise<Msg> => this.#sendAgain(attempt, ask);
     try {
       return await this.#parts.held.run({
         pluginId,
+        invocationId,
         capability,
         mayRead,
         body,
@@ -86,8 +125,18 @@ export class Delivery {
     return explain(attempt, error);
   }
 
-  /** Whoever has it need not go on. */
-  cancel({ pluginId, invocationId }: Call): void {
-    this.#parts.broker.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
+  /** Whoever has it need not go on. @returns false when the broker is away */
+  cancel({ pluginId, invocationId }: Pick<Call, 'pluginId' | 'invocationId'>): boolean {
+    return this.#parts.broker.publish(
+      subjects.cancel(pluginId),
+      JSON.stringify({ invocation_id: invocationId }),
+    );
   }
+}
+
+/** The instance that has no place for an invocation; undefined for any other answer. */
+function busyInstanceOf(reply: Msg): string | undefined {
+  const instance = reply.headers?.get(headerNames.instance);
+  if (!instance || !isSubjectToken(instance)) return undefined;
+  return problemOfMsg(reply)?.code === 'BUSY' ? instance : undefined;
 }

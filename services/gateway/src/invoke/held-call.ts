@@ -4,6 +4,7 @@ import { NoRespondersError } from '@bkg/sdk';
 /** An invocation that nobody has got, or that may run twice and nobody has any more: it can be sent again. */
 export interface UntakenCall {
   pluginId: string;
+  invocationId: string;
   capability: string;
   /** Whether the caller may see more of the plugin than what it invokes. */
   mayRead: boolean;

@@ -49,6 +49,12 @@ export class HeldCalls {
     for (const queue of this.#queues.values()) this.#endWhatIsOver(queue);
   }
 
+  /** Ends the ones with this id; one that is with an instance is told there. */
+  cancel(pluginId: string, invocationId: string): void {
+    for (const { call } of this.#queues.get(pluginId)?.waiting() ?? [])
+      if (call.invocationId === invocationId) call.controller.abort(cancelled);
+  }
+
   /** @returns its reply, when somebody has taken it. @throws what `send` throws; BkgError that says why it was not held on */
   async run(call: UntakenCall): Promise<Msg> {
     const held = new HeldCall(call, (returned) => this.#endIfOver(returned));
@@ -157,6 +163,8 @@ export class HeldCalls {
     );
   }
 }
+
+const cancelled = new Error('somebody has cancelled it');
 
 /** All that run at a time in one instance, and half of those that wait: the rest is for who comes now. */
 function mostTaken(entry: RegistryEntry | undefined): number {

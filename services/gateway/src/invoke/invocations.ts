@@ -13,6 +13,7 @@ import { explain, stopping } from './explain.ts';
 import type { UntakenCall } from './held-call.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { HeldCallsOptions } from './held-calls.ts';
+import { InstanceChoice } from './instance-choice.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { StreamedCall } from './streamed-call.ts';
 import { StreamMemory } from './stream-memory.ts';
@@ -56,7 +57,8 @@ export class Invocations {
     this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
     const nobody = (call: UntakenCall): BkgError => whyUnanswered(broker, catalog, call);
     this.#held = new HeldCalls({ broker, catalog, unanswered: nobody }, options);
-    this.#delivery = new Delivery({ broker, running: this.#running, held: this.#held });
+    const choice = new InstanceChoice({ catalog });
+    this.#delivery = new Delivery({ broker, running: this.#running, held: this.#held, choice });
     broker.onStatus((connected) => this.#connectionChanged(connected));
     if (broker.connected) this.#connectionChanged(true);
   }
@@ -119,6 +121,12 @@ export class Invocations {
       },
       release,
     });
+  }
+
+  /** Ends an invocation, wherever it is, whoever has sent it. @returns false when the broker is away */
+  cancel(pluginId: string, invocationId: string): boolean {
+    this.#held.cancel(pluginId, invocationId);
+    return this.#delivery.cancel({ pluginId, invocationId });
   }
 
   /** Before it is sent. @throws BkgError RATE_LIMITED, CANCELLED, PLUGIN_UNAVAILABLE */

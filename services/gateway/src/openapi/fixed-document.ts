@@ -8,6 +8,7 @@ import {
 } from '@bkg/sdk/protocol';
 import type { JsonSchema, WireName } from '@bkg/sdk/protocol';
 import { fixedOperations } from './fixed-operations.ts';
+import { eventStreamContent } from './stream-content.ts';
 import type { FixedAnswer, FixedOperation } from './fixed-operations.ts';
 import type { MediaType, Operation, Parameter, PathItem, Reference, Response } from './openapi.ts';
 import {
@@ -151,6 +152,13 @@ const pathParameters: Record<string, Parameter> = {
     description: 'The plugin id.',
     schema: { type: 'string', pattern: '^[a-z0-9][a-z0-9_-]{0,62}$' },
   },
+  invocation_id: {
+    name: 'invocation_id',
+    in: 'path',
+    required: true,
+    description: 'The id of the invocation.',
+    schema: token,
+  },
   capability: {
     name: 'capability',
     in: 'path',
@@ -219,10 +227,13 @@ function securityOf(access: string): Record<string, string[]>[] {
   return access === 'anyone' ? [{}, ...securityFor()] : securityFor(access);
 }
 
-function responseOf({ description, json, contentType }: FixedAnswer, isInvocation = false): Response {
+function responseOf(
+  { description, json, contentType, isStreamed }: FixedAnswer,
+  isInvocation = false,
+): Response {
   const content: Record<string, MediaType> | undefined =
     json !== undefined
-      ? { [jsonContentType]: { schema: schemaFor(json) } }
+      ? { [jsonContentType]: { schema: schemaFor(json) }, ...(isStreamed && eventStreamContent()) }
       : contentType !== undefined
         ? { [contentType]: { schema: { type: 'string' } } }
         : undefined;

@@ -25,6 +25,8 @@ export interface FixedAnswer {
   json?: WireName | [WireName] | JsonSchema;
   /** Of what is not JSON. */
   contentType?: string;
+  /** It may come as events, too. */
+  isStreamed?: boolean;
 }
 
 /** One operation of the gateway's own, in short. */
@@ -206,10 +208,11 @@ export const fixedOperations: readonly FixedOperation[] = [
     access: 'invoke:{id}:{capability}',
     tag: 'Invocation',
     summary: 'Invoke a capability',
-    description: "The body is the payload and the answer's is the output, both byte by byte.",
+    description:
+      "The body is the payload and the answer's is the output, both byte by byte, of whatever content type. One that is larger than a message, or of no length, is piped to a capability that takes uploads. With `Accept: text/event-stream` the answer comes as events.",
     isInvocation: true,
     body: { json: {}, required: true, description: 'What the input schema of the capability takes.' },
-    answers: [{ status: 200, description: 'The output.', json: {} }],
+    answers: [{ status: 200, description: 'The output.', json: {}, isStreamed: true }],
   },
   {
     method: 'post',
@@ -220,7 +223,19 @@ export const fixedOperations: readonly FixedOperation[] = [
     summary: 'Invoke the capability that the body names',
     isInvocation: true,
     body: { json: 'InvokeEnvelope', required: true },
-    answers: [{ status: 200, description: 'The output.', json: {} }],
+    answers: [{ status: 200, description: 'The output.', json: {}, isStreamed: true }],
+  },
+  {
+    method: 'delete',
+    route: '/api/plugins/:id/invocations/:invocation_id',
+    operationId: 'cancelInvocation',
+    access: 'invoke:{id}',
+    tag: 'Invocation',
+    summary: 'End an invocation',
+    description:
+      'Whoever has sent it is answered with `CANCELLED`, unless it has ended already: that is no error, and nobody tells. Needs the scope for any capability of the plugin.',
+    answers: [{ status: 204, description: 'Its instance is told.' }],
+    failures: ['PLUGIN_NOT_FOUND'],
   },
   {
     method: 'get',

@@ -1,9 +1,10 @@
-import { jsonContentType, subjects } from '@bkg/sdk/protocol';
+import { subjects } from '@bkg/sdk/protocol';
 import type { JsonSchema, PluginCapability, RegistryEntry } from '@bkg/sdk/protocol';
 import { embedSchema } from './embed-schema.ts';
 import type { Embedded } from './embed-schema.ts';
 import { invocationHeaders, invocationParameters, securityFor } from './fixed-document.ts';
 import type { MediaType, Operation, PathItem, Tag } from './openapi.ts';
+import { inputContent, outputContent, streamOf } from './stream-content.ts';
 import { capabilityResponses } from './problem-responses.ts';
 
 /** What one plugin adds to the document. */
@@ -54,13 +55,20 @@ export function pluginPart(entry: RegistryEntry): PluginPart {
 }
 
 function operationOf(pluginId: string, capability: PluginCapability, schemas: SchemaShelf): Operation {
-  const { id, name, description, idempotent, input_schema, output_schema, errors } = capability;
+  const { id, name, description, idempotent, stream, upload, chunk_type, errors } = capability;
+  const { input_schema, output_schema, chunk_schema } = capability;
   // No id has capitals: whatever plugins and capabilities are called, no two schemas are called the same.
   const input = schemas.put(`${pluginId}.${id}.Input`, input_schema);
   const output = schemas.put(`${pluginId}.${id}.Output`, output_schema);
+  const chunk = chunk_schema === undefined ? undefined : schemas.put(`${pluginId}.${id}.Chunk`, chunk_schema);
   const texts = [
     cut(description, textMostLength),
     idempotent ? 'Running it twice does no harm.' : '',
+    stream && chunk_type === undefined
+      ? 'With `Accept: text/event-stream` the answer comes in parts: events `chunk`, and at the end `result` or `error`.'
+      : '',
+    upload ? 'It takes a body of any length, and reads it while it comes.' : '',
+    chunk?.note ?? '',
     `On the broker: \`${subjects.invokeCapability(pluginId, id)}\`.`,
   ];
   return {
@@ -69,18 +77,23 @@ function operationOf(pluginId: string, capability: PluginCapability, schemas: Sc
     summary: cut(name, nameMostLength),
     description: paragraphs(texts),
     'x-idempotent': idempotent,
+    ...(stream && { 'x-stream': streamOf(capability, chunk?.schema) }),
+    ...(upload && { 'x-upload': true }),
     parameters: invocationParameters,
     security: securityFor(`invoke:${pluginId}:${id}`),
     requestBody: {
       required: true,
       ...(input.note !== undefined && { description: input.note }),
-      content: { [jsonContentType]: { schema: input.schema, ...examplesOf(input_schema) } },
+      content: inputContent(capability, { schema: input.schema, ...examplesOf(input_schema) }),
     },
     responses: {
       '200': {
-        description: paragraphs(['The output.', output.note ?? '']),
+        description: paragraphs([
+          chunk_type === undefined ? 'The output.' : 'The bytes, as they come.',
+          output.note ?? '',
+        ]),
         headers: invocationHeaders,
-        content: { [jsonContentType]: { schema: output.schema, ...examplesOf(output_schema) } },
+        content: outputContent(capability, { schema: output.schema, ...examplesOf(output_schema) }),
       },
       ...capabilityResponses(errors),
     },

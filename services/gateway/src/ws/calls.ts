@@ -23,7 +23,7 @@ export interface CallsParts {
   send: (frame: OutFrame) => void;
   /** It has a chunk for which there is credit. */
   onChunk: ChunkStreamParts['onReady'];
-  isDeaf: ChunkStreamParts['isDeaf'];
+  heardForMs: ChunkStreamParts['heardForMs'];
   /** What waits of chunks counts in each. */
   rooms: readonly ChunkRoom[];
   /** @default creditPatienceMs */
@@ -104,14 +104,14 @@ export class Calls {
   }
 
   #chunksOf(id: string, call: FrameCall, window: number, controller: AbortController): ChunkStream {
-    const { onChunk, isDeaf, patienceMs } = this.#parts;
+    const { onChunk, heardForMs, patienceMs } = this.#parts;
     return new ChunkStream({
       id,
       invocationId: call.invocationId,
       window,
       onReady: onChunk,
       onSilence: (why) => controller.abort(why),
-      isDeaf,
+      heardForMs,
       ...(patienceMs !== undefined && { patienceMs }),
     });
   }
@@ -127,7 +127,8 @@ export class Calls {
       // A copy: the original is a part of a larger buffer, which it would keep alive while it waits.
       return resultFrame(id, invocation_id, jsonBody(call, msg, 'answered with').slice());
     } catch (error) {
-      if (!(error instanceof BkgError)) this.#parts.log.error({ error }, 'an invocation failed in the gateway');
+      if (!(error instanceof BkgError))
+        this.#parts.log.error({ error }, 'an invocation failed in the gateway');
       const problem = problemOfError(error, 'The gateway failed; its log says why.');
       return plainFrame({ type: 'error', id, invocation_id, problem });
     }

@@ -12,8 +12,8 @@ export interface ChunkStreamParts {
   onReady: (stream: ChunkStream) => void;
   /** The client gave no sign for too long while it had no credit. To be answered with `fail`, soon. */
   onSilence: (why: BkgError) => void;
-  /** Whether nothing is read from the client at the moment: then its silence says nothing. */
-  isDeaf: () => boolean;
+  /** For how long the client could be heard: the silence of one from which nothing is read says nothing. */
+  heardForMs: () => number;
   /** @default creditPatienceMs */
   patienceMs?: number;
 }
@@ -84,11 +84,15 @@ export class ChunkStream {
   }
 
   #listen(): void {
-    const { patienceMs = creditPatienceMs, isDeaf, onSilence } = this.#parts;
-    this.#silence = setTimeout(() => {
-      if (isDeaf()) return this.#listen();
-      const detail = `The client has taken no chunk, and given no sign, for ${patienceMs} ms.`;
-      onSilence(new BkgError('CANCELLED', detail));
-    }, patienceMs);
+    const { patienceMs = creditPatienceMs, heardForMs, onSilence } = this.#parts;
+    const wait = (ms: number): void => {
+      this.#silence = setTimeout(() => {
+        const leftMs = patienceMs - heardForMs();
+        if (leftMs > 0) return wait(leftMs);
+        const detail = `The client has taken no chunk, and given no sign, for ${patienceMs} ms.`;
+        onSilence(new BkgError('CANCELLED', detail));
+      }, ms);
+    };
+    wait(patienceMs);
   }
 }

@@ -60,6 +60,8 @@ export class WsClient implements Client {
   readonly #log: Logger;
   readonly #callsMost: number;
   readonly #answersMostBytes: number;
+  /** By `performance.now()`. */
+  #readsSince = performance.now();
   #isStopping = false;
 
   constructor(parts: WsClientParts, socket: WebSocket, tcp: Socket, options: WsClientOptions = {}) {
@@ -92,7 +94,7 @@ export class WsClient implements Client {
         this.#outgoing.chunk(stream);
         this.#writer.wake();
       },
-      isDeaf: () => socket.isPaused,
+      heardForMs: () => (socket.isPaused ? 0 : performance.now() - this.#readsSince),
       rooms: [new ChunkRoom('this client', chunksMostBytes), parts.chunkRoom],
     });
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
@@ -193,6 +195,8 @@ export class WsClient implements Client {
 
   #readOn(): void {
     const isTaken = this.#outgoing.answerBytes <= this.#answersMostBytes / 2;
-    if (this.#socket.isPaused && isTaken) this.#socket.resume();
+    if (!this.#socket.isPaused || !isTaken) return;
+    this.#socket.resume();
+    this.#readsSince = performance.now();
   }
 }

@@ -1,4 +1,6 @@
-import { jsonContentType, problemContentType, sampleOf } from '@bkg/sdk/protocol';
+import { bytesContentType, jsonContentType, problemContentType, sampleOf } from '@bkg/sdk/protocol';
+import type { JsonSchema } from '@bkg/sdk/protocol';
+import { eventStreamType } from '../../invoke/event-stream.ts';
 import { fixedComponents } from '../fixed-document.ts';
 import type { MediaType, Method, Operation, Parameter, Response } from '../openapi.ts';
 import { html, inline, prose } from './html.ts';
@@ -20,9 +22,7 @@ export function operationView(place: OperationPlace, components: Components, ori
   const frames = Object.entries((operation['x-frames'] ?? {}) as Record<string, { $ref: string }>);
   const own = parameters.filter((one): one is Parameter => 'name' in one);
   return html`<article class="operation" id="${idOf(operationId)}">
-    <h3>
-      ${summary}${operation['x-idempotent'] === true ? html`<span class="mark">idempotent</span>` : undefined}
-    </h3>
+    <h3>${summary}${marksOf(operation).map((mark) => html`<span class="mark">${mark}</span>`)}</h3>
     <p class="address ${method}"><b>${method.toUpperCase()}</b> <code>${path}</code></p>
     ${prose(description)}
     ${own.length > 0 ? [html`<h4>Parameters</h4>`, parameterList(own, components)] : undefined}
@@ -35,6 +35,7 @@ export function operationView(place: OperationPlace, components: Components, ori
           ]
         : undefined
     }
+    ${chunkView(operation, components)}
     ${answers.map(([status, answer]) => answerView(status, answer as Response, components))}
     ${frames.map(([by, ref]) => [html`<h4>Frames of the ${by}</h4>`, schemaView({ ...ref }, components)])}
     ${
@@ -48,6 +49,20 @@ export function operationView(place: OperationPlace, components: Components, ori
       ${failureList(responses)}
     </details>
   </article>`;
+}
+
+function marksOf(operation: Operation): string[] {
+  const marks = { idempotent: 'x-idempotent', stream: 'x-stream', upload: 'x-upload' } as const;
+  return Object.entries(marks)
+    .filter(([, name]) => Boolean(operation[name]))
+    .map(([mark]) => mark);
+}
+
+/** What the parts of its answer are, when they are JSON. */
+function chunkView(operation: Operation, components: Components): Content {
+  const stream = operation['x-stream'] as { chunk?: JsonSchema } | undefined;
+  if (stream?.chunk === undefined) return undefined;
+  return [html`<h4>Each chunk</h4>`, schemaView(stream.chunk, components)];
 }
 
 /** An anchor for an operation; ids of capabilities hold dots, which an address may. */
@@ -126,17 +141,28 @@ function curlLine(
 ): string {
   const address = origin + path.replaceAll(/\{(\w+)\}/g, (_, name: string) => `<${name}>`);
   const words = ['curl', /^[\w:/.-]+$/.test(address) ? address : quoted(address)];
-  const media = operation.requestBody?.content[jsonContentType];
+  const [[contentType = '', media] = []] = Object.entries(operation.requestBody?.content ?? {});
   const hasBody = media !== undefined && operation.requestBody?.required === true;
   // A body makes it a POST by itself.
   if (method !== (hasBody ? 'post' : 'get')) words.splice(1, 0, '-X', method.toUpperCase());
   if (isSecured(operation)) words.push('\\\n  -H "Authorization: Bearer $BKG_API_KEY"');
+  if (operation['x-stream']) words.push(streamOptions(operation));
   if (!hasBody) return words.join(' ');
+  if (contentType !== jsonContentType) {
+    const type = contentType.replace('*/*', bytesContentType).replace('*', '<type>');
+    return `${words.join(' ')} \\\n  -H ${quoted(`Content-Type: ${type}`)} \\\n  --data-binary @<file>`;
+  }
   const [example] = Object.values(media.examples ?? {});
   // Nothing that is not asked for: whoever tries a line as it is should change as little as possible.
   const options = { root: { components: { schemas: components } }, isMinimal: true };
   const body = example ? example.value : sampleOf(media.schema, options);
   return `${words.join(' ')} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(JSON.stringify(body))}`;
+}
+
+/** What shows an answer as it comes; bytes go to a file. */
+function streamOptions(operation: Operation): string {
+  const { chunk } = operation['x-stream'] as { chunk?: JsonSchema };
+  return chunk === undefined ? '\\\n  -o <file>' : `-N \\\n  -H 'Accept: ${eventStreamType}'`;
 }
 
 /** Whether it needs a key. */
