@@ -4,7 +4,7 @@ import { discardRest } from './bodies.ts';
 export interface OutletOptions {
   contentType: string;
   headers?: Record<string, string>;
-  /** Until it is settled a slow client is waited for; when it fails there is nothing more to wait for. */
+  /** Until it is settled a slow client is waited for; when it fails no longer: it gets at once what there is. */
   complete: Promise<unknown>;
 }
 
@@ -14,11 +14,11 @@ const restMs = 60_000;
 /** The body of an answer, a success, that is written piece by piece and no faster than the client takes it. */
 export class Outlet {
   readonly #reply: FastifyReply;
-  #isGivenUp = false;
-  /** Ends the wait for the client in that time. */
-  #hurry: (() => void) | undefined;
-  #isHurried = false;
-  #endWait: (() => void) | undefined;
+  /** How long a wait for the client may take. */
+  #patienceMs = Infinity;
+  #isTooSlow = false;
+  /** Looks at the patience again. */
+  #review: (() => void) | undefined;
 
   constructor(reply: FastifyReply, { contentType, headers = {}, complete }: OutletOptions) {
     const { raw, request } = reply;
@@ -33,11 +33,8 @@ export class Outlet {
     });
     raw.flushHeaders();
     complete.then(
-      () => {
-        this.#isHurried = true;
-        this.#hurry?.();
-      },
-      () => this.#giveUp(),
+      () => this.#setPatience(restMs),
+      () => this.#setPatience(0),
     );
   }
 
@@ -54,9 +51,9 @@ export class Outlet {
   /** @returns when there is room for more; false when there will be none */
   async write(piece: Uint8Array | string): Promise<boolean> {
     const { raw } = this.#reply;
-    if (this.hasLeft || this.#isGivenUp) return false;
+    if (this.hasLeft || this.#isTooSlow) return false;
     if (!raw.write(piece)) await this.#room();
-    return !this.hasLeft && !this.#isGivenUp;
+    return !this.hasLeft && !this.#isTooSlow;
   }
 
   /** The answer is complete. @param lastPiece for which there need not be room */
@@ -75,27 +72,33 @@ export class Outlet {
     this.#reply.raw.destroy();
   }
 
-  #giveUp(): void {
-    this.#isGivenUp = true;
-    this.#endWait?.();
+  #setPatience(ms: number): void {
+    this.#patienceMs = ms;
+    this.#review?.();
   }
 
   async #room(): Promise<void> {
     const { raw } = this.#reply;
-    let timer: NodeJS.Timeout | undefined;
     const { promise, resolve } = Promise.withResolvers<void>();
-    this.#endWait = resolve;
-    this.#hurry = () => {
-      timer = setTimeout(() => this.#giveUp(), restMs);
+    let timer: NodeJS.Timeout | undefined;
+    this.#review = () => {
+      if (this.#patienceMs === 0) resolve();
+      else if (this.#patienceMs < Infinity)
+        timer = setTimeout(() => this.#endSlow(resolve), this.#patienceMs);
     };
-    if (this.#isHurried) this.#hurry();
+    this.#review();
     raw.on('drain', resolve).on('close', resolve);
     try {
       await promise;
     } finally {
       clearTimeout(timer);
-      this.#hurry = undefined;
+      this.#review = undefined;
       raw.off('drain', resolve).off('close', resolve);
     }
+  }
+
+  #endSlow(endWait: () => void): void {
+    this.#isTooSlow = true;
+    endWait();
   }
 }
