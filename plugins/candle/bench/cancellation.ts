@@ -4,7 +4,7 @@ import { CrashLog } from '../src/crash-log.ts';
 import type { Tensor } from '../src/datatypes.ts';
 import { Model } from '../src/model.ts';
 import { cpuMsOf } from '../test/candle-mesh.ts';
-import { temporaryFolder, workload } from '../test/sample-models.ts';
+import { limit, temporaryFolder, workload } from '../test/sample-models.ts';
 
 /**
  * How long the process of a model is at work after the only one who waited for its run has given up, and how soon the next
@@ -17,7 +17,9 @@ const ROUNDS = 20;
 
 await using folder = await temporaryFolder();
 const path = await folder.write('model.onnx', workload());
-console.log(`${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}, ${ROUNDS} cancels of a long run`);
+console.log(
+  `${availableParallelism()} cores, load ${loadavg()[0]!.toFixed(1)}, ${ROUNDS} cancels of a long run`,
+);
 await measure('abandoned_run_secs 5, the default', 5_000);
 await measure('abandoned_run_secs 0', 0);
 
@@ -25,7 +27,7 @@ async function measure(name: string, abandonedRunMs: number): Promise<void> {
   const model = new Model(
     { model_id: 'bench/workload', source: 'models', path, sizeBytes: 1, identity: 'x' },
     {
-      process: { threads: 1, loadTimeoutMs: 60_000, maxOutputBytes: 1_000_000 },
+      process: { threads: 1, loadTimeoutMs: 60_000 },
       maxQueue: 8,
       abandonedRunMs,
       crashes: new CrashLog(),
@@ -60,7 +62,7 @@ async function measure(name: string, abandonedRunMs: number): Promise<void> {
 
 function run(model: Model, n: number, signal: AbortSignal): Promise<Tensor[]> {
   const data = BigInt64Array.of(BigInt(n), BigInt(n));
-  return model.infer([{ name: 'size', datatype: 'INT64', shape: [2], data }], ['sum'], signal);
+  return model.infer([{ name: 'size', datatype: 'INT64', shape: [2], data }], ['sum'], limit, signal);
 }
 
 function isAlive(pid: number): boolean {
@@ -73,6 +75,7 @@ function isAlive(pid: number): boolean {
 
 function figures(times: number[]): string {
   times.sort((a, b) => a - b);
-  const at = (share: number): string => times[Math.min(times.length - 1, Math.floor(times.length * share))]!.toFixed(0);
+  const at = (share: number): string =>
+    times[Math.min(times.length - 1, Math.floor(times.length * share))]!.toFixed(0);
   return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms`;
 }

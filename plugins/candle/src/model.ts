@@ -3,6 +3,7 @@ import type { CrashLog } from './crash-log.ts';
 import type { Tensor } from './datatypes.ts';
 import { candleError } from './errors.ts';
 import type { ModelFile } from './locator.ts';
+import type { OutputLimit } from './messages.ts';
 import { keyOf } from './model-id.ts';
 import { ModelProcess, ProcessEnded, ProcessTimeout, Refusal, type ProcessOptions } from './process-host.ts';
 import type { Signature } from './signature.ts';
@@ -30,6 +31,7 @@ export interface ModelOptions {
 interface Job {
   feeds: Tensor[];
   outputs: string[];
+  limit: OutputLimit;
   signal: AbortSignal;
   resolve: (outputs: Tensor[]) => void;
   reject: (error: unknown) => void;
@@ -82,7 +84,7 @@ export class Model {
    * Runs the model. Throws BUSY, candle's errors, or the signal's reason: what waits is then dropped, and what runs has
    * nobody any more who waits for it: soon it is ended.
    */
-  infer(feeds: Tensor[], outputs: string[], signal: AbortSignal): Promise<Tensor[]> {
+  infer(feeds: Tensor[], outputs: string[], limit: OutputLimit, signal: AbortSignal): Promise<Tensor[]> {
     if (this.#pumping && this.#queue.length >= this.#options.maxQueue) {
       const message = `${this.key} has ${this.#queue.length} invocations waiting, which is its limit: try again shortly`;
       return Promise.reject(new BkgError('BUSY', message));
@@ -99,7 +101,7 @@ export class Model {
           signal.removeEventListener('abort', drop);
           settle(value);
         };
-      const job: Job = { feeds, outputs, signal, resolve: settled(resolve), reject: settled(reject) };
+      const job: Job = { feeds, outputs, limit, signal, resolve: settled(resolve), reject: settled(reject) };
       if (signal.aborted) return drop();
       signal.addEventListener('abort', drop, { once: true });
       this.#queue.push(job);
@@ -134,7 +136,7 @@ export class Model {
     }
   }
 
-  async #run(process: ModelProcess, { feeds, outputs, signal, resolve, reject }: Job): Promise<void> {
+  async #run(process: ModelProcess, { feeds, outputs, limit, signal, resolve, reject }: Job): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     // To end a process costs its successor's start: a run that takes no longer than that is cheaper to let end, and callers
     // who give up again and again must not keep a model that is quick from everybody else.
@@ -144,7 +146,7 @@ export class Model {
     };
     signal.addEventListener('abort', abandon, { once: true });
     try {
-      resolve(await process.run(feeds, outputs));
+      resolve(await process.run(feeds, outputs, limit));
     } catch (error) {
       reject(this.#explain(error, 'run'));
     } finally {

@@ -56,12 +56,12 @@ export class Models {
       onLoaded: (key, loadMs) => this.#log?.info({ model: key, load_ms: loadMs }, `${key} is in memory`),
       onEvicted: (key, by) =>
         this.#log?.info({ model: key }, `${key} left the memory to make room for ${by}`),
-      onDropped: (key) => this.#log?.info({ model: key }, `nobody waits for ${key} any more: its load is dropped`),
+      onDropped: (key) =>
+        this.#log?.info({ model: key }, `nobody waits for ${key} any more: its load is dropped`),
       model: {
         process: {
           threads: settings.threads_per_model,
           loadTimeoutMs: settings.load_timeout_secs * 1000,
-          maxOutputBytes: settings.max_output_bytes,
         },
         maxQueue: settings.max_queue_per_model,
         abandonedRunMs: settings.abandoned_run_secs * 1000,

@@ -5,7 +5,7 @@ import type { Tensor } from '../src/datatypes.ts';
 import { createLocator, type Locator } from '../src/locator.ts';
 import { ModelPool } from '../src/model-pool.ts';
 import { ModelProcess } from '../src/process-host.ts';
-import { temporaryFolder, workload, type Folder } from './sample-models.ts';
+import { limit, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
 let folder: Folder;
 let locator: Locator;
@@ -23,7 +23,7 @@ const createPool = (maxResident: number): ModelPool =>
     onEvicted: (key, by) => log.push(`${key} made room for ${by}`),
     onDropped: (key) => log.push(`dropped ${key}`),
     model: {
-      process: { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000_000 },
+      process: { threads: 1, loadTimeoutMs: 20_000 },
       maxQueue: 8,
       abandonedRunMs: 60_000,
       crashes: new CrashLog(),
@@ -56,7 +56,9 @@ const run = async (model_id: string, n: number, signal = never): Promise<void> =
     shape: [2],
     data: BigInt64Array.of(BigInt(n), BigInt(n)),
   };
-  await pool.use(await locator.locate({ model_id }), signal, (model) => model.infer([size], ['sum'], signal));
+  await pool.use(await locator.locate({ model_id }), signal, (model) =>
+    model.infer([size], ['sum'], limit, signal),
+  );
 };
 
 const code = (work: Promise<unknown>): Promise<string> =>

@@ -7,7 +7,7 @@ import type { ModelFile } from '../src/locator.ts';
 import { Model, type ModelOptions } from '../src/model.ts';
 import { ModelProcess } from '../src/process-host.ts';
 import { cpuMsOf } from './candle-mesh.ts';
-import { temporaryFolder, workload, type Folder } from './sample-models.ts';
+import { limit, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
 let folder: Folder;
 let file: ModelFile;
@@ -15,7 +15,7 @@ let model: Model;
 let events: string[];
 
 const options = (): ModelOptions => ({
-  process: { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000_000 },
+  process: { threads: 1, loadTimeoutMs: 20_000 },
   maxQueue: 3,
   abandonedRunMs: 60_000,
   crashes: new CrashLog(),
@@ -46,7 +46,7 @@ const run = (n = 64, signal: AbortSignal = never): Promise<Tensor[]> => {
     shape: [2],
     data: BigInt64Array.of(BigInt(n), BigInt(n)),
   };
-  return model.infer([size], ['sum'], signal);
+  return model.infer([size], ['sum'], limit, signal);
 };
 
 const code = (work: Promise<unknown>): Promise<string> =>

@@ -1,8 +1,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { OutputLimit } from '../src/messages.ts';
 import type { ElementName } from '../src/onnx/schema.ts';
 import { encodeModel, type Dim, type Model } from '../src/onnx/writer.ts';
+
+/** As candle's settings have it. */
+export const limit: OutputLimit = { as: 'json', mostBytes: 1_000_000 };
 
 export interface Folder extends AsyncDisposable {
   path: string;
