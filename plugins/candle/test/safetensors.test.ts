@@ -12,7 +12,6 @@ function fileOf(header: unknown, data: Uint8Array = new Uint8Array()): Buffer {
   return Buffer.concat([length, json, data]);
 }
 
-// eslint-disable-next-line @typescript-eslint/require-await -- as they come from elsewhere
 async function* pieces(file: Uint8Array, size: number): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < file.length; at += size) yield file.subarray(at, at + size);
 }

@@ -36,9 +36,9 @@ export class PieceReader {
 
   async #hasMore(): Promise<boolean> {
     while (this.#piece.length === 0 && !this.#hasEnded) {
-      const { done, value } = await this.#pieces.next();
-      if (done) this.#hasEnded = true;
-      else this.#piece = value;
+      const next = await this.#pieces.next();
+      if (next.done === true) this.#hasEnded = true;
+      else this.#piece = next.value;
     }
     return this.#piece.length > 0;
   }
