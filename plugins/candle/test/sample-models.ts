@@ -80,6 +80,15 @@ export function workload(): Uint8Array {
   return encodeModel(model);
 }
 
+/** `zeros` of the shape that `size` says: much out of nothing. */
+export const zeros = (): Uint8Array =>
+  encodeModel({
+    name: 'zeros',
+    inputs: [{ name: 'size', type: { tensor: 'int64', dims: [2] } }],
+    outputs: [{ name: 'zeros', type: { tensor: 'float', dims: [null, null] } }],
+    nodes: [{ op: 'ConstantOfShape', inputs: ['size'], outputs: ['zeros'] }],
+  });
+
 /** y = x + the row of a table that is as large as asked for: something to load. */
 export function heavy(megabytes: number): Uint8Array {
   const columns = 1024;

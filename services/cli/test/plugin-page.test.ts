@@ -44,13 +44,20 @@ describe('the capabilities on the page of a plugin', () => {
     ...changes,
   });
   const linesOf = (changes: Partial<PluginCapability>) =>
-    page({ capabilities: [capability(changes)] }).split('\n\ncapabilities\n')[1]?.split('\n');
+    page({ capabilities: [capability(changes)] })
+      .split('\n\ncapabilities\n')[1]
+      ?.split('\n');
 
   it.each<[string, Partial<PluginCapability>, string[]]>([
     [
       'JSON',
       { idempotent: true },
-      ['  c  (idempotent)', '    takes  {n: integer}', '    gives  string', `    bkg invoke candle c '{"n":0}'`],
+      [
+        '  c  (idempotent)',
+        '    takes  {n: integer}',
+        '    gives  string',
+        `    bkg invoke candle c '{"n":0}'`,
+      ],
     ],
     [
       'a stream of JSON',
