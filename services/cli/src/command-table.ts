@@ -83,6 +83,13 @@ becomes a new revision, so a rollback can be rolled back.`,
     options: {
       url,
       file: { short: 'f', value: '<file>', text: 'takes the payload from a file; - is standard input' },
+      'content-type': {
+        short: 'c',
+        value: '<type>',
+        text: 'what the payload is  [by the end of the name of its file, else JSON]',
+      },
+      output: { short: 'o', value: '<file>', text: 'writes what it returns into a file' },
+      stream: { short: 's', text: 'prints the chunks as they come, a line each; the last is the output' },
       timeout: {
         short: 't',
         value: '<span>',
@@ -92,6 +99,14 @@ becomes a new revision, so a rollback can be rolled back.`,
     },
     notes: `The payload is JSON: a word, - for standard input, or a file; without one {} is sent. One that
 begins with a minus goes after --. Output is printed byte by byte; on a terminal it is laid out.
+
+A picture, a sound or any other file is sent while it is read, however large it is, and what comes
+back is written while it comes:
+
+  bkg invoke photos shrink --file large.png --output small.png
+  tar c . | bkg invoke backup store -f - -c application/x-tar
+
+A terminal is shown text only: other output goes to a file, or into a pipe.
 
 Exit codes: 0 it succeeded, 1 it did not come as far as the plugin, 2 this line was not understood,
 3 the plugin answered with an error or not in time, 130 Ctrl-C, which cancels it.`,

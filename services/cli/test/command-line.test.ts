@@ -104,6 +104,21 @@ it.each([
     'invoke: the file /nowhere cannot be read: ENOENT',
     'Usage: bkg invoke',
   ],
+  [
+    ['invoke', 'a', 'b', '--file', '/nowhere.png'],
+    'invoke: the file /nowhere.png cannot be read: ENOENT',
+    'Usage: bkg invoke',
+  ],
+  [
+    ['invoke', 'a', 'b', '--file', '/', '--content-type', 'image/png'],
+    'invoke: the file / cannot be read: it is a folder',
+    'Usage: bkg invoke',
+  ],
+  [
+    ['invoke', 'a', 'b', '-', '--content-type', 'image/*'],
+    'invoke: --content-type is "image/*"; it takes one such as image/png',
+    'Usage: bkg invoke',
+  ],
   [['invoke', 'a', 'b', '-'], 'invoke: standard input is not JSON', 'Usage: bkg invoke'],
   [
     ['logs', '--lines', '0'],
