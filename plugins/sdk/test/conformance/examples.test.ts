@@ -36,7 +36,7 @@ const beside: Level[] = ['streaming', 'upload', 'backpressure'];
 
 const examples: Example[] = [
   { language: 'typescript', level: 'full', also: beside, canBeHeld: true },
-  { language: 'nest', level: 'full', also: ['backpressure'], canBeHeld: true },
+  { language: 'nest', level: 'full', also: beside, canBeHeld: true },
   { language: 'javascript', level: 'graceful', also: beside, canBeHeld: true },
   {
     language: 'python',
