@@ -81,9 +81,7 @@ export interface Client<M extends MeshShape<M> = AnyMesh> {
   invokeRaw(plugin: string, capability: string, json: string, options?: InvokeOptions): Promise<RawOutput>;
   /**
    * Invokes a capability that answers in chunks. One that does not gives none, and its output. It is tried again like
-   * `invoke` as long as no chunk has come.
-   * @throws InvalidPayloadError, PluginNotFoundError, CapabilityNotFoundError for what cannot be sent; everything later is
-   *   thrown where the stream is read
+   * `invoke` as long as no chunk has come. It throws nothing here: what `invoke` throws is thrown where the stream is read.
    */
   stream<P extends PluginOf<M>, C extends CapabilityOf<M, P>>(
     plugin: P,
