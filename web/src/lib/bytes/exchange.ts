@@ -62,7 +62,11 @@ export function exchange(path: string, options: ExchangeOptions): Promise<BytesR
     };
     const tell = (phase: Progress['phase']) => (event: ProgressEvent) => {
       if (phase === 'down') look(Math.max(event.loaded, event.lengthComputable ? event.total : 0));
-      onProgress({ phase, bytes: event.loaded, totalBytes: event.lengthComputable ? event.total : undefined });
+      onProgress({
+        phase,
+        bytes: event.loaded,
+        totalBytes: event.lengthComputable ? event.total : undefined,
+      });
     };
     http.upload.onprogress = tell('up');
     http.onprogress = tell('down');
@@ -78,10 +82,10 @@ export function exchange(path: string, options: ExchangeOptions): Promise<BytesR
           invocationId: http.getResponseHeader('bkg-invocation-id') ?? undefined,
         });
       });
-    http.onabort = () =>
-      end(() => reject(isTooLarge ? new TooLargeToKeepError() : (signal.reason as Error)));
+    http.onabort = () => end(() => reject(isTooLarge ? new TooLargeToKeepError() : (signal.reason as Error)));
     http.ontimeout = () => fail(`The gateway did not answer within ${timeoutMs / 1_000} s.`);
-    http.onerror = () => fail(http.status ? 'The answer ended in the middle.' : 'The gateway cannot be reached.');
+    http.onerror = () =>
+      fail(http.status ? 'The answer ended in the middle.' : 'The gateway cannot be reached.');
     signal.addEventListener('abort', abort);
     if (signal.aborted) return void end(() => reject(signal.reason as Error));
     http.send(body);

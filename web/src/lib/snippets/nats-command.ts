@@ -29,7 +29,9 @@ export function natsSnippet(request: SnippetRequest): SnippetText {
     `--timeout ${patienceSecs(request)}s`,
     '--raw',
     // Of bytes the command would read what looks like a template.
-    ...('file' in input ? ['--no-templates', `-H ${shellQuote(`${headerNames.contentType}:${input.type}`)}`] : []),
+    ...('file' in input
+      ? ['--no-templates', `-H ${shellQuote(`${headerNames.contentType}:${input.type}`)}`]
+      : []),
     ...(answer === 'chunks'
       ? [`-H ${headerNames.stream}:${windowMost}`, `--replies ${windowMost + 1}`, '--reply-timeout 3s']
       : []),
@@ -39,7 +41,9 @@ export function natsSnippet(request: SnippetRequest): SnippetText {
   ];
   const command = 'nats --inbox-prefix "_INBOX.$NATS_USER" request';
   const lines = [
-    ...(answer === 'chunks' ? [`# It gives no credit: the first ${windowMost} chunks come, and those of a pause of 3 s.`] : []),
+    ...(answer === 'chunks'
+      ? [`# It gives no credit: the first ${windowMost} chunks come, and those of a pause of 3 s.`]
+      : []),
     `${command} ${shellQuote(subjects.invokeCapability(plugin, capability))} \\\n  ${options.join(' ')}${body()}`,
   ];
   return { text: `${[...before, ...lines].join('\n')}${answer === 'bytes' ? ' > /dev/null' : ''}\n` };

@@ -32,8 +32,8 @@ export interface SnippetOptions {
 
 export function snippetRequest(capability: PluginCapability, options: SnippetOptions): SnippetRequest {
   const { baseUrl, plugin, timeoutSecs, payload, file, streams } = options;
-  const { input_type: inputType, output_type: outputType, chunk_type: chunkType } = capability;
-  const answerType = capability.stream && chunkType !== undefined ? chunkType : outputType;
+  const { input_type: inputType, chunk_type: chunkType } = capability;
+  const answerType = answerTypeOf(capability);
   return {
     baseUrl,
     plugin,
@@ -44,9 +44,22 @@ export function snippetRequest(capability: PluginCapability, options: SnippetOpt
         : (file && { file: file.name, type: file.type }) || exampleFile(inputType),
     answer: answerType !== undefined ? 'bytes' : capability.stream && streams ? 'chunks' : 'output',
     isStreamed: capability.stream && chunkType !== undefined,
-    answerFile: `answer${extensionOf(answerType ?? '')}`,
+    answerFile: answerFileOf(capability),
     timeoutSecs,
   };
+}
+
+/** Of bytes; undefined when it is JSON. */
+function answerTypeOf({
+  output_type: outputType,
+  chunk_type: chunkType,
+}: PluginCapability): string | undefined {
+  return chunkType ?? outputType;
+}
+
+/** What a file with the answer may be called. */
+export function answerFileOf(capability: PluginCapability): string {
+  return `answer${extensionOf(answerTypeOf(capability) ?? '')}`;
 }
 
 /** Where a range of types is taken and nothing was chosen yet, any of them would do. */

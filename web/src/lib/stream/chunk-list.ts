@@ -12,6 +12,8 @@ export interface Chunk {
   seq: number;
   /** JSON, as the plugin wrote it. */
   json: string;
+  /** When it is a text, or an object with one member that is. */
+  text?: string;
 }
 
 /** The chunks of one stream: all are counted, the latest are kept. */
@@ -35,9 +37,9 @@ export class ChunkList {
   }
 
   add(json: string): void {
-    const member = textMemberOf(json);
+    const { member, text } = textOf(json);
     this.#textMember = this.count === 0 || member === this.#textMember ? member : undefined;
-    this.#kept.push({ seq: this.count, json });
+    this.#kept.push({ seq: this.count, json, ...(text !== undefined && { text }) });
     this.count += 1;
     this.characters += json.length;
     this.#keptCharacters += json.length;
@@ -65,7 +67,7 @@ export class ChunkList {
     let length = 0;
     let at = this.#kept.length - 1;
     for (; at >= this.#first && length < most; at--) {
-      const part = textOf(this.#kept[at]?.json ?? '""', this.#textMember ?? '');
+      const part = this.#kept[at]?.text ?? '';
       parts.push(part);
       length += part.length;
     }
@@ -96,19 +98,13 @@ export class ChunkList {
   }
 }
 
-/** The only member of an object that is a text; '' of a text itself. */
-function textMemberOf(json: string): string | undefined {
+/** What is to be read of a chunk, and the member that it stands in: '' of a chunk that is a text itself. */
+function textOf(json: string): { member?: string; text?: string } {
   const value = JSON.parse(json) as unknown;
-  if (typeof value === 'string') return '';
-  if (!isRecord(value)) return undefined;
-  const [first, second] = Object.keys(value).filter((name) => typeof value[name] === 'string');
-  return second === undefined ? first : undefined;
-}
-
-function textOf(json: string, member: string): string {
-  const value = JSON.parse(json) as unknown;
-  const text = member !== '' && isRecord(value) ? value[member] : value;
-  return typeof text === 'string' ? text : '';
+  if (typeof value === 'string') return { member: '', text: value };
+  if (!isRecord(value)) return {};
+  const [first, second] = Object.entries(value).filter(([, member]) => typeof member === 'string');
+  return first && !second ? { member: first[0], text: first[1] as string } : {};
 }
 
 /** Not in the middle of a character that takes two units. */

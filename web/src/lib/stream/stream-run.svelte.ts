@@ -1,4 +1,3 @@
-import type { InvocationStream } from '@bkg/sdk/client/ws';
 import type { Problem } from '@bkg/sdk/protocol';
 import { onceAFrame } from '../once-a-frame.ts';
 import { problemOfError } from '../request.ts';
@@ -8,10 +7,17 @@ import { ChunkRate } from './chunk-rate.ts';
 /** So many chunks are taken before the page is drawn; the next ones wait, at the plugin. */
 const perFrameMost = 200;
 
+/** Chunks of JSON as they come, over whichever way. */
+export interface ChunkSource extends AsyncIterable<string> {
+  /** Undefined while it is not known. */
+  readonly invocationId: string | undefined;
+  /** Settles at the end. */
+  readonly output: Promise<string>;
+  cancel: () => void;
+}
+
 export type StreamEnd =
-  | { kind: 'done'; output: string }
-  | { kind: 'failed'; problem: Problem }
-  | { kind: 'cancelled' };
+  { kind: 'done'; output: string } | { kind: 'failed'; problem: Problem } | { kind: 'cancelled' };
 
 /** What is drawn: at most once a frame, however many chunks come. */
 export interface StreamView {
@@ -25,24 +31,26 @@ export interface StreamView {
 /** One stream from its first chunk to its end, and what of it is kept after that. */
 export class StreamRun {
   readonly chunks = new ChunkList();
-  readonly invocationId: string;
   view = $state.raw<StreamView>({ count: 0, characters: 0, rate: undefined, elapsedMs: 0 });
   /** Undefined until a chunk has come. */
   firstAfterMs = $state<number>();
   end = $state.raw<StreamEnd>();
   /** Nothing is taken while it is: the plugin waits. */
   isPaused = $state(false);
-  #stream: InvocationStream<string, string>;
+  #stream: ChunkSource;
   #startedAt: number;
   #rate = new ChunkRate();
   #isCancelled = false;
   #wake: (() => void) | undefined;
   #draw = onceAFrame<undefined>(() => this.#look());
 
-  constructor(stream: InvocationStream<string, string>, startedAt: number) {
+  constructor(stream: ChunkSource, startedAt: number) {
     this.#stream = stream;
     this.#startedAt = startedAt;
-    this.invocationId = stream.invocationId;
+  }
+
+  get invocationId(): string | undefined {
+    return this.#stream.invocationId;
   }
 
   pause(): void {
