@@ -52,7 +52,7 @@ export class Connection {
     this.nats = nats;
     this.#log = log;
     this.#turn = joinWrites ? new Turn((message) => this.#sendJoined(message)) : undefined;
-    this.#inbox = new Inbox(nats, subjects.inbox(...identity, createToken()));
+    this.#inbox = new Inbox(nats, subjects.inbox(...identity, createToken(), '*'));
     this.#requests = new Requests(this.#inbox, {
       isConnected: () => this.connected,
       send: (message) => this.#send(message),

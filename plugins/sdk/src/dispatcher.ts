@@ -1,27 +1,36 @@
 import type { Msg } from '@nats-io/nats-core';
+import { Answers } from './answer.ts';
 import { BrokerCalls } from './broker-calls.ts';
+import { isBytes } from './bytes.ts';
 import { InvocationError } from './client/errors.ts';
 import type { Connection } from './connection.ts';
-import type { Capability, PluginDefinition } from './define-plugin.ts';
+import type { PluginDefinition } from './define-plugin.ts';
+import { Endpoints } from './endpoint.ts';
+import type { Endpoint } from './endpoint.ts';
+import { Inbox } from './inbox.ts';
 import { InstanceLimits } from './instance-limits.ts';
-import { assertHeaders } from './invocation-headers.ts';
+import { assertHeaders, contentTypeOf, streamWindowOf } from './invocation-headers.ts';
 import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { OverdueHandlers } from './overdue-handlers.ts';
-import { decodeJson, respondProblem } from './problem.ts';
-import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
-import type { PayloadError, Problem } from './protocol/errors.ts';
+import { inputOfBody, inputOfEnvelope, inputOfUpload, readEnvelope } from './payload.ts';
+import { BkgError } from './protocol/errors.ts';
+import { headerNames } from './protocol/headers.ts';
 import type { PluginConfig } from './protocol/plugin.ts';
-import { capabilityOf, inboxRoot } from './protocol/subjects.ts';
+import { uploadMostMbDefault } from './protocol/stream.ts';
+import { capabilityOf, inboxRoot, subjects } from './protocol/subjects.ts';
 import { Slots } from './slots.ts';
 import type { SlotLimits } from './slots.ts';
 import { Statistics } from './statistics.ts';
+import { brokerLost, runStream } from './stream-run.ts';
 import { shortToken } from './token.ts';
-import { createValidator } from './validator.ts';
-import type { Validator } from './validator.ts';
+import { openUpload, uploadLost } from './upload-input.ts';
+import type { UploadInput } from './upload-input.ts';
 
 export interface DispatcherOptions {
   plugin: PluginDefinition;
+  /** The id of the instance. */
+  instance: string;
   config: PluginConfig;
   connection: Connection;
   log: Logger;
@@ -29,12 +38,8 @@ export interface DispatcherOptions {
   onStuck?: () => void;
   /** For so long at least they may have them. @default 5000 */
   stuckLeastMs?: number;
-}
-
-interface Endpoint {
-  capability: Capability;
-  validateInput: Validator;
-  validateOutput: Validator;
+  /** How long the other end of a stream may give no sign when it has to. @default creditPatienceMs */
+  streamPatienceMs?: number;
 }
 
 /**
@@ -49,11 +54,17 @@ export class Dispatcher {
   readonly #plugin: PluginDefinition;
   readonly #connection: Connection;
   readonly #log: Logger;
-  readonly #endpoints: Map<string, Endpoint>;
+  readonly #endpoints: Endpoints;
+  readonly #answers: Answers;
   readonly #limits: InstanceLimits;
   readonly #slots: Slots;
   readonly #overdue: OverdueHandlers;
+  readonly #streamPatienceMs: number | undefined;
+  /** What the other ends of streams say; most plugins have none. */
+  readonly #flows: Inbox | undefined;
+  readonly #unwatch: () => void;
   #timeoutMs: number;
+  #uploadMostBytes: number;
   /** From the arrival of a request until its answer is published. */
   readonly #inFlight = new Map<string, Invocation>();
   /** Handlers go on after their answer was due; a drain waits for them too. */
@@ -62,11 +73,14 @@ export class Dispatcher {
   #nested: BrokerCalls | undefined;
 
   constructor(options: DispatcherOptions) {
-    const { plugin, config, connection, log, onStuck = () => undefined, stuckLeastMs = 5_000 } = options;
+    const { plugin, instance, config, connection, log } = options;
+    const { onStuck = () => undefined, stuckLeastMs = 5_000, streamPatienceMs } = options;
     this.#plugin = plugin;
     this.#connection = connection;
     this.#log = log;
+    this.#streamPatienceMs = streamPatienceMs;
     this.#timeoutMs = timeoutMsOf(config);
+    this.#uploadMostBytes = uploadMostBytesOf(config);
     this.#limits = new InstanceLimits(config);
     this.#slots = new Slots(slotLimitsOf(config));
     this.#overdue = new OverdueHandlers({
@@ -74,17 +88,18 @@ export class Dispatcher {
       patienceMs: () => Math.max(stuckLeastMs, this.#timeoutMs),
       onChange: onStuck,
     });
-    this.#endpoints = new Map(
-      Object.entries(plugin.capabilities).map(([id, one]) => [
-        id,
-        {
-          capability: one,
-          validateInput: createValidator(one.input as Record<string, unknown>),
-          validateOutput: createValidator(one.output as Record<string, unknown>),
-        },
-      ]),
-    );
-    this.statistics = new Statistics([...this.#endpoints.keys()]);
+    this.#endpoints = new Endpoints(plugin);
+    this.statistics = new Statistics(this.#endpoints.ids);
+    this.#answers = new Answers({
+      pluginId: plugin.id,
+      instance,
+      connection,
+      endpoints: this.#endpoints,
+      statistics: this.statistics,
+    });
+    if (this.#endpoints.haveStreams)
+      this.#flows = new Inbox(connection, subjects.flow(plugin.id, instance, '*'));
+    this.#unwatch = connection.onStatus((connected) => !connected && this.#cutStreams());
   }
 
   get inFlight(): number {
@@ -93,6 +108,11 @@ export class Dispatcher {
 
   get queued(): number {
     return this.#slots.queued;
+  }
+
+  /** Streams whose other end is listened to, in either direction. */
+  get openFlows(): number {
+    return this.#flows?.size ?? 0;
   }
 
   /** How many handlers there are that have kept all places for too long after their time was over; else 0. */
@@ -108,6 +128,7 @@ export class Dispatcher {
   /** Holds for what arrives from now on; an invocation that is here keeps its deadline and its place. */
   configure(config: Pick<PluginConfig, 'resources' | 'limits' | 'replicas'>): void {
     this.#timeoutMs = timeoutMsOf(config);
+    this.#uploadMostBytes = uploadMostBytesOf(config);
     this.#limits.configure(config);
     this.#slots.limits = slotLimitsOf(config);
     this.#overdue.look();
@@ -131,14 +152,18 @@ export class Dispatcher {
 
   /** Ends what handlers that go on have invoked. */
   close(): void {
+    this.#unwatch();
+    this.#flows?.close();
     this.#nested?.close(() => new BkgError('CANCELLED', `The instance of ${this.#plugin.id} has ended.`));
   }
 
   /** Takes one message of an invoke subject. */
   accept(msg: Msg): void {
-    // The reply subject is the caller's choice, and the plugin would publish to whatever it names.
-    if (msg.reply && !msg.reply.startsWith(inboxRoot)) {
-      this.#log.warn({ reply: msg.reply }, `refused a request whose reply subject is not under ${inboxRoot}`);
+    // They are the caller's choice, and the plugin would publish to whatever they name.
+    const flow = msg.headers?.get(headerNames.flow);
+    if (isForeign(msg.reply) || isForeign(flow)) {
+      const why = `refused a request whose reply subject is not under ${inboxRoot}`;
+      this.#log.warn({ reply: msg.reply, ...(flow && { flow }) }, why);
       return;
     }
     const work = this.#answer(msg)
@@ -163,67 +188,108 @@ export class Dispatcher {
       invocation.close();
       // Who took it for lost has sent it again, and waits for one answer: the first one's.
       if (first.msg.reply === msg.reply) return;
-      return this.#fail(invocation, conflict(invocation.invocationId));
+      return this.#answers.fail(invocation, conflict(invocation.invocationId));
     }
     this.#inFlight.set(invocation.invocationId, invocation);
     try {
+      if (this.#answers.repeat(invocation)) return;
       assertHeaders(msg);
-      if (named !== undefined) {
-        this.#endpointOf(named);
-        this.#limits.take(named);
-      }
+      const endpoint = named === undefined ? undefined : this.#enter(invocation, named);
+      const window = streamWindowOf(msg);
+      invocation.upload = this.#uploadOf(invocation, endpoint);
       await this.#slots.take(invocation.ended);
-      await this.#run(invocation, named);
+      await this.#run(invocation, endpoint, window);
     } catch (error) {
-      this.#fail(invocation, error);
+      this.#answers.fail(invocation, error);
     } finally {
       invocation.close();
+      invocation.upload?.close();
       this.#inFlight.delete(invocation.invocationId);
     }
   }
 
+  /** It is known by now which of the capabilities it is. */
+  #enter(invocation: Invocation, id: string): Endpoint {
+    const endpoint = this.#endpoints.of(id);
+    contentTypeOf(invocation.msg, endpoint.capability.input);
+    invocation.enter(endpoint);
+    this.#limits.take(id);
+    return endpoint;
+  }
+
   /** With a slot: it is given back when the handler has ended, which may be after the answer. */
-  async #run(invocation: Invocation, named: string | undefined): Promise<void> {
+  async #run(invocation: Invocation, named: Endpoint | undefined, window: number | undefined): Promise<void> {
     let handled: Promise<unknown> | undefined;
     try {
-      const { id, payload } =
-        named === undefined
-          ? this.#readEnvelope(invocation.msg)
-          : { id: named, payload: decodeJson(invocation.msg.data) };
-      invocation.capability = id;
-      const { capability, validateInput, validateOutput } = this.#endpointOf(id);
-      // Only now it is known which of the capabilities it is.
-      if (named === undefined) this.#limits.take(id);
-      const errors = validateInput(payload, invocation.msg.data.length);
-      if (errors.length > 0) throw invalidPayload(errors);
+      const { msg, upload } = invocation;
+      let endpoint: Endpoint;
+      let input: unknown;
+      if (named === undefined) {
+        contentTypeOf(msg, undefined);
+        const { id, payload } = readEnvelope(msg);
+        invocation.capability = id;
+        endpoint = this.#endpoints.of(id);
+        invocation.enter(endpoint);
+        this.#limits.take(id);
+        input = inputOfEnvelope(this.#plugin.id, endpoint, payload, msg.data.length);
+      } else {
+        endpoint = named;
+        input = upload ? await inputOfUpload(named, msg, upload) : inputOfBody(named, msg);
+      }
       invocation.signal.throwIfAborted();
-      handled = Promise.resolve(capability.handler(payload as never, invocation));
+      handled = this.#handle(endpoint, input, invocation, window);
       const output = await Promise.race([handled.catch(rethrowAsRun), invocation.ended]);
-      const text = JSON.stringify(output);
-      const wrong =
-        text === undefined
-          ? [{ path: '', message: 'is no JSON value' }]
-          : validateOutput(output, text.length);
-      if (wrong.length > 0) throw invalidOutput(id, wrong);
-      this.#succeed(invocation, text);
+      this.#answers.succeed(invocation, endpoint, output);
     } finally {
-      if (handled) {
-        const isOverdue = invocation.signal.aborted;
-        if (isOverdue) this.#overdue.add();
-        const left = handled.then(
-          () => this.#giveBack(isOverdue),
-          (error: unknown) => {
-            this.#giveBack(isOverdue);
-            // When the answer was due earlier, nobody else hears of this failure.
-            if (invocation.signal.aborted && error !== invocation.signal.reason) {
-              invocation.log.debug({ error }, 'the handler failed after its answer was due');
-            }
-          },
-        );
-        const work = left.finally(() => this.#running.delete(work));
-        this.#running.add(work);
-      } else this.#giveBack(false);
+      if (handled) this.#watch(invocation, handled);
+      else this.#giveBack(false);
     }
+  }
+
+  #handle(
+    endpoint: Endpoint,
+    input: unknown,
+    invocation: Invocation,
+    window: number | undefined,
+  ): Promise<unknown> {
+    const { handler, chunk } = endpoint.capability;
+    const flows = this.#flows;
+    if (chunk !== undefined && isBytes(chunk) && window === undefined && invocation.msg.reply) {
+      throw new BkgError(
+        'INVALID_PAYLOAD',
+        `${endpoint.id} answers with bytes in chunks (${chunk.contentType}): send ${headerNames.stream} with the number that you take, such as 32.`,
+      );
+    }
+    invocation.hasRun = true;
+    const result = handler(input as never, invocation);
+    if (chunk === undefined || !flows) return Promise.resolve(result);
+    const patienceMs = this.#streamPatienceMs;
+    return runStream(result, {
+      endpoint,
+      invocation,
+      connection: this.#connection,
+      flows,
+      window,
+      patienceMs,
+    });
+  }
+
+  /** Keeps its place for a handler until it has ended. */
+  #watch(invocation: Invocation, handled: Promise<unknown>): void {
+    const isOverdue = invocation.signal.aborted;
+    if (isOverdue) this.#overdue.add();
+    const left = handled.then(
+      () => this.#giveBack(isOverdue),
+      (error: unknown) => {
+        this.#giveBack(isOverdue);
+        // When the answer was due earlier, nobody else hears of this failure.
+        if (invocation.signal.aborted && error !== invocation.signal.reason) {
+          invocation.log.debug({ error }, 'the handler failed after its answer was due');
+        }
+      },
+    );
+    const work = left.finally(() => this.#running.delete(work));
+    this.#running.add(work);
   }
 
   #giveBack(isOverdue: boolean): void {
@@ -232,72 +298,30 @@ export class Dispatcher {
     else this.#overdue.look();
   }
 
-  #succeed(invocation: Invocation, text: string): void {
-    try {
-      // A message without a reply subject is carried out like any other; its sender does not want to know.
-      const { msg } = invocation;
-      if (msg.reply && !this.#connection.respond(msg, text)) invocation.log.error('the reply was lost');
-    } catch (error) {
-      // PAYLOAD_TOO_LARGE would say that nothing was executed.
-      if (error instanceof BkgError)
-        throw invalidOutput(invocation.capability, [{ path: '', message: error.message }]);
-      throw error;
+  /** Undefined when the payload is the body. */
+  #uploadOf(invocation: Invocation, endpoint: Endpoint | undefined): UploadInput | undefined {
+    return openUpload({
+      pluginId: this.#plugin.id,
+      invocation,
+      endpoint,
+      connection: this.#connection,
+      flows: this.#flows,
+      mostBytes: this.#uploadMostBytes,
+      patienceMs: this.#streamPatienceMs,
+    });
+  }
+
+  /** The broker is away: of what has begun something may be missing. */
+  #cutStreams(): void {
+    for (const invocation of this.#inFlight.values()) {
+      if (invocation.upload?.isUnderWay) invocation.abort(uploadLost());
+      else if (invocation.chunks && invocation.chunks.count > 0) invocation.abort(brokerLost());
     }
-    this.statistics.count(invocation.capability, performance.now() - invocation.receivedAt);
   }
+}
 
-  #fail(invocation: Invocation, error: unknown): void {
-    const problem = this.#problemOf(invocation, error);
-    const { msg } = invocation;
-    const retryAfterSecs = error instanceof BkgError ? error.retryAfterSecs : undefined;
-    if (msg.reply && !respondProblem(this.#connection, msg, problem, retryAfterSecs))
-      invocation.log.error('the reply was lost');
-    const durationMs = performance.now() - invocation.receivedAt;
-    this.statistics.count(invocation.capability, durationMs, `${problem.code}: ${problem.detail}`);
-    const level = problem.status >= 500 ? 'warn' : 'debug';
-    invocation.log[level]({ code: problem.code, duration_ms: Math.round(durationMs) }, problem.detail);
-  }
-
-  /** The failure as the caller is told of it; what nobody foresaw goes to the log and not to the caller. */
-  #problemOf(invocation: Invocation, error: unknown): Problem {
-    if (error instanceof BkgError) return error.problem;
-    const declared =
-      error instanceof PluginError
-        ? this.#endpoints.get(invocation.capability)?.capability.errors?.[error.code]
-        : undefined;
-    if (declared && error instanceof PluginError) {
-      return problemOf(error.code, declared, error.message, error.errors);
-    }
-    invocation.log.error({ error }, 'the handler failed');
-    const where = `${this.#plugin.id} failed in ${invocation.capability}`;
-    const detail = `${where}; its log says why, at invocation ${shortToken(invocation.invocationId)}.`;
-    return problemOf('INTERNAL', errorTable.INTERNAL, detail);
-  }
-
-  #endpointOf(capability: string): Endpoint {
-    const endpoint = this.#endpoints.get(capability);
-    if (endpoint) return endpoint;
-    const known = [...this.#endpoints.keys()].join(', ');
-    throw new BkgError(
-      'CAPABILITY_NOT_FOUND',
-      `${this.#plugin.id} has no capability "${capability.slice(0, 64)}"; it has ${known}.`,
-    );
-  }
-
-  /** The body of `plugin.<id>.invoke`. */
-  #readEnvelope(msg: Msg): { id: string; payload: unknown } {
-    const body = decodeJson(msg.data) as { capability?: unknown; payload?: unknown } | null;
-    const id = body?.capability;
-    if (typeof id !== 'string') {
-      throw invalidPayload([
-        {
-          path: '/capability',
-          message: 'must be the id of a capability, beside "payload"; or name it in the subject',
-        },
-      ]);
-    }
-    return { id, payload: body?.payload ?? {} };
-  }
+function isForeign(subject: string | undefined): boolean {
+  return Boolean(subject) && !subject?.startsWith(inboxRoot);
 }
 
 function timeoutMsOf({ resources }: Pick<PluginConfig, 'resources'>): number {
@@ -306,6 +330,10 @@ function timeoutMsOf({ resources }: Pick<PluginConfig, 'resources'>): number {
 
 function slotLimitsOf({ limits }: Pick<PluginConfig, 'limits'>): SlotLimits {
   return { maxConcurrency: limits.max_concurrency, maxQueue: limits.max_queue };
+}
+
+function uploadMostBytesOf({ limits }: Pick<PluginConfig, 'limits'>): number {
+  return (limits.max_upload_mb ?? uploadMostMbDefault) * 1024 * 1024;
 }
 
 /**
@@ -318,16 +346,6 @@ function rethrowAsRun(error: unknown): never {
     throw BkgError.from({ ...error.problem, retryable: false });
   }
   throw error;
-}
-
-function invalidPayload(errors: PayloadError[]): BkgError {
-  const list = errors.map(({ path, message }) => `${path || 'the payload'} ${message}`).join('; ');
-  return new BkgError('INVALID_PAYLOAD', `The payload does not fit: ${list}.`, { errors });
-}
-
-function invalidOutput(capability: string, errors: PayloadError[]): BkgError {
-  const list = errors.map(({ path, message }) => `${path || 'it'} ${message}`).join('; ');
-  return new BkgError('INVALID_OUTPUT', `The result of ${capability} cannot be handed out: ${list}.`);
 }
 
 function conflict(invocationId: string): BkgError {

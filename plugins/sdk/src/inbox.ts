@@ -2,7 +2,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createToken } from './token.ts';
 
 /**
- * One subscription for the replies to all requests of a connection. nats.js has the same, but with guessable reply
+ * One subscription for the replies to all requests of a connection, or for all streams of an instance. nats.js has the same, but with guessable reply
  * subjects, and whoever guesses one can answer in the plugin's place.
  */
 export class Inbox {
@@ -10,14 +10,20 @@ export class Inbox {
   readonly #subscription: Subscription;
   readonly #takers = new Map<string, (msg: Msg) => void>();
 
-  constructor(nats: NatsConnection, prefix: string) {
-    this.#prefix = `${prefix}.`;
-    this.#subscription = nats.subscribe(`${prefix}.*`, {
+  /** @param pattern all its subjects, with `*` as the last token */
+  constructor(nats: Pick<NatsConnection, 'subscribe'>, pattern: string) {
+    this.#prefix = pattern.slice(0, -1);
+    this.#subscription = nats.subscribe(pattern, {
       callback: (error, msg) => {
         // An error here is the connection's, which says it by itself.
         if (!error) this.#takers.get(msg.subject.slice(this.#prefix.length))?.(msg);
       },
     });
+  }
+
+  /** How many subjects are listened to. */
+  get size(): number {
+    return this.#takers.size;
   }
 
   /** A reply subject whose messages go to `take` until `leave` is called. */

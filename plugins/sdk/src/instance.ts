@@ -39,6 +39,8 @@ export interface InstanceOptions {
    * `timeout_secs` when that is longer. @default 5000
    */
   stuckLeastMs?: number;
+  /** How long the other end of a stream may give no sign when it has to, before the invocation ends. @default 30000 */
+  streamPatienceMs?: number;
 }
 
 const graceMsDefault = 10_000;
@@ -85,11 +87,13 @@ export class Instance {
     this.#isToBeHeld = options.held ?? false;
     this.#dispatcher = new Dispatcher({
       plugin,
+      instance,
       config,
       connection,
       log,
       onStuck: () => this.#noteStuck(),
       ...(options.stuckLeastMs !== undefined && { stuckLeastMs: options.stuckLeastMs }),
+      ...(options.streamPatienceMs !== undefined && { streamPatienceMs: options.streamPatienceMs }),
     });
     this.#descriptor = descriptorOf(plugin);
     this.#heartbeats = new Heartbeats({
@@ -112,6 +116,11 @@ export class Instance {
 
   get status(): Status {
     return this.#stuck ? 'error' : this.#status;
+  }
+
+  /** Streams whose other end is listened to, in either direction. */
+  get openFlows(): number {
+    return this.#dispatcher.openFlows;
   }
 
   /** Resolves when the supervisor has asked for a drain over the broker. */

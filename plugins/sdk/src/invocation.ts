@@ -1,12 +1,16 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { BrokerCalls } from './broker-calls.ts';
+import type { Endpoint } from './endpoint.ts';
 import { parseJson } from './json.ts';
 import type { Logger } from './logger.ts';
 import { problemOfMsg } from './problem.ts';
+import { isContentType, isInRange } from './protocol/content-type.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
+import type { ChunkWriter } from './stream/chunk-writer.ts';
 import { createToken, shortToken } from './token.ts';
 import { traceIdOf } from './trace.ts';
+import type { UploadInput } from './upload-input.ts';
 
 /** What a handler gets besides its input. */
 export interface InvocationContext {
@@ -22,6 +26,12 @@ export interface InvocationContext {
   readonly log: Logger;
   /** A header of the request. */
   readonly header: (name: string) => string | undefined;
+  /**
+   * Says what the bytes of the answer are, where the capability leaves it open (`image/*`): before it is returned, and of a
+   * stream before its first chunk.
+   * @throws Error for what is no content type, or none of the capability's
+   */
+  readonly respondAs: (contentType: string) => void;
   /**
    * Invokes a capability of another plugin, in the same trace, within the time that is left, and cancelled with this
    * invocation. When the instance that holds it dies, it fails at once, or is sent once more.
@@ -68,6 +78,16 @@ export class Invocation implements InvocationContext {
   /** Set once more when it was named in the body. */
   capability: string;
   readonly msg: Msg;
+  /** Whether its caller has given it its id. */
+  readonly isNamed: boolean;
+  /** Its handler has been called. */
+  hasRun = false;
+  /** Sends its answer in parts, to who has asked for that. */
+  chunks: ChunkWriter | undefined;
+  /** Its payload, when that comes in parts. */
+  upload: UploadInput | undefined;
+  /** What the handler has said that its bytes are. */
+  contentType: string | undefined;
   readonly deadlineAt: number;
   readonly receivedAt = performance.now();
   readonly #controller = new AbortController();
@@ -76,13 +96,16 @@ export class Invocation implements InvocationContext {
   readonly #ended = Promise.withResolvers<never>();
   readonly #timer: NodeJS.Timeout;
   #log: Logger | undefined;
+  #responseTypes: readonly string[] = [];
 
   constructor({ msg, capability, timeoutMs, nested, log }: InvocationOptions) {
     this.msg = msg;
     this.capability = capability;
     this.#nested = nested;
     this.#parentLog = log;
-    this.invocationId = msg.headers?.get(headerNames.invocationId) || createToken();
+    const givenId = msg.headers?.get(headerNames.invocationId);
+    this.isNamed = Boolean(givenId);
+    this.invocationId = givenId || createToken();
     const givenMs = Number(msg.headers?.get(headerNames.timeoutMs) || timeoutMs);
     const budgetMs = givenMs >= 0 ? Math.min(givenMs, timeoutMs) : timeoutMs;
     this.deadlineAt = Date.now() + budgetMs;
@@ -111,10 +134,25 @@ export class Invocation implements InvocationContext {
     return this.#log;
   }
 
+  /** It is known by now which capability it is. */
+  enter({ id, responseTypes }: Endpoint): void {
+    this.capability = id;
+    this.#responseTypes = responseTypes;
+  }
+
   /** Bound, because handlers take it out of the context. */
   readonly remainingMs = (): number => Math.max(0, this.deadlineAt - Date.now());
 
   readonly header = (name: string): string | undefined => this.msg.headers?.get(name) || undefined;
+
+  readonly respondAs = (contentType: string): void => {
+    const types = this.#responseTypes;
+    if (types.length === 0)
+      throw new Error(`${this.capability} answers in JSON, which needs no content type: declare bytes().`);
+    if (!isContentType(contentType) || !types.some((range) => isInRange(contentType, range)))
+      throw new Error(`${this.capability} cannot respond as "${contentType}": it takes ${types.join(', ')}.`);
+    this.contentType = contentType;
+  };
 
   readonly invoke = async (
     plugin: string,

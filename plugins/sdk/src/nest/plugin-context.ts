@@ -42,6 +42,10 @@ export class PluginContext extends NatsContext implements InvocationContext {
     return this.#invocation.header;
   }
 
+  get respondAs(): InvocationContext['respondAs'] {
+    return this.#invocation.respondAs;
+  }
+
   get invoke(): InvocationContext['invoke'] {
     return this.#invocation.invoke;
   }

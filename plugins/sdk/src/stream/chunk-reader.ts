@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError } from '../protocol/errors.ts';
+import type { ErrorCode } from '../protocol/errors.ts';
 import { headerNames } from '../protocol/headers.ts';
 import { creditSignMs, readChunkPlace, windowMost } from '../protocol/stream.ts';
 
@@ -21,6 +22,14 @@ export interface ChunkReaderOptions {
   onEnd?: (end: StreamEnd) => void;
   /** @default creditSignMs */
   signMs?: number;
+  /** More than was granted ends it; else a sender that asks for none may send up to 1024 at once. @default false */
+  isStrict?: boolean;
+  /** What a chunk that cannot be ends it with. @default INTERNAL */
+  fault?: ErrorCode;
+  /** How long its reader may wait for a chunk, each time. @default as long as it takes */
+  patienceMs?: number;
+  /** It has waited that long. To be answered with `fail`. */
+  onSilence?: () => void;
 }
 
 /** `complete`: the last frame has come. `failed`: it never will. `left`: its reader wants no more. */
@@ -31,7 +40,7 @@ export const windowBytesDefault = 512 * 1024;
 
 /**
  * The receiving end of a stream, for one reader: chunks in their order, and credit for as many as were read. A chunk that
- * is missing, doubled or cannot be ends it with INTERNAL.
+ * is missing, doubled or cannot be ends it.
  *
  * The window follows the size of the chunks: as many as `windowBytes` holds, from 1 to `chunksMost`.
  */
@@ -49,6 +58,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
   #error: unknown;
   #wake: PromiseWithResolvers<void> | undefined;
   #sign: NodeJS.Timeout | undefined;
+  #silence: NodeJS.Timeout | undefined;
 
   constructor(options: ChunkReaderOptions) {
     this.#options = options;
@@ -66,6 +76,11 @@ export class ChunkReader implements AsyncIterable<Msg> {
     return this.#end !== undefined;
   }
 
+  /** Why it has failed; undefined as long as it has not. */
+  get error(): unknown {
+    return this.#error;
+  }
+
   /** How many chunks have come. */
   get count(): number {
     return this.#expected;
@@ -75,16 +90,13 @@ export class ChunkReader implements AsyncIterable<Msg> {
   take(msg: Msg): void {
     if (this.#end) return;
     const place = readChunkPlace(msg.headers?.get(headerNames.seq), msg.headers?.get(headerNames.end));
-    if (!place)
-      return this.fail(
-        new BkgError('INTERNAL', 'A message of the stream has no number, or none that can be.'),
-      );
-    if (place.seq !== this.#expected) return this.fail(outOfOrder(place.seq, this.#expected));
+    if (!place) return this.#fault('A message of the stream has no number, or none that can be.');
+    if (place.seq !== this.#expected) return this.#fault(outOfOrder(place.seq, this.#expected));
     this.#expected += 1;
     if (place.end !== undefined) return this.#complete(msg);
-    if (this.#waiting.length - this.#first >= windowMost) {
-      return this.fail(new BkgError('INTERNAL', 'Its sender sends more chunks than it has credit for.'));
-    }
+    const most = this.#options.isStrict ? this.#open : windowMost;
+    if (this.#waiting.length - this.#first >= most)
+      return this.#fault('Its sender sends more chunks than it has credit for.');
     this.#chunkBytes = Math.max(msg.data.length, this.#chunkBytes * 0.9, 1);
     this.#waiting.push(msg);
     this.#count(msg.data.length);
@@ -163,6 +175,8 @@ export class ChunkReader implements AsyncIterable<Msg> {
   #signLater(): void {
     const { signMs = creditSignMs, grant } = this.#options;
     clearTimeout(this.#sign);
+    // To grant may have shown that nobody is there.
+    if (this.#end) return;
     this.#sign = setTimeout(() => {
       grant(0);
       this.#signLater();
@@ -177,14 +191,21 @@ export class ChunkReader implements AsyncIterable<Msg> {
   }
 
   async #arrival(): Promise<void> {
+    const { patienceMs, onSilence } = this.#options;
     this.#wake ??= Promise.withResolvers();
+    if (patienceMs !== undefined) this.#silence = setTimeout(() => onSilence?.(), patienceMs);
     await this.#wake.promise;
   }
 
   #awake(): void {
     if (!this.#sign) this.#signLater();
+    clearTimeout(this.#silence);
     this.#wake?.resolve();
     this.#wake = undefined;
+  }
+
+  #fault(detail: string): void {
+    this.fail(new BkgError(this.#options.fault ?? 'INTERNAL', detail));
   }
 
   #complete(msg: Msg): void {
@@ -200,11 +221,8 @@ export class ChunkReader implements AsyncIterable<Msg> {
   }
 }
 
-function outOfOrder(seq: number, expected: number): BkgError {
-  return new BkgError(
-    'INTERNAL',
-    seq > expected
-      ? `Chunk ${expected} is missing: ${seq} has come in its place.`
-      : `Chunk ${seq} has come twice; ${expected} was due.`,
-  );
+function outOfOrder(seq: number, expected: number): string {
+  return seq > expected
+    ? `Chunk ${expected} is missing: ${seq} has come in its place.`
+    : `Chunk ${seq} has come twice; ${expected} was due.`;
 }

@@ -64,7 +64,7 @@ export class SimulatedInstance {
     this.#connection = connection;
     this.#heartbeatMs = heartbeatMs;
     this.#onHeartbeat = onHeartbeat;
-    this.#dispatcher = new Dispatcher({ plugin, config, connection, log });
+    this.#dispatcher = new Dispatcher({ plugin, instance: this.id, config, connection, log });
     this.#config = new LiveConfig({
       plugin,
       config,

@@ -305,7 +305,7 @@ describe('a Nest microservice as a plugin', () => {
         remains: true,
       },
     });
-    expect(await invoke(caller, 'context.nats', {}, { headers })).toEqual({
+    expect(await invoke(caller, 'context.nats', {}, { headers: { traceparent: 'trace' } })).toEqual({
       output: { subject: 'plugin.nest.invoke.context.nats', trace: 'trace' },
     });
     expect(await invoke(caller, 'context.pass_on', { text: 'on' })).toEqual({ output: { text: 'on' } });
