@@ -9,6 +9,7 @@ describe('the headers of an invocation', () => {
     expect(first.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-00$/);
     expect(first.traceparent).not.toContain(first.invocationId);
     expect(second.invocationId).not.toBe(first.invocationId);
+    expect(first.isIdChosen).toBe(false);
     expect(first.timeoutMs).toBeUndefined();
     expect(first.tracestate).toBeUndefined();
   });
@@ -30,7 +31,13 @@ describe('the headers of an invocation', () => {
         traceparent,
         tracestate: 'a=1,b=2',
       }),
-    ).toEqual({ invocationId: 'Mine_1-2', timeoutMs: 1500, traceparent, tracestate: 'a=1,b=2' });
+    ).toEqual({
+      invocationId: 'Mine_1-2',
+      isIdChosen: true,
+      timeoutMs: 1500,
+      traceparent,
+      tracestate: 'a=1,b=2',
+    });
   });
 
   it.each(['', ' ', 'a b', 'a.b', 'a>', '*', 'x'.repeat(129), 'ü', 'a,b'])('refuse the id %j', (id) => {

@@ -156,6 +156,7 @@ describe('the limit of a key', () => {
   const run = async (caller: LimitedCaller): Promise<string> => {
     const call = {
       invocationId: crypto.randomUUID(),
+      isIdChosen: false,
       timeoutMs: 5_000,
       traceparent: '',
       tracestate: undefined,

@@ -4,6 +4,8 @@ import { BkgError, headerNames, isSubjectToken, randomHex, timeoutMostMs } from 
 /** What a caller says about an invocation in its headers, completed by what it leaves out. */
 export interface CallHeaders {
   invocationId: string;
+  /** Whether the caller has chosen the id: then it may send it again. */
+  isIdChosen: boolean;
   /** Undefined: as long as the plugin's configuration allows. */
   timeoutMs: number | undefined;
   traceparent: string;
@@ -41,7 +43,7 @@ export function readCallHeaders(headers: IncomingHttpHeaders): CallHeaders {
 
 /** Makes the ids that a caller leaves out; a trace context that is none counts as left out. */
 export function completeCall(given: {
-  [Name in keyof CallHeaders]: CallHeaders[Name] | undefined;
+  [Name in Exclude<keyof CallHeaders, 'isIdChosen'>]: CallHeaders[Name] | undefined;
 }): CallHeaders {
   const { invocationId, timeoutMs, traceparent } = given;
   const traced = traceparent !== undefined && traceparentPattern.test(traceparent);
@@ -50,6 +52,7 @@ export function completeCall(given: {
   const tracestate = traced ? given.tracestate : undefined;
   return {
     invocationId: invocationId ?? random.slice(0, 32),
+    isIdChosen: invocationId !== undefined,
     timeoutMs,
     // Not sampled, because nobody has recorded this span.
     traceparent: traced ? traceparent : `00-${random.slice(32, 64)}-${random.slice(64)}-00`,

@@ -1,24 +1,24 @@
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import fp from 'fastify-plugin';
-import {
-  answerGraceMs,
-  BkgError,
-  configDefaults,
-  headerNames,
-  jsonContentType,
-  LostCalls,
-  NoRespondersError,
-  RunningCall,
-  subjects,
-} from '@bkg/sdk';
+import { answerGraceMs, BkgError, configDefaults, LostCalls, RunningCall, subjects, Upload } from '@bkg/sdk';
+import type { ReplyStream, RequestOptions } from '@bkg/sdk';
+import { isUnbegun } from './attempt.ts';
+import type { Attempt } from './attempt.ts';
 import type { Broker } from '../mesh/broker.ts';
-import type { CallHeaders } from './call-headers.ts';
+import { requestHeaders } from './call.ts';
+import type { Call } from './call.ts';
 import type { Catalog } from '../mesh/catalog.ts';
+import { Delivery } from './delivery.ts';
+import { explain, stopping } from './explain.ts';
+import type { UntakenCall } from './held-call.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { HeldCallsOptions } from './held-calls.ts';
-import type { Charge, LimitedCaller, RateLimits } from '../limits/rate-limits.ts';
-import { missing } from '../mesh/readiness.ts';
-import { unanswered } from '../mesh/unanswered.ts';
+import type { RateLimits } from '../limits/rate-limits.ts';
+import { StreamedCall } from './streamed-call.ts';
+import { StreamMemory } from './stream-memory.ts';
+import { whyUnanswered } from './why-unanswered.ts';
+
+export type { Call } from './call.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -26,30 +26,12 @@ declare module 'fastify' {
   }
 }
 
-export interface Call extends CallHeaders {
-  pluginId: string;
-  capability: string;
-  body: Uint8Array;
-  contentType: string | undefined;
-  /** Who invokes; undefined where nobody is asked who they are. */
-  caller?: LimitedCaller | undefined;
-  /** Whether the caller may see more of the plugin than what it invokes. */
-  mayRead: boolean;
-  /** Hears what limits it, whether it is let through or not, before its answer. Not of one that nothing limits. */
-  onCharge?: (charge: Charge) => void;
+export interface StreamOptions {
+  /** Chunks that may come before the first is read. The gateway lets fewer come when it has many streams. */
+  window?: number;
+  /** About so much may be under way or wait to be read; likewise. */
+  windowBytes?: number;
 }
-
-/** What is needed to send one again. */
-interface Attempt {
-  call: Call;
-  timeoutMs: number;
-  deadlineAt: number;
-  controller: AbortController;
-  running: RunningCall;
-}
-
-/** The reason of an abort by the gateway itself. */
-const stopping = new Error('the gateway is stopping');
 
 /**
  * Everything that is being invoked through this gateway: one request on the broker each, and nothing but the limits before it;
@@ -61,16 +43,25 @@ export class Invocations {
   readonly #limits: RateLimits;
   readonly #running: LostCalls;
   readonly #held: HeldCalls;
+  readonly #delivery: Delivery;
+  readonly #memory = new StreamMemory();
   #statusEvents: Subscription | undefined;
 
   constructor(broker: Broker, catalog: Catalog, limits: RateLimits, options: HeldCallsOptions = {}) {
     this.#broker = broker;
     this.#catalog = catalog;
     this.#limits = limits;
-    this.#held = new HeldCalls({ broker, catalog, unanswered: (call) => this.#unanswered(call) }, options);
     this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
+    const nobody = (call: UntakenCall): BkgError => whyUnanswered(broker, catalog, call);
+    this.#held = new HeldCalls({ broker, catalog, unanswered: nobody }, options);
+    this.#delivery = new Delivery({ broker, running: this.#running, held: this.#held });
     broker.onStatus((connected) => this.#connectionChanged(connected));
     if (broker.connected) this.#connectionChanged(true);
+  }
+
+  /** Streams that may have chunks waiting here. */
+  get streams(): number {
+    return this.#memory.streams;
   }
 
   /** Ends all that is running. */
@@ -87,30 +78,85 @@ export class Invocations {
    * @throws BkgError when there is no reply; RATE_LIMITED before anything is sent
    */
   async run(call: Call, controller: AbortController): Promise<Msg> {
+    const attempt = this.#begin(call, controller);
+    try {
+      return await this.#delivery.answer(attempt, (subject, timeoutMs) =>
+        this.#broker.request(subject, call.body, this.#requestOf(attempt, timeoutMs)),
+      );
+    } finally {
+      this.#end(attempt);
+    }
+  }
+
+  /**
+   * The same for an answer that may come as chunks: no more of them are under way than its reader takes. What `run` throws
+   * is thrown where it is read, and so is what ends it in the middle. One that finds nobody is held likewise.
+   * @param controller as for `run`; also aborted when the reader leaves
+   */
+  stream(call: Call, controller: AbortController, options: StreamOptions = {}): StreamedCall {
+    const release = this.#memory.enter();
+    let attempt: Attempt | undefined;
+    const open = async (): Promise<ReplyStream> => {
+      const begun = this.#begin(call, controller);
+      attempt = begun;
+      try {
+        await this.#delivery.answer(begun, (subject, timeoutMs) =>
+          this.#firstOf(begun, subject, timeoutMs, options),
+        );
+        return this.#followed(begun);
+      } catch (error) {
+        this.#end(begun);
+        throw error;
+      }
+    };
+    return new StreamedCall({
+      opened: open(),
+      explain: (error) => (attempt ? explain(attempt, error) : error),
+      giveUp: (why) => {
+        if (attempt && !attempt.hasEnded) controller.abort(why);
+      },
+      release,
+    });
+  }
+
+  /** Before it is sent. @throws BkgError RATE_LIMITED, CANCELLED, PLUGIN_UNAVAILABLE */
+  #begin(call: Call, controller: AbortController): Attempt {
     if (controller.signal.aborted) {
       throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
     }
     this.#charge(call);
+    const { pluginId, invocationId, upload: source } = call;
     const timeoutMs = this.#timeoutMs(call);
     const deadlineAt = performance.now() + timeoutMs;
+    const fail = (error: Error): void => controller.abort(error);
+    const upload = source && new Upload(pluginId, this.#broker, source, fail);
     const running = new RunningCall({
-      plugin: call.pluginId,
-      invocationId: call.invocationId,
+      plugin: pluginId,
+      invocationId,
       deadlineAt,
       controller,
       isIdempotent: () => this.#isIdempotent(call),
-      headers: (leftMs) => headersOf(call, leftMs),
+      mayResend: () => this.#isIdempotent(call) && isUnbegun(attempt),
+      headers: (leftMs) => headersOf(attempt, leftMs),
     });
-    const attempt: Attempt = { call, timeoutMs, deadlineAt, controller, running };
+    const attempt: Attempt = {
+      call,
+      timeoutMs,
+      deadlineAt,
+      controller,
+      running,
+      upload,
+      stream: undefined,
+      hasEnded: false,
+    };
     this.#running.add(running);
-    try {
-      return await this.#request(attempt, timeoutMs);
-    } catch (error) {
-      if (!(error instanceof NoRespondersError)) throw this.#explain(attempt, error);
-      return await this.#hold(attempt);
-    } finally {
-      this.#running.delete(running);
-    }
+    return attempt;
+  }
+
+  #end(attempt: Attempt): void {
+    attempt.hasEnded = true;
+    attempt.upload?.close();
+    this.#running.delete(attempt.running);
   }
 
   /** @throws BkgError RATE_LIMITED */
@@ -130,53 +176,56 @@ export class Invocations {
     );
   }
 
-  /** Nobody has got it. @throws BkgError at once when it is not held */
-  async #hold(attempt: Attempt): Promise<Msg> {
-    const { call, timeoutMs, deadlineAt, controller, running } = attempt;
-    // Until it is sent again there is nothing that the broker could lose.
-    this.#running.delete(running);
-    const { pluginId, capability, mayRead, body } = call;
-    const send = (): Promise<Msg> => this.#sendAgain(attempt);
-    try {
-      return await this.#held.run({
-        pluginId,
-        capability,
-        mayRead,
-        body,
-        timeoutMs,
-        deadlineAt,
-        controller,
-        send,
-      });
-    } catch (error) {
-      throw running.explain(error);
-    }
-  }
-
-  /** @throws NoRespondersError; what `run` throws */
-  async #sendAgain(attempt: Attempt): Promise<Msg> {
-    const { deadlineAt, running } = attempt;
-    const { loss } = running;
-    const leftMs = Math.max(1, Math.floor(deadlineAt - performance.now()));
-    this.#running.add(running);
-    try {
-      return await this.#request(attempt, leftMs);
-    } catch (error) {
-      // Somebody had it, and died with it, when it has been sent another time meanwhile.
-      const isUntaken = error instanceof NoRespondersError && running.loss === loss;
-      throw isUntaken ? error : this.#explain(attempt, error);
-    } finally {
-      this.#running.delete(running);
-    }
-  }
-
-  #request({ call, controller, running }: Attempt, timeoutMs: number): Promise<Msg> {
-    return this.#broker.request(subjects.invokeCapability(call.pluginId, call.capability), call.body, {
+  #requestOf(
+    attempt: Attempt,
+    timeoutMs: number,
+  ): Pick<RequestOptions, 'timeoutMs' | 'signal' | 'headers' | 'onSend'> {
+    return {
       timeoutMs: timeoutMs + answerGraceMs,
-      signal: controller.signal,
-      headers: headersOf(call, timeoutMs),
-      onSend: running.onSend,
+      signal: attempt.controller.signal,
+      headers: headersOf(attempt, timeoutMs),
+      onSend: attempt.running.onSend,
+    };
+  }
+
+  /** Opens a stream. @returns its first message */
+  async #firstOf(
+    attempt: Attempt,
+    subject: string,
+    timeoutMs: number,
+    { window = Infinity, windowBytes = Infinity }: StreamOptions,
+  ): Promise<Msg> {
+    const { call, stream: before } = attempt;
+    const memory = this.#memory;
+    const stream = this.#broker.requestStream(subject, call.body, {
+      ...this.#requestOf(attempt, timeoutMs),
+      plugin: call.pluginId,
+      window: Math.min(window, memory.firstWindow),
+      windowBytes: () => Math.min(windowBytes, memory.windowBytes),
     });
+    attempt.stream = stream;
+    try {
+      return await stream.first;
+    } catch (error) {
+      // What has answered before counts, when this is about a second try.
+      attempt.stream = before;
+      throw error;
+    }
+  }
+
+  /** Its stream, which is looked after until it ends. */
+  #followed(attempt: Attempt): ReplyStream {
+    const { call, stream } = attempt;
+    if (!stream) throw new Error(`${call.capability} of ${call.pluginId} was answered without a stream.`);
+    stream.last.then(
+      () => this.#end(attempt),
+      () => {
+        // Whoever reads it gets the error; whoever sends it need not go on.
+        this.#delivery.cancel(call);
+        this.#end(attempt);
+      },
+    );
+    return stream;
   }
 
   #timeoutMs({ pluginId, timeoutMs }: Call): number {
@@ -189,53 +238,11 @@ export class Invocations {
     const { capabilities = [] } = this.#catalog.get(pluginId) ?? {};
     return capabilities.some(({ id, idempotent }) => id === capability && idempotent);
   }
-
-  #explain({ call, timeoutMs, controller, running }: Attempt, error: unknown): unknown {
-    const { pluginId, capability } = call;
-    const reason: unknown = controller.signal.reason;
-    if (!(error instanceof BkgError)) return error;
-    if (error.code === 'DEADLINE_EXCEEDED') {
-      this.#cancel(call);
-      return new BkgError(
-        'DEADLINE_EXCEEDED',
-        `${capability} of ${pluginId} did not answer within ${timeoutMs} ms.`,
-      );
-    }
-    if (error.code === 'CANCELLED') {
-      this.#cancel(call);
-      if (reason instanceof BkgError) return reason;
-      const why =
-        reason === stopping ? 'was cut off: the gateway is stopping' : 'was cancelled by its caller';
-      return new BkgError('CANCELLED', `The invocation of ${capability} ${why}.`);
-    }
-    return running.explain(error);
-  }
-
-  #unanswered({
-    pluginId,
-    capability,
-    mayRead,
-  }: Pick<Call, 'pluginId' | 'capability' | 'mayRead'>): BkgError {
-    const entry = this.#catalog.get(pluginId);
-    const why = entry ? undefined : missing(this.#broker, this.#catalog);
-    if (why) return new BkgError('PLUGIN_UNAVAILABLE', `Nobody answers for ${pluginId}. ${why}`);
-    return unanswered(pluginId, capability, entry, this.#catalog.unknownSince(pluginId), mayRead);
-  }
-
-  #cancel({ pluginId, invocationId }: Call): void {
-    this.#broker.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
-  }
 }
 
-function headersOf(call: Call, timeoutMs: number): Record<string, string | undefined> {
-  const { contentType } = call;
-  return {
-    [headerNames.invocationId]: call.invocationId,
-    [headerNames.timeoutMs]: String(timeoutMs),
-    [headerNames.traceparent]: call.traceparent,
-    [headerNames.tracestate]: call.tracestate,
-    [headerNames.contentType]: contentType === jsonContentType ? undefined : contentType,
-  };
+function headersOf({ call, upload }: Attempt, timeoutMs: number): Record<string, string | undefined> {
+  const headers = requestHeaders(call, timeoutMs);
+  return upload ? { ...headers, ...upload.headers } : headers;
 }
 
 /** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */

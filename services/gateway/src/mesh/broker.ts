@@ -1,6 +1,15 @@
-import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import type { Msg, NatsConnection, Payload, Subscription } from '@nats-io/nats-core';
 import { BkgError, connect, createToken, describeServers } from '@bkg/sdk';
-import type { Connection, Credentials, Logger, RequestManyOptions, RequestOptions } from '@bkg/sdk';
+import type {
+  Connection,
+  Credentials,
+  Logger,
+  ReplyStream,
+  RequestManyOptions,
+  RequestOptions,
+  SendOptions,
+  StreamRequestOptions,
+} from '@bkg/sdk';
 
 export interface BrokerOptions {
   servers: string[];
@@ -58,6 +67,22 @@ export class Broker {
   /** @throws what `Connection.requestMany` throws; PLUGIN_UNAVAILABLE at once while the broker is away */
   async requestMany(subject: string, data: string, options: RequestManyOptions): Promise<Msg[]> {
     return this.#live().requestMany(subject, data, options);
+  }
+
+  /** @throws what `Connection.requestStream` throws; PLUGIN_UNAVAILABLE while the broker is away */
+  requestStream(subject: string, data: Uint8Array | string, options: StreamRequestOptions): ReplyStream {
+    return this.#live().requestStream(subject, data, options);
+  }
+
+  /** As `Connection.openInbox`. @throws BkgError PLUGIN_UNAVAILABLE while the broker is away */
+  openInbox(take: (msg: Msg) => void): { reply: string; leave: () => void } {
+    return this.#live().openInbox(take);
+  }
+
+  /** As `Connection.send`. */
+  send(subject: string, data: Payload, options: SendOptions): void {
+    if (this.#connection) this.#connection.send(subject, data, options);
+    else options.onLost(this.awayError());
   }
 
   /** @returns false when the broker is away */
