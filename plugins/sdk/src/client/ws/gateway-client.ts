@@ -1,7 +1,6 @@
 import type { ChunkFrame, GatewayFrame, Topic } from '../../protocol/socket.ts';
 import { readWindow, windowMost } from '../../protocol/stream.ts';
 import { ClientStream } from '../client-stream.ts';
-import type { OpenedStream } from '../client-stream.ts';
 import type {
   Client,
   ClientState,
@@ -14,7 +13,7 @@ import type {
 import { errorOf } from '../errors.ts';
 import { failure } from '../failure.ts';
 import { closed, invokeWithRetries } from '../invoke.ts';
-import type { Call } from '../invoke.ts';
+import type { Call, Target } from '../invoke.ts';
 import type { AnyMesh, CapabilityOf, ChunkOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
 import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
@@ -101,27 +100,27 @@ export class GatewayClient<M extends MeshShape<M> = AnyMesh> implements Client<M
     payload: InputOf<M, P, C>,
     options: StreamOptions = {},
   ): InvocationStream<ChunkOf<M, P, C>, OutputOf<M, P, C>> {
-    return this.#stream(
-      { plugin, capability, json: jsonOf(payload), options },
-      {
-        chunkOf: ({ chunk }) => chunk as ChunkOf<M, P, C>,
-        outputOf: ({ output }) => output as OutputOf<M, P, C>,
-      },
-    );
+    return this.#stream({ plugin, capability, options }, () => jsonOf(payload), {
+      chunkOf: ({ chunk }) => chunk as ChunkOf<M, P, C>,
+      outputOf: ({ output }) => output as OutputOf<M, P, C>,
+    });
   }
 
-  /** The same with JSON as text: the payload, each chunk and the output. @throws InvalidPayloadError */
+  /** The same with JSON as text: the payload, each chunk and the output. */
   streamRaw(
     plugin: string,
     capability: string,
     json: string,
     options: StreamOptions = {},
   ): InvocationStream<string, string> {
-    assertJson(json);
-    return this.#stream(
-      { plugin, capability, json, options },
-      { chunkOf: (_, text) => memberText(text, 'chunk') ?? 'null', outputOf: outputText },
-    );
+    const checked = (): string => {
+      assertJson(json);
+      return json;
+    };
+    return this.#stream({ plugin, capability, options }, checked, {
+      chunkOf: (_, text) => memberText(text, 'chunk') ?? 'null',
+      outputOf: outputText,
+    });
   }
 
   /**
@@ -159,23 +158,20 @@ export class GatewayClient<M extends MeshShape<M> = AnyMesh> implements Client<M
   }
 
   #stream<Chunk, Output>(
-    call: Call & { options: StreamOptions },
+    target: Target,
+    jsonOfPayload: () => string,
     { chunkOf, outputOf }: Reading<Chunk, Output>,
   ): InvocationStream<Chunk, Output> {
-    const { window } = call.options;
-    assertWindow(window);
-    return new ClientStream<Chunk, Output>(call.options, async ({ signal, invocationId, onAttempt }) => {
-      const options = { ...call.options, signal, invocationId };
-      const { reply } = await invokeWithRetries(
-        { ...call, options },
-        this.#policy,
-        async (one, attempt): Promise<OpenedStream<Chunk, Output>> => {
-          if (this.#isClosed) throw closed();
-          onAttempt(attempt.invocationId);
-          const { chunks, output } = await this.#invocations.open(one, attempt, { window, read: chunkOf });
-          return { chunks, output: output.then((whole) => outputOf(whole, attempt.invocationId)) };
-        },
-      );
+    const { window }: StreamOptions = target.options;
+    return new ClientStream<Chunk, Output>(target.options, async ({ onAttempt, ...opening }) => {
+      assertWindow(window);
+      const call: Call = { ...target, json: jsonOfPayload(), options: { ...target.options, ...opening } };
+      const { reply } = await invokeWithRetries(call, this.#policy, async (_, attempt) => {
+        if (this.#isClosed) throw closed();
+        onAttempt(attempt.invocationId);
+        const { chunks, output } = await this.#invocations.open(call, attempt, { window, read: chunkOf });
+        return { chunks, output: output.then((whole) => outputOf(whole, attempt.invocationId)) };
+      });
       return reply;
     });
   }
