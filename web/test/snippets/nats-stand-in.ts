@@ -24,7 +24,8 @@ const { values, positionals } = parseArgs({
   },
 });
 const [verb, subject, argument, ...more] = positionals;
-if (verb !== 'request' || !subject || more.length > 0 || !values.raw) throw new Error(`No: ${process.argv.join(' ')}`);
+if (verb !== 'request' || !subject || more.length > 0 || !values.raw)
+  throw new Error(`No: ${process.argv.join(' ')}`);
 if ((argument === undefined) !== (values['force-stdin'] === true)) throw new Error('One body, please.');
 const body = argument === undefined ? await buffer(process.stdin) : Buffer.from(argument);
 if (!values['no-templates'] && body.includes('{{')) throw new Error('The body holds a template.');
@@ -32,7 +33,9 @@ if (!values['no-templates'] && body.includes('{{')) throw new Error('The body ho
 const url = new URL(process.env.NATS_URL ?? '');
 const socket = connect(Number(url.port), url.hostname);
 const inbox = `${values['inbox-prefix'] ?? '_INBOX'}.${randomBytes(11).toString('hex')}`;
-const headers = Buffer.from(`NATS/1.0\r\n${(values.header ?? []).map((line) => `${line.replace(':', ': ')}\r\n`).join('')}\r\n`);
+const headers = Buffer.from(
+  `NATS/1.0\r\n${(values.header ?? []).map((line) => `${line.replace(':', ': ')}\r\n`).join('')}\r\n`,
+);
 const { NATS_USER: user, NATS_PASSWORD: pass } = process.env;
 socket.write(
   `CONNECT ${JSON.stringify({ verbose: false, pedantic: false, headers: true, no_responders: true, user, pass })}\r\n` +
@@ -61,7 +64,9 @@ for await (const data of socket as AsyncIterable<Buffer>) {
 }
 
 function take(message: Buffer): void {
-  const [command, ...args] = (values.translate ?? '').split(' ').map((word) => word.replace(/^'(.*)'$/, '$1'));
+  const [command, ...args] = (values.translate ?? '')
+    .split(' ')
+    .map((word) => word.replace(/^'(.*)'$/, '$1'));
   const shown = command ? spawnSync(command, args, { input: message }).stdout : message;
   process.stdout.write(Buffer.concat([shown, Buffer.from('\n')]));
   replies += 1;

@@ -31,7 +31,12 @@ const hard = `{
   "__proto__": [1.0, 1e400, -0],
   "end": "END_OF_JSON\\nEND_OF_JSON"
 }`;
-const payloads = { hard, 'a negative number': '-1', 'a text': '"it\'s"', long: `{"text": "${'it\'s '.repeat(30_000)}"}` };
+const payloads = {
+  hard,
+  'a negative number': '-1',
+  'a text': '"it\'s"',
+  long: `{"text": "${"it's ".repeat(30_000)}"}`,
+};
 
 describe('an invocation that is copied', { timeout: 60_000 }, () => {
   let mesh: Mesh;
@@ -54,7 +59,9 @@ describe('an invocation that is copied', { timeout: 60_000 }, () => {
     await rm(folder, { recursive: true, force: true });
   }, 60_000);
 
-  const cases = snippetLanguages.flatMap((language) => Object.keys(payloads).map((name) => ({ language, name })));
+  const cases = snippetLanguages.flatMap((language) =>
+    Object.keys(payloads).map((name) => ({ language, name })),
+  );
   it.for(cases)('as $language gives the same output: $name', async ({ language, name }, { skip }) => {
     if (!programs[language]) skip();
     const payload = payloads[name as keyof typeof payloads];
@@ -86,20 +93,32 @@ describe('an invocation that is copied', { timeout: 60_000 }, () => {
     await rm(join(folder, 'answer.bin'));
   });
 
-  it.for(['curl', 'TypeScript', 'Python'] as const)('as %s writes a body that comes in pieces', async (language, { skip }) => {
-    if (!programs[language]) skip();
-    await run(language, 'file', { payload: '{"kib": 900}' });
-    expect((await readFile(join(folder, 'answer.bin'))).length).toBe(900 * 1024);
-    await rm(join(folder, 'answer.bin'));
-  });
+  it.for(['curl', 'TypeScript', 'Python'] as const)(
+    'as %s writes a body that comes in pieces',
+    async (language, { skip }) => {
+      if (!programs[language]) skip();
+      await run(language, 'file', { payload: '{"kib": 900}' });
+      expect((await readFile(join(folder, 'answer.bin'))).length).toBe(900 * 1024);
+      await rm(join(folder, 'answer.bin'));
+    },
+  );
 
-  it.for(['curl', 'TypeScript', 'Python'] as const)('as %s says why it failed, and ends so', async (language, { skip }) => {
-    if (!programs[language]) skip();
-    await expect(run(language, 'tone', { payload: '{"hertz": 1}' })).rejects.toThrow(/INVALID_PAYLOAD|ended with/);
-  });
+  it.for(['curl', 'TypeScript', 'Python'] as const)(
+    'as %s says why it failed, and ends so',
+    async (language, { skip }) => {
+      if (!programs[language]) skip();
+      await expect(run(language, 'tone', { payload: '{"hertz": 1}' })).rejects.toThrow(
+        /INVALID_PAYLOAD|ended with/,
+      );
+    },
+  );
 
   /** What the playground gets. */
-  async function played(capability: string, payload: string, headers: Record<string, string> = {}): Promise<Buffer> {
+  async function played(
+    capability: string,
+    payload: string,
+    headers: Record<string, string> = {},
+  ): Promise<Buffer> {
     const answer = await fetch(`${mesh.url}/api/plugins/media/invoke/${capability}`, {
       method: 'POST',
       body: payload,
@@ -148,7 +167,8 @@ describe('an invocation that is copied', { timeout: 60_000 }, () => {
       buffer(child.stderr),
       new Promise((resolve) => child.once('exit', resolve)),
     ]);
-    if (code !== 0) throw new Error(`${program} ended with ${String(code)}: ${said.toString()}${out.toString()}`);
+    if (code !== 0)
+      throw new Error(`${program} ended with ${String(code)}: ${said.toString()}${out.toString()}`);
     return out;
   }
 });

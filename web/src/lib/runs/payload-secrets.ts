@@ -12,7 +12,8 @@ const secretNames =
 export function mayHoldSecret(json: string, schema: unknown): boolean {
   if (hideSecrets(json) !== json || namesSecret(schema)) return true;
   return tokenize(json).some(
-    ({ kind, start, end }) => kind === 'key' && secretNames.test(json.slice(start, end)),
+    ({ kind, start, end }) =>
+      kind === 'key' && secretNames.test(JSON.parse(json.slice(start, end)) as string),
   );
 }
 

@@ -34,7 +34,10 @@ await runPlugin(
     capabilities: {
       words: capability({
         description: 'A poem, word by word.',
-        input: Type.Object({ count: Type.Integer({ minimum: 0, default: 15 }), pause_ms: Type.Integer({ default: 20 }) }),
+        input: Type.Object({
+          count: Type.Integer({ minimum: 0, default: 15 }),
+          pause_ms: Type.Integer({ default: 20 }),
+        }),
         chunk: Type.Object({ text: Type.String() }),
         output: Type.Object({ words: Type.Integer() }),
         handler: async function* ({ count, pause_ms: pauseMs }, { signal }) {
@@ -47,7 +50,9 @@ await runPlugin(
       }),
       echo: capability({
         description: 'Gives back what it gets.',
-        input: Type.Unsafe<unknown>({ examples: [{ text: "It's $HOME, `ls` and \"{{Count}}\"\\ 100 % – äöü 🦜" }] }),
+        input: Type.Unsafe<unknown>({
+          examples: [{ text: 'It\'s $HOME, `ls` and "{{Count}}"\\ 100 % – äöü 🦜' }],
+        }),
         output: Type.Unsafe<unknown>({}),
         idempotent: true,
         handler: (input) => input,
