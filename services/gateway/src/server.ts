@@ -22,7 +22,9 @@ import { guard, headersOfData } from './http/guard.ts';
 import { healthRoutes } from './health-routes.ts';
 import { invocations } from './invoke/invocations.ts';
 import type { HeldCallsOptions } from './invoke/held-calls.ts';
+import { bodies } from './http/bodies.ts';
 import { invokeRoutes } from './invoke/invoke-routes.ts';
+import type { InvokeRoutesOptions } from './invoke/invoke-routes.ts';
 import { limits } from './limits/limits.ts';
 import type { LimitsOptions } from './limits/limits.ts';
 import { logRoutes } from './log-routes.ts';
@@ -51,14 +53,17 @@ export interface ServerOptions {
   /** Of the invocations that wait for the next instance of a `single_writer` plugin. */
   hold?: HeldCallsOptions;
   limits?: LimitsOptions;
+  /** For a body to arrive in that is not piped. @default 60000 */
+  bodyTimeoutMs?: number;
+  invoke?: Omit<InvokeRoutesOptions, 'log'>;
   /** Of wrong keys. */
   attempts?: AttemptsOptions;
   clients?: ClientsOptions;
   ws?: WsRoutesOptions;
 }
 
-/** For a request to arrive in, never for its answer: an invocation may take an hour. */
-const requestTimeoutMs = 60_000;
+/** For the body of a request to arrive in, never for its answer; an upload may take as long as its invocation. */
+const bodyTimeoutMs = 60_000;
 const headersTimeoutMs = 10_000;
 /** Request line and headers together; said in problems.ts. */
 const headersMostBytes = 16 * 1024;
@@ -70,7 +75,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   const app = fastify({
     // Request lines are ours (request-log.ts); Fastify's own logger would make a child for each request.
     logger: false,
-    requestTimeout: requestTimeoutMs,
+    // Not of whole requests: an upload may take an hour. Bodies have their time in bodies.ts.
+    requestTimeout: 0,
     // Longer than a request line may be: an id that is too long is answered by its route, which knows why.
     routerOptions: { maxParamLength: 16 * 1024 },
     http: {
@@ -98,6 +104,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
 
   await app.register(routeAccess);
   await app.register(problems, { log });
+  await app.register(bodies, { timeoutMs: options.bodyTimeoutMs ?? bodyTimeoutMs });
   await app.register(sockets);
   await app.register(guard, settings);
   await app.register(shutdown, { graceMs });
@@ -124,7 +131,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(logRoutes);
   await app.register(controlRoutes, { log });
   await app.register(configRoutes, { log });
-  await app.register(invokeRoutes);
+  await app.register(invokeRoutes, { ...options.invoke, log });
   await app.register(sessionRoutes);
   await app.register(keyRoutes);
   await app.register(roleRoutes);

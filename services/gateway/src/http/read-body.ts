@@ -1,6 +1,7 @@
 import { BkgError } from '@bkg/sdk';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay } from '../access/authorization.ts';
+import { abandonBody, awaitBody, hasBody, isOffered } from './bodies.ts';
 
 /** Whoever sends this much more than is allowed gets the answer at once, and a closed connection. */
 const discardedMostBytes = 16 * 1024 * 1024;
@@ -15,19 +16,15 @@ export interface BodyLimit {
 /**
  * The body as it arrived. What is too much is read and thrown away before the failure is reported: a client that is
  * still sending into a closed connection sees a reset instead of the answer.
- * @throws BkgError PAYLOAD_TOO_LARGE; CANCELLED when the client leaves before the end; UNAUTHENTICATED, FORBIDDEN when its
- *   sender may not do this any more
+ * @throws BkgError PAYLOAD_TOO_LARGE; INVALID_PAYLOAD when it does not arrive in time; CANCELLED when the client leaves before
+ *   the end; UNAUTHENTICATED, FORBIDDEN when its sender may not do this any more
  */
 export async function readBody(
   request: FastifyRequest,
   reply: FastifyReply,
   limit: BodyLimit,
 ): Promise<Buffer> {
-  const { headers } = request.raw;
-  const declared = headers['content-length'];
-  if (headers['transfer-encoding'] === undefined && (declared === undefined || declared === '0')) {
-    return nothing;
-  }
+  if (!hasBody(request.raw)) return nothing;
   const body = await arrival(request, reply, limit);
   // It may have taken a minute, in which a key was revoked: what its sender might do when it began counts no more.
   assertMay(request);
@@ -47,7 +44,7 @@ function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
       bytes += chunk.length;
       if (bytes <= limit.mostBytes) chunks.push(chunk);
       else chunks.length = 0;
-      if (bytes > limit.mostBytes + discardedMostBytes) giveUp(bytes);
+      if (bytes > limit.mostBytes + discardedMostBytes) giveUp(tooLarge(`${bytes} or more`, limit));
     };
     const finish = (): void => {
       if (bytes > limit.mostBytes) return end(() => reject(tooLarge(`${bytes}`, limit)));
@@ -57,16 +54,20 @@ function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
     const leave = (): void => {
       end(() => reject(new BkgError('CANCELLED', 'The client left before its request was complete.')));
     };
-    const giveUp = (known: number): void => {
-      reply.header('connection', 'close');
-      end(() => reject(tooLarge(`${known} or more`, limit)));
+    const giveUp = (error: BkgError): void => {
+      abandonBody(raw);
+      end(() => reject(error));
     };
-    if (Number(declared) > limit.mostBytes + discardedMostBytes) return giveUp(Number(declared));
+    const bearableBytes = isOffered(raw) ? limit.mostBytes : limit.mostBytes + discardedMostBytes;
+    if (Number(declared) > bearableBytes) return giveUp(tooLarge(`${declared}`, limit));
+    awaitBody(raw, reply.raw, () =>
+      giveUp(new BkgError('INVALID_PAYLOAD', 'The request did not arrive completely in time.')),
+    );
     raw.on('data', take).on('end', finish).on('error', leave).on('close', leave);
   });
 }
 
-function tooLarge(bytes: string, { mostBytes, remedy }: BodyLimit): BkgError {
+export function tooLarge(bytes: string, { mostBytes, remedy }: BodyLimit): BkgError {
   return new BkgError(
     'PAYLOAD_TOO_LARGE',
     `The body has ${bytes} bytes; at most ${mostBytes} are taken. ${remedy}`,

@@ -26,7 +26,7 @@ export class StreamedCall implements AsyncIterable<Msg> {
   #stream: ReplyStream | undefined;
 
   constructor(parts: StreamedCallParts) {
-    const { opened, explain, release } = parts;
+    const { opened, release } = parts;
     this.#parts = parts;
     this.first = opened.then((stream) => stream.first);
     this.last = this.#last();

@@ -1,0 +1,135 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import fp from 'fastify-plugin';
+
+export interface BodiesOptions {
+  /** For a body to arrive in, but for one that is piped. */
+  timeoutMs: number;
+}
+
+/** Of one request that announces a body. */
+interface Arrival {
+  /** Its sender waits for a word before it sends the body, and has not got it. */
+  awaitsContinue: boolean;
+  timer: NodeJS.Timeout | undefined;
+  /** Hears that it has not arrived in time. */
+  onLate: (() => void) | undefined;
+  /** It will not be read to its end. */
+  isAbandoned: boolean;
+}
+
+/** What is still read of a body that nobody wants, so that its sender sees the answer and not a reset. */
+const discardedMostBytes = 16 * 1024 * 1024;
+const discardMs = 2_000;
+
+const arrivals = new WeakMap<IncomingMessage, Arrival>();
+
+/**
+ * How bodies arrive: each in its time, only when somebody wants it if its sender asks before, and answered in a way that
+ * the answer arrives, too, when the rest of the body is not read.
+ */
+export const bodies = fp<BodiesOptions>(
+  async (app, { timeoutMs }) => {
+    app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
+      arrivals.set(request, begin(true));
+      app.server.emit('request', request, response);
+    });
+    app.addHook('onRequest', ({ raw }, _reply, done) => {
+      if (hasBody(raw)) {
+        const arrival = arrivals.get(raw) ?? begin(false);
+        arrivals.set(raw, arrival);
+        arrival.timer = setTimeout(() => late(raw, arrival), timeoutMs).unref();
+        raw.once('close', () => clearTimeout(arrival.timer));
+      }
+      done();
+    });
+    app.addHook('onSend', (request, reply, payload, done) => {
+      const { raw } = request;
+      const arrival = arrivals.get(raw);
+      if (!arrival || raw.complete) return done(null, payload);
+      // What comes next on this connection would be taken for the body.
+      if (arrival.awaitsContinue || arrival.isAbandoned) reply.header('connection', 'close');
+      if (!arrival.isAbandoned || !isWhole(payload)) return done(null, payload);
+      reply.header('content-length', Buffer.byteLength(payload));
+      done(null, Readable.from(answerFirst(payload, raw), { objectMode: false }));
+    });
+  },
+  { name: 'bodies' },
+);
+
+export function hasBody({ headers }: IncomingMessage): boolean {
+  const declared = headers['content-length'];
+  return headers['transfer-encoding'] !== undefined || (declared !== undefined && !/^0+$/.test(declared));
+}
+
+/** Whether its sender asks first whether the body is wanted, and was not told yet. */
+export function isOffered(raw: IncomingMessage): boolean {
+  return arrivals.get(raw)?.awaitsContinue === true;
+}
+
+/** Somebody reads it from now on. @param onLate hears when its time is over before it is complete */
+export function awaitBody(raw: IncomingMessage, response: ServerResponse, onLate: () => void): void {
+  const arrival = arrivals.get(raw);
+  if (!arrival) return;
+  arrival.onLate = onLate;
+  sendContinue(arrival, response);
+}
+
+/** Somebody pipes it from now on, who sees to it that it ends. */
+export function pipeBody(raw: IncomingMessage, response: ServerResponse): void {
+  const arrival = arrivals.get(raw);
+  if (!arrival) return;
+  clearTimeout(arrival.timer);
+  sendContinue(arrival, response);
+}
+
+/** Nobody will read the rest: the connection is closed after the answer. */
+export function abandonBody(raw: IncomingMessage): void {
+  const arrival = arrivals.get(raw);
+  if (arrival) arrival.isAbandoned = true;
+}
+
+/** Reads what is still sent and throws it away: until it is complete, at most 16 MiB and for two seconds. */
+export async function discardRest(raw: IncomingMessage): Promise<void> {
+  if (raw.complete || raw.destroyed) return;
+  await new Promise<void>((resolve) => {
+    let bytes = 0;
+    const end = (): void => {
+      clearTimeout(timer);
+      raw.off('data', take).off('end', end).off('error', end).off('close', end);
+      resolve();
+    };
+    const take = (chunk: Buffer): void => {
+      bytes += chunk.length;
+      if (bytes > discardedMostBytes) end();
+    };
+    const timer = setTimeout(end, discardMs);
+    raw.on('data', take).on('end', end).on('error', end).on('close', end);
+    raw.resume();
+  });
+}
+
+function begin(awaitsContinue: boolean): Arrival {
+  return { awaitsContinue, timer: undefined, onLate: undefined, isAbandoned: false };
+}
+
+function late(raw: IncomingMessage, { onLate }: Arrival): void {
+  if (raw.complete) return;
+  if (onLate) onLate();
+  // It was answered without its body, which its sender goes on sending.
+  else raw.destroy();
+}
+
+function sendContinue(arrival: Arrival, response: ServerResponse): void {
+  if (arrival.awaitsContinue) response.writeContinue();
+  arrival.awaitsContinue = false;
+}
+
+function isWhole(payload: unknown): payload is Buffer | string {
+  return typeof payload === 'string' || Buffer.isBuffer(payload);
+}
+
+async function* answerFirst(payload: Buffer | string, raw: IncomingMessage): AsyncGenerator<Buffer> {
+  yield Buffer.from(payload);
+  await discardRest(raw);
+}

@@ -1,0 +1,152 @@
+import type { Msg } from '@nats-io/nats-core';
+import type { FastifyReply } from 'fastify';
+import {
+  BkgError,
+  bytesContentType,
+  errorTable,
+  headerNames,
+  isContentType,
+  isJsonContentType,
+  problemOf,
+  problemOfError,
+  problemOfMsg,
+} from '@bkg/sdk';
+import type { Logger, Problem } from '@bkg/sdk';
+import { httpStatus } from '../http/http-status.ts';
+import { Outlet } from '../http/outlet.ts';
+import type { Call } from './call.ts';
+import { chunkEvent, errorEvent, eventStreamType, keepAliveComment, resultEvent } from './event-stream.ts';
+import { sendPlain } from './plain-answer.ts';
+import type { StreamedCall } from './streamed-call.ts';
+
+export interface StreamedAnswerOptions {
+  log: Logger;
+  call: Call;
+  /** Chunks that are JSON are wanted as server-sent events. */
+  wantsEvents: boolean;
+  /** Of chunks that are bytes, as the registry has it. */
+  chunkType: string | undefined;
+  /** Between two comments while nothing else comes. @default 15000 */
+  keepAliveMs?: number;
+}
+
+const eventHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
+
+/**
+ * Gives the client an answer that may come as chunks: as server-sent events when they are JSON, as one body when they are
+ * bytes. What fails before the first is a problem with its status.
+ * @throws BkgError when there is no answer
+ */
+export async function sendStreamed(
+  reply: FastifyReply,
+  streamed: StreamedCall,
+  options: StreamedAnswerOptions,
+): Promise<FastifyReply> {
+  try {
+    const first = await streamed.first;
+    const isWhole = isLast(first);
+    if (isWhole && problemOfMsg(first)) return sendPlain(reply, first);
+    const contentType = first.headers?.get(headerNames.contentType) || undefined;
+    const areBytes = isWhole
+      ? options.chunkType !== undefined && isEmptyStream(first)
+      : options.chunkType !== undefined || !isJsonContentType(contentType);
+    if (areBytes) await pipe(reply, streamed, options, contentType);
+    else if (options.wantsEvents && isJsonContentType(contentType))
+      await sendEvents(reply, streamed, options);
+    else return sendPlain(reply, first);
+    return reply;
+  } finally {
+    streamed.leave();
+  }
+}
+
+/** @param contentType of the first chunk */
+async function pipe(
+  reply: FastifyReply,
+  streamed: StreamedCall,
+  { log, call, chunkType }: StreamedAnswerOptions,
+  contentType: string | undefined,
+): Promise<void> {
+  const given = [contentType, chunkType].find((type) => type !== undefined && isContentType(type));
+  const outlet = new Outlet(reply, { contentType: given ?? bytesContentType, complete: streamed.last });
+  let why: unknown = 'the client is too slow';
+  try {
+    if (await writeAll(outlet, streamed)) {
+      const problem = problemOfMsg(await streamed.last);
+      if (!problem) return await outlet.end();
+      why = problem.code;
+    }
+  } catch (error) {
+    why = error instanceof BkgError ? error.code : error;
+  }
+  if (outlet.hasLeft) return;
+  const { pluginId: plugin, capability, invocationId: invocation_id } = call;
+  log.warn({ plugin, capability, invocation_id, why }, 'a download was cut off in its middle');
+  outlet.cut();
+}
+
+/** @returns false when the client takes no more */
+async function writeAll(outlet: Outlet, streamed: StreamedCall): Promise<boolean> {
+  for await (const { data } of streamed) {
+    // An empty piece would end a chunked body.
+    if (data.length > 0 && !(await outlet.write(data))) return false;
+  }
+  return true;
+}
+
+async function sendEvents(
+  reply: FastifyReply,
+  streamed: StreamedCall,
+  { log, call, keepAliveMs = 15_000 }: StreamedAnswerOptions,
+): Promise<void> {
+  const outlet = new Outlet(reply, {
+    contentType: eventStreamType,
+    headers: eventHeaders,
+    complete: streamed.last,
+  });
+  const keepAlive = setInterval(() => {
+    if (!outlet.isFull) void outlet.write(keepAliveComment);
+  }, keepAliveMs);
+  let seq = 0;
+  let end: string;
+  try {
+    for await (const { data } of streamed) {
+      keepAlive.refresh();
+      if (!(await outlet.write(chunkEvent(seq, data)))) break;
+      seq += 1;
+    }
+    end = lastEvent(call, await streamed.last);
+  } catch (error) {
+    if (!(error instanceof BkgError)) log.error({ error }, 'an invocation failed in the gateway');
+    end = errorEvent(asHttp(problemOfError(error, 'The gateway failed; its log says why.')));
+  } finally {
+    clearInterval(keepAlive);
+  }
+  await outlet.end(end);
+}
+
+function lastEvent({ pluginId, capability }: Call, last: Msg): string {
+  const problem = problemOfMsg(last);
+  if (problem) return errorEvent(asHttp(problem));
+  const contentType = last.headers?.get(headerNames.contentType) || undefined;
+  if (isJsonContentType(contentType)) return resultEvent(last.data);
+  const detail =
+    `${capability} of ${pluginId} ended with "${contentType?.slice(0, 128)}", which is no JSON; ` +
+    `without "Accept: ${eventStreamType}" it is handed over as it is.`;
+  return errorEvent(problemOf('INVALID_OUTPUT', errorTable.INVALID_OUTPUT, detail));
+}
+
+/** With the same number as it has as a status. */
+function asHttp(problem: Problem): Problem {
+  return { ...problem, status: httpStatus(problem.status) };
+}
+
+/** Whether a message is the last of its answer, or all of it. */
+function isLast({ headers }: Msg): boolean {
+  return !headers?.get(headerNames.seq) || isEmptyStream({ headers });
+}
+
+/** Of a first message: the end of a stream that has no chunks. */
+function isEmptyStream({ headers }: Pick<Msg, 'headers'>): boolean {
+  return Boolean(headers?.get(headerNames.seq) && headers.get(headerNames.end));
+}
