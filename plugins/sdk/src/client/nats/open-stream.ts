@@ -69,11 +69,18 @@ export function readStream<Chunk>(
   });
   // Who reads sees it there.
   output.catch(() => undefined);
-  async function* chunks(): AsyncGenerator<Chunk, void, void> {
+  const readChunk = (msg: Msg): Chunk => {
     try {
-      for await (const msg of stream) yield read.chunk(msg);
+      return read.chunk(msg);
     } catch (error) {
       stream.fail(error as Error);
+      throw error;
+    }
+  };
+  async function* chunks(): AsyncGenerator<Chunk, void, void> {
+    try {
+      for await (const msg of stream) yield readChunk(msg);
+    } catch (error) {
       await output;
       // It was complete already.
       throw explain(error, invocationId);
