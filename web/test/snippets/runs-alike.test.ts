@@ -66,7 +66,6 @@ describe('an invocation that is copied', { timeout: 60_000 }, () => {
     if (!programs[language]) skip();
     const payload = payloads[name as keyof typeof payloads];
     const printed = await run(language, 'echo', { payload });
-    // Digit by digit, too.
     expect(printed.toString().trim()).toBe((await played('echo', payload)).toString());
   });
 
