@@ -16,12 +16,14 @@ export interface Chunk {
   text?: string;
 }
 
+const encoder = new TextEncoder();
+
 /** The chunks of one stream: all are counted, the latest are kept. */
 export class ChunkList {
   /** How many came. */
   count = 0;
-  /** How many characters came. */
-  characters = 0;
+  /** How many bytes came, as UTF-8. */
+  bytes = 0;
   #kept: Chunk[] = [];
   /** Where in `#kept` the kept ones begin: taking off the front one by one would move all others each time. */
   #first = 0;
@@ -41,7 +43,7 @@ export class ChunkList {
     this.#textMember = this.count === 0 || member === this.#textMember ? member : undefined;
     this.#kept.push({ seq: this.count, json, ...(text !== undefined && { text }) });
     this.count += 1;
-    this.characters += json.length;
+    this.bytes += encoder.encode(json).length;
     this.#keptCharacters += json.length;
     this.#dropOldest();
   }

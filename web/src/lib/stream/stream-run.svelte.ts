@@ -22,7 +22,7 @@ export type StreamEnd =
 /** What is drawn: at most once a frame, however many chunks come. */
 export interface StreamView {
   count: number;
-  characters: number;
+  bytes: number;
   /** In a second, now; after the end over all of it. */
   rate: number | undefined;
   elapsedMs: number;
@@ -31,7 +31,7 @@ export interface StreamView {
 /** One stream from its first chunk to its end, and what of it is kept after that. */
 export class StreamRun {
   readonly chunks = new ChunkList();
-  view = $state.raw<StreamView>({ count: 0, characters: 0, rate: undefined, elapsedMs: 0 });
+  view = $state.raw<StreamView>({ count: 0, bytes: 0, rate: undefined, elapsedMs: 0 });
   /** Undefined until a chunk has come. */
   firstAfterMs = $state<number>();
   end = $state.raw<StreamEnd>();
@@ -93,11 +93,11 @@ export class StreamRun {
   }
 
   #look(isEnd = false): void {
-    const { count, characters } = this.chunks;
+    const { count, bytes } = this.chunks;
     const now = performance.now();
     const elapsedMs = now - this.#startedAt;
     const rate = isEnd ? (count / elapsedMs) * 1_000 : this.#rate.tell(count, now);
-    this.view = { count, characters, rate, elapsedMs };
+    this.view = { count, bytes, rate, elapsedMs };
   }
 
   #woken(): Promise<void> {
