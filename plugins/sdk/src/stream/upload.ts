@@ -101,9 +101,10 @@ export class Upload {
     signal.addEventListener('abort', giveUp, { once: true });
     try {
       for (;;) {
-        const { done, value } = await pieces.next();
+        const next = await pieces.next();
         if (signal.aborted) return;
-        if (done) break;
+        if (next.done) break;
+        const { value } = next;
         assertBytes(value);
         for (let at = 0; at < value.length; at += chunkMostBytes)
           await writer.write(value.subarray(at, at + chunkMostBytes));
