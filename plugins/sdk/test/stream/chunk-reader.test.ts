@@ -48,7 +48,7 @@ describe('the receiving end of a stream', () => {
   });
 
   it('gives credit when half of the window is read, and not for what is not read', async () => {
-    const { reader, granted } = create({ window: 8, windowBytes: 8 });
+    const { reader, granted } = create({ window: 8, windowBytes: 8 * 1_025 });
     for (let seq = 0; seq < 8; seq += 1) reader.take(message('x', { seq }));
     await vi.advanceTimersByTimeAsync(0);
     expect(granted).toEqual([]);
@@ -62,7 +62,7 @@ describe('the receiving end of a stream', () => {
   });
 
   it('takes fewer of large chunks and more of small ones, from 1 to 1024', async () => {
-    const large = create({ window: 4, windowBytes: 1_000 });
+    const large = create({ window: 4, windowBytes: 2_000 });
     for (let seq = 0; seq < 4; seq += 1) large.reader.take(message('x'.repeat(600), { seq }));
     const one = large.reader[Symbol.asyncIterator]();
     for (let i = 0; i < 4; i += 1) await one.next();
@@ -72,7 +72,7 @@ describe('the receiving end of a stream', () => {
     expect(large.granted).toEqual([1]);
     large.reader.fail(new Error('enough'));
     await expect(next).rejects.toThrow('enough');
-    const small = create({ window: 2, windowBytes: 1_000_000 });
+    const small = create({ window: 2, windowBytes: 2_000_000 });
     small.reader.take(message('x', { seq: 0 }));
     const other = small.reader[Symbol.asyncIterator]();
     await other.next();

@@ -9,6 +9,8 @@ export function createReel(id = 'reel') {
   /** What handlers have said of themselves, in order. */
   const seen: string[] = [];
   const reasons: unknown[] = [];
+  /** How often `count` has begun. */
+  const begun = { times: 0 };
   const plugin = definePlugin({
     id,
     version: '1.0.0',
@@ -25,6 +27,7 @@ export function createReel(id = 'reel') {
         output: Type.Object({ counted: Type.Integer() }),
         async *handler({ to, everyMs, pad }, { signal }) {
           let n = 0;
+          begun.times += 1;
           signal.addEventListener('abort', () => reasons.push(signal.reason));
           try {
             for (; n < to; n += 1) {
@@ -205,5 +208,5 @@ export function createReel(id = 'reel') {
       }),
     },
   });
-  return { plugin, seen, reasons };
+  return { plugin, seen, reasons, begun };
 }

@@ -177,9 +177,9 @@ describe('a stream that nobody wants any more', () => {
   });
 
   it('ends while the handler waits for something else, which hears of it', async () => {
-    const { seen } = await mesh.start();
+    const { seen, begun } = await mesh.start();
     const call = mesh.call('count', { window: 8, payload: { to: 2, everyMs: 60_000 } });
-    await mesh.caller.flush();
+    await eventually(() => begun.times === 1);
     call.cancel();
     expect(await call.problem()).toMatchObject({ code: 'CANCELLED' });
     await eventually(() => seen[0] === 'ended at 0');
