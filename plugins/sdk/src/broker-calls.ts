@@ -1,14 +1,16 @@
 import type { Msg } from '@nats-io/nats-core';
-import type { InvokeOptions } from './client/client.ts';
+import { BrokerStream } from './broker-stream.ts';
+import type { StreamAttempt, StreamCall } from './broker-stream.ts';
 import { ConnectionLostError } from './client/errors.ts';
 import { cancelled, late } from './client/invoke.ts';
-import type { Attempt, Call } from './client/invoke.ts';
+import type { Attempt, Call, Target } from './client/invoke.ts';
 import type { Connection } from './connection.ts';
+import { callHeaders } from './call-headers.ts';
 import { LostCalls } from './lost-calls.ts';
 import type { LostCallsOptions } from './lost-calls.ts';
 import type { HeaderValues } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
-import { answerGraceMs, headerNames } from './protocol/headers.ts';
+import { answerGraceMs } from './protocol/headers.ts';
 import { subjects } from './protocol/subjects.ts';
 import { RunningCall } from './running-call.ts';
 import { StatusWatch } from './status-watch.ts';
@@ -34,6 +36,11 @@ export class BrokerCalls {
     this.#unwatch = connection.onStatus((connected) => this.#lost.connectionChanged(connected));
   }
 
+  /** The largest payload that goes in one message. */
+  get payloadMostBytes(): number {
+    return Math.max(0, this.#connection.maxPayloadBytes - headersMostBytes);
+  }
+
   /**
    * @returns the reply, which may be a failure
    * @throws BkgError when there is none: NoRespondersError, CANCELLED, DEADLINE_EXCEEDED, PLUGIN_CRASHED …; who had it
@@ -42,10 +49,9 @@ export class BrokerCalls {
   async send(call: Call, attempt: BrokerAttempt): Promise<Msg> {
     const { plugin, capability, options } = call;
     const { invocationId, timeoutMs, mayResend } = attempt;
-    if (this.#closed) throw this.#closed();
-    if (options.signal?.aborted) throw cancelled(call);
+    this.#assertOpen(call);
     const controller = new AbortController();
-    const headers = (leftMs: number): HeaderValues => headersOf(invocationId, leftMs, options);
+    const headers = (leftMs: number): HeaderValues => callHeaders(invocationId, leftMs, options);
     const running = new RunningCall({
       plugin,
       invocationId,
@@ -55,10 +61,7 @@ export class BrokerCalls {
       ...(mayResend && { mayResend }),
       headers,
     });
-    const watched = this.#statusWatch.enter(plugin);
-    const abort = (): void => controller.abort(cancelled(call));
-    options.signal?.addEventListener('abort', abort);
-    this.#lost.add(running);
+    const leave = this.#follow(running, controller, call);
     try {
       return await this.#connection.request(subjects.invokeCapability(plugin, capability), call.json, {
         timeoutMs: timeoutMs + answerGraceMs,
@@ -72,10 +75,21 @@ export class BrokerCalls {
       if (controller.signal.aborted) throw controller.signal.reason;
       throw isLate ? late(call, attempt) : running.explain(error);
     } finally {
-      this.#lost.delete(running);
-      if (watched) watched.running -= 1;
-      options.signal?.removeEventListener('abort', abort);
+      leave();
     }
+  }
+
+  /**
+   * The same for an answer that may come in chunks, and a payload that may be sent so. Whenever it ends early, who has it
+   * is told to give it up.
+   * @throws BkgError when it cannot be sent now; everything later is thrown where the stream is read
+   */
+  stream(call: StreamCall, attempt: StreamAttempt): BrokerStream {
+    this.#assertOpen(call);
+    return new BrokerStream(this.#connection, call, attempt, {
+      follow: (running, controller) => this.#follow(running, controller, call),
+      cancel: () => this.#cancel(call.plugin, attempt.invocationId),
+    });
   }
 
   /** Ends everything that runs, and what comes later, each with an error of its own. */
@@ -86,20 +100,29 @@ export class BrokerCalls {
     this.#statusWatch.close();
   }
 
+  #assertOpen(call: Target): void {
+    if (this.#closed) throw this.#closed();
+    if (call.options.signal?.aborted) throw cancelled(call);
+  }
+
+  /** From before it is sent. @returns ends it */
+  #follow(running: RunningCall, controller: AbortController, call: Target): () => void {
+    const { signal } = call.options;
+    const watched = this.#statusWatch.enter(running.plugin);
+    const abort = (): void => controller.abort(cancelled(call));
+    signal?.addEventListener('abort', abort);
+    this.#lost.add(running);
+    return () => {
+      this.#lost.delete(running);
+      if (watched) watched.running -= 1;
+      signal?.removeEventListener('abort', abort);
+    };
+  }
+
   #cancel(plugin: string, invocationId: string): void {
     this.#connection.publish(subjects.cancel(plugin), JSON.stringify({ invocation_id: invocationId }));
   }
 }
 
-function headersOf(
-  invocationId: string,
-  timeoutMs: number,
-  { traceparent, tracestate }: InvokeOptions,
-): HeaderValues {
-  return {
-    [headerNames.invocationId]: invocationId,
-    [headerNames.timeoutMs]: String(timeoutMs),
-    [headerNames.traceparent]: traceparent,
-    [headerNames.tracestate]: tracestate,
-  };
-}
+/** What is kept free of a message for its headers. */
+const headersMostBytes = 64 * 1024;

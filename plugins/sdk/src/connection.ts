@@ -69,6 +69,11 @@ export class Connection {
     return this.#droppedEvents;
   }
 
+  /** Reply subjects on which something may still come. */
+  get openReplies(): number {
+    return this.#inbox.size;
+  }
+
   /** The largest message the broker takes, headers included. */
   get maxPayloadBytes(): number {
     return this.nats.info?.max_payload ?? 1024 * 1024;

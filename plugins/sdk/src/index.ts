@@ -7,7 +7,15 @@ export * from './connection.ts';
 export * from './credentials.ts';
 export * from './define-plugin.ts';
 export * from './instance.ts';
-export type { InvocationContext, NestedOptions } from './invocation.ts';
+export type { InvocationContext } from './invocation.ts';
+export type {
+  NestedFetchOptions,
+  NestedInvocations,
+  NestedOptions,
+  NestedStreamOptions,
+} from './nested-calls.ts';
+export type { InvocationStream } from './client/client.ts';
+export type { Answer } from './client/nats/answer.ts';
 export * from './json.ts';
 export * from './launch.ts';
 export * from './logger.ts';

@@ -1,9 +1,9 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { BrokerCalls } from './broker-calls.ts';
 import type { Endpoint } from './endpoint.ts';
-import { parseJson } from './json.ts';
 import type { Logger } from './logger.ts';
-import { problemOfMsg } from './problem.ts';
+import { NestedCalls } from './nested-calls.ts';
+import type { NestedInvocations } from './nested-calls.ts';
 import { isContentType, isInRange } from './protocol/content-type.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
@@ -12,8 +12,10 @@ import { createToken, shortToken } from './token.ts';
 import { traceIdOf } from './trace.ts';
 import type { UploadInput } from './upload-input.ts';
 
+export { isNested } from './nested-calls.ts';
+
 /** What a handler gets besides its input. */
-export interface InvocationContext {
+export interface InvocationContext extends NestedInvocations {
   /** 128 bits chosen by the caller or the runtime; a secret of the caller, logs show its beginning. */
   readonly invocationId: string;
   readonly capability: string;
@@ -32,31 +34,6 @@ export interface InvocationContext {
    * @throws Error for what is no content type, or none of the capability's
    */
   readonly respondAs: (contentType: string) => void;
-  /**
-   * Invokes a capability of another plugin, in the same trace, within the time that is left, and cancelled with this
-   * invocation. When the instance that holds it dies, it fails at once, or is sent once more.
-   * @throws BkgError with the code that the other plugin failed with, PLUGIN_CRASHED when it died; CANCELLED also when
-   *   this instance ends
-   */
-  readonly invoke: (
-    pluginId: string,
-    capability: string,
-    payload: unknown,
-    options?: NestedOptions,
-  ) => Promise<unknown>;
-}
-
-export interface NestedOptions {
-  /** Running it twice does no harm: it is sent once more when the instance that had it is gone. @default false */
-  idempotent?: boolean;
-}
-
-/** Errors of the invocations that handlers have made themselves. */
-const nested = new WeakSet<object>();
-
-/** Whether it is the failure of an invocation by `context.invoke`. */
-export function isNested(error: object): boolean {
-  return nested.has(error);
 }
 
 export interface InvocationOptions {
@@ -96,6 +73,7 @@ export class Invocation implements InvocationContext {
   readonly #ended = Promise.withResolvers<never>();
   readonly #timer: NodeJS.Timeout;
   #log: Logger | undefined;
+  #ownCalls: NestedCalls | undefined;
   #responseTypes: readonly string[] = [];
 
   constructor({ msg, capability, timeoutMs, nested, log }: InvocationOptions) {
@@ -145,6 +123,18 @@ export class Invocation implements InvocationContext {
 
   readonly header = (name: string): string | undefined => this.msg.headers?.get(name) || undefined;
 
+  get invoke(): NestedInvocations['invoke'] {
+    return this.#nestedCalls().invoke;
+  }
+
+  get stream(): NestedInvocations['stream'] {
+    return this.#nestedCalls().stream;
+  }
+
+  get fetch(): NestedInvocations['fetch'] {
+    return this.#nestedCalls().fetch;
+  }
+
   readonly respondAs = (contentType: string): void => {
     const types = this.#responseTypes;
     if (types.length === 0)
@@ -152,28 +142,6 @@ export class Invocation implements InvocationContext {
     if (!isContentType(contentType) || !types.some((range) => isInRange(contentType, range)))
       throw new Error(`${this.capability} cannot respond as "${contentType}": it takes ${types.join(', ')}.`);
     this.contentType = contentType;
-  };
-
-  readonly invoke = async (
-    plugin: string,
-    capability: string,
-    payload: unknown,
-    { idempotent = false }: NestedOptions = {},
-  ): Promise<unknown> => {
-    try {
-      const json = JSON.stringify(payload ?? {});
-      const traceparent = this.header(headerNames.traceparent);
-      const tracestate = this.header(headerNames.tracestate);
-      const options = { signal: this.signal, idempotent, traceparent, tracestate };
-      const attempt = { invocationId: createToken(), timeoutMs: this.remainingMs() };
-      const reply = await this.#nested().send({ plugin, capability, json, options }, attempt);
-      const problem = problemOfMsg(reply);
-      if (problem) throw BkgError.from(problem);
-      return outputOf(plugin, capability, reply);
-    } catch (error) {
-      nested.add(error as Error);
-      throw error;
-    }
   };
 
   /** Makes the answer due now, with this failure. */
@@ -185,18 +153,11 @@ export class Invocation implements InvocationContext {
   /** To be called when the answer is on its way: there is nothing to wait for any more. */
   close(): void {
     clearTimeout(this.#timer);
+    this.#ownCalls?.close();
   }
-}
 
-/** @throws BkgError INVALID_OUTPUT for what is no JSON */
-function outputOf(pluginId: string, capability: string, { data }: Msg): unknown {
-  try {
-    return parseJson(data);
-  } catch (cause) {
-    throw new BkgError(
-      'INVALID_OUTPUT',
-      `What ${capability} of ${pluginId} gave is not JSON (${(cause as Error).message}).`,
-      { cause },
-    );
+  #nestedCalls(): NestedCalls {
+    const { signal, remainingMs, header } = this;
+    return (this.#ownCalls ??= new NestedCalls({ calls: this.#nested, signal, remainingMs, header }));
   }
 }

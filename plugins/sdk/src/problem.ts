@@ -22,6 +22,12 @@ export function problemOfMsg(msg: Msg): Problem | undefined {
   return { ...problemOf(code, errorTable[code], detail), status };
 }
 
+/** How long the sender of a failed reply says to wait, in whole seconds; undefined when it says nothing, or no such thing. */
+export function retryAfterOf(msg: Msg): number | undefined {
+  const text = msg.headers?.get(headerNames.retryAfter) ?? '';
+  return /^[1-9]\d{0,8}$/.test(text) ? Number(text) : undefined;
+}
+
 /** The body and headers of a failed reply. @param retryAfterSecs when it may be tried again, in whole seconds */
 export function problemReply(
   problem: Problem,

@@ -6,6 +6,7 @@ import { headerNames } from './protocol/headers.ts';
 import { windowDefault } from './protocol/stream.ts';
 import type { StreamEnd } from './stream/chunk-reader.ts';
 import { ReplyStream } from './stream/reply-stream.ts';
+import { StreamCutError } from './stream/stream-cut.ts';
 
 export interface RequestOptions {
   timeoutMs: number;
@@ -33,8 +34,12 @@ export interface StreamRequestOptions extends Omit<RequestOptions, 'accept'> {
   plugin: string;
   /** Chunks that it may send before it is given credit. @default windowDefault */
   window?: number;
+  /** More are never under way, however small they are. @default windowMost */
+  chunksMost?: number;
   /** About so much is under way at most, when the first chunks have shown their size. @default windowBytesDefault */
   windowBytes?: number | (() => number);
+  /** So many bytes more of chunks have come and are not read, or fewer. */
+  onWaiting?: (changeBytes: number) => void;
   /** It has ended, in whatever way; before that `last` is not settled. */
   onEnd?: (end: StreamEnd) => void;
 }
@@ -123,7 +128,9 @@ export class Requests {
       signal,
       onSend,
       onEnd,
+      onWaiting,
       window = windowDefault,
+      chunksMost,
       windowBytes,
     } = options;
     if (!this.#sender.isConnected()) throw brokerAway();
@@ -133,7 +140,9 @@ export class Requests {
     const stream = new ReplyStream({
       plugin,
       window,
+      ...(chunksMost !== undefined && { chunksMost }),
       ...(windowBytes !== undefined && { windowBytes }),
+      ...(onWaiting && { onWaiting }),
       tell: (to, text) => publish({ subject: to, data: text, reply: undefined, headers: undefined }),
       onEnd: (end) => {
         clearTimeout(timer);
@@ -170,8 +179,7 @@ export class Requests {
   /** The broker is away: of a stream that has begun something is missing then. */
   cutStreams(): void {
     const detail = 'The broker went away in the middle of the stream: what has come is not all.';
-    for (const stream of [...this.#streams])
-      if (stream.hasBegun) stream.fail(new BkgError('PLUGIN_CRASHED', detail));
+    for (const stream of [...this.#streams]) if (stream.hasBegun) stream.fail(new StreamCutError(detail));
   }
 
   /** The broker does not let through what is sent there: nobody will answer. */

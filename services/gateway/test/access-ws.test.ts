@@ -7,6 +7,7 @@ import { eventually } from '@bkg/sdk/testing';
 import { signIn, startAccessMesh, upgrade } from './access-mesh.ts';
 import type { AccessMesh } from './access-mesh.ts';
 import { beat, serve } from './mesh.ts';
+import { RawStream } from './raw-stream.ts';
 import { connectWs, say } from './ws-peer.ts';
 import type { WsPeer } from './ws-peer.ts';
 
@@ -220,6 +221,23 @@ describe('a key that changes', () => {
     say(mesh, 'two', 'it goes on');
     await eventually(() => peer.texts.some((text) => text.includes('it goes on')));
     expect(await outcome(peer, { id: 'again', ...subscribe('plugin', 'one') })).toBe('FORBIDDEN');
+  });
+
+  it('ends a stream in the middle when what it invokes is no longer allowed', async () => {
+    const key = mesh.keeper.make(['invoke:one']);
+    const peer = await connect(key);
+    const streams: RawStream[] = [];
+    await serve(mesh.peer, 'one', 'tells', (msg) => {
+      const stream = new RawStream(mesh.peer, 'one', msg);
+      streams.push(stream);
+      void stream.write('1');
+    });
+    peer.send({ id: 'stream', ...invoke('one', 'tells'), stream: 8 });
+    await eventually(() => peer.of('chunk', 'stream').length === 1);
+    mesh.keeper.change(key, { scopes: ['read'] });
+    const cut = await eventually(() => peer.of('error', 'stream')[0]);
+    expect([cut.problem.code, cut.invocation_id !== undefined]).toEqual(['FORBIDDEN', true]);
+    await eventually(() => streams[0]?.isCancelled);
   });
 
   it.each([

@@ -79,6 +79,16 @@ describe('a socket', () => {
     ['a time of 0', JSON.stringify({ ...call, timeout_ms: 0 }), 'c', '/timeout_ms'],
     ['a time as text', JSON.stringify({ ...call, timeout_ms: '5' }), 'c', '/timeout_ms'],
     ['a time beyond all bounds', JSON.stringify({ ...call, timeout_ms: 1e9 }), 'c', '/timeout_ms'],
+    ['a window of 0', JSON.stringify({ ...call, stream: 0 }), 'c', '/stream'],
+    ['a window of 1025', JSON.stringify({ ...call, stream: 1_025 }), 'c', '/stream'],
+    ['a broken window', JSON.stringify({ ...call, stream: 1.5 }), 'c', '/stream'],
+    ['true as window', JSON.stringify({ ...call, stream: true }), 'c', '/stream'],
+    ['null as window', JSON.stringify({ ...call, stream: null }), 'c', '/stream'],
+    ['no credit', '{"op":"credit","id":"a"}', 'a', '/credit'],
+    ['a negative credit', '{"op":"credit","id":"a","credit":-1}', 'a', '/credit'],
+    ['a credit of 1025', '{"op":"credit","id":"a","credit":1025}', 'a', '/credit'],
+    ['a credit as text', '{"op":"credit","id":"a","credit":"1"}', 'a', '/credit'],
+    ['credit without an id', '{"op":"credit","credit":1}', undefined, '/id'],
     ['a trace that is no text', JSON.stringify({ ...call, traceparent: 1 }), 'c', '/traceparent'],
   ])('refuses %s and stays open', async (_what, text, id, path) => {
     await using peer = await connectWs(mesh);

@@ -15,7 +15,9 @@ const heartbeatMs = 2_000;
 /**
  * Runs a plugin until SIGTERM, SIGINT, SIGHUP or an order over the broker ends it.
  * @param plugin `{id, version, name, description, capabilities}`; a capability is `{description, input, output,
- *   idempotent, errors, check(payload) => [{path, message}], run(payload, {signal}) => output}`
+ *   idempotent, errors, check(payload) => [{path, message}], run(payload, {signal}) => output}`. One that streams has
+ *   `stream: true`, the schema `chunk`, and an async generator as `run`, which yields chunks and returns the output. One that
+ *   takes bytes has `inputType` and no `input` and `check`: its payload is an async iterable of them, also in chunks with `upload: true`
  */
 export async function runPlugin(plugin, env = process.env) {
   const running = new RunningPlugin(plugin, env);
@@ -64,8 +66,8 @@ class RunningPlugin {
     this.#nats = new Nats({ servers, env, identity, name: `${plugin.id} ${this.#instance}` });
     this.#nats.on('trouble', (why) => this.#log('warn', why));
     this.#statistics = new Statistics(plugin.id, Object.keys(plugin.capabilities));
-    const [nats, statistics] = [this.#nats, this.#statistics];
-    this.#invocations = new Invocations({ plugin, config, nats, statistics, log: this.#log });
+    const [instance, nats, statistics] = [this.#instance, this.#nats, this.#statistics];
+    this.#invocations = new Invocations({ plugin, instance, config, nats, statistics, log: this.#log });
   }
 
   start() {
@@ -201,7 +203,7 @@ class RunningPlugin {
   }
 
   #telemetry() {
-    return this.#statistics.telemetry(this.#invocations.inFlight);
+    return this.#statistics.telemetry(this.#invocations.inFlight, this.#invocations.waiting);
   }
 
   /** Jittered, so that a thousand instances do not beat together. */
@@ -247,13 +249,16 @@ function membersOf(message) {
 }
 
 /** An endpoint's part of the contract: all values are texts. */
-function metadataOf(key, { description, input, output, idempotent, errors }) {
+function metadataOf(key, { description, input = true, output, chunk, idempotent, errors, ...more }) {
   return {
     'bkg.capability': key,
     'bkg.description': description,
     'bkg.input_schema': JSON.stringify(input),
     'bkg.output_schema': JSON.stringify(output),
     ...(idempotent && { 'bkg.idempotent': '1' }),
+    ...(more.stream && { 'bkg.stream': '1', 'bkg.chunk_schema': JSON.stringify(chunk) }),
+    ...(more.upload && { 'bkg.upload': '1' }),
+    ...(more.inputType && { 'bkg.input_type': more.inputType }),
     ...(errors && { 'bkg.errors': JSON.stringify(errors) }),
   };
 }

@@ -5,6 +5,7 @@ const table = {
   INVALID_PAYLOAD: { number: 400, retryable: false },
   CAPABILITY_NOT_FOUND: { number: 404, retryable: false },
   CONFLICT: { number: 409, retryable: false },
+  PAYLOAD_TOO_LARGE: { number: 413, retryable: false },
   BUSY: { number: 429, retryable: true },
   CANCELLED: { number: 499, retryable: false },
   INTERNAL: { number: 500, retryable: false },

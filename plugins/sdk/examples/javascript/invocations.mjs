@@ -2,36 +2,47 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Failure, headersOf, problemOf } from './failure.mjs';
-
-/** Strict: by default a wrong byte becomes a replacement character, and passes as what was sent. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+import { Flows } from './flows.mjs';
+import { Places } from './places.mjs';
+import { asksForInbox, contentTypeOf, headerOf, headersIn, payloadOf } from './request.mjs';
+import { ReplyStream } from './streams.mjs';
+import { inOnePiece, tooLarge, Upload } from './uploads.mjs';
 
 export class Invocations {
   #plugin;
+  #instance;
   #nats;
+  #flows;
   #statistics;
   #log;
   #mostMs;
-  #mostHeld;
+  #mostUploadBytes;
+  #places;
   /** What ends an invocation early, by its id: from its arrival until its answer. */
   #held = new Map();
   /** Some handlers go on after their answer was due. */
   #handlers = new Set();
 
   /** @param config the parts `resources` and `limits` of a PluginConfig, each of which may be missing */
-  constructor({ plugin, config, nats, statistics, log }) {
-    const { max_concurrency = 64, max_queue = 1_024 } = config.limits ?? {};
+  constructor({ plugin, instance, config, nats, statistics, log }) {
     this.#plugin = plugin;
+    this.#instance = instance;
     this.#nats = nats;
+    this.#flows = new Flows(nats, `plugin.${plugin.id}.flow.${instance}`);
     this.#statistics = statistics;
     this.#log = log;
     this.#mostMs = (config.resources?.timeout_secs ?? 30) * 1_000;
-    // All run at once, which is right for what waits and not for what computes.
-    this.#mostHeld = max_concurrency + max_queue;
+    this.#mostUploadBytes = (config.limits?.max_upload_mb ?? 256) * 1_048_576;
+    this.#places = new Places(config.limits);
   }
 
   get inFlight() {
     return this.#held.size;
+  }
+
+  /** Of these, how many wait for a place. */
+  get waiting() {
+    return this.#places.waiting;
   }
 
   holds(invocationId) {
@@ -55,61 +66,93 @@ export class Invocations {
   }
 
   async accept(message) {
-    // Who asks names the subject of the answer; a plugin must not be made to publish anywhere else.
-    if (message.reply && !message.reply.startsWith('_INBOX.')) return;
+    if (!asksForInbox(message)) return;
     const arrivedAt = performance.now();
     // `plugin.<id>.invoke.<capability>`, or `plugin.<id>.at.<instance>.invoke.<capability>`.
     const tokens = message.subject.split('.');
-    const capability = tokens.slice(tokens[2] === 'at' ? 5 : 3).join('.');
+    const name = tokens.slice(tokens[2] === 'at' ? 5 : 3).join('.');
+    const capability = Object.hasOwn(this.#plugin.capabilities, name)
+      ? this.#plugin.capabilities[name]
+      : undefined;
     const invocationId = headerOf(message, 'Bkg-Invocation-Id') ?? randomBytes(16).toString('hex');
     const isRunning = this.#held.has(invocationId);
     const early = Promise.withResolvers();
     const controller = new AbortController();
+    const { signal } = controller;
     const end = (failure) => {
       controller.abort(failure);
       early.reject(failure);
     };
     if (!isRunning) this.#held.set(invocationId, end);
+    /** What is open of it: `stream` when its answer comes in chunks, `upload` when its payload does. */
+    const open = {};
     let timer;
     let failure;
     try {
       if (isRunning) throw new Failure('CONFLICT', 'An invocation with this id is running.');
-      const ms = Math.min(timeoutOf(message) ?? this.#mostMs, this.#mostMs);
+      const { timeoutMs = this.#mostMs, window, upload } = headersIn(message, capability?.inputType);
+      const ms = Math.min(timeoutMs, this.#mostMs);
       timer = setTimeout(
         end,
         ms,
-        new Failure('DEADLINE_EXCEEDED', `${capability} did not answer within ${ms} ms.`),
+        new Failure('DEADLINE_EXCEEDED', `${name} did not answer within ${ms} ms.`),
       );
-      const work = this.#run(message, capability, controller.signal);
-      this.#answer(message, this.#encoded(capability, await Promise.race([work, early.promise])));
+      if (!capability) throw this.#unknown(name);
+      if (upload) open.upload = this.#upload(message, capability, upload, end);
+      const [nats, flows, reply] = [this.#nats, this.#flows, message.reply];
+      if (capability.stream && window !== undefined && reply)
+        open.stream = new ReplyStream({ nats, flows, reply, window, end });
+      const output = await Promise.race([this.#run(message, capability, open, signal), early.promise]);
+      this.#answer(message, open, this.#encoded(name, output));
     } catch (error) {
-      failure = problemOf(error, this.#plugin.capabilities[capability]?.errors);
-      if (failure.code === 'INTERNAL') this.#log('error', `${capability} failed: ${error.stack ?? error}`);
-      this.#answer(message, JSON.stringify(failure), headersOf(failure));
+      failure = problemOf(error, capability?.errors);
+      if (failure.code === 'INTERNAL') this.#log('error', `${name} failed: ${error.stack ?? error}`);
+      const busy = failure.code === 'BUSY' && { 'Bkg-Instance': this.#instance };
+      this.#answer(message, open, JSON.stringify(failure), { ...headersOf(failure), ...busy });
     } finally {
       clearTimeout(timer);
       early.promise.catch(ignore);
+      open.upload?.close();
       if (!isRunning) this.#held.delete(invocationId);
       const error = failure && `${failure.code}: ${failure.detail}`;
-      this.#statistics.count(capability, performance.now() - arrivedAt, error);
+      this.#statistics.count(name, performance.now() - arrivedAt, error);
     }
   }
 
-  async #run(message, name, signal) {
+  #unknown(name) {
     const { id, capabilities } = this.#plugin;
-    if (!Object.hasOwn(capabilities, name)) {
-      const known = Object.keys(capabilities).join(', ');
-      throw new Failure(
-        'CAPABILITY_NOT_FOUND',
-        `${id} has no capability "${name.slice(0, 64)}"; it has ${known}.`,
-      );
-    }
-    if (this.#handlers.size >= this.#mostHeld) throw new Failure('BUSY', `${id} has too much to do.`);
-    const payload = payloadOf(message, capabilities[name]);
-    const work = Promise.try(capabilities[name].run, payload, { signal });
-    const handler = work.then(ignore, ignore).finally(() => this.#handlers.delete(handler));
+    const known = Object.keys(capabilities).join(', ');
+    return new Failure(
+      'CAPABILITY_NOT_FOUND',
+      `${id} has no capability "${name.slice(0, 64)}"; it has ${known}.`,
+    );
+  }
+
+  #upload(message, capability, { sizeBytes }, end) {
+    if (!capability.upload) throw tooLarge(this.#nats.info.max_payload);
+    const mostBytes = this.#mostUploadBytes;
+    if (sizeBytes > mostBytes) throw tooLarge(mostBytes);
+    const [nats, flows, to] = [this.#nats, this.#flows, headerOf(message, 'Bkg-Flow')];
+    return new Upload({ nats, flows, to, contentType: contentTypeOf(message), sizeBytes, mostBytes, end });
+  }
+
+  async #run(message, capability, { stream, upload }, signal) {
+    await this.#places.take(signal);
+    const work = this.#handle(message, capability, stream, upload, signal);
+    const handler = work.then(ignore, ignore).finally(() => {
+      this.#handlers.delete(handler);
+      this.#places.give();
+    });
     this.#handlers.add(handler);
     return work;
+  }
+
+  async #handle(message, capability, stream, upload, signal) {
+    signal.throwIfAborted();
+    const bytes = capability.inputType && (upload ?? inOnePiece(message.body));
+    const payload = bytes || payloadOf(message, capability);
+    const result = capability.run(payload, { signal });
+    return capability.stream ? streamed(result, stream) : result;
   }
 
   #encoded(capability, output) {
@@ -121,45 +164,25 @@ export class Invocations {
     );
   }
 
-  #answer(message, body, headers) {
-    if (message.reply && !this.#nats.publish(message.reply, body, { headers }))
+  #answer(message, { stream }, body, headers) {
+    const send = stream ? stream.finish : (...answer) => this.#nats.publish(message.reply, ...answer);
+    if (message.reply && !send(body, { headers }))
       this.#log('error', 'an answer was lost: the broker is away');
   }
 }
 
-function headerOf(message, name) {
-  return message.headers.get(name)?.[0] || undefined;
-}
-
-/** The milliseconds that the caller has left, if it says so; @throws Failure for headers that cannot be */
-function timeoutOf(message) {
-  const type = headerOf(message, 'Content-Type') ?? 'application/json';
-  if (!/^application\/json\s*(;|$)/i.test(type))
-    throw invalid(`The content type is ${type}; it takes application/json.`);
-  const id = headerOf(message, 'Bkg-Invocation-Id') ?? 'none';
-  if (!/^[A-Za-z0-9_-]{1,128}$/.test(id))
-    throw invalid('Bkg-Invocation-Id takes up to 128 characters of A-Z, a-z, 0-9, "_" and "-".');
-  const ms = headerOf(message, 'Bkg-Timeout-Ms');
-  if (ms && !/^\d{1,9}$/.test(ms)) throw invalid(`Bkg-Timeout-Ms is "${ms}"; it takes whole milliseconds.`);
-  return ms && Number(ms);
-}
-
-function payloadOf(message, { check }) {
-  let payload;
+/** Takes chunk after chunk from a generator, as fast as the caller reads. Without a stream only what it returns is wanted. */
+async function streamed(generator, stream) {
   try {
-    payload = JSON.parse(utf8.decode(message.body));
-  } catch (error) {
-    throw invalid(`The payload is not JSON: ${error.message}.`);
+    for (;;) {
+      const { value, done } = await generator.next();
+      if (done) return value;
+      await stream?.write(value);
+    }
+  } finally {
+    // It may have more to give, and something to clean up.
+    await generator.return();
   }
-  const isObject = typeof payload === 'object' && payload !== null && !Array.isArray(payload);
-  const errors = isObject ? check(payload) : [{ path: '', message: 'must be an object' }];
-  if (errors.length === 0) return payload;
-  const list = errors.map(({ path, message: text }) => `${path || 'the payload'} ${text}`).join('; ');
-  throw invalid(`The payload does not fit: ${list}.`, errors);
-}
-
-function invalid(detail, errors) {
-  return new Failure('INVALID_PAYLOAD', detail, errors);
 }
 
 function ignore() {}

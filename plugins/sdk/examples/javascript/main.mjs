@@ -1,4 +1,5 @@
 /** What this plugin can do. */
+import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { runPlugin } from './bkg.mjs';
 import { Failure } from './failure.mjs';
@@ -7,7 +8,7 @@ await runPlugin({
   id: 'hello-javascript',
   version: '1.0.0',
   name: 'Hello, JavaScript',
-  description: 'Greets and waits; JavaScript on node:net, without a library.',
+  description: 'Greets, waits, counts and digests; JavaScript on node:net, without a library.',
   capabilities: {
     greet: {
       description: 'Greets somebody by name.',
@@ -57,6 +58,49 @@ await runPlugin({
       run: async ({ ms }, { signal }) => {
         await wait(ms, undefined, { signal });
         return { waited_ms: ms };
+      },
+    },
+    count: {
+      description: 'Counts, one chunk for each number, as fast as the caller reads.',
+      idempotent: true,
+      stream: true,
+      input: {
+        type: 'object',
+        required: ['to'],
+        properties: { to: { type: 'integer', minimum: 1, maximum: 1_000_000, examples: [100] } },
+        additionalProperties: false,
+      },
+      chunk: { type: 'object', required: ['n'], properties: { n: { type: 'integer' } } },
+      output: { type: 'object', required: ['counted'], properties: { counted: { type: 'integer' } } },
+      check: ({ to, ...others }) => [
+        ...(Number.isInteger(to) && to >= 1 && to <= 1_000_000
+          ? []
+          : [{ path: '/to', message: 'must be a whole number from 1 to 1000000' }]),
+        ...unknown(others),
+      ],
+      run: async function* ({ to }) {
+        for (let n = 1; n <= to; n++) yield { n };
+        return { counted: to };
+      },
+    },
+    digest: {
+      description: 'The length and the SHA-256 of bytes of any kind, which may come in chunks.',
+      idempotent: true,
+      upload: true,
+      inputType: '*/*',
+      output: {
+        type: 'object',
+        required: ['bytes', 'sha256'],
+        properties: { bytes: { type: 'integer' }, sha256: { type: 'string' } },
+      },
+      run: async (body) => {
+        const hash = createHash('sha256');
+        let bytes = 0;
+        for await (const piece of body) {
+          hash.update(piece);
+          bytes += piece.length;
+        }
+        return { bytes, sha256: hash.digest('hex') };
       },
     },
   },

@@ -55,7 +55,7 @@ export class Statistics {
     this.#usage = { at: performance.now(), cpu: process.cpuUsage(), percent, lagMs };
   }
 
-  telemetry(inFlight) {
+  telemetry(inFlight, waiting) {
     const buckets = [...this.#buckets].sort(([a], [b]) => a - b);
     const [p50, p95, p99] = [0.5, 0.95, 0.99].map((share) => percentile(buckets, share));
     return {
@@ -67,7 +67,7 @@ export class Statistics {
       error_count: this.#total.errors,
       last_error: this.#total.lastError,
       in_flight: inFlight,
-      queue_depth: 0,
+      queue_depth: waiting,
       event_loop_lag_ms: tenths(this.#usage.lagMs),
       instances: 1,
       latency_ms: { p50, p95, p99 },

@@ -26,6 +26,10 @@ def run_plugin(plugin: Dict) -> None:
     plugin: {"id", "version", "name", "description", "capabilities"}. A capability is {"description", "input", "output",
     "idempotent", "errors", "check": payload -> [{"path", "message"}], "run": payload -> output}; `run` is an `async def`,
     which is cancelled when its answer is due, or a plain `def`, which gets a thread.
+
+    One that streams has "stream": True and the schema "chunk", and its `run` is an `async def` of the payload and of
+    `write`, with which it sends a chunk: `await write(chunk)`. One that takes bytes has "input_type" in the place of "input"
+    and "check", and its payload is read with `async for`, also when it comes in chunks ("upload": True).
     """
     asyncio.run(run(plugin))
 
@@ -66,7 +70,9 @@ class RunningPlugin:
         name, identity = f"{self._id} {self._instance}", f"{self._id}.{self._instance}"
         self._nats = Nats(servers, name, lambda why: self._log("warn", why), identity)
         self._statistics = Statistics(self._id, list(plugin["capabilities"]))
-        self._invocations = Invocations(plugin, read_config(), self._nats, self._statistics, self._log)
+        self._invocations = Invocations(
+            plugin, self._instance, read_config(), self._nats, self._statistics, self._log
+        )
 
     async def start(self) -> None:
         await self._nats.connected.wait()
@@ -164,7 +170,7 @@ class RunningPlugin:
         return {"version": version, "started_at": self._started_at, "host": socket.gethostname(), "pid": os.getpid()}
 
     def _telemetry(self) -> Dict:
-        return self._statistics.telemetry(self._invocations.in_flight)
+        return self._statistics.telemetry(self._invocations.in_flight, self._invocations.waiting)
 
     async def _beat(self) -> None:
         """Jittered, so that a thousand instances do not beat together."""
@@ -220,11 +226,18 @@ def metadata_of(key: str, capability: Dict) -> Dict[str, str]:
     metadata = {
         "bkg.capability": key,
         "bkg.description": capability["description"],
-        "bkg.input_schema": json.dumps(capability["input"]),
+        "bkg.input_schema": json.dumps(capability.get("input", True)),
         "bkg.output_schema": json.dumps(capability["output"]),
     }
     if capability.get("idempotent"):
         metadata["bkg.idempotent"] = "1"
+    if capability.get("stream"):
+        metadata["bkg.stream"] = "1"
+        metadata["bkg.chunk_schema"] = json.dumps(capability["chunk"])
+    if capability.get("upload"):
+        metadata["bkg.upload"] = "1"
+    if "input_type" in capability:
+        metadata["bkg.input_type"] = capability["input_type"]
     if "errors" in capability:
         metadata["bkg.errors"] = json.dumps(capability["errors"])
     return metadata

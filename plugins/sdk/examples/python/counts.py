@@ -72,7 +72,7 @@ class Statistics:
             await asyncio.sleep(LAG_EVERY_SECS)
             self._lags.append(time.monotonic() - asked)
 
-    def telemetry(self, in_flight: int) -> Dict:
+    def telemetry(self, in_flight: int, waiting: int) -> Dict:
         buckets = sorted(self._buckets.items())
         return {
             "plugin_id": self._plugin_id,
@@ -83,7 +83,7 @@ class Statistics:
             "error_count": self._total.errors,
             "last_error": self._total.last_error,
             "in_flight": in_flight,
-            "queue_depth": 0,
+            "queue_depth": waiting,
             "event_loop_lag_ms": round(self._lag_ms, 1),
             "instances": 1,
             "latency_ms": {f"p{share}": percentile(buckets, share / 100) for share in (50, 95, 99)},

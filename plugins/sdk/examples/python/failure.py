@@ -7,6 +7,7 @@ TABLE = {
     "INVALID_PAYLOAD": {"number": 400, "retryable": False},
     "CAPABILITY_NOT_FOUND": {"number": 404, "retryable": False},
     "CONFLICT": {"number": 409, "retryable": False},
+    "PAYLOAD_TOO_LARGE": {"number": 413, "retryable": False},
     "BUSY": {"number": 429, "retryable": True},
     "CANCELLED": {"number": 499, "retryable": False},
     "INTERNAL": {"number": 500, "retryable": False},

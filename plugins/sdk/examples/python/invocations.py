@@ -1,28 +1,52 @@
 """Takes messages on the invoke subjects to their one answer: in the order of PROTOCOL.md, "Invocation"."""
 import asyncio
 import json
-import re
 import secrets
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from typing import Callable, Dict, Optional, Set
 
 from counts import Statistics
 from failure import Failure, headers_of, problem_of
+from flows import Flows
 from nats import Message, Nats, settle
+from places import Places
+from request import asks_for_inbox, headers_in, payload_of
+from streams import ReplyStream
+from uploads import Upload, in_one_piece, too_large
+
+
+class Open:
+    """What of an invocation goes on beside its one request and one reply."""
+
+    stream: Optional[ReplyStream] = None
+    upload: Optional[Upload] = None
 
 
 class Invocations:
-    def __init__(self, plugin: Dict, config: Dict, nats: Nats, statistics: Statistics, log: Callable[[str, str], None]):
+    def __init__(
+        self,
+        plugin: Dict,
+        instance: str,
+        config: Dict,
+        nats: Nats,
+        statistics: Statistics,
+        log: Callable[[str, str], None],
+    ):
         """config: the parts `resources` and `limits` of a PluginConfig, each of which may be missing."""
         limits = config.get("limits", {})
         self._plugin = plugin
+        self._instance = instance
         self._nats = nats
+        self._flows = Flows(nats, f"plugin.{plugin['id']}.flow.{instance}")
         self._statistics = statistics
         self._log = log
         self._most_secs = config.get("resources", {}).get("timeout_secs", 30)
-        # All run at once, which is right for what waits and not for what computes.
-        self._most_held = limits.get("max_concurrency", 64) + limits.get("max_queue", 1024)
+        self._most_upload = limits.get("max_upload_mb", 256) * 1_048_576
+        running = limits.get("max_concurrency", 64)
+        self._places = Places(running, limits.get("max_queue", 1024))
+        self._threads = ThreadPoolExecutor(running)
         # What ends an invocation early, by its id: from its arrival until its answer.
         self._held: Dict[str, asyncio.Future] = {}
         # Some handlers go on after their answer was due.
@@ -32,6 +56,11 @@ class Invocations:
     @property
     def in_flight(self) -> int:
         return len(self._held)
+
+    @property
+    def waiting(self) -> int:
+        """Of these, how many wait for a place."""
+        return self._places.waiting
 
     def holds(self, invocation_id) -> bool:
         return isinstance(invocation_id, str) and invocation_id in self._held
@@ -52,8 +81,7 @@ class Invocations:
         return not self._answers and not self._handlers
 
     def accept(self, message: Message) -> None:
-        # Who asks names the subject of the answer; a plugin must not be made to publish anywhere else.
-        if message.reply and not message.reply.startswith("_INBOX."):
+        if not asks_for_inbox(message):
             return
         invocation_id = message.header("Bkg-Invocation-Id") or secrets.token_hex(16)
         early = None
@@ -67,40 +95,84 @@ class Invocations:
     async def _answer(self, message: Message, invocation_id: str, early: Optional[asyncio.Future]) -> None:
         arrived_ns = time.perf_counter_ns()
         name = ".".join(message.subject.split(".")[3:])
+        capability = self._plugin["capabilities"].get(name, {})
+        opened = Open()
         error = None
         try:
             if early is None:
                 raise Failure("CONFLICT", "An invocation with this id is running.")
-            self._publish(message, self._encoded(name, await self._run(message, name, early)))
+            output = await self._in_time(message, name, capability, opened, early)
+            self._publish(message, opened, self._encoded(name, output))
         except Exception as raised:
-            declared = self._plugin["capabilities"].get(name, {}).get("errors", {})
-            problem = problem_of(raised, declared)
+            problem = problem_of(raised, capability.get("errors", {}))
             if problem["code"] == "INTERNAL":
                 self._log("error", f"{name} failed: {''.join(traceback.format_exception(None, raised, raised.__traceback__))}")
-            self._publish(message, json.dumps(problem).encode(), headers_of(problem))
+            busy = {"Bkg-Instance": self._instance} if problem["code"] == "BUSY" else {}
+            self._publish(message, opened, json.dumps(problem).encode(), {**headers_of(problem), **busy})
             error = f"{problem['code']}: {problem['detail']}"
         finally:
+            if opened.upload:
+                opened.upload.close()
             if early is not None:
                 del self._held[invocation_id]
             self._statistics.count(name, time.perf_counter_ns() - arrived_ns, error)
 
-    async def _run(self, message: Message, name: str, early: asyncio.Future):
-        given_ms = timeout_of(message)
-        secs = self._most_secs if given_ms is None else min(given_ms / 1_000, self._most_secs)
-        capability = self._plugin["capabilities"].get(name)
-        if capability is None:
+    async def _in_time(self, message: Message, name: str, capability: Dict, opened: Open, early: asyncio.Future):
+        asked = headers_in(message, capability.get("input_type", "application/json"))
+        secs = self._most_secs if asked.timeout_ms is None else min(asked.timeout_ms / 1_000, self._most_secs)
+        if not capability:
             known = ", ".join(self._plugin["capabilities"])
             raise Failure("CAPABILITY_NOT_FOUND", f'{self._plugin["id"]} has no capability "{name[:64]}"; it has {known}.')
-        if len(self._handlers) >= self._most_held:
-            raise Failure("BUSY", f"{self._plugin['id']} has too much to do.")
-        work = start(capability["run"], payload_of(message, capability["check"]))
-        self._handlers.add(work)
-        work.add_done_callback(self._handlers.discard)
+
+        def end(failure: Failure) -> None:
+            settle(early, failure)
+
+        if asked.is_upload:
+            if not capability.get("upload"):
+                raise too_large(self._nats.info["max_payload"])
+            if (asked.size or 0) > self._most_upload:
+                raise too_large(self._most_upload)
+            to = message.header("Bkg-Flow") or ""
+            opened.upload = Upload(self._nats, self._flows, to, asked.size, self._most_upload, end)
+        if capability.get("stream") and asked.window is not None and message.reply:
+            opened.stream = ReplyStream(self._nats, self._flows, message.reply, asked.window, end)
+        work = asyncio.ensure_future(self._run(message, capability, opened))
         await asyncio.wait({work, early}, timeout=secs, return_when=asyncio.FIRST_COMPLETED)
         if work.done():
             return work.result()
         work.cancel()
         raise early.result() if early.done() else Failure("DEADLINE_EXCEEDED", f"{name} did not answer within {secs} s.")
+
+    async def _run(self, message: Message, capability: Dict, opened: Open):
+        await self._places.take()
+        try:
+            if "input_type" in capability:
+                payload = opened.upload or in_one_piece(message.body)
+            else:
+                payload = payload_of(message, capability["check"])
+            given = (payload, opened.stream.write if opened.stream else unread) if capability.get("stream") else (payload,)
+            work = self._start(capability["run"], given)
+        except BaseException:
+            self._places.give()
+            raise
+        return await work
+
+    def _start(self, run: Callable, given) -> asyncio.Future:
+        """A plain function gets a thread, so that it may block; it is not stopped when its answer is due earlier."""
+        loop = asyncio.get_running_loop()
+        if asyncio.iscoroutinefunction(run):
+            handler = work = asyncio.ensure_future(run(*given))
+        else:
+            job = self._threads.submit(run, *given)
+            work, handler = asyncio.wrap_future(job), loop.create_future()
+            job.add_done_callback(lambda _: loop.call_soon_threadsafe(settle, handler, None))
+        self._handlers.add(handler)
+        handler.add_done_callback(self._ended)
+        return work
+
+    def _ended(self, handler: asyncio.Future) -> None:
+        self._handlers.discard(handler)
+        self._places.give()
 
     def _encoded(self, name: str, output) -> bytes:
         try:
@@ -111,48 +183,15 @@ class Invocations:
             raise Failure("INVALID_OUTPUT", f"The result of {name} is more than the broker takes.")
         return body
 
-    def _publish(self, message: Message, body: bytes, headers: Optional[Dict] = None) -> None:
-        if message.reply and not self._nats.publish(message.reply, body, headers=headers):
+    def _publish(self, message: Message, opened: Open, body: bytes, headers: Optional[Dict] = None) -> None:
+        if opened.stream:
+            is_sent = opened.stream.finish(body, headers)
+        else:
+            is_sent = not message.reply or self._nats.publish(message.reply, body, headers=headers)
+        if not is_sent:
             self._log("error", "an answer was lost: the broker is away")
 
 
-def start(run: Callable, payload: Dict) -> asyncio.Future:
-    """A plain function gets a thread, so that it may block; it is not stopped when its answer is due earlier."""
-    if asyncio.iscoroutinefunction(run):
-        return asyncio.ensure_future(run(payload))
-    return asyncio.get_running_loop().run_in_executor(None, run, payload)
-
-
-def timeout_of(message: Message) -> Optional[int]:
-    """The milliseconds that the caller has left, if it says so. Raises Failure for headers that cannot be."""
-    content_type = message.header("Content-Type") or "application/json"
-    if content_type.partition(";")[0].strip().lower() != "application/json":
-        raise invalid(f"The content type is {content_type}; it takes application/json.")
-    invocation_id = message.header("Bkg-Invocation-Id") or "none"
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", invocation_id):
-        raise invalid('Bkg-Invocation-Id takes up to 128 characters of A-Z, a-z, 0-9, "_" and "-".')
-    ms = message.header("Bkg-Timeout-Ms")
-    if ms and not re.fullmatch(r"[0-9]{1,9}", ms):
-        raise invalid(f'Bkg-Timeout-Ms is "{ms}"; it takes whole milliseconds.')
-    return int(ms) if ms else None
-
-
-def payload_of(message: Message, check: Callable) -> Dict:
-    try:
-        payload = json.loads(message.body.decode(), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise invalid(f"The payload is not JSON: {error}.") from error
-    errors = check(payload) if isinstance(payload, dict) else [{"path": "", "message": "must be an object"}]
-    if not errors:
-        return payload
-    listed = "; ".join(f"{error['path'] or 'the payload'} {error['message']}" for error in errors)
-    raise invalid(f"The payload does not fit: {listed}.", errors)
-
-
-def refuse(constant: str):
-    """Python would read NaN and Infinity, which are no JSON."""
-    raise ValueError(f"{constant} is no JSON")
-
-
-def invalid(detail: str, errors=None) -> Failure:
-    return Failure("INVALID_PAYLOAD", detail, errors)
+async def unread(chunk) -> None:
+    """Where a caller wants the output alone, what is written goes nowhere."""
+    await asyncio.sleep(0)

@@ -1,11 +1,12 @@
+import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
-import { capability, definePlugin, PluginError, runPlugin, Type } from '@bkg/sdk';
+import { bytes, capability, definePlugin, PluginError, runPlugin, Type } from '@bkg/sdk';
 
 const plugin = definePlugin({
   id: 'hello-typescript',
   version: '1.0.0',
   name: 'Hello, TypeScript',
-  description: 'Greets and waits; TypeScript with the SDK.',
+  description: 'Greets, waits, counts, digests and reverses; TypeScript with the SDK.',
   capabilities: {
     greet: capability({
       description: 'Greets somebody by name.',
@@ -39,6 +40,49 @@ const plugin = definePlugin({
       handler: async ({ ms }, { signal }) => {
         await wait(ms, undefined, { signal });
         return { waited_ms: ms };
+      },
+    }),
+    // A generator: it goes on when the caller has read, and ends at a `yield` when the caller is gone.
+    count: capability({
+      description: 'Counts, one chunk for each number, as fast as the caller reads.',
+      idempotent: true,
+      input: Type.Object(
+        { to: Type.Integer({ minimum: 1, maximum: 1_000_000, examples: [100] }) },
+        { additionalProperties: false },
+      ),
+      chunk: Type.Object({ n: Type.Integer() }),
+      output: Type.Object({ counted: Type.Integer() }),
+      async *handler({ to }) {
+        for (let n = 1; n <= to; n++) yield { n };
+        return { counted: to };
+      },
+    }),
+    // However large the upload is, a few pieces of it are in memory.
+    digest: capability({
+      description: 'The length and the SHA-256 of bytes of any kind, which may come in chunks.',
+      idempotent: true,
+      upload: true,
+      input: bytes(),
+      output: Type.Object({ bytes: Type.Integer(), sha256: Type.String() }),
+      handler: async (body) => {
+        const hash = createHash('sha256');
+        let length = 0;
+        for await (const piece of body) {
+          hash.update(piece);
+          length += piece.length;
+        }
+        return { bytes: length, sha256: hash.digest('hex') };
+      },
+    }),
+    // Bytes in and bytes out, of the content type that they have come with.
+    reverse: capability({
+      description: 'Bytes of any kind in the other order.',
+      idempotent: true,
+      input: bytes(),
+      output: bytes(),
+      handler: async (body, { respondAs }) => {
+        respondAs(body.contentType);
+        return (await body.bytes()).toReversed();
       },
     }),
   },

@@ -4,6 +4,8 @@ import { entryOf, problemOfCode } from './table.ts';
 
 export interface InvocationErrorOptions extends ErrorOptions {
   invocationId?: string | undefined;
+  /** How long its sender says to wait, in whole seconds. */
+  retryAfterSecs?: number;
 }
 
 /** Why an invocation failed. There is a class for each code of the error table, and one for what plugins declare. */

@@ -7,13 +7,16 @@ import { newInvocationId } from './invocation-id.ts';
 import type { RetryPolicy } from './retry.ts';
 import { wait } from './wait.ts';
 
-/** What is to be invoked. */
-export interface Call {
+/** What is to be invoked, and how. */
+export interface Target {
   plugin: string;
   capability: string;
-  /** The payload. */
-  json: string;
   options: InvokeOptions;
+}
+
+/** The same with a payload that is JSON. */
+export interface Call extends Target {
+  json: string;
 }
 
 /** One try of a call. */
@@ -34,15 +37,15 @@ export interface Attempt {
  * Carries out one try and gives what came.
  * @throws BkgError; by the time it throws, the plugin has been told to give up what nobody waits for any more
  */
-export type Send<Reply> = (call: Call, attempt: Attempt) => Promise<Reply>;
+export type Send<Reply, Of extends Target = Call> = (call: Of, attempt: Attempt) => Promise<Reply>;
 
 const timeoutMsDefault = 30_000;
 
 /** Tries a call until it succeeds, fails for good, or its time is over. @throws InvocationError */
-export async function invokeWithRetries<Reply>(
-  call: Call,
+export async function invokeWithRetries<Reply, Of extends Target>(
+  call: Of,
   policy: RetryPolicy,
-  send: Send<Reply>,
+  send: Send<Reply, Of>,
 ): Promise<{ invocationId: string; reply: Reply }> {
   const { plugin, capability, options } = call;
   const { signal, idempotent = false, maxAttempts = policy.maxAttempts } = options;
@@ -80,13 +83,13 @@ export async function invokeWithRetries<Reply>(
   }
 }
 
-export function cancelled({ capability, plugin, options }: Call): InvocationError {
+export function cancelled({ capability, plugin, options }: Target): InvocationError {
   const cause: unknown = options.signal?.reason;
   return failure('CANCELLED', `The invocation of ${capability} of ${plugin} was cancelled.`, { cause });
 }
 
 export function late(
-  { capability, plugin }: Call,
+  { capability, plugin }: Omit<Target, 'options'>,
   { timeoutMs }: Pick<Attempt, 'timeoutMs'>,
 ): InvocationError {
   return failure('DEADLINE_EXCEEDED', `${capability} of ${plugin} did not answer within ${timeoutMs} ms.`);
@@ -96,11 +99,13 @@ export function closed(): InvocationError {
   return failure('CANCELLED', 'The client was closed.');
 }
 
-function explain(error: unknown, invocationId: string): InvocationError {
+/** What somebody threw, as the error of this invocation. @throws what nobody foresaw, as it is */
+export function explain(error: unknown, invocationId: string): InvocationError {
   if (error instanceof InvocationError) return Object.assign(error, { invocationId });
   // Nobody foresaw it: it is the caller's to see as it is.
   if (!(error instanceof BkgError)) throw error;
-  return errorOf(error.problem, { cause: error, invocationId });
+  const { problem, retryAfterSecs } = error;
+  return errorOf(problem, { cause: error, invocationId, ...(retryAfterSecs && { retryAfterSecs }) });
 }
 
 function timeoutMsOf({ timeoutMs = timeoutMsDefault }: InvokeOptions): number {

@@ -66,7 +66,10 @@ export class RetryPolicy {
     this.#budget.earn();
   }
 
-  /** The wait until the next try, or undefined when there is none: not allowed, not in time, or the budget is spent. */
+  /**
+   * The wait until the next try, or undefined when there is none: not allowed, not in time, or the budget is spent. It is
+   * no shorter than who refused it has said.
+   */
   delayMs(
     error: InvocationError,
     {
@@ -77,7 +80,7 @@ export class RetryPolicy {
     }: { attempt: number; maxAttempts: number; idempotent: boolean; leftMs: number },
   ): number | undefined {
     if (attempt >= maxAttempts || !mayRepeat(error, idempotent)) return undefined;
-    const delayMs = fullJitterMs(attempt, this.#firstMs, this.#mostMs);
+    const delayMs = (error.retryAfterSecs ?? 0) * 1_000 + fullJitterMs(attempt, this.#firstMs, this.#mostMs);
     // Asked last, because it takes.
     return delayMs < leftMs && this.#budget.take() ? delayMs : undefined;
   }

@@ -8,8 +8,11 @@ import { createToken } from '../token.ts';
 /** One answer to a request, or one event. */
 export interface Answer {
   subject: string;
+  /** Where whoever has sent it takes an answer. */
+  reply: string | undefined;
   headers: Map<string, string[]>;
   text: string;
+  bytes: number;
   /** Undefined when the body is no JSON. */
   json: unknown;
   /** Nobody has answered but the server. */
@@ -40,8 +43,7 @@ export class Exchange {
       callback: (error, msg) => {
         if (error) return;
         this.answers.push(answerOf(msg, sentAt));
-        this.#arrived.resolve();
-        this.#arrived = Promise.withResolvers();
+        this.look();
       },
     });
     const headers = natsHeaders();
@@ -52,8 +54,19 @@ export class Exchange {
 
   /** Waits for the first answer, of those that are wanted; not at all when it is there. */
   async answered(withinMs: number, isWanted: (answer: Answer) => boolean = () => true): Promise<void> {
+    await this.until(() => this.answers.some(isWanted), withinMs);
+  }
+
+  /** Has those that wait look again. */
+  look(): void {
+    this.#arrived.resolve();
+    this.#arrived = Promise.withResolvers();
+  }
+
+  /** Waits until it is so: looked at whenever an answer comes. */
+  async until(isSo: () => boolean, withinMs: number): Promise<void> {
     const until = performance.now() + withinMs;
-    while (!this.#isClosed && !this.answers.some(isWanted)) {
+    while (!this.#isClosed && !isSo()) {
       const leftMs = until - performance.now();
       if (leftMs <= 0) return;
       await settlesWithin(this.#arrived.promise, leftMs);
@@ -96,8 +109,10 @@ function answerOf(msg: Msg, since: number): Answer {
   const names = msg.headers?.keys() ?? [];
   return {
     subject: msg.subject,
+    reply: msg.reply || undefined,
     headers: new Map(names.map((name) => [name, msg.headers?.values(name) ?? []])),
     text,
+    bytes: msg.data.length,
     json: parsedJson(text),
     isNoResponders: msg.headers?.code === 503 && msg.data.length === 0,
     afterMs: performance.now() - since,
@@ -114,6 +129,11 @@ export function parsedJson(text: string): unknown {
 }
 
 const shownMost = 400;
+
+/** The first value of a header. */
+export function headerOf({ headers }: Answer, name: string): string | undefined {
+  return headers.get(name)?.[0];
+}
 
 /** An answer in one line, for people. */
 export function describe({ headers, text, isNoResponders: nobody, afterMs }: Answer): string {

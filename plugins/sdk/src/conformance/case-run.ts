@@ -4,15 +4,16 @@ import { subjects } from '../protocol/subjects.ts';
 import { Exchange, Listener, parsedJson } from './answers.ts';
 import type { Answer, Request } from './answers.ts';
 import { bodyOf } from './bodies.ts';
-import { check, everyMsOf, saysItsRhythm } from './checks.ts';
+import { assertSlow, check, everyMsOf, saysItsRhythm } from './checks.ts';
 import type { CheckContext } from './checks.ts';
+import { FlowSteps } from './flow-steps.ts';
 import { Load } from './load.ts';
 import { valuesAt } from './places.ts';
 import { assertMoved, assertQuiet, readTally } from './statistics.ts';
 import type { Tally } from './statistics.ts';
 import type { AskStep, Check, Step } from './suite.ts';
 import type { Target } from './target.ts';
-import { filled, variablesOf } from './variables.ts';
+import { filled, named, variablesOf } from './variables.ts';
 import type { Binding, Variables } from './variables.ts';
 import { Broken, NotTried } from './verdict.ts';
 
@@ -28,8 +29,6 @@ export interface CaseRunOptions {
 const withinMsDefault = 5_000;
 const heldMs = 1_000;
 const loadMs = 10_000;
-/** What "slow" work has to outlast, to tell apart whether the plugin or the work has ended. */
-const slowLeastMs = 2_000;
 
 interface Sent {
   exchanges: Exchange[];
@@ -48,6 +47,7 @@ export class CaseRun {
   readonly #listeners = new Map<string, Listener>();
   readonly #loads = new Map<string, Load>();
   readonly #tallies = new Map<string, Tally>();
+  readonly #flow: FlowSteps;
   readonly #closing: (() => void)[] = [];
 
   constructor({ connection, target, binding, signal, drain }: CaseRunOptions) {
@@ -55,8 +55,10 @@ export class CaseRun {
     this.#target = target;
     this.#signal = signal;
     this.#drain = drain;
-    this.#variables = variablesOf(target, binding);
     this.#context = { target, sample: binding.sample };
+    this.#flow = new FlowSteps({ connection, target, context: this.#context, signal });
+    this.#closing.push(() => this.#flow.close());
+    this.#variables = variablesOf(target, binding, this.#flow);
   }
 
   /** @throws Broken, NotTried */
@@ -89,7 +91,10 @@ export class CaseRun {
     else if ('heard' in step) await this.#heard(step);
     else if ('load' in step) await this.#load(step);
     else if ('drain' in step) await this.#drain(String(this.#variables('drained')), step.within_ms);
-    else await this.#stopLoad(step);
+    else if ('stop_load' in step) await this.#stopLoad(step);
+    else if ('upload' in step)
+      this.#sent.set(step.as, { exchanges: [this.#flow.upload(step)], isSlow: false });
+    else await this.#flow.take(step);
   }
 
   async #ask(step: AskStep): Promise<void> {
@@ -181,18 +186,4 @@ export class CaseRun {
       throw new Broken(`an answer to each of ${load.sent} invocations`, `none to ${lost} of them`);
     for (const one of step.expect) check(one, load.answers, this.#context);
   }
-}
-
-function assertSlow([first]: readonly Answer[]): void {
-  if (!first || first.isNoResponders || first.headers.size > 0 || first.afterMs >= slowLeastMs) return;
-  const ms = Math.round(first.afterMs);
-  throw new NotTried(
-    `the work that should be slow was done after ${ms} ms: give some that takes 3 to 8 seconds`,
-  );
-}
-
-function named<T>(map: ReadonlyMap<string, T>, name: string): T {
-  const found = map.get(name);
-  if (found === undefined) throw new Error(`The suite speaks of "${name}" before it is there.`);
-  return found;
 }

@@ -1,18 +1,23 @@
 import { errorTable } from '../protocol/errors.ts';
 import { heartbeatDefaultMs, isHeartbeatMs } from '../protocol/event.ts';
-import { problemContentType } from '../protocol/content-type.ts';
+import { isInRange, jsonContentType, problemContentType } from '../protocol/content-type.ts';
 import { headerNames } from '../protocol/headers.ts';
 import { isRecord } from '../protocol/is-record.ts';
 import { schemaOf } from '../protocol/schemas/index.ts';
 import type { JsonSchema } from '../protocol/plugin.ts';
 import { createValidator } from '../validator.ts';
-import { describe } from './answers.ts';
+import { describe, headerOf } from './answers.ts';
 import type { Answer } from './answers.ts';
 import { checkContract, checkEndpoints } from './descriptor-checks.ts';
 import { checkPlace } from './place-checks.ts';
 import type { Check } from './suite.ts';
 import type { Sample, Target } from './target.ts';
 import { Broken, NotTried } from './verdict.ts';
+
+/** What "slow" work has to outlast, to tell apart whether the plugin or the work has ended. */
+const slowLeastMs = 2_000;
+
+const problemsOf = createValidator(schemaOf('Problem'));
 
 export interface CheckContext {
   target: Target;
@@ -31,6 +36,7 @@ export function check(one: Check, answers: readonly Answer[], context: CheckCont
   }
   if (real.length === 0)
     throw new Broken(expectation(one), answers.length > 0 ? 'no responders' : 'no answer');
+  if ('whole' in one) return checkWhole(real, context);
   if ('took_ms' in one) {
     const [least, most] = one.took_ms;
     for (const answer of real)
@@ -38,9 +44,19 @@ export function check(one: Check, answers: readonly Answer[], context: CheckCont
         throw new Broken(`an answer after ${least} to ${most} ms`, describe(answer));
   } else if ('rhythm' in one) checkRhythm(one.rhythm, real);
   else if ('fits' in one) for (const answer of real) checkFits(one.fits, answer, context);
+  else if ('header' in one) for (const answer of real) checkHeader(one, answer);
   else if ('endpoints' in one) for (const answer of real) checkEndpoints(answer, context.target);
   else if ('contract' in one) for (const answer of real) checkContract(answer, context.target);
   else checkPlace(one, real);
+}
+
+/** @throws NotTried when the work that should be slow was done so early that nothing can be said */
+export function assertSlow([first]: readonly Answer[]): void {
+  if (!first || first.isNoResponders || first.headers.size > 0 || first.afterMs >= slowLeastMs) return;
+  const ms = Math.round(first.afterMs);
+  throw new NotTried(
+    `the work that should be slow was done after ${ms} ms: give some that takes 3 to 8 seconds`,
+  );
 }
 
 function checkCount(wanted: number, answers: readonly Answer[]): void {
@@ -55,7 +71,8 @@ function countOf(n: number): string {
 }
 
 function expectation(one: Check): string {
-  if ('success' in one) return 'an output as JSON, without error headers';
+  if ('success' in one) return 'an output (JSON, or bytes of bkg.output_type), without error headers';
+  if ('header' in one) return `${one.header}: ${one.equals}`;
   if ('success_or' in one) return `an output as JSON, or ${one.success_or.join(', ')}`;
   if ('failure' in one) {
     const codes = one.failure.map((code) => {
@@ -69,6 +86,27 @@ function expectation(one: Check): string {
   return 'an answer';
 }
 
+function isOutput(answer: Answer, outputType: string | undefined): boolean {
+  if (outputType === undefined) return answer.json !== undefined;
+  return isInRange(headerOf(answer, headerNames.contentType) ?? jsonContentType, outputType);
+}
+
+/** The answer to a request for a stream that did not ask for chunks. */
+function checkWhole(answers: readonly Answer[], context: CheckContext): void {
+  if (context.sample?.capability.chunkType !== undefined)
+    return check({ failure: ['INVALID_PAYLOAD'] }, answers, context);
+  for (const answer of answers)
+    if (headerOf(answer, headerNames.seq) !== undefined || headerOf(answer, headerNames.end) !== undefined)
+      throw new Broken('the output alone, without Bkg-Seq', describe(answer));
+  check({ answers: 1 }, answers, context);
+  check({ success: true }, answers, context);
+  check({ fits: 'output' }, answers, context);
+}
+
+function checkHeader({ header, equals }: Extract<Check, { header: string }>, answer: Answer): void {
+  if (headerOf(answer, header) !== equals) throw new Broken(`${header}: ${equals}`, describe(answer));
+}
+
 type OutcomeCheck = Extract<Check, { success: true } | { success_or: string[] } | { failure: string[] }>;
 
 function checkOutcome(one: OutcomeCheck, answer: Answer, { sample }: CheckContext): void {
@@ -80,7 +118,8 @@ function checkOutcome(one: OutcomeCheck, answer: Answer, { sample }: CheckContex
   }
   const hasFailed = [headerNames.error, headerNames.errorCode].some((name) => answer.headers.has(name));
   if (!hasFailed) {
-    if ('failure' in one || answer.json === undefined) throw new Broken(expected, describe(answer));
+    if ('failure' in one || !isOutput(answer, sample?.capability.outputType))
+      throw new Broken(expected, describe(answer));
     return;
   }
   const wrong = wrongInFailure(answer);
@@ -89,16 +128,17 @@ function checkOutcome(one: OutcomeCheck, answer: Answer, { sample }: CheckContex
   if (allowed.includes(code)) return;
   const isOwnFault = code === 'INTERNAL' || code === 'INVALID_OUTPUT';
   if ('success' in one && sample && !sample.isGiven && !isOwnFault) {
-    throw new NotTried(
-      `a payload was made from the schema of ${sample.capability.id}, ${JSON.stringify(sample.payload)}, and the plugin refuses it with ${code}: give one that works`,
-    );
+    const made = sample.upload
+      ? `an upload of ${sample.upload.body.length} bytes was made for ${sample.capability.id}`
+      : `a payload was made from the schema of ${sample.capability.id}, ${JSON.stringify(sample.payload)}`;
+    throw new NotTried(`${made}, and the plugin refuses it with ${code}: give one that works`);
   }
   throw new Broken(expected, describe(answer));
 }
 
 /** What is wrong with the form of a failure; undefined when it has the protocol's. */
 export function wrongInFailure({ headers, json }: Answer): string | undefined {
-  const problems = createValidator(schemaOf('Problem'))(json);
+  const problems = problemsOf(json);
   if (problems.length > 0)
     return `its body is no problem, ${problems[0]?.path || 'it'} ${problems[0]?.message}`;
   const { code, status } = json as { code: string; status: number };
@@ -119,6 +159,8 @@ function checkFits(
   answer: Answer,
   { sample }: CheckContext,
 ): void {
+  // There is no schema of bytes.
+  if (name === 'output' && sample?.capability.outputType !== undefined) return;
   const schema: JsonSchema = name === 'output' ? (sample?.capability.output ?? true) : schemaOf(name);
   const [first] =
     answer.json === undefined ? [{ path: '', message: 'is no JSON' }] : createValidator(schema)(answer.json);

@@ -1,3 +1,4 @@
+import { isContentTypeRange } from '../protocol/content-type.ts';
 import { declaredErrorNumbers } from '../protocol/errors.ts';
 import { endpointName, isCapabilityId } from '../protocol/names.ts';
 import type { JsonSchema } from '../protocol/plugin.ts';
@@ -38,8 +39,11 @@ export function checkContract(answer: Answer, { id }: Target): void {
   for (const endpoint of valuesAt(answer.json, '/endpoints/*')) {
     const { name, metadata } = Object(endpoint) as { name: unknown; metadata: unknown };
     const texts = Object(metadata) as Record<string, unknown>;
-    for (const key of ['bkg.input_schema', 'bkg.output_schema'])
+    for (const key of ['bkg.input_schema', 'bkg.output_schema', 'bkg.chunk_schema'])
       if (key in texts) checkSchema(`${key} of ${String(name)}`, texts[key]);
+    for (const key of ['bkg.input_type', 'bkg.output_type', 'bkg.chunk_type'])
+      if (key in texts && !isContentTypeRange(String(texts[key])))
+        throw new Broken(`${key} of ${String(name)} a content type, or a range`, JSON.stringify(texts[key]));
     for (const key of flags)
       if (key in texts && texts[key] !== '1')
         throw new Broken(`${key} of ${String(name)} "1" or absent`, JSON.stringify(texts[key]));

@@ -2,8 +2,9 @@ import type { Connection } from '../connection.ts';
 import { CaseRun } from './case-run.ts';
 import { drainOf, untilGone } from './draining.ts';
 import type { AskToDrain } from './draining.ts';
-import { levels, suite } from './suite.ts';
+import { levelsUpTo, suite } from './suite.ts';
 import type { ConformanceCase, Level, Need } from './suite.ts';
+import type { GivenUpload } from './samples.ts';
 import { findTarget } from './target.ts';
 import type { Target } from './target.ts';
 import type { Binding } from './variables.ts';
@@ -16,8 +17,10 @@ export interface ConformanceOptions {
   samples?: Record<string, unknown>;
   /** A payload that keeps its capability busy for 3 to 8 seconds. Without it what ends early cannot be tried. */
   slow?: Record<string, unknown>;
-  /** The highest that is tried. `graceful` and above end an instance. @default 'live' */
-  level?: Level;
+  /** What is sent to capabilities that take uploads. @default something made for one capability that is idempotent */
+  uploads?: Record<string, GivenUpload>;
+  /** Those that are tried, with all that they stand on. `graceful` and `full` end an instance. @default 'live' */
+  level?: Level | readonly Level[];
   /** Only these, by their ids. @default all */
   cases?: readonly string[];
   signal?: AbortSignal;
@@ -46,6 +49,7 @@ export interface CaseResult {
 export async function runConformance(options: ConformanceOptions): Promise<CaseResult[]> {
   const { connection, level = 'live', signal = new AbortController().signal, onCase } = options;
   const target = await findTarget(options);
+  const asked = [level].flat();
   const ask = options.drain ?? drainOf(connection, target);
   const drain = async (instance: string, withinMs: number): Promise<void> => {
     await ask(instance);
@@ -64,8 +68,8 @@ export async function runConformance(options: ConformanceOptions): Promise<CaseR
 
   async function verdictOf(one: ConformanceCase): Promise<Pick<CaseResult, 'verdict' | 'expected' | 'got'>> {
     try {
-      if (levels.indexOf(one.level) > levels.indexOf(level))
-        throw new NotTried(`only what is up to the level ${level} was asked for`);
+      if (!asked.some((wanted) => levelsUpTo(wanted).includes(one.level)))
+        throw new NotTried(`only what is up to the level ${asked.join(', ')} was asked for`);
       for (const need of one.needs ?? []) assertNeed(need, target);
       for (const binding of bindingsOf(one, target))
         await new CaseRun({ connection, target, binding, signal, drain }).run(one.steps);
@@ -87,25 +91,37 @@ function chosenCases(ids: readonly string[] | undefined): ConformanceCase[] {
   return suite.cases.filter(({ id }) => ids?.includes(id) ?? true);
 }
 
-/** The highest level of which every case is kept, and every case of those below; undefined for none. */
-export function reachedLevel(results: readonly CaseResult[]): Level | undefined {
+/**
+ * Of the levels up to this one the highest of which every case is kept, and every case of those below; undefined for none.
+ */
+export function reachedLevel(results: readonly CaseResult[], upTo: Level = 'full'): Level | undefined {
+  const levels = levelsUpTo(upTo);
   const failed = levels.findIndex((level) =>
     results.some((result) => result.level === level && result.verdict !== 'kept'),
   );
-  return failed < 0 ? levels.at(-1) : levels[failed - 1];
+  return failed < 0 ? upTo : levels[failed - 1];
 }
 
 const whyNot: Record<Need, string> = {
   payload:
     'no payload is known to be valid, and without a sample only a capability that is idempotent is invoked: give one',
+  stream: 'no capability streams of which a payload is known to be valid: give a sample',
+  upload: 'no capability takes uploads of which it is known what it takes: give an upload',
+  no_upload: 'every capability takes uploads',
   invalid: 'every payload fits the input schema',
   slow: 'no work is known that takes 3 to 8 seconds: give some',
   one_instance: 'several instances run, and nobody can tell which of them answers',
 };
 
-function assertNeed(need: Need, { samples, invalid, slow, instances }: Target): void {
+function assertNeed(
+  need: Need,
+  { samples, streams, uploads, capabilities, invalid, slow, instances }: Target,
+): void {
   const isThere = {
     payload: samples.length > 0,
+    stream: streams.length > 0,
+    upload: uploads.length > 0,
+    no_upload: capabilities.some(({ isUpload }) => !isUpload),
     invalid: invalid.length > 0,
     slow: slow !== undefined,
     one_instance: instances.length === 1,
@@ -116,8 +132,9 @@ function assertNeed(need: Need, { samples, invalid, slow, instances }: Target): 
 /** What the case runs with: once, or once for each of what it names. */
 function bindingsOf(
   { each, needs = [] }: ConformanceCase,
-  { instances, samples, invalid }: Target,
+  { instances, samples: plain, streams, uploads, invalid }: Target,
 ): Binding[] {
+  const samples = needs.includes('stream') ? streams : needs.includes('upload') ? uploads : plain;
   const [sample] = samples;
   if (each === 'instance') return instances.map((instance) => ({ instance, ...(sample && { sample }) }));
   if (needs.includes('invalid')) {

@@ -1,15 +1,30 @@
 import { readFileSync } from 'node:fs';
 import type { WireName } from '../protocol/schemas/index.ts';
 
-/** Each holds all cases of those before it. */
-export const levels = ['service', 'timed', 'live', 'graceful', 'full'] as const;
+/** From `service` to `full` one upon the other; the rest is beside them, for plugins that have what it is about. */
+export const levels = [
+  'service',
+  'timed',
+  'live',
+  'graceful',
+  'full',
+  'streaming',
+  'upload',
+  'backpressure',
+] as const;
 export type Level = (typeof levels)[number];
 
 /** The cases, as data: README.md beside it says how to read them. */
 export interface Suite {
   protocol: string;
-  levels: Record<Level, string>;
+  levels: Record<Level, LevelDescription>;
   cases: ConformanceCase[];
+}
+
+export interface LevelDescription {
+  means: string;
+  /** It holds all cases of that one, too. */
+  on?: Level;
 }
 
 export interface ConformanceCase {
@@ -25,8 +40,11 @@ export interface ConformanceCase {
   steps: Step[];
 }
 
-/** `payload`: a capability with a valid payload; `invalid`: one that does not fit; `slow`: work that takes seconds. */
-export type Need = 'payload' | 'invalid' | 'slow' | 'one_instance';
+/**
+ * `payload`: a capability with a valid payload; `stream`: one that streams; `upload`: one that takes uploads, with a body;
+ * `no_upload`: one that takes none; `invalid`: a payload that does not fit; `slow`: work that takes seconds.
+ */
+export type Need = 'payload' | 'stream' | 'upload' | 'no_upload' | 'invalid' | 'slow' | 'one_instance';
 
 export interface Message {
   /** JSON, or `text` as it is. Neither: an empty body. */
@@ -57,8 +75,46 @@ export interface AskStep extends Message {
   expect?: Check[];
 }
 
+export interface StreamStep extends Message {
+  stream: string;
+  window: number;
+  as: string;
+}
+
+export interface UploadStep {
+  upload: string;
+  as: string;
+  headers: Record<string, string>;
+}
+
+export interface PieceStep {
+  piece: string;
+  seq: number;
+  bytes: number;
+  end?: number;
+}
+
+/** About streams, uploads and places. */
+export type FlowStep =
+  | StreamStep
+  | { chunks: number; of: string; within_ms: number; for_ms: number }
+  | ({ tell: string } & Message)
+  | { read: string; within_ms: number }
+  | { ended: string; within_ms: number; expect: Check[] }
+  | { leave: string }
+  | { credited: string; within_ms: number }
+  | PieceStep
+  | { send: string; last: 'rest' | 'empty'; within_ms: number }
+  | ({ fill: string; most: number; as: string } & Message)
+  | { refused: string; expect: Check[] }
+  | { empty: string; within_ms: number }
+  | { held: string[]; within_ms: number }
+  | { free: string[]; within_ms: number };
+
 export type Step = { when?: 'slow' } & (
   | AskStep
+  | UploadStep
+  | FlowStep
   | { await: string; within_ms?: number; expect?: Check[] }
   | ({ publish: string } & Message)
   | { until_held: string[] }
@@ -79,6 +135,8 @@ export type Check =
   | { success: true }
   | { success_or: string[] }
   | { failure: string[] }
+  | { whole: true }
+  | { header: string; equals: string }
   | { fits: WireName | 'output' }
   | { took_ms: [number, number] }
   | { endpoints: true }
@@ -99,3 +157,9 @@ export type Check =
 export const suite = JSON.parse(
   readFileSync(new URL('../../src/conformance/suite.json', import.meta.url), 'utf8'),
 ) as Suite;
+
+/** The level and those that it stands on, the lowest first. */
+export function levelsUpTo(level: Level): Level[] {
+  const { on } = suite.levels[level];
+  return on === undefined ? [level] : [...levelsUpTo(on), level];
+}

@@ -1,15 +1,19 @@
 import type { Connection } from '../connection.ts';
+import { isContentTypeRange } from '../protocol/content-type.ts';
 import { isCapabilityId, pluginIdProblem } from '../protocol/names.ts';
 import type { JsonSchema } from '../protocol/plugin.ts';
 import { subjects } from '../protocol/subjects.ts';
 import { parsedJson } from './answers.ts';
-import { invalidPayload, validPayload } from './payloads.ts';
+import { invalidPayload } from './payloads.ts';
+import { madeSample, uploadsOf } from './samples.ts';
+import type { GivenUpload } from './samples.ts';
 
 export interface TargetOptions {
   connection: Connection;
   pluginId: string;
   samples?: Record<string, unknown>;
   slow?: Record<string, unknown>;
+  uploads?: Record<string, GivenUpload>;
   signal?: AbortSignal;
 }
 
@@ -18,7 +22,14 @@ export interface TargetCapability {
   id: string;
   input: JsonSchema;
   output: JsonSchema;
+  chunk: JsonSchema;
   isIdempotent: boolean;
+  isStream: boolean;
+  isUpload: boolean;
+  /** The content types of what is bytes; undefined for what is JSON. */
+  inputType: string | undefined;
+  outputType: string | undefined;
+  chunkType: string | undefined;
 }
 
 /** What a case invokes. */
@@ -27,6 +38,8 @@ export interface Sample {
   payload: unknown;
   /** Given by the user, who knows that it works; otherwise made from the schema. */
   isGiven: boolean;
+  /** Of an upload: what is sent. */
+  upload?: GivenUpload;
 }
 
 /** The plugin under test, as it was found when the run began. */
@@ -37,6 +50,10 @@ export interface Target {
   isManaged: boolean;
   capabilities: TargetCapability[];
   samples: Sample[];
+  /** Of those that stream. */
+  streams: Sample[];
+  /** Of those that take uploads. */
+  uploads: Sample[];
   /** By capability: a payload that does not fit. */
   invalid: { capability: TargetCapability; payload: unknown }[];
   slow?: Sample;
@@ -50,7 +67,7 @@ const collectMs = 500;
  * @throws Error when nobody answers, or a sample is for a capability that is not there
  */
 export async function findTarget(options: TargetOptions): Promise<Target> {
-  const { connection, pluginId, samples = {}, slow = {}, signal } = options;
+  const { connection, pluginId, samples = {}, slow = {}, uploads = {}, signal } = options;
   const problem = pluginIdProblem(pluginId);
   if (problem) throw new Error(problem);
   const infos = await everyAnswer(connection, subjects.service('INFO', pluginId), signal);
@@ -70,15 +87,34 @@ export async function findTarget(options: TargetOptions): Promise<Target> {
     );
   };
   const given = (payloads: Record<string, unknown>): Sample[] =>
-    Object.entries(payloads).map(([id, payload]) => ({ capability: known(id), payload, isGiven: true }));
+    Object.entries(payloads).map(([id, payload]) => {
+      const capability = known(id);
+      if (capability.inputType === undefined) return { capability, payload, isGiven: true };
+      throw new Error(
+        `A sample is given for "${id}", whose payload is bytes (${capability.inputType}): give it as an upload.`,
+      );
+    });
   const [slowSample] = given(slow);
-  const chosen = Object.keys(samples).length > 0 ? given(samples) : madeSamples(capabilities);
+  const all = given(samples);
+  const givenStreams = all.filter(({ capability }) => capability.isStream);
+  // Without a window there is no answer of bytes that come as chunks.
+  const whole = all.filter(({ capability }) => capability.chunkType === undefined);
+  const chosen = whole.length > 0 ? whole : madeSample(capabilities, isPlain);
   return {
     id: pluginId,
     instances: [...new Set(instances)].sort(),
     isManaged: await isManaged(connection, pluginId, signal),
     capabilities,
     samples: chosen,
+    streams:
+      givenStreams.length > 0
+        ? givenStreams
+        : madeSample(capabilities, ({ isStream, inputType }) => isStream && inputType === undefined),
+    uploads: uploadsOf(
+      capabilities,
+      Object.entries(uploads).map(([id, upload]) => ({ capability: known(id), upload })),
+      all,
+    ),
     invalid: chosen.flatMap(({ capability }) => {
       const invalid = invalidPayload(capability.input);
       return invalid ? [{ capability, ...invalid }] : [];
@@ -87,20 +123,8 @@ export async function findTarget(options: TargetOptions): Promise<Target> {
   };
 }
 
-/** At most one: a capability with an example first, since its author has thought of a call. */
-function madeSamples(capabilities: TargetCapability[]): Sample[] {
-  const candidates = capabilities
-    .filter(({ isIdempotent }) => isIdempotent)
-    .sort((a, b) => Number(hasExamples(b.input)) - Number(hasExamples(a.input)));
-  for (const capability of candidates) {
-    const valid = validPayload(capability.input);
-    if (valid) return [{ capability, ...valid, isGiven: false }];
-  }
-  return [];
-}
-
-function hasExamples(schema: JsonSchema): boolean {
-  return JSON.stringify(schema).includes('"examples"');
+function isPlain({ isStream, inputType, outputType }: TargetCapability): boolean {
+  return !isStream && inputType === undefined && outputType === undefined;
 }
 
 function capabilitiesOf(pluginId: string, info: Record<string, unknown>): TargetCapability[] {
@@ -117,7 +141,13 @@ function capabilitiesOf(pluginId: string, info: Record<string, unknown>): Target
         id,
         input: schemaIn(texts['bkg.input_schema']),
         output: schemaIn(texts['bkg.output_schema']),
+        chunk: schemaIn(texts['bkg.chunk_schema']),
         isIdempotent: texts['bkg.idempotent'] === '1',
+        isStream: texts['bkg.stream'] === '1',
+        isUpload: texts['bkg.upload'] === '1',
+        inputType: typeIn(texts['bkg.input_type']),
+        outputType: typeIn(texts['bkg.output_type']),
+        chunkType: typeIn(texts['bkg.chunk_type']),
       },
     ];
   });
@@ -128,6 +158,10 @@ function schemaIn(text: unknown): JsonSchema {
   const schema = parsedJson(String(text));
   const isSchema = typeof schema === 'boolean' || (typeof schema === 'object' && schema !== null);
   return isSchema ? (schema as JsonSchema) : true;
+}
+
+function typeIn(text: unknown): string | undefined {
+  return typeof text === 'string' && isContentTypeRange(text) ? text : undefined;
 }
 
 async function isManaged(

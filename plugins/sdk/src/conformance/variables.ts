@@ -1,4 +1,6 @@
 import { createToken } from '../token.ts';
+import { inboxRoot } from '../protocol/subjects.ts';
+import type { FlowSteps } from './flow-steps.ts';
 import type { Sample, Target } from './target.ts';
 
 /** What the case is about to run with, where it runs once for each of several. */
@@ -11,7 +13,11 @@ export interface Binding {
 export type Variables = (name: string) => unknown;
 
 /** The values of the placeholders in a case. Ids and other made ones are the same throughout one run of it. */
-export function variablesOf(target: Target, { instance, sample, invalid }: Binding): Variables {
+export function variablesOf(
+  target: Target,
+  { instance, sample, invalid }: Binding,
+  flow: Pick<FlowSteps, 'valueOf'>,
+): Variables {
   const made = new Map<string, string>();
   const once = (name: string, make: () => string): string => {
     const value = made.get(name) ?? make();
@@ -25,11 +31,18 @@ export function variablesOf(target: Target, { instance, sample, invalid }: Bindi
     capability: sample?.capability.id,
     payload: sample?.payload,
     invalid,
+    plain: target.capabilities.find(({ isUpload }) => !isUpload)?.id,
     'slow.capability': target.slow?.capability.id,
     'slow.payload': target.slow?.payload,
+    'upload.type': sample?.upload?.contentType,
+    // For a header.
+    'upload.bytes': String(sample?.upload?.body.length),
   };
   return (name) => {
-    if (name.startsWith('id:')) return once(name, createToken);
+    const [kind = '', which = ''] = name.split(':');
+    if (kind === 'id') return once(name, createToken);
+    if (kind === 'reply') return once(name, () => `${inboxRoot}conformance.${createToken()}`);
+    if (kind === 'open' || kind === 'refused') return flow.valueOf(kind, which);
     if (name === 'unknown') return once(name, () => `conformance_${createToken().slice(0, 16)}`);
     if (name === 'outside') return once(name, () => `conformance.${createToken()}`);
     if (name in known) return known[name];
@@ -49,4 +62,11 @@ export function filled<T>(value: T, variables: Variables): T {
   if (Array.isArray(value)) return value.map((item: unknown) => filled(item, variables)) as T;
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, filled(item, variables)])) as T;
+}
+
+/** What a step has made under a name. */
+export function named<T>(map: ReadonlyMap<string, T>, name: string): T {
+  const found = map.get(name);
+  if (found === undefined) throw new Error(`The suite speaks of "${name}" before it is there.`);
+  return found;
 }

@@ -49,4 +49,12 @@ export class PluginContext extends NatsContext implements InvocationContext {
   get invoke(): InvocationContext['invoke'] {
     return this.#invocation.invoke;
   }
+
+  get stream(): InvocationContext['stream'] {
+    return this.#invocation.stream;
+  }
+
+  get fetch(): InvocationContext['fetch'] {
+    return this.#invocation.fetch;
+  }
 }

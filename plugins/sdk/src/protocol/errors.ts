@@ -71,7 +71,7 @@ export interface BkgErrorOptions extends ErrorOptions {
 export class BkgError extends Error {
   override name = 'BkgError';
   readonly problem: Problem;
-  /** In whole seconds; only where it was refused here. */
+  /** How long to wait before it is tried again, in whole seconds, where that is known. */
   readonly retryAfterSecs: number | undefined;
 
   constructor(code: ErrorCode, detail: string, options: BkgErrorOptions = {}) {

@@ -45,6 +45,7 @@ export class Body implements AsyncIterable<Uint8Array> {
   }
 }
 
-async function* pieceOf(data: Uint8Array): AsyncGenerator<Uint8Array> {
+/** Nothing for no bytes. */
+export async function* pieceOf(data: Uint8Array): AsyncGenerator<Uint8Array> {
   if (data.length > 0) yield data;
 }

@@ -7,10 +7,17 @@ import { creditSignMs, readChunkPlace, windowMost } from '../protocol/stream.ts'
 export interface ChunkReaderOptions {
   /** Chunks that its sender may send before the first credit. */
   window: number;
+  /** More are never under way and wait here, however small they are. @default windowMost */
+  chunksMost?: number;
   /** About so much may be under way or wait here, as far as the size of the chunks tells. @default windowBytesDefault */
   windowBytes?: number | (() => number);
   /** Tells the sender that it may send so many more; 0 is a sign of life. */
   grant: (credit: number) => void;
+  /**
+   * So many bytes more have come and are not read, or fewer; the chunk that is being read counts. For who bounds what waits of many
+   * streams together.
+   */
+  onWaiting?: (changeBytes: number) => void;
   /** It needs no more messages: the last one is here, or it has failed, or nobody reads it any more. */
   onEnd?: (end: StreamEnd) => void;
   /** @default creditSignMs */
@@ -31,17 +38,21 @@ export type StreamEnd = 'complete' | 'failed' | 'left';
 /** Enough that a fast reader of 16 KiB chunks never waits, and little enough for hundreds of streams. */
 export const windowBytesDefault = 512 * 1024;
 
+/** What a message that waits takes beside its data, about: of many small ones that is the most. */
+const messageBytes = 1_024;
+
 /**
  * The receiving end of a stream, for one reader: chunks in their order, and credit for as many as were read. A chunk that
  * is missing, doubled or cannot be ends it.
  *
- * The window follows the size of the chunks: as many as `windowBytes` holds, from 1 to 1024.
+ * The window follows the size of the chunks: as many as `windowBytes` holds with what a message takes besides, from 1 to `chunksMost`.
  */
 export class ChunkReader implements AsyncIterable<Msg> {
   readonly #options: ChunkReaderOptions;
   readonly #last = Promise.withResolvers<Msg>();
   #waiting: Msg[] = [];
   #first = 0;
+  #waitingBytes = 0;
   #expected = 0;
   /** Chunks that were granted, less those that were read. */
   #open: number;
@@ -89,8 +100,9 @@ export class ChunkReader implements AsyncIterable<Msg> {
     const most = this.#options.isStrict ? this.#open : windowMost;
     if (this.#waiting.length - this.#first >= most)
       return this.#fault('Its sender sends more chunks than it has credit for.');
-    this.#chunkBytes = Math.max(msg.data.length, this.#chunkBytes * 0.9, 1);
+    this.#chunkBytes = Math.max(bytesOf(msg), this.#chunkBytes * 0.9);
     this.#waiting.push(msg);
+    this.#count(bytesOf(msg));
     this.#awake();
   }
 
@@ -114,6 +126,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
         if (msg) {
           this.#shift();
           yield msg;
+          this.#count(-bytesOf(msg));
           this.#read();
           continue;
         }
@@ -130,9 +143,17 @@ export class ChunkReader implements AsyncIterable<Msg> {
   leave(): void {
     this.#waiting = [];
     this.#first = 0;
+    this.#count(-this.#waitingBytes);
     if (this.#end) return;
     this.#finish('left');
     this.#last.reject(new BkgError('CANCELLED', 'Nobody reads the stream any more.'));
+  }
+
+  #count(changeBytes: number): void {
+    // What is read after its reader has left was counted there.
+    const change = Math.max(changeBytes, -this.#waitingBytes);
+    this.#waitingBytes += change;
+    if (change !== 0) this.#options.onWaiting?.(change);
   }
 
   /** One chunk was read. */
@@ -148,9 +169,9 @@ export class ChunkReader implements AsyncIterable<Msg> {
   }
 
   #window(): number {
-    const { windowBytes = windowBytesDefault } = this.#options;
+    const { windowBytes = windowBytesDefault, chunksMost = windowMost } = this.#options;
     const bytes = typeof windowBytes === 'number' ? windowBytes : windowBytes();
-    return Math.max(1, Math.min(windowMost, Math.floor(bytes / this.#chunkBytes)));
+    return Math.max(1, Math.min(chunksMost, Math.floor(bytes / this.#chunkBytes)));
   }
 
   /** A slow reader gives no credit for long, and must not be taken for a dead one. */
@@ -201,6 +222,10 @@ export class ChunkReader implements AsyncIterable<Msg> {
     clearTimeout(this.#sign);
     this.#options.onEnd?.(end);
   }
+}
+
+function bytesOf({ data }: Msg): number {
+  return data.length + messageBytes;
 }
 
 function outOfOrder(seq: number, expected: number): string {

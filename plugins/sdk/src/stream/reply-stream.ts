@@ -10,7 +10,10 @@ export interface ReplyStreamOptions {
   /** Who answers. */
   plugin: string;
   window: number;
+  chunksMost?: number;
   windowBytes?: number | (() => number);
+  /** As a `ChunkReader` has it. */
+  onWaiting?: (changeBytes: number) => void;
   /** Publishes to the instance. */
   tell: (subject: string, text: string) => void;
   onEnd: (end: StreamEnd) => void;
@@ -75,6 +78,7 @@ export class ReplyStream implements AsyncIterable<Msg> {
 
   /** Nobody reads it any more. */
   leave(): void {
+    this.#first.reject(new BkgError('CANCELLED', 'Nobody waits for the answer any more.'));
     this.#reader.leave();
   }
 

@@ -7,6 +7,7 @@ import { chunkMostBytes } from '../protocol/stream.ts';
 import { inboxRoot, isFlowOf } from '../protocol/subjects.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { readFlow } from './flow.ts';
+import { StreamCutError } from './stream-cut.ts';
 
 /** A body that is sent as chunks. */
 export interface UploadSource {
@@ -14,6 +15,9 @@ export interface UploadSource {
   /** Undefined: nobody knows yet. */
   sizeBytes: number | undefined;
 }
+
+/** What an upload needs of a connection. */
+export type UploadConnection = Pick<Connection, 'openInbox' | 'send' | 'onStatus'>;
 
 /**
  * The body of one request on its way to the instance that asks for it: it gives credit, on a subject of ours, and says
@@ -23,11 +27,12 @@ export class Upload {
   /** For the request. */
   readonly headers: HeaderValues;
   readonly #plugin: string;
-  readonly #connection: Pick<Connection, 'openInbox' | 'send'>;
+  readonly #connection: UploadConnection;
   readonly #source: UploadSource;
   readonly #onFailure: (error: Error) => void;
   readonly #ending = new AbortController();
   readonly #inbox: { reply: string; leave: () => void };
+  readonly #unwatch: () => void;
   #flow: string | undefined;
   #writer: ChunkWriter | undefined;
 
@@ -37,7 +42,7 @@ export class Upload {
    */
   constructor(
     plugin: string,
-    connection: Pick<Connection, 'openInbox' | 'send'>,
+    connection: UploadConnection,
     source: UploadSource,
     onFailure: (error: Error) => void,
   ) {
@@ -46,6 +51,8 @@ export class Upload {
     this.#source = source;
     this.#onFailure = onFailure;
     this.#inbox = connection.openInbox((msg) => this.#take(msg));
+    // Chunks or credit may have been under way: nobody can say what is missing.
+    this.#unwatch = connection.onStatus((connected) => !connected && this.#fail(cut()));
     this.headers = {
       [headerNames.upload]: source.sizeBytes === undefined ? '-' : String(source.sizeBytes),
       [headerNames.flow]: this.#inbox.reply,
@@ -59,6 +66,7 @@ export class Upload {
 
   /** The invocation has ended: nobody wants the rest. */
   close(): void {
+    this.#unwatch();
     this.#inbox.leave();
     this.#ending.abort(
       new BkgError('CANCELLED', 'The invocation has ended before all of its payload was sent.'),
@@ -87,8 +95,13 @@ export class Upload {
   }
 
   async #pump(writer: ChunkWriter, signal: AbortSignal): Promise<void> {
+    const pieces = this.#source.body[Symbol.asyncIterator]();
+    // Who waits for its next piece would not see that nobody wants it.
+    const stop = (): void => void pieces.return?.().catch(() => undefined);
+    signal.addEventListener('abort', stop, { once: true });
     try {
-      for await (const piece of this.#source.body) {
+      for await (const piece of { [Symbol.asyncIterator]: () => pieces }) {
+        assertBytes(piece);
         for (let at = 0; at < piece.length; at += chunkMostBytes)
           await writer.write(piece.subarray(at, at + chunkMostBytes));
         if (signal.aborted) return;
@@ -96,6 +109,8 @@ export class Upload {
       writer.end(new Uint8Array(0));
     } catch (error) {
       if (!signal.aborted) this.#fail(error as Error);
+    } finally {
+      signal.removeEventListener('abort', stop);
     }
   }
 
@@ -104,7 +119,7 @@ export class Upload {
       headers,
       // So that the server says at once when the instance is gone.
       ...(!isLast && { reply: this.#inbox.reply }),
-      onLost: (why) => this.#fail(why),
+      onLost: () => this.#fail(cut()),
     });
   }
 
@@ -113,6 +128,18 @@ export class Upload {
     this.close();
     this.#onFailure(error);
   }
+}
+
+function cut(): StreamCutError {
+  return new StreamCutError(
+    'The broker went away while the payload was being sent: what was sent may not have come.',
+  );
+}
+
+/** @throws TypeError */
+function assertBytes(piece: unknown): void {
+  if (piece instanceof Uint8Array) return;
+  throw new TypeError(`A piece of the payload is ${typeof piece}; give pieces of bytes, each a Uint8Array.`);
 }
 
 /** Whether credit may be published there: it is its sender's choice. */

@@ -1,5 +1,6 @@
 import type { Msg, Payload, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
 import { Connection } from '../../src/connection.ts';
+import type { SendOptions } from '../../src/connection.ts';
 import { inboxRoot } from '../../src/protocol/subjects.ts';
 import { silentLogger } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
@@ -13,10 +14,20 @@ export interface Reply {
   headers?: Headers | undefined;
 }
 
+/** A part of a stream: a chunk, or credit. */
+export interface Frame {
+  to: string;
+  body: Payload;
+  headers: Headers;
+  reply: string | undefined;
+}
+
 /** What is done to a plugin that is in order, so that it breaks one rule. */
 export interface Sabotage {
   /** Other answers than the one that the plugin gives. */
   reply?: (reply: Reply) => Reply[];
+  /** Other frames than the one that the plugin sends. */
+  frame?: (frame: Frame) => Frame[];
   /** What an event becomes; undefined: it is not published. */
   event?: (subject: string, body: string) => string | undefined;
   /** A request as the plugin sees it; undefined: it does not. */
@@ -62,6 +73,12 @@ export class SabotagedConnection extends Connection {
         ? super.publish(asked.reply ?? '', one.body, one.headers)
         : super.respond(asked, one.body, one.headers);
     return replies.map(send).every(Boolean);
+  }
+
+  override send(to: string, body: Payload, { reply, headers = {}, onLost }: SendOptions): void {
+    const frame: Frame = { to, body, headers, reply };
+    for (const one of this.#sabotage.frame?.(frame) ?? [frame])
+      super.send(one.to, one.body, { reply: one.reply, headers: one.headers, onLost });
   }
 
   override publish(subject: string, data: Payload, headers?: Headers): boolean {

@@ -30,8 +30,10 @@ declare module 'fastify' {
 export interface StreamOptions {
   /** Chunks that may come before the first is read. The gateway lets fewer come when it has many streams. */
   window?: number;
-  /** About so much may be under way or wait to be read; likewise. */
-  windowBytes?: number;
+  /** About so much may be under way or wait to be read; likewise. Asked at each chunk that is read. */
+  windowBytes?: () => number;
+  /** So many bytes more of chunks wait to be read, or fewer. */
+  onWaiting?: (changeBytes: number) => void;
 }
 
 /**
@@ -201,7 +203,7 @@ export class Invocations {
     attempt: Attempt,
     subject: string,
     timeoutMs: number,
-    { window = Infinity, windowBytes = Infinity }: StreamOptions,
+    { window = Infinity, windowBytes = () => Infinity, onWaiting }: StreamOptions,
   ): Promise<Msg> {
     const { call, stream: before } = attempt;
     const memory = this.#memory;
@@ -209,7 +211,8 @@ export class Invocations {
       ...this.#requestOf(attempt, timeoutMs),
       plugin: call.pluginId,
       window: Math.min(window, memory.firstWindow),
-      windowBytes: () => Math.min(windowBytes, memory.windowBytes),
+      windowBytes: () => Math.min(windowBytes(), memory.windowBytes),
+      ...(onWaiting && { onWaiting }),
     });
     attempt.stream = stream;
     try {

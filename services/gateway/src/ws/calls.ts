@@ -1,12 +1,18 @@
 import type { Msg } from '@nats-io/nats-core';
-import { BkgError, headerNames, isJsonContentType, parseJson, problemOfError, problemOfMsg } from '@bkg/sdk';
+import { BkgError, problemOfError, problemOfMsg } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
 import type { Caller } from '../access/caller.ts';
 import { httpStatus } from '../http/http-status.ts';
-import type { Invocations } from '../invoke/invocations.ts';
+import type { Call, Invocations } from '../invoke/invocations.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
+import { ChunkPlace } from './chunk-room.ts';
+import type { ChunkRoom } from './chunk-room.ts';
+import { ChunkStream } from './chunk-stream.ts';
+import type { ChunkStreamParts } from './chunk-stream.ts';
+import { invalid } from './frame.ts';
 import type { FrameCall } from './frame.ts';
+import { jsonBody } from './json-body.ts';
 import { plainFrame, resultFrame } from './out-frame.ts';
 import type { OutFrame } from './out-frame.ts';
 
@@ -15,6 +21,13 @@ export interface CallsParts {
   invocations: Invocations;
   log: Logger;
   send: (frame: OutFrame) => void;
+  /** It has a chunk for which there is credit. */
+  onChunk: ChunkStreamParts['onReady'];
+  heardForMs: ChunkStreamParts['heardForMs'];
+  /** What waits of chunks counts in each. */
+  rooms: readonly ChunkRoom[];
+  /** @default creditPatienceMs */
+  patienceMs?: number;
   /** The caller may not do that. */
   refused: (action: string, target: string, why: BkgError) => void;
   /** Of a payload; with what to do about one that is larger. */
@@ -23,10 +36,20 @@ export interface CallsParts {
 
 const cancelled = new Error('the client has cancelled it');
 
+interface Running {
+  call: FrameCall;
+  controller: AbortController;
+  /** Undefined when it wants one result. */
+  chunks: ChunkStream | undefined;
+}
+
+/** Until the first chunk has shown how large they are. */
+const firstWindow = 1;
+
 /** The invocations that one client has running. */
 export class Calls {
   readonly #parts: CallsParts;
-  readonly #running = new Map<string, { call: FrameCall; controller: AbortController }>();
+  readonly #running = new Map<string, Running>();
 
   constructor(parts: CallsParts) {
     this.#parts = parts;
@@ -40,11 +63,13 @@ export class Calls {
     return this.#running.has(id);
   }
 
-  /** Sends one frame when it ends, whatever the end is. @param id the client's, which is free again then */
+  /** Sends its chunks, and one frame when it ends, whatever the end is. @param id the client's, which is free again then */
   async run(id: string, call: FrameCall): Promise<void> {
     const controller = new AbortController();
-    this.#running.set(id, { call, controller });
-    const frame = await this.#outcome(id, call, controller);
+    const chunks = call.window === undefined ? undefined : this.#chunksOf(id, call, call.window, controller);
+    const running = { call, controller, chunks };
+    this.#running.set(id, running);
+    const frame = await this.#outcome(id, running);
     this.#running.delete(id);
     this.#parts.send(frame);
   }
@@ -52,6 +77,15 @@ export class Calls {
   /** One that has ended already is none of anybody's errors: its answer is on its way. */
   cancel(id: string): void {
     this.#running.get(id)?.controller.abort(cancelled);
+  }
+
+  /** More chunks are taken. Of one that has ended they are none of anybody's errors. @throws BkgError INVALID_PAYLOAD */
+  give(id: string, credit: number): void {
+    const running = this.#running.get(id);
+    if (running && !running.chunks) {
+      throw invalid('/id', `names an invocation without "stream", which has one result: "${id}"`);
+    }
+    running?.chunks?.give(credit);
   }
 
   cancelAll(): void {
@@ -69,22 +103,61 @@ export class Calls {
     }
   }
 
-  async #outcome(id: string, call: FrameCall, controller: AbortController): Promise<OutFrame> {
-    const { invocations, log } = this.#parts;
+  #chunksOf(id: string, call: FrameCall, window: number, controller: AbortController): ChunkStream {
+    const { onChunk, heardForMs, patienceMs } = this.#parts;
+    return new ChunkStream({
+      id,
+      invocationId: call.invocationId,
+      window,
+      onReady: onChunk,
+      onSilence: (why) => controller.abort(why),
+      heardForMs,
+      ...(patienceMs !== undefined && { patienceMs }),
+    });
+  }
+
+  async #outcome(id: string, running: Running): Promise<OutFrame> {
+    const { call } = running;
     const { invocationId: invocation_id } = call;
     try {
       this.#check(call);
-      const { principal: caller } = this.#parts.caller;
-      const mayRead = this.#parts.caller.allows({ verb: 'read', plugin: call.pluginId });
-      const sent = { ...call, body: call.payload, contentType: undefined, caller, mayRead };
-      const msg = await invocations.run(sent, controller);
+      const msg = await this.#carryOut(running);
       const problem = problemOfMsg(msg);
       if (problem) return plainFrame({ type: 'error', id, invocation_id, problem: asHttp(problem) });
-      return resultFrame(id, invocation_id, outputOf(call, msg));
+      // A copy: the original is a part of a larger buffer, which it would keep alive while it waits.
+      return resultFrame(id, invocation_id, jsonBody(call, msg, 'answered with').slice());
     } catch (error) {
-      if (!(error instanceof BkgError)) log.error({ error }, 'an invocation failed in the gateway');
+      if (!(error instanceof BkgError))
+        this.#parts.log.error({ error }, 'an invocation failed in the gateway');
       const problem = problemOfError(error, 'The gateway failed; its log says why.');
       return plainFrame({ type: 'error', id, invocation_id, problem });
+    }
+  }
+
+  /** @returns the reply that ends it, which may be a failure. @throws BkgError when there is none, or it is no use */
+  #carryOut({ call, controller, chunks }: Running): Promise<Msg> {
+    const { caller, invocations } = this.#parts;
+    const mayRead = caller.allows({ verb: 'read', plugin: call.pluginId });
+    const sent = { ...call, body: call.payload, contentType: undefined, caller: caller.principal, mayRead };
+    return chunks ? this.#stream(sent, controller, chunks) : invocations.run(sent, controller);
+  }
+
+  async #stream(call: Call & FrameCall, controller: AbortController, chunks: ChunkStream): Promise<Msg> {
+    const { invocations, rooms } = this.#parts;
+    const place = new ChunkPlace(rooms, (why) => controller.abort(why));
+    const stream = invocations.stream(call, controller, {
+      window: firstWindow,
+      windowBytes: () => place.windowBytes,
+      onWaiting: (change) => place.count(change),
+    });
+    // Its end does not wait for a client that takes no chunk.
+    stream.last.catch((error: unknown) => chunks.fail(error));
+    try {
+      for await (const msg of stream) await chunks.write(jsonBody(call, msg, 'sent a chunk of'));
+      return await stream.last;
+    } finally {
+      stream.leave();
+      place.leave();
     }
   }
 
@@ -113,22 +186,4 @@ export class Calls {
 /** With the same number as over HTTP. */
 function asHttp(problem: Problem): Problem {
   return { ...problem, status: httpStatus(problem.status) };
-}
-
-/** @throws BkgError INVALID_OUTPUT for what cannot be a part of a frame */
-function outputOf({ pluginId, capability }: FrameCall, msg: Msg): Uint8Array {
-  const contentType = msg.headers?.get(headerNames.contentType) || undefined;
-  const way = `POST /api/plugins/${pluginId}/invoke/${capability} hands it over as it is.`;
-  if (contentType !== undefined && !isJsonContentType(contentType)) {
-    const detail = `${capability} of ${pluginId} answered with "${contentType.slice(0, 128)}", which is no JSON; ${way}`;
-    throw new BkgError('INVALID_OUTPUT', detail);
-  }
-  try {
-    parseJson(msg.data);
-  } catch (error) {
-    const detail = `${capability} of ${pluginId} answered with something that is no JSON (${(error as Error).message}); ${way}`;
-    throw new BkgError('INVALID_OUTPUT', detail, { cause: error });
-  }
-  // A copy: the original is a part of a larger buffer, which it would keep alive while it waits.
-  return msg.data.slice();
 }

@@ -7,6 +7,7 @@ import {
   parseJson,
   timeoutMostMs,
   topics,
+  windowMost,
 } from '@bkg/sdk';
 import type { Topic } from '@bkg/sdk';
 import { completeCall, invocationIdForm } from '../invoke/call-headers.ts';
@@ -24,6 +25,7 @@ export type Order =
     }
   | { op: 'unsubscribe'; id: string }
   | { op: 'invoke'; id: string; call: FrameCall }
+  | { op: 'credit'; id: string; credit: number }
   | { op: 'cancel'; id: string };
 
 /** Where a client was before its connection broke. */
@@ -38,11 +40,13 @@ export interface FrameCall extends CallHeaders {
   capability: string;
   /** Exactly the bytes that were sent. */
   payload: Buffer;
+  /** Chunks that the client takes before it gives more credit; undefined when it wants one result. */
+  window: number | undefined;
 }
 
 export type Members = Record<string, unknown>;
 
-const ops = ['subscribe', 'unsubscribe', 'invoke', 'cancel'] as const;
+const ops = ['subscribe', 'unsubscribe', 'invoke', 'credit', 'cancel'] as const;
 /** More are everything, for which the filter is left out. */
 const pluginsMost = 1_000;
 const emptyPayload = Buffer.from('{}');
@@ -82,6 +86,8 @@ export function readOrder(members: Members, data: Buffer): Order {
       return { op, id, ...readSubscription(members) };
     case 'invoke':
       return { op, id, call: readCall(members, data) };
+    case 'credit':
+      return { op, id, credit: readCount('/credit', members.credit, 0) };
     case 'unsubscribe':
     case 'cancel':
       return { op, id };
@@ -124,7 +130,7 @@ function readPlugins(topic: Topic, plugins: unknown): ReadonlySet<string> | unde
 }
 
 function readCall(members: Members, data: Buffer): FrameCall {
-  const { plugin, capability, invocation_id, timeout_ms, traceparent, tracestate } = members;
+  const { plugin, capability, invocation_id, timeout_ms, traceparent, tracestate, stream } = members;
   if (typeof plugin !== 'string') throw invalid('/plugin', 'must be the id of a plugin, a text');
   if (typeof capability !== 'string') throw invalid('/capability', 'must be the id of a capability, a text');
   if (invocation_id !== undefined && !(typeof invocation_id === 'string' && isSubjectToken(invocation_id))) {
@@ -148,7 +154,15 @@ function readCall(members: Members, data: Buffer): FrameCall {
     pluginId: plugin,
     capability,
     payload: memberOf(data, 'payload') ?? emptyPayload,
+    window: stream === undefined ? undefined : readCount('/stream', stream, 1),
   };
+}
+
+/** A number of chunks. */
+function readCount(path: string, value: unknown, least: number): number {
+  const isCount = Number.isInteger(value) && Number(value) >= least && Number(value) <= windowMost;
+  if (isCount) return Number(value);
+  throw invalid(path, `must be a number of chunks, a whole one from ${least} to ${windowMost}`);
 }
 
 export function invalid(path: string, message: string): BkgError {

@@ -38,6 +38,11 @@ export function resultFrame(id: string, invocationId: string, output: Uint8Array
   return { head, body: output, tail: '}' };
 }
 
+export function chunkFrame(id: string, invocationId: string, seq: number, chunk: Uint8Array): OutFrame {
+  const head = `{"type":"chunk","id":${JSON.stringify(id)},"invocation_id":${JSON.stringify(invocationId)},"seq":${seq},"chunk":`;
+  return { head, body: chunk, tail: '}' };
+}
+
 /** Near enough for a bound: characters beyond ASCII count as one. */
 export function frameBytes({ head, body, tail }: OutFrame): number {
   return head.length + body.length + tail.length;

@@ -7,6 +7,7 @@ import type { Invocations } from '../invoke/invocations.ts';
 import { Calls } from './calls.ts';
 import { ended, watchCaller } from './caller-watch.ts';
 import type { CallsParts } from './calls.ts';
+import { ChunkRoom } from './chunk-room.ts';
 import { goingAway } from './clients.ts';
 import type { Client, Clients } from './clients.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -26,6 +27,8 @@ export interface WsClientParts {
   clients: Clients;
   topics: MeshTopics;
   invocations: Invocations;
+  /** For the chunks of all clients together. */
+  chunkRoom: ChunkRoom;
   payloadLimit: CallsParts['payloadLimit'];
   /** It wanted something that it may not. */
   refused: CallsParts['refused'];
@@ -39,6 +42,10 @@ export interface WsClientOptions {
   callsMost?: number;
   /** Answers that wait before nothing more is read from a client. @default 1 MiB */
   answersMostBytes?: number;
+  /** Chunks that wait for a client; beyond, one of its streams ends. @default 8 MiB */
+  chunksMostBytes?: number;
+  /** How long a client that holds back credit may give no sign. @default creditPatienceMs */
+  patienceMs?: number;
 }
 
 /** One client of `/ws`, from the upgrade to the end of its socket. */
@@ -53,6 +60,8 @@ export class WsClient implements Client {
   readonly #log: Logger;
   readonly #callsMost: number;
   readonly #answersMostBytes: number;
+  /** By `performance.now()`. */
+  #readsSince = performance.now();
   #isStopping = false;
 
   constructor(parts: WsClientParts, socket: WebSocket, tcp: Socket, options: WsClientOptions = {}) {
@@ -76,7 +85,18 @@ export class WsClient implements Client {
         this.#answer(plainFrame({ type: 'unsubscribed', id }));
       },
     });
-    this.#calls = new Calls({ ...parts, send: (frame) => this.#answer(frame) });
+    const { chunksMostBytes = 8 * 1024 * 1024 } = options;
+    this.#calls = new Calls({
+      ...parts,
+      ...options,
+      send: (frame) => this.#answer(frame),
+      onChunk: (stream) => {
+        this.#outgoing.chunk(stream);
+        this.#writer.wake();
+      },
+      heardForMs: () => (socket.isPaused ? 0 : performance.now() - this.#readsSince),
+      rooms: [new ChunkRoom('this client', chunksMostBytes), parts.chunkRoom],
+    });
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
     const unwatch = watchCaller(parts.caller, {
       changed: () => {
@@ -120,6 +140,7 @@ export class WsClient implements Client {
 
   #obey(order: Order): void {
     const { id } = order;
+    if (order.op === 'credit') return this.#calls.give(id, order.credit);
     if (order.op === 'cancel') return this.#calls.cancel(id);
     if (order.op === 'unsubscribe') {
       this.#subscriptions.end(id);
@@ -166,7 +187,7 @@ export class WsClient implements Client {
       this.#readOn();
       return frame;
     }
-    const answer = this.#outgoing.nextAnswer();
+    const answer = this.#outgoing.nextAnswer() ?? this.#outgoing.nextChunk();
     this.#readOn();
     if (!answer && this.#calls.size === 0) this.#writer.close(goingAway.code, goingAway.reason);
     return answer;
@@ -174,6 +195,8 @@ export class WsClient implements Client {
 
   #readOn(): void {
     const isTaken = this.#outgoing.answerBytes <= this.#answersMostBytes / 2;
-    if (this.#socket.isPaused && isTaken) this.#socket.resume();
+    if (!this.#socket.isPaused || !isTaken) return;
+    this.#socket.resume();
+    this.#readsSince = performance.now();
   }
 }

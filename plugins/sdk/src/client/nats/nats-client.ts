@@ -1,21 +1,33 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BrokerCalls } from '../../broker-calls.ts';
 import type { Connection } from '../../connection.ts';
-import { readJson } from '../../json.ts';
 import type { LostCallsOptions } from '../../lost-calls.ts';
-import { problemOfMsg } from '../../problem.ts';
-import { isCapabilityId, isSubjectToken, pluginIdProblem } from '../../protocol/names.ts';
 import { NoRespondersError } from '../../requests.ts';
-import type { Client, ClientState, InvokeOptions, RawOutput, StateListener } from '../client.ts';
-import { errorOf } from '../errors.ts';
-import { failure } from '../failure.ts';
+import { ClientStream } from '../client-stream.ts';
+import type {
+  Client,
+  ClientState,
+  InvocationStream,
+  InvokeOptions,
+  RawOutput,
+  StateListener,
+  StreamOptions,
+} from '../client.ts';
 import { closed, invokeWithRetries } from '../invoke.ts';
 import type { Attempt, Call } from '../invoke.ts';
-import type { AnyMesh, CapabilityOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
+import type { AnyMesh, CapabilityOf, ChunkOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
 import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
 import type { RetryOptions } from '../retry.ts';
 import { State } from '../state.ts';
+import { openAnswer } from './answer.ts';
+import type { Answer } from './answer.ts';
+import { fetchCall } from './fetch-call.ts';
+import type { FetchOptions } from './fetch-call.ts';
+import { assertNames, assertWindow } from './names.ts';
+import { nobody, openJsonStream } from './open-stream.ts';
+import { readOutput } from './output.ts';
+import type { Output } from './output.ts';
 
 export interface NatsClientOptions {
   /** False never repeats. */
@@ -73,6 +85,47 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
     return { invocationId, text: reply.text };
   }
 
+  stream<P extends PluginOf<M>, C extends CapabilityOf<M, P>>(
+    plugin: P,
+    capability: C,
+    payload: InputOf<M, P, C>,
+    options: StreamOptions = {},
+  ): InvocationStream<ChunkOf<M, P, C>, OutputOf<M, P, C>> {
+    const { window } = options;
+    const stream = new ClientStream(options, async ({ onAttempt, ...opening }) => {
+      const call = { plugin, capability, data: jsonOf(payload), options: { ...options, ...opening } };
+      assertNames(call);
+      assertWindow(options);
+      const { reply } = await invokeWithRetries(call, this.#policy, (_, attempt) => {
+        onAttempt(attempt.invocationId);
+        return openJsonStream(this.#calls, call, { ...attempt, window });
+      });
+      return reply;
+    });
+    return stream as InvocationStream<ChunkOf<M, P, C>, OutputOf<M, P, C>>;
+  }
+
+  /**
+   * Invokes a capability with bytes, or for bytes, of whatever content type. Neither has to fit into a message or into
+   * memory: a payload in pieces is sent as the plugin asks for them, an answer in pieces comes as they are read.
+   * It is tried again like `invoke` as long as nothing has come, unless its payload was sent in pieces.
+   * @throws InvocationError when it fails before its answer begins; later, where that is read
+   */
+  async fetch<P extends PluginOf<M>, C extends CapabilityOf<M, P>>(
+    plugin: P,
+    capability: C,
+    options: FetchOptions = {},
+  ): Promise<Answer> {
+    const { window } = options;
+    const call = fetchCall(plugin, capability, options, this.#calls.payloadMostBytes);
+    assertNames(call);
+    assertWindow(options);
+    const { reply } = await invokeWithRetries(call, this.#policy, (_, attempt) =>
+      openAnswer(this.#calls, call, { ...attempt, window }),
+    );
+    return reply;
+  }
+
   close(): Promise<void> {
     return (this.#closed ??= this.#close());
   }
@@ -102,45 +155,4 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
       throw error instanceof NoRespondersError ? nobody(call, error) : error;
     }
   }
-}
-
-interface Output {
-  value: unknown;
-  text: string;
-}
-
-function readOutput({ plugin, capability }: Call, msg: Msg): Output {
-  const problem = problemOfMsg(msg);
-  if (problem) throw errorOf(problem);
-  try {
-    return readJson(msg.data);
-  } catch (cause) {
-    const why = (cause as Error).message;
-    throw failure('INVALID_OUTPUT', `What ${capability} of ${plugin} gave is not JSON (${why}).`, { cause });
-  }
-}
-
-/** What becomes part of a subject or a header: nothing passes that could name another. */
-function assertNames({ plugin, capability, options: { invocationId } }: Call): void {
-  const why = pluginIdProblem(plugin);
-  if (why) throw failure('PLUGIN_NOT_FOUND', `There is no such plugin: ${why}`);
-  if (!isCapabilityId(capability)) {
-    throw failure(
-      'CAPABILITY_NOT_FOUND',
-      `"${capability.slice(0, 64)}" is no capability id: it takes parts of a-z, 0-9, "_" and "-" between dots, at most 64 characters.`,
-    );
-  }
-  if (invocationId === undefined || isSubjectToken(invocationId)) return;
-  throw failure(
-    'INVALID_PAYLOAD',
-    `The invocation id is "${invocationId.slice(0, 128)}"; it takes 1 to 128 characters of A-Z, a-z, 0-9, "_" and "-".`,
-  );
-}
-
-function nobody({ plugin, capability }: Call, cause: Error): Error {
-  return failure(
-    'PLUGIN_UNAVAILABLE',
-    `Nobody answers for ${capability} of ${plugin}: it does not run, or has no such capability.`,
-    { cause },
-  );
 }

@@ -1,10 +1,20 @@
-import type { GatewayFrame, Topic } from '../../protocol/socket.ts';
-import type { Client, ClientState, InvokeOptions, RawOutput, StateListener } from '../client.ts';
+import type { ChunkFrame, GatewayFrame, Topic } from '../../protocol/socket.ts';
+import { readWindow, windowMost } from '../../protocol/stream.ts';
+import { ClientStream } from '../client-stream.ts';
+import type {
+  Client,
+  ClientState,
+  InvocationStream,
+  InvokeOptions,
+  RawOutput,
+  StateListener,
+  StreamOptions,
+} from '../client.ts';
 import { errorOf } from '../errors.ts';
 import { failure } from '../failure.ts';
 import { closed, invokeWithRetries } from '../invoke.ts';
-import type { Call } from '../invoke.ts';
-import type { AnyMesh, CapabilityOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
+import type { Call, Target } from '../invoke.ts';
+import type { AnyMesh, CapabilityOf, ChunkOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
 import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
 import type { RetryOptions } from '../retry.ts';
@@ -19,6 +29,12 @@ import type { SubscriptionHandlers, SubscriptionRequest } from './subscriptions.
 export interface GatewayClientOptions
   extends InvocationsOptions, Omit<LinkOptions, 'onLive' | 'onFrame' | 'onLost'> {
   retry: RetryOptions | false;
+}
+
+/** What becomes of frames for who reads a stream. */
+interface Reading<Chunk, Output> {
+  chunkOf: (frame: ChunkFrame, text: string) => Chunk;
+  outputOf: (reply: Reply, invocationId: string) => Output;
 }
 
 /** In Node there is none. */
@@ -75,9 +91,36 @@ export class GatewayClient<M extends MeshShape<M> = AnyMesh> implements Client<M
   ): Promise<RawOutput> {
     assertJson(json);
     const { invocationId, reply } = await this.#invoke({ plugin, capability, json, options });
-    const text = memberText(reply.text, 'output');
-    if (text === undefined) throw failure('INVALID_OUTPUT', 'The gateway sent no output.', { invocationId });
-    return { invocationId, text };
+    return { invocationId, text: outputText(reply, invocationId) };
+  }
+
+  stream<P extends PluginOf<M>, C extends CapabilityOf<M, P>>(
+    plugin: P,
+    capability: C,
+    payload: InputOf<M, P, C>,
+    options: StreamOptions = {},
+  ): InvocationStream<ChunkOf<M, P, C>, OutputOf<M, P, C>> {
+    return this.#stream({ plugin, capability, options }, () => jsonOf(payload), {
+      chunkOf: ({ chunk }) => chunk as ChunkOf<M, P, C>,
+      outputOf: ({ output }) => output as OutputOf<M, P, C>,
+    });
+  }
+
+  /** The same with JSON as text: the payload, each chunk and the output. */
+  streamRaw(
+    plugin: string,
+    capability: string,
+    json: string,
+    options: StreamOptions = {},
+  ): InvocationStream<string, string> {
+    const checked = (): string => {
+      assertJson(json);
+      return json;
+    };
+    return this.#stream({ plugin, capability, options }, checked, {
+      chunkOf: (_, text) => memberText(text, 'chunk') ?? 'null',
+      outputOf: outputText,
+    });
   }
 
   /**
@@ -114,12 +157,33 @@ export class GatewayClient<M extends MeshShape<M> = AnyMesh> implements Client<M
     });
   }
 
+  #stream<Chunk, Output>(
+    target: Target,
+    jsonOfPayload: () => string,
+    { chunkOf, outputOf }: Reading<Chunk, Output>,
+  ): InvocationStream<Chunk, Output> {
+    const { window }: StreamOptions = target.options;
+    return new ClientStream<Chunk, Output>(target.options, async ({ onAttempt, ...opening }) => {
+      assertWindow(window);
+      const call: Call = { ...target, json: jsonOfPayload(), options: { ...target.options, ...opening } };
+      const { reply } = await invokeWithRetries(call, this.#policy, async (_, attempt) => {
+        if (this.#isClosed) throw closed();
+        onAttempt(attempt.invocationId);
+        const { chunks, output } = await this.#invocations.open(call, attempt, { window, read: chunkOf });
+        return { chunks, output: output.then((whole) => outputOf(whole, attempt.invocationId)) };
+      });
+      return reply;
+    });
+  }
+
   #take(frame: GatewayFrame, text: string): void {
     switch (frame.type) {
       case 'snapshot':
       case 'data':
       case 'dropped':
         return this.#subscriptions.take(frame);
+      case 'chunk':
+        return this.#invocations.take(frame, text);
       case 'result':
         return this.#invocations.succeed(frame, text);
       case 'error':
@@ -134,4 +198,19 @@ export class GatewayClient<M extends MeshShape<M> = AnyMesh> implements Client<M
         return undefined;
     }
   }
+}
+
+function outputText({ text }: Reply, invocationId: string): string {
+  const output = memberText(text, 'output');
+  if (output !== undefined) return output;
+  throw failure('INVALID_OUTPUT', 'The gateway sent no output.', { invocationId });
+}
+
+/** @throws InvalidPayloadError */
+function assertWindow(window: number | undefined): void {
+  if (window === undefined || readWindow(String(window)) !== undefined) return;
+  throw failure(
+    'INVALID_PAYLOAD',
+    `window is ${window}; it takes a whole number of chunks from 1 to ${windowMost}.`,
+  );
 }

@@ -1,9 +1,19 @@
 import { answerGraceMs } from '../../protocol/headers.ts';
-import type { CancelFrame, ErrorFrame, InvokeFrame, ResultFrame } from '../../protocol/socket.ts';
+import type {
+  CancelFrame,
+  ChunkFrame,
+  CreditFrame,
+  ErrorFrame,
+  InvokeFrame,
+  ResultFrame,
+} from '../../protocol/socket.ts';
+import type { OpenedStream } from '../client-stream.ts';
 import { ConnectionLostError, errorOf, OfflineError } from '../errors.ts';
 import { failure } from '../failure.ts';
 import { cancelled, closed, late } from '../invoke.ts';
 import type { Attempt, Call } from '../invoke.ts';
+import { ChunkInbox } from './chunk-inbox.ts';
+import type { ChunkInboxOptions } from './chunk-inbox.ts';
 import type { Link } from './link.ts';
 import { closeCodes } from './socket.ts';
 
@@ -28,6 +38,8 @@ interface Pending {
   dueAt: number;
   /** Of its frame, once that is sent. */
   length: number;
+  /** Of one whose answer may come in chunks. */
+  inbox: ChunkInbox<unknown> | undefined;
   resolve: (reply: Reply) => void;
   reject: (error: Error) => void;
 }
@@ -58,39 +70,37 @@ export class Invocations {
 
   /** One try. @throws InvocationError */
   send(call: Call, attempt: Attempt): Promise<Reply> {
-    return new Promise((resolve, reject) => {
-      const { signal } = call.options;
-      const end = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        this.#waiting.delete(one);
-        if (this.#running.delete(one.id)) this.#startWaiting();
-      };
-      const one: Pending = {
-        id: `i${(this.#count += 1)}`,
-        call,
-        attempt,
-        dueAt: performance.now() + attempt.timeoutMs,
-        length: 0,
-        resolve: (reply) => {
-          end();
-          resolve(reply);
-        },
-        reject: (error) => {
-          end();
-          reject(error);
-        },
-      };
-      const abort = (): void => this.#giveUp(one, cancelled(call));
-      let timer = setTimeout(() => {
-        if (this.#waiting.has(one)) return one.reject(unsent(one, this.#link.isLive));
-        timer = setTimeout(() => this.#giveUp(one, late(call, attempt)), graceMs);
-      }, attempt.timeoutMs);
-      signal?.addEventListener('abort', abort);
-      this.#link.open();
-      this.#wait(one);
-      this.#startWaiting();
-    });
+    return this.#send(this.#nextId(), call, attempt, undefined);
+  }
+
+  /** One try of a stream, when its first chunk is here, or its output. @throws InvocationError that came before both */
+  async open<Chunk>(
+    call: Call,
+    attempt: Attempt,
+    options: Omit<ChunkInboxOptions<Chunk>, 'grant'>,
+  ): Promise<OpenedStream<Chunk, Reply>> {
+    const id = this.#nextId();
+    const grant = (credit: number): void => {
+      const frame: CreditFrame = { op: 'credit', id, credit };
+      this.#link.send(JSON.stringify(frame));
+    };
+    const inbox = new ChunkInbox<Chunk>({ ...options, grant });
+    const output = this.#send(id, call, attempt, inbox);
+    output.then(
+      () => inbox.end(),
+      (error: unknown) => inbox.end({ error }),
+    );
+    await Promise.race([inbox.begun, output]);
+    return { chunks: inbox, output };
+  }
+
+  take(frame: ChunkFrame, text: string): void {
+    const one = this.#running.get(frame.id);
+    try {
+      one?.inbox?.take(frame, text);
+    } catch (error) {
+      if (one) this.#giveUp(one, error as Error);
+    }
   }
 
   succeed({ id, output }: ResultFrame, text: string): void {
@@ -118,6 +128,48 @@ export class Invocations {
     for (const one of [...this.#waiting, ...this.#running.values()]) this.#giveUp(one, closed());
   }
 
+  #nextId(): string {
+    this.#count += 1;
+    return `i${this.#count}`;
+  }
+
+  #send(id: string, call: Call, attempt: Attempt, inbox: Pending['inbox']): Promise<Reply> {
+    return new Promise((resolve, reject) => {
+      const { signal } = call.options;
+      const end = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', abort);
+        this.#waiting.delete(one);
+        if (this.#running.delete(one.id)) this.#startWaiting();
+      };
+      const one: Pending = {
+        id,
+        call,
+        attempt,
+        dueAt: performance.now() + attempt.timeoutMs,
+        length: 0,
+        inbox,
+        resolve: (reply) => {
+          end();
+          resolve(reply);
+        },
+        reject: (error) => {
+          end();
+          reject(Object.assign(error, { invocationId: attempt.invocationId }));
+        },
+      };
+      const abort = (): void => this.#giveUp(one, cancelled(call));
+      let timer = setTimeout(() => {
+        if (this.#waiting.has(one)) return one.reject(unsent(one, this.#link.isLive));
+        timer = setTimeout(() => this.#giveUp(one, late(call, attempt)), graceMs);
+      }, attempt.timeoutMs);
+      signal?.addEventListener('abort', abort);
+      this.#link.open();
+      this.#wait(one);
+      this.#startWaiting();
+    });
+  }
+
   #wait(one: Pending): void {
     const { status, reason } = this.#link.state.now;
     const { waitingMost } = this.#options;
@@ -139,7 +191,7 @@ export class Invocations {
   }
 
   #start(one: Pending): void {
-    const { id, call, attempt, dueAt } = one;
+    const { id, call, attempt, dueAt, inbox } = one;
     if (this.#link.bufferedBytes > bufferedMost) {
       return one.reject(failure('BUSY', 'Too much waits to be sent to the gateway already.'));
     }
@@ -153,6 +205,7 @@ export class Invocations {
       timeout_ms: Math.max(1, Math.ceil(dueAt - performance.now())),
       ...(traceparent && { traceparent }),
       ...(tracestate && { tracestate }),
+      ...(inbox && { stream: inbox.window }),
     };
     // The payload as it is given: written by JSON.stringify its numbers could lose digits.
     const text = `${JSON.stringify(frame).slice(0, -1)},"payload":${call.json}}`;
