@@ -21,7 +21,9 @@ export default defineConfig({
           'style-src': ['self'],
           'style-src-attr': ['unsafe-hashes', 'sha256-S8qMpvofolR8Mpjy4kQvEm7m1q8clzU4dfDH0AmvZjo='],
           'font-src': ['self'],
-          'img-src': ['self', 'data:'],
+          // Pictures and sounds that plugins answer with. Pages of this origin cannot be made of them: see bytes/download.ts.
+          'img-src': ['self', 'data:', 'blob:'],
+          'media-src': ['blob:'],
           'connect-src': ['self'],
           'manifest-src': ['self'],
           'base-uri': ['none'],

@@ -50,6 +50,18 @@ describe('the edits of a configuration', () => {
     ]);
   });
 
+  it('may leave out the largest upload, say it, and take it away again', () => {
+    expect(editsOf(base).numbers['/limits/max_upload_mb']).toBe('');
+    const path = '/limits/max_upload_mb';
+    const set = readEdits(base, edited({ numbers: numbers({ [path]: '512' }) }));
+    expect([set.patch, set.mistakes.size]).toEqual([{ limits: { max_upload_mb: 512 } }, 0]);
+    const limited = { ...base, limits: { ...base.limits, max_upload_mb: 512 } };
+    const gone = readEdits(limited, { ...editsOf(limited), numbers: numbers({ [path]: ' ' }) });
+    expect(gone.patch).toEqual({ limits: { max_upload_mb: null } });
+    expect(gone.differences).toEqual([{ path, before: 512, after: undefined }]);
+    expect(readEdits(base, edited({ numbers: numbers({ [path]: '0' }) })).mistakes.get(path)).toMatch(/1 to/);
+  });
+
   it('become a patch of limits and of the sandbox', () => {
     const { patch } = readEdits(
       base,

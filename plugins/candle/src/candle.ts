@@ -1,9 +1,11 @@
 import { fileURLToPath } from 'node:url';
 import { definePlugin, type PluginDefinition } from '@bkg/sdk';
+import { ByteBudget } from './byte-budget.ts';
 import { modelInfer } from './capabilities/model-infer.ts';
 import { modelList } from './capabilities/model-list.ts';
 import { modelLoad } from './capabilities/model-load.ts';
 import { modelUnload } from './capabilities/model-unload.ts';
+import { tensorInfer } from './capabilities/tensor-infer.ts';
 import { Models } from './models.ts';
 import { completeSettings, settingsSchema, type Settings } from './settings.ts';
 
@@ -28,7 +30,8 @@ export function createCandle({
   bundledDir = shipped,
   ...options
 }: CandleOptions): PluginDefinition {
-  const models = new Models({ ...options, bundledDir, settings: completeSettings(settings) });
+  const complete = completeSettings(settings);
+  const models = new Models({ ...options, bundledDir, settings: complete });
   return definePlugin({
     id: 'candle',
     version: '0.2.0',
@@ -38,10 +41,11 @@ export function createCandle({
     author: 'bkg',
     settings: settingsSchema,
     capabilities: {
-      'model.infer': modelInfer(models),
+      'model.infer': modelInfer(models, complete.max_output_bytes),
       'model.list': modelList(models),
       'model.load': modelLoad(models),
       'model.unload': modelUnload(models),
+      'tensor.infer': tensorInfer(models, new ByteBudget(complete.max_tensor_mb * 1024 ** 2)),
     },
     start: ({ log, signal }) => models.start(log, signal),
     stop: () => models.close(),

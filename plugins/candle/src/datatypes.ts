@@ -54,6 +54,10 @@ export interface Tensor {
   data: TensorData;
 }
 
+/** The memory that the elements take; of texts it is not counted. */
+export const bytesOfAll = (tensors: readonly Tensor[]): number =>
+  tensors.reduce((sum, { data }) => sum + (Array.isArray(data) ? 0 : data.byteLength), 0);
+
 // The class itself, because a model's process has to delete its global name.
 const Half = Float16Array;
 

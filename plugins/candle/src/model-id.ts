@@ -26,17 +26,20 @@ export const keyOf = ({ model_id, revision }: ModelRef): string =>
   revision === undefined ? model_id : `${model_id}@${revision}`;
 
 /** Throws INVALID_PAYLOAD. The locator builds paths from these, so it checks them itself, whatever the schema did. */
-export function checkRef({ model_id, revision }: ModelRef): void {
+export function checkRef(
+  { model_id, revision }: ModelRef,
+  place: (member: keyof ModelRef) => string = (member) => `/${member}`,
+): void {
   if (!isModelId(model_id)) {
     throw invalid(
-      '/model_id',
+      place('model_id'),
       `${JSON.stringify(model_id)} is no model id: allowed is <org>/<name> or <name>, of letters, digits, ".", "_" and "-", ` +
         `beginning with a letter, digit or "_", without ".." and "--", at most ${MAX_MODEL_ID} characters`,
     );
   }
   if (revision !== undefined && !isRevision(revision)) {
     throw invalid(
-      '/revision',
+      place('revision'),
       `${JSON.stringify(revision)} is no revision: allowed is a commit or a ref such as main or refs/pr/1, at most ${MAX_REVISION} characters`,
     );
   }

@@ -15,6 +15,8 @@ export interface PoolOptions {
   onLoaded: (key: string, loadMs: number) => void;
   /** … and one had to leave it. */
   onEvicted: (key: string, by: string) => void;
+  /** Nobody waits any more for a load that went on. */
+  onDropped: (key: string) => void;
   model: Omit<ModelOptions, 'after'>;
 }
 
@@ -72,7 +74,8 @@ export class ModelPool {
 
   /**
    * Loads the model if it is not in memory and lets `work` use it; it stays at least until `work` is done.
-   * Throws BUSY, CANDLE_NO_ROOM, the errors of a load, or the signal's reason (the load then goes on for the others).
+   * Throws BUSY, CANDLE_NO_ROOM, the errors of a load, or the signal's reason: the load then goes on for the others who
+   * wait for it, or for the pin, and without any of them it is dropped.
    */
   async use<T>(
     file: ModelFile,
@@ -89,7 +92,7 @@ export class ModelPool {
       resident.lastUsedAt = Date.now();
       this.#uses += 1;
       resident.lastUse = this.#uses;
-      if (resident.users === 0) resident.retired?.resolve();
+      if (resident.users === 0) this.#leave(resident);
     }
   }
 
@@ -104,6 +107,17 @@ export class ModelPool {
   async close(): Promise<void> {
     await Promise.all([...this.#residents.values()].map((resident) => this.#remove(resident)));
     await Promise.all(this.#closing);
+  }
+
+  /** Its last user has gone. */
+  #leave(resident: Resident): void {
+    resident.retired?.resolve();
+    const { key } = resident.model;
+    const isLoading = resident.loadedAt === undefined && this.#residents.get(key) === resident;
+    if (isLoading && !this.#options.isPinned(key)) {
+      this.#options.onDropped(key);
+      void this.#remove(resident);
+    }
   }
 
   #take(file: ModelFile): Resident {

@@ -1,10 +1,12 @@
+import { Socket } from 'node:net';
 import { dirname } from 'node:path';
 import type * as Ort from 'onnxruntime-node';
-import { datatypeOfRuntimeType, datatypes, type Tensor } from './datatypes.ts';
+import { bytesOfAll, datatypeOfRuntimeType, datatypes, type Tensor } from './datatypes.ts';
 import { fitsJson } from './json-size.ts';
-import type { Answer, FailureReason, Request } from './messages.ts';
+import type { Answer, FailureReason, OutputLimit, Request } from './messages.ts';
 import { readModelHeader } from './onnx/reader.ts';
 import { signatureOf, UnsupportedModel } from './signature.ts';
+import { PIPE, receiveTensors, sendTensors, onTheirWay } from './tensor-pipe.ts';
 
 /**
  * The process of one model, started by ModelProcess. Loading and running block its event loop, which is why
@@ -20,24 +22,34 @@ delete (globalThis as { Float16Array?: unknown }).Float16Array;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => undefined);
 process.on('disconnect', () => process.exit(0));
 
+const pipe = new Socket({ fd: PIPE, readable: true, writable: true });
+// The process ends when the channel closes; it must neither stay for the pipe nor end otherwise because of it.
+pipe.on('error', () => process.exit(1)).unref();
+
 let runtime: typeof Ort;
 let session: Ort.InferenceSession | undefined;
 let folder = '';
 
 class TooLarge extends Error {}
 
-process.on('message', (request: Request) => {
-  void answer(request).then((reply) =>
-    process.send?.(reply, undefined, undefined, (error) => error && process.exit(1)),
-  );
-});
+process.on('message', (request: Request) => void handle(request));
 
-async function answer(request: Request): Promise<Answer> {
+async function handle(request: Request): Promise<void> {
+  // Not to be caught: a pipe of which a part was read is of no use to the next run.
+  const feeds = request.kind === 'run' ? await receiveTensors(pipe, request.feeds) : [];
+  let outputs: Tensor[] = [];
+  let answer: Answer;
   try {
-    return request.kind === 'load' ? await load(request) : await run(request);
+    if (request.kind === 'load') answer = await load(request);
+    else {
+      outputs = await run(feeds, request);
+      answer = { kind: 'result', outputs: onTheirWay(outputs) };
+    }
   } catch (error) {
-    return { kind: 'failed', reason: reasonOf(error, request), message: messageOf(error) };
+    answer = { kind: 'failed', reason: reasonOf(error, request), message: messageOf(error) };
   }
+  process.send?.(answer, undefined, undefined, (error) => error && process.exit(1));
+  await sendTensors(pipe, outputs);
 }
 
 async function load({ path, threads }: Request & { kind: 'load' }): Promise<Answer> {
@@ -57,7 +69,10 @@ async function load({ path, threads }: Request & { kind: 'load' }): Promise<Answ
   return { kind: 'loaded', signature: signatureOf(header, session.outputMetadata) };
 }
 
-async function run({ feeds, outputs, maxOutputBytes }: Request & { kind: 'run' }): Promise<Answer> {
+async function run(
+  feeds: Tensor[],
+  { outputs, limit }: { outputs: string[]; limit: OutputLimit },
+): Promise<Tensor[]> {
   if (session === undefined) throw new Error('asked to run before the model was loaded');
   const named: Record<string, Ort.Tensor> = {};
   for (const { name, datatype, data, shape } of feeds) {
@@ -65,12 +80,17 @@ async function run({ feeds, outputs, maxOutputBytes }: Request & { kind: 'run' }
   }
   const results = await session.run(named, outputs);
   const tensors = outputs.map((name) => toTensor(name, results[name]!));
-  if (!fitsJson(tensors, maxOutputBytes)) {
+  if (!fits(tensors, limit)) {
     const sizes = tensors.map(({ name, shape }) => `${name} [${shape.join(', ')}]`).join(', ');
     const remedy = 'ask for fewer "outputs" or send a smaller input';
-    throw new TooLarge(`the outputs ${sizes} take more than ${maxOutputBytes} bytes as JSON: ${remedy}`);
+    const form = limit.as === 'json' ? ' as JSON' : '';
+    throw new TooLarge(`the outputs ${sizes} take more than ${limit.mostBytes} bytes${form}: ${remedy}`);
   }
-  return { kind: 'result', outputs: tensors };
+  return tensors;
+}
+
+function fits(tensors: Tensor[], { as, mostBytes }: OutputLimit): boolean {
+  return as === 'json' ? fitsJson(tensors, mostBytes) : bytesOfAll(tensors) <= mostBytes;
 }
 
 function toTensor(name: string, value: Ort.Tensor): Tensor {

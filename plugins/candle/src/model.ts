@@ -3,6 +3,7 @@ import type { CrashLog } from './crash-log.ts';
 import type { Tensor } from './datatypes.ts';
 import { candleError } from './errors.ts';
 import type { ModelFile } from './locator.ts';
+import type { OutputLimit } from './messages.ts';
 import { keyOf } from './model-id.ts';
 import { ModelProcess, ProcessEnded, ProcessTimeout, Refusal, type ProcessOptions } from './process-host.ts';
 import type { Signature } from './signature.ts';
@@ -11,7 +12,10 @@ export interface ModelOptions {
   process: ProcessOptions;
   /** Invocations that may wait for this model, not counting the one that runs. */
   maxQueue: number;
-  /** A run goes on for this long after its invocation has ended; then its process is ended, and started anew. */
+  /**
+   * A run goes on for as long as another process would take to be there, and at most for this long, after its invocation
+   * has ended; then its process is ended, and started anew.
+   */
   abandonedRunMs: number;
   crashes: CrashLog;
   /** Its process ended by itself; for the log. */
@@ -27,6 +31,7 @@ export interface ModelOptions {
 interface Job {
   feeds: Tensor[];
   outputs: string[];
+  limit: OutputLimit;
   signal: AbortSignal;
   resolve: (outputs: Tensor[]) => void;
   reject: (error: unknown) => void;
@@ -46,6 +51,10 @@ export class Model {
   #starting: Promise<ModelProcess> | undefined;
   #signature: Signature | undefined;
   #pumping: Promise<void> | undefined;
+  /** How long the last start took. */
+  #startMs = 0;
+  /** A process that is being ended: there is not always memory for two. */
+  #leaving: Promise<void> | undefined;
 
   constructor(file: ModelFile, options: ModelOptions) {
     this.file = file;
@@ -72,10 +81,10 @@ export class Model {
   }
 
   /**
-   * Runs the model. Throws BUSY, candle's errors, or the signal's reason: what waits is then dropped, and what runs is
-   * left to itself, for a while.
+   * Runs the model. Throws BUSY, candle's errors, or the signal's reason: what waits is then dropped, and what runs has
+   * nobody any more who waits for it: soon it is ended.
    */
-  infer(feeds: Tensor[], outputs: string[], signal: AbortSignal): Promise<Tensor[]> {
+  infer(feeds: Tensor[], outputs: string[], limit: OutputLimit, signal: AbortSignal): Promise<Tensor[]> {
     if (this.#pumping && this.#queue.length >= this.#options.maxQueue) {
       const message = `${this.key} has ${this.#queue.length} invocations waiting, which is its limit: try again shortly`;
       return Promise.reject(new BkgError('BUSY', message));
@@ -92,7 +101,7 @@ export class Model {
           signal.removeEventListener('abort', drop);
           settle(value);
         };
-      const job: Job = { feeds, outputs, signal, resolve: settled(resolve), reject: settled(reject) };
+      const job: Job = { feeds, outputs, limit, signal, resolve: settled(resolve), reject: settled(reject) };
       if (signal.aborted) return drop();
       signal.addEventListener('abort', drop, { once: true });
       this.#queue.push(job);
@@ -127,14 +136,17 @@ export class Model {
     }
   }
 
-  async #run(process: ModelProcess, { feeds, outputs, signal, resolve, reject }: Job): Promise<void> {
+  async #run(process: ModelProcess, { feeds, outputs, limit, signal, resolve, reject }: Job): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
+    // To end a process costs its successor's start: a run that takes no longer than that is cheaper to let end, and callers
+    // who give up again and again must not keep a model that is quick from everybody else.
     const abandon = (): void => {
-      timer = setTimeout(() => this.#replace(process), this.#options.abandonedRunMs);
+      const graceMs = Math.min(this.#startMs, this.#options.abandonedRunMs);
+      timer = setTimeout(() => this.#replace(process), graceMs);
     };
     signal.addEventListener('abort', abandon, { once: true });
     try {
-      resolve(await process.run(feeds, outputs));
+      resolve(await process.run(feeds, outputs, limit));
     } catch (error) {
       reject(this.#explain(error, 'run'));
     } finally {
@@ -149,15 +161,23 @@ export class Model {
   }
 
   async #start(): Promise<ModelProcess> {
-    await this.#options.after;
+    await Promise.all([this.#options.after, this.#leaving]);
+    this.#closing.signal.throwIfAborted();
     const blockedMs = this.#options.crashes.blockedForMs(this.key);
     if (blockedMs > 0) {
       const seconds = Math.ceil(blockedMs / 1000);
       const message = `the process of ${this.key} ended too often: tried again in ${seconds} s, or at once by model.load`;
       throw candleError('CANDLE_MODEL_UNSTABLE', message);
     }
+    const startedAt = performance.now();
     try {
       const started = await ModelProcess.start(this.file.path, this.#options.process, this.#closing.signal);
+      if (this.#closing.signal.aborted) {
+        // It was there in the very moment in which nobody wanted it any more.
+        await started.end();
+        throw this.#closing.signal.reason;
+      }
+      this.#startMs = performance.now() - startedAt;
       this.#process = started;
       this.#signature = started.signature;
       void started.exited.then((ended) => this.#onExit(started, ended));
@@ -185,7 +205,7 @@ export class Model {
   #replace(process: ModelProcess): void {
     if (this.#process !== process) return;
     this.#process = undefined;
-    void process.end();
+    this.#leaving = process.end();
     this.#startAnew();
   }
 

@@ -42,6 +42,7 @@ export class Models {
   /** Keys of the files that the pins mean, as of the last look at the folder. */
   #pinned: ReadonlySet<string> = new Set();
   #log: Logger | undefined;
+  readonly #closing = new AbortController();
 
   constructor({ homeDir, dataDir, bundledDir, settings, startWaitMs = 60_000 }: ModelsOptions) {
     this.#startWaitMs = startWaitMs;
@@ -55,11 +56,12 @@ export class Models {
       onLoaded: (key, loadMs) => this.#log?.info({ model: key, load_ms: loadMs }, `${key} is in memory`),
       onEvicted: (key, by) =>
         this.#log?.info({ model: key }, `${key} left the memory to make room for ${by}`),
+      onDropped: (key) =>
+        this.#log?.info({ model: key }, `nobody waits for ${key} any more: its load is dropped`),
       model: {
         process: {
           threads: settings.threads_per_model,
           loadTimeoutMs: settings.load_timeout_secs * 1000,
-          maxOutputBytes: settings.max_output_bytes,
         },
         maxQueue: settings.max_queue_per_model,
         abandonedRunMs: settings.abandoned_run_secs * 1000,
@@ -96,7 +98,7 @@ export class Models {
 
   /**
    * Lets `work` use a model, loading it first if need be. Throws what finding, loading and `work` throw, and the
-   * signal's reason; a load goes on then, for those who come after.
+   * signal's reason; a load that nobody else waits for is dropped then, unless the model is pinned.
    */
   async use<T>(ref: ModelRef, signal: AbortSignal, work: (use: ModelInUse) => Promise<T>): Promise<T> {
     const file = await this.#locator.locate(ref);
@@ -149,12 +151,18 @@ export class Models {
 
   /** Ends all model processes. Those who use one must have been answered or aborted before. */
   close(): Promise<void> {
+    this.#closing.abort(new Error('candle ends'));
     return this.#pool.close();
   }
 
   async #warmUp(ref: ModelRef, inTime: AbortSignal, signal: AbortSignal): Promise<Error | undefined> {
     try {
-      await this.use(ref, inTime, () => Promise.resolve());
+      // Only the start stops waiting at its time; the load itself goes on.
+      const wanted = AbortSignal.any([signal, this.#closing.signal]);
+      await abortable(
+        this.use(ref, wanted, () => Promise.resolve()),
+        inTime,
+      );
       return undefined;
     } catch (error) {
       signal.throwIfAborted();

@@ -1,15 +1,15 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { extname } from 'node:path';
+import type { Duplex } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import type { Tensor } from './datatypes.ts';
-import type { Answer, FailureReason, Request } from './messages.ts';
+import type { Answer, FailureReason, OutputLimit, Request } from './messages.ts';
 import type { Signature } from './signature.ts';
+import { onTheirWay, PIPE, receiveTensors, sendTensors } from './tensor-pipe.ts';
 
 export interface ProcessOptions {
   threads: number;
   loadTimeoutMs: number;
-  /** How large the outputs of one run may be as JSON. */
-  maxOutputBytes: number;
 }
 
 /** The model process refused: a file that is no model, or values the model does not take. It lives on. */
@@ -60,7 +60,8 @@ interface Waiting {
 export class ModelProcess {
   readonly exited: Promise<ProcessEnded>;
   readonly #child: ChildProcess;
-  readonly #options: ProcessOptions;
+  /** The elements of tensors go through it: as messages they would block both event loops for the time of several copies. */
+  readonly #pipe: Duplex;
   #waiting: Waiting | undefined;
   #ended: ProcessEnded | undefined;
   #output = '';
@@ -72,7 +73,7 @@ export class ModelProcess {
    */
   static async start(path: string, options: ProcessOptions, signal: AbortSignal): Promise<ModelProcess> {
     signal.throwIfAborted();
-    const started = new ModelProcess(options);
+    const started = new ModelProcess();
     const timeout = AbortSignal.timeout(options.loadTimeoutMs);
     const kill = (): boolean => started.#child.kill('SIGKILL');
     const ends = [signal, timeout];
@@ -91,12 +92,11 @@ export class ModelProcess {
     }
   }
 
-  private constructor(options: ProcessOptions) {
-    this.#options = options;
+  private constructor() {
     const { PATH, HOME, TMPDIR, LANG, TZ } = process.env;
     this.#child = fork(entry, [], {
       serialization: 'advanced',
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],
       execArgv: [`--max-old-space-size=${HEAP_MB}`],
       // A model needs no credentials.
       env: { PATH, HOME, TMPDIR, LANG, TZ },
@@ -107,6 +107,9 @@ export class ModelProcess {
         this.#output = (this.#output + text).slice(-OUTPUT_TAIL);
       });
     }
+    this.#pipe = this.#child.stdio[PIPE] as Duplex;
+    // Why it broke is told by the end of the process.
+    this.#pipe.on('error', () => this.#child.kill('SIGKILL'));
     this.exited = new Promise((resolve) => {
       const ended = (how: string): void => {
         this.#ended ??= new ProcessEnded(how, this.#output);
@@ -135,11 +138,19 @@ export class ModelProcess {
   }
 
   /** Runs the model. Throws Refusal or ProcessEnded. A run cannot be stopped, only its process can: by `end`. */
-  async run(feeds: Tensor[], outputs: string[]): Promise<Tensor[]> {
-    const { maxOutputBytes } = this.#options;
-    const answer = await this.#ask({ kind: 'run', feeds, outputs, maxOutputBytes });
+  async run(feeds: Tensor[], outputs: string[], limit: OutputLimit): Promise<Tensor[]> {
+    const asked = this.#ask({ kind: 'run', feeds: onTheirWay(feeds), outputs, limit });
+    // When it fails the process has ended, and that is what fails the run.
+    sendTensors(this.#pipe, feeds).catch(() => this.#child.kill('SIGKILL'));
+    const answer = await asked;
     if (answer.kind !== 'result') throw new Error(`a run was answered with ${answer.kind}`);
-    return answer.outputs;
+    try {
+      return await receiveTensors(this.#pipe, answer.outputs);
+    } catch {
+      // It has ended in the middle of its answer, which is told in the words of its end.
+      await this.end();
+      throw await this.exited;
+    }
   }
 
   /** Ends the process at once; it has nothing to lose. A load or run that it holds fails with ProcessEnded. */

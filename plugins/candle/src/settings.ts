@@ -7,6 +7,7 @@ const defaults = {
   load_timeout_secs: 60,
   abandoned_run_secs: 5,
   max_output_bytes: 1_000_000,
+  max_tensor_mb: 256,
 };
 
 /** What an operator can set of candle, below `settings` of its configuration. */
@@ -50,7 +51,8 @@ export const settingsSchema = Type.Object(
         minimum: 0,
         maximum: 3600,
         default: defaults.abandoned_run_secs,
-        description: 'How long a run may go on that nobody waits for any more; then its process is replaced.',
+        description:
+          'How long at most a run may go on that nobody waits for any more, when another process would take longer to be there; then its process is replaced.',
       }),
     ),
     max_output_bytes: Type.Optional(
@@ -59,6 +61,15 @@ export const settingsSchema = Type.Object(
         maximum: 67_108_864,
         default: defaults.max_output_bytes,
         description: 'Size of the outputs of one run as JSON. The broker takes messages of 1 MB.',
+      }),
+    ),
+    max_tensor_mb: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: 65_536,
+        default: defaults.max_tensor_mb,
+        description:
+          'Raw tensors (tensor.infer) that all invocations together hold in memory, MiB, and the outputs of one run. What does not fit now is BUSY.',
       }),
     ),
   },

@@ -96,4 +96,5 @@ export class CandleMesh implements AsyncDisposable {
   }
 }
 
-const cpuMsOf = (pid: number): number => readProcessTotals(pid)?.cpuMs ?? 0;
+/** 0 when there is no such process. */
+export const cpuMsOf = (pid: number): number => readProcessTotals(pid)?.cpuMs ?? 0;

@@ -7,6 +7,7 @@ import { encodeText, readScores, textModelOf, type TextModel } from '../src/text
 import { buildLanguageModel } from '../train/build.ts';
 import { confusions } from '../train/evaluate.ts';
 import { heldOut } from '../train/corpus.ts';
+import { limit } from './sample-models.ts';
 
 const folder = new URL('../models/bkg/language-id/', import.meta.url);
 const path = fileURLToPath(new URL('model.onnx', folder));
@@ -15,14 +16,17 @@ let process: ModelProcess;
 let model: TextModel;
 
 beforeAll(async () => {
-  const options = { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000 };
+  const options = { threads: 1, loadTimeoutMs: 20_000 };
   process = await ModelProcess.start(path, options, new AbortController().signal);
   model = textModelOf('bkg/language-id', process.signature);
 });
 afterAll(() => process.end());
 
 const classify = async (text: string): Promise<{ output: string; score: number }> => {
-  const { output, scores } = readScores(model, await process.run([encodeText(model, text)], [model.output]));
+  const { output, scores } = readScores(
+    model,
+    await process.run([encodeText(model, text)], [model.output], limit),
+  );
   return { output, score: scores[output]! };
 };
 
@@ -54,7 +58,10 @@ describe('the language model', () => {
   });
 
   it('gives every label a share, which add up to one', async () => {
-    const { scores } = readScores(model, await process.run([encodeText(model, 'Hello')], [model.output]));
+    const { scores } = readScores(
+      model,
+      await process.run([encodeText(model, 'Hello')], [model.output], limit),
+    );
     expect(Object.keys(scores).sort()).toEqual([...model.labels].sort());
     expect(Object.values(scores).reduce((sum, score) => sum + score)).toBeCloseTo(1, 5);
     expect(Object.values(scores)).toEqual(Object.values(scores).toSorted((a, b) => b - a));

@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '@bkg/sdk/testing';
 import { CrashLog } from '../src/crash-log.ts';
 import type { Tensor } from '../src/datatypes.ts';
 import { createLocator, type Locator } from '../src/locator.ts';
 import { ModelPool } from '../src/model-pool.ts';
-import { temporaryFolder, workload, type Folder } from './sample-models.ts';
+import { ModelProcess } from '../src/process-host.ts';
+import { limit, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
 let folder: Folder;
 let locator: Locator;
@@ -20,8 +21,9 @@ const createPool = (maxResident: number): ModelPool =>
     isPinned: (key) => pinned.has(key),
     onLoaded: (key) => log.push(`loaded ${key}`),
     onEvicted: (key, by) => log.push(`${key} made room for ${by}`),
+    onDropped: (key) => log.push(`dropped ${key}`),
     model: {
-      process: { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000_000 },
+      process: { threads: 1, loadTimeoutMs: 20_000 },
       maxQueue: 8,
       abandonedRunMs: 60_000,
       crashes: new CrashLog(),
@@ -54,7 +56,9 @@ const run = async (model_id: string, n: number, signal = never): Promise<void> =
     shape: [2],
     data: BigInt64Array.of(BigInt(n), BigInt(n)),
   };
-  await pool.use(await locator.locate({ model_id }), signal, (model) => model.infer([size], ['sum'], signal));
+  await pool.use(await locator.locate({ model_id }), signal, (model) =>
+    model.infer([size], ['sum'], limit, signal),
+  );
 };
 
 const code = (work: Promise<unknown>): Promise<string> =>
@@ -134,13 +138,39 @@ describe('the pool of models', () => {
     expect(await pool.unload('a')).toBe(false);
   });
 
-  it('goes on with a load whose only user gave up', async () => {
+  const cancelled = new Error('cancelled');
+  /** A use of a model that is cancelled when its load has begun. */
+  const cancelledUse = async (model_id: string): Promise<void> => {
     const controller = new AbortController();
-    const using = use('a', () => Promise.resolve(), controller.signal);
-    setTimeout(() => controller.abort(new Error('late')), 5);
-    await expect(using).rejects.toThrow('late');
-    await use('a');
+    const using = use(model_id, () => Promise.resolve(), controller.signal);
+    await eventually(() => pool.residents.has(model_id));
+    controller.abort(cancelled);
+    await expect(using).rejects.toThrow(cancelled);
+  };
+
+  it('goes on with a load that somebody else waits for', async () => {
+    const other = use('a');
+    await cancelledUse('a');
+    await other;
     expect(log).toEqual(['loaded a']);
+  });
+
+  it('drops a load when the last one who waits for it has gone, and loads anew for who comes then', async () => {
+    const started = vi.spyOn(ModelProcess, 'start');
+    await Promise.all([cancelledUse('a'), cancelledUse('a'), cancelledUse('a')]);
+    expect(inMemory()).toEqual([]);
+    await expect(started.mock.results[0]?.value).rejects.toThrow('a has been unloaded');
+    expect(started).toHaveBeenCalledTimes(1);
+    started.mockRestore();
+    expect(await code(use('a'))).toBe('success');
+    expect(log).toEqual(['dropped a', 'loaded a']);
+  });
+
+  it('goes on with the load of a pinned model, because the pin wants it', async () => {
+    pinned.add('a');
+    await cancelledUse('a');
+    await eventually(() => log.includes('loaded a'));
+    expect(inMemory()).toEqual(['a']);
   });
 
   it('takes a file that was replaced as another model', async () => {

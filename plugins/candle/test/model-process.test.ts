@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { datatypeNames, datatypes, type Datatype, type Tensor } from '../src/datatypes.ts';
+import type { OutputLimit } from '../src/messages.ts';
 import { encodeModel, type Dim } from '../src/onnx/writer.ts';
 import {
   ModelProcess,
@@ -12,10 +13,10 @@ import {
   type ProcessOptions,
 } from '../src/process-host.ts';
 import { decodeTensor, encodeTensor } from '../src/tensor-json.ts';
-import { arithmetic, identity, temporaryFolder, workload, type Folder } from './sample-models.ts';
+import { arithmetic, identity, limit, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
 const { signal } = new AbortController();
-const options: ProcessOptions = { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000_000 };
+const options: ProcessOptions = { threads: 1, loadTimeoutMs: 20_000 };
 
 let folder: Folder;
 const started: ModelProcess[] = [];
@@ -38,6 +39,11 @@ const refusal = async (work: Promise<unknown>): Promise<Refusal> => {
   );
   if (error instanceof Refusal) return error;
   throw new Error(`no refusal but ${String(error)}`);
+};
+
+const bytesOf = ({ data }: Tensor): Uint8Array => {
+  if (Array.isArray(data)) throw new Error('texts have no bytes');
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 };
 
 const isAlive = (pid: number): boolean => {
@@ -81,7 +87,7 @@ describe('a model in a process of its own', () => {
         ],
       ] as [number[], unknown[]][]) {
         const feed = await decodeTensor({ name: 'x', datatype, shape, data }, '', signal);
-        const [answer] = await model.run([feed], ['y']);
+        const [answer] = await model.run([feed], ['y'], limit);
         expect(await encodeTensor(answer!, signal)).toEqual({ name: 'y', datatype, shape, data });
       }
     },
@@ -92,7 +98,7 @@ describe('a model in a process of its own', () => {
     const model = await load(identity('float', dims));
     for (const rows of [1, 5]) {
       const data = new Float32Array(rows * 2);
-      const [y] = await model.run([{ name: 'x', datatype: 'FP32', shape: [rows, 2], data }], ['y']);
+      const [y] = await model.run([{ name: 'x', datatype: 'FP32', shape: [rows, 2], data }], ['y'], limit);
       expect(y!.shape).toEqual([rows, 2]);
     }
   });
@@ -106,12 +112,12 @@ describe('a model in a process of its own', () => {
       data: Float32Array.of(1, 2),
     });
     const at: Tensor = { name: 'at', datatype: 'INT64', shape: [1], data: BigInt64Array.of(2n) };
-    const both = await model.run([pair('a'), pair('b'), at], ['picked', 'sum']);
+    const both = await model.run([pair('a'), pair('b'), at], ['picked', 'sum'], limit);
     expect(both.map(({ name, data }) => [name, [...data]])).toEqual([
       ['picked', [30]],
       ['sum', [2, 4]],
     ]);
-    expect(await model.run([pair('a'), pair('b'), at], ['sum'])).toHaveLength(1);
+    expect(await model.run([pair('a'), pair('b'), at], ['sum'], limit)).toHaveLength(1);
   });
 
   it('refuses values that the model cannot take, says why, and goes on', async () => {
@@ -128,35 +134,73 @@ describe('a model in a process of its own', () => {
       shape: [1],
       data: BigInt64Array.of(index),
     });
-    const outOfRange = await refusal(model.run([rows('a', 1), rows('b', 1), at(7n)], ['picked']));
+    const outOfRange = await refusal(model.run([rows('a', 1), rows('b', 1), at(7n)], ['picked'], limit));
     expect(outOfRange.reason).toBe('refused');
     expect(outOfRange.message).toContain('idx=7 must be within the inclusive range [-3,2]');
-    const mismatch = await refusal(model.run([rows('a', 2), rows('b', 3), at(0n)], ['sum']));
+    const mismatch = await refusal(model.run([rows('a', 2), rows('b', 3), at(0n)], ['sum'], limit));
     expect(mismatch.reason).toBe('refused');
     expect(mismatch.message).not.toMatch(/\/onnxruntime/);
-    expect((await model.run([rows('a', 2), rows('b', 2), at(0n)], ['picked']))[0]!.data).toEqual(
+    expect((await model.run([rows('a', 2), rows('b', 2), at(0n)], ['picked'], limit))[0]!.data).toEqual(
       Float64Array.of(10),
     );
   });
 
   it('refuses outputs that are too large as JSON before they travel', async () => {
-    const model = await load(workload(), { maxOutputBytes: 242 });
+    const model = await load(workload());
+    const most = (mostBytes: number): OutputLimit => ({ as: 'json', mostBytes });
     const size = (n: bigint): Tensor => ({
       name: 'size',
       datatype: 'INT64',
       shape: [2],
       data: BigInt64Array.of(n, n),
     });
-    const { reason, message } = await refusal(model.run([size(12n)], ['product']));
+    const { reason, message } = await refusal(model.run([size(12n)], ['product'], most(242)));
     expect(reason).toBe('too_large');
     expect(message).toMatch(
       /^the outputs product \[12, 12\] take more than 242 bytes as JSON: ask for fewer/,
     );
-    expect(await model.run([size(11n)], ['product'])).toHaveLength(1);
+    expect(await model.run([size(11n)], ['product'], most(242))).toHaveLength(1);
 
-    const text = await load(identity('string'), { maxOutputBytes: 102 });
+    const text = await load(identity('string'));
     const x: Tensor = { name: 'x', datatype: 'BYTES', shape: [1], data: ['x'.repeat(100)] };
-    expect((await refusal(text.run([x], ['y']))).reason).toBe('too_large');
+    expect((await refusal(text.run([x], ['y'], most(102)))).reason).toBe('too_large');
+  });
+
+  it('counts raw outputs as the bytes that they are', async () => {
+    const model = await load(identity('float'));
+    const x: Tensor = { name: 'x', datatype: 'FP32', shape: [100], data: new Float32Array(100) };
+    expect(await model.run([x], ['y'], { as: 'bytes', mostBytes: 400 })).toHaveLength(1);
+    const { reason, message } = await refusal(model.run([x], ['y'], { as: 'bytes', mostBytes: 399 }));
+    expect([reason, message]).toEqual([
+      'too_large',
+      'the outputs y [100] take more than 399 bytes: ask for fewer "outputs" or send a smaller input',
+    ]);
+  });
+
+  it('takes and gives tensors of 64 MB while other work gets its turn', async () => {
+    const model = await load(identity('float'));
+    const data = Float32Array.from({ length: 16 * 1024 ** 2 }, (_, i) => i);
+    let turns = 0;
+    const ticking = setInterval(() => (turns += 1), 0);
+    const x: Tensor = { name: 'x', datatype: 'FP32', shape: [data.length], data };
+    const [y] = await model.run([x], ['y'], { as: 'bytes', mostBytes: data.byteLength });
+    clearInterval(ticking);
+    expect(Buffer.compare(bytesOf(y!), bytesOf(x))).toBe(0);
+    expect(turns).toBeGreaterThan(20);
+  });
+
+  it('fails a run whose process is killed in the middle of its inputs or outputs', async () => {
+    const data = new Float32Array(16 * 1024 ** 2);
+    const x: Tensor = { name: 'x', datatype: 'FP32', shape: [data.length], data };
+    const most: OutputLimit = { as: 'bytes', mostBytes: data.byteLength };
+    for (const afterMs of [0, 20, 40, 80]) {
+      const model = await load(identity('float'));
+      const running = model.run([x], ['y'], most);
+      setTimeout(() => model.pid && process.kill(model.pid, 'SIGKILL'), afterMs);
+      await expect(
+        running.then(() => Promise.reject(new ProcessEnded('after its answer', ''))),
+      ).rejects.toThrow(ProcessEnded);
+    }
   });
 
   it('refuses a file that is no model, and one the runtime does not know what to do with', async () => {
@@ -229,7 +273,7 @@ describe('a model in a process of its own', () => {
       const path = await folder.write('external/model.onnx', content);
       await folder.write('external/model.onnx_data', weights);
       const model = await load(path);
-      expect((await model.run([second], ['y']))[0]!.data).toEqual(Float32Array.of(20));
+      expect((await model.run([second], ['y'], limit))[0]!.data).toEqual(Float32Array.of(20));
     });
 
     it('finds them behind the links of the hub’s cache', async () => {
@@ -240,7 +284,7 @@ describe('a model in a process of its own', () => {
       await symlink('../../../blobs/model', join(snapshot, 'model.onnx'));
       await symlink('../../../blobs/weights', join(snapshot, 'model.onnx_data'));
       const model = await load(join(snapshot, 'model.onnx'));
-      expect((await model.run([second], ['y']))[0]!.data).toEqual(Float32Array.of(20));
+      expect((await model.run([second], ['y'], limit))[0]!.data).toEqual(Float32Array.of(20));
     });
 
     it('is invalid without them, with too few, and with some from elsewhere', async () => {
@@ -263,20 +307,20 @@ describe('the process', () => {
 
   it('fails the run that it held when it is killed, and says so when it is asked again', async () => {
     const model = await load(workload());
-    const running = model.run([size], ['sum']);
+    const running = model.run([size], ['sum'], limit);
     await delay(50);
     process.kill(model.pid!, 'SIGKILL');
     await expect(running).rejects.toThrow('ended by SIGKILL');
     expect(await model.exited).toBeInstanceOf(ProcessEnded);
     expect(model.pid).toBeUndefined();
-    await expect(model.run([size], ['sum'])).rejects.toThrow('ended by SIGKILL');
+    await expect(model.run([size], ['sum'], limit)).rejects.toThrow('ended by SIGKILL');
   });
 
   it('is gone when `end` resolves, idle or at work', async () => {
     for (const busy of [false, true]) {
       const model = await load(workload());
       const pid = model.pid!;
-      const run = busy ? model.run([size], ['sum']).catch((error: unknown) => error) : undefined;
+      const run = busy ? model.run([size], ['sum'], limit).catch((error: unknown) => error) : undefined;
       const startedAt = performance.now();
       await model.end();
       expect(performance.now() - startedAt).toBeLessThan(1_000);
@@ -299,8 +343,8 @@ describe('the process', () => {
 
   it('takes one request at a time', async () => {
     const model = await load(workload());
-    const running = model.run([size], ['sum']);
-    await expect(model.run([size], ['sum'])).rejects.toThrow('one request at a time');
+    const running = model.run([size], ['sum'], limit);
+    await expect(model.run([size], ['sum'], limit)).rejects.toThrow('one request at a time');
     await model.end();
     await expect(running).rejects.toThrow(ProcessEnded);
   });

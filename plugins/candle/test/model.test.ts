@@ -1,11 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { eventually } from '@bkg/sdk/testing';
 import { CrashLog } from '../src/crash-log.ts';
 import type { Tensor } from '../src/datatypes.ts';
 import type { ModelFile } from '../src/locator.ts';
 import { Model, type ModelOptions } from '../src/model.ts';
-import { temporaryFolder, workload, type Folder } from './sample-models.ts';
+import { ModelProcess } from '../src/process-host.ts';
+import { cpuMsOf } from './candle-mesh.ts';
+import { limit, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
 let folder: Folder;
 let file: ModelFile;
@@ -13,7 +15,7 @@ let model: Model;
 let events: string[];
 
 const options = (): ModelOptions => ({
-  process: { threads: 1, loadTimeoutMs: 20_000, maxOutputBytes: 1_000_000 },
+  process: { threads: 1, loadTimeoutMs: 20_000 },
   maxQueue: 3,
   abandonedRunMs: 60_000,
   crashes: new CrashLog(),
@@ -44,7 +46,7 @@ const run = (n = 64, signal: AbortSignal = never): Promise<Tensor[]> => {
     shape: [2],
     data: BigInt64Array.of(BigInt(n), BigInt(n)),
   };
-  return model.infer([size], ['sum'], signal);
+  return model.infer([size], ['sum'], limit, signal);
 };
 
 const code = (work: Promise<unknown>): Promise<string> =>
@@ -102,16 +104,74 @@ describe('a resident model', () => {
     await long;
   });
 
-  it('answers a cancelled run at once and lets it end, when that is soon', async () => {
+  it('answers a cancelled run at once and lets it end, when that is sooner than a new process would be there', async () => {
     await model.load();
     const { pid } = model;
     const controller = new AbortController();
-    const running = run(600, controller.signal);
-    await delay(20);
+    const running = run(128, controller.signal);
     controller.abort(new Error('cancelled'));
     await expect(running).rejects.toThrow('cancelled');
     expect(await code(run())).toBe('success');
     expect(model.pid).toBe(pid);
+  });
+
+  it('runs only the one of ten that was not cancelled', async () => {
+    model = new Model(file, { ...options(), maxQueue: 10 });
+    const ran = vi.spyOn(ModelProcess.prototype, 'run');
+    const controllers = Array.from({ length: 9 }, () => new AbortController());
+    const cancelled = controllers.map(({ signal }) => code(run(1000, signal)));
+    const wanted = run(64);
+    for (const controller of controllers) controller.abort(new Error('cancelled'));
+    expect(await Promise.all(cancelled)).toEqual(Array(9).fill('Error: cancelled'));
+    expect(await code(wanted)).toBe('success');
+    expect(ran).toHaveBeenCalledTimes(1);
+    ran.mockRestore();
+  });
+
+  it('ends a long run that nobody waits for any more: its process is gone, the next one idle', async () => {
+    await model.load();
+    const { pid } = model;
+    const controller = new AbortController();
+    const endless = run(4000, controller.signal);
+    await eventually(() => cpuMsOf(pid!) > 300);
+    controller.abort(new Error('cancelled'));
+    await expect(endless).rejects.toThrow('cancelled');
+    await eventually(() => events.includes('restored'));
+    expect(() => process.kill(pid!, 0)).toThrow('ESRCH');
+    expect(await code(run())).toBe('success');
+    const before = cpuMsOf(model.pid!);
+    await delay(300);
+    expect(cpuMsOf(model.pid!) - before).toBeLessThan(100);
+    expect(events).toEqual(['restored']);
+  });
+
+  it('fails nobody who waits behind a run that is ended', async () => {
+    await model.load();
+    const controller = new AbortController();
+    const endless = code(run(4000, controller.signal));
+    const waiting = [run(), run(), run()].map(code);
+    await eventually(() => cpuMsOf(model.pid!) > 300);
+    controller.abort(new Error('cancelled'));
+    expect(await endless).toBe('Error: cancelled');
+    expect(await Promise.all(waiting)).toEqual(Array(3).fill('success'));
+  });
+
+  it('leaves no process when it is closed while one takes the place of another', async () => {
+    await model.load();
+    const started = vi.spyOn(ModelProcess, 'start');
+    const { pid } = model;
+    const controller = new AbortController();
+    const endless = code(run(4000, controller.signal));
+    await eventually(() => cpuMsOf(pid!) > 300);
+    controller.abort(new Error('cancelled'));
+    await eventually(() => started.mock.calls.length === 1);
+    await model.close();
+    expect(await endless).toBe('Error: cancelled');
+    await expect(started.mock.results[0]?.value).rejects.toThrow('has been unloaded');
+    started.mockRestore();
+    expect(() => process.kill(pid!, 0)).toThrow('ESRCH');
+    expect(model.pid).toBeUndefined();
+    expect(events).toEqual([]);
   });
 
   it('replaces a process that goes on for nobody, without calling it a crash', async () => {

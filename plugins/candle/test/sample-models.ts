@@ -1,8 +1,12 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { OutputLimit } from '../src/messages.ts';
 import type { ElementName } from '../src/onnx/schema.ts';
 import { encodeModel, type Dim, type Model } from '../src/onnx/writer.ts';
+
+/** As candle's settings have it. */
+export const limit: OutputLimit = { as: 'json', mostBytes: 1_000_000 };
 
 export interface Folder extends AsyncDisposable {
   path: string;
@@ -75,6 +79,15 @@ export function workload(): Uint8Array {
   };
   return encodeModel(model);
 }
+
+/** `zeros` of the shape that `size` says: much out of nothing. */
+export const zeros = (): Uint8Array =>
+  encodeModel({
+    name: 'zeros',
+    inputs: [{ name: 'size', type: { tensor: 'int64', dims: [2] } }],
+    outputs: [{ name: 'zeros', type: { tensor: 'float', dims: [null, null] } }],
+    nodes: [{ op: 'ConstantOfShape', inputs: ['size'], outputs: ['zeros'] }],
+  });
 
 /** y = x + the row of a table that is as large as asked for: something to load. */
 export function heavy(megabytes: number): Uint8Array {

@@ -10,6 +10,8 @@ import type { Endpoint } from './endpoint.ts';
 import { Inbox } from './inbox.ts';
 import { InstanceLimits } from './instance-limits.ts';
 import { assertHeaders, contentTypeOf, streamWindowOf } from './invocation-headers.ts';
+import { invocationLimitsOf } from './invocation-limits.ts';
+import type { InvocationLimits } from './invocation-limits.ts';
 import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { OverdueHandlers } from './overdue-handlers.ts';
@@ -17,10 +19,8 @@ import { inputOfBody, inputOfEnvelope, inputOfUpload, readEnvelope } from './pay
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import type { PluginConfig } from './protocol/plugin.ts';
-import { uploadMostMbDefault } from './protocol/stream.ts';
 import { capabilityOf, inboxRoot, subjects } from './protocol/subjects.ts';
 import { Slots } from './slots.ts';
-import type { SlotLimits } from './slots.ts';
 import { Statistics } from './statistics.ts';
 import { brokerLost, runStream } from './stream-run.ts';
 import { shortToken } from './token.ts';
@@ -56,15 +56,14 @@ export class Dispatcher {
   readonly #log: Logger;
   readonly #endpoints: Endpoints;
   readonly #answers: Answers;
-  readonly #limits: InstanceLimits;
+  readonly #rates: InstanceLimits;
   readonly #slots: Slots;
   readonly #overdue: OverdueHandlers;
   readonly #streamPatienceMs: number | undefined;
   /** What the other ends of streams say; most plugins have none. */
   readonly #flows: Inbox | undefined;
   readonly #unwatch: () => void;
-  #timeoutMs: number;
-  #uploadMostBytes: number;
+  #limits: InvocationLimits;
   /** From the arrival of a request until its answer is published. */
   readonly #inFlight = new Map<string, Invocation>();
   /** Handlers go on after their answer was due; a drain waits for them too. */
@@ -79,13 +78,12 @@ export class Dispatcher {
     this.#connection = connection;
     this.#log = log;
     this.#streamPatienceMs = streamPatienceMs;
-    this.#timeoutMs = timeoutMsOf(config);
-    this.#uploadMostBytes = uploadMostBytesOf(config);
-    this.#limits = new InstanceLimits(config);
-    this.#slots = new Slots(slotLimitsOf(config));
+    this.#limits = invocationLimitsOf(config);
+    this.#rates = new InstanceLimits(config);
+    this.#slots = new Slots(this.#limits.slots);
     this.#overdue = new OverdueHandlers({
       slots: this.#slots,
-      patienceMs: () => Math.max(stuckLeastMs, this.#timeoutMs),
+      patienceMs: () => Math.max(stuckLeastMs, this.#limits.timeoutMs),
       onChange: onStuck,
     });
     this.#endpoints = new Endpoints(plugin);
@@ -127,10 +125,9 @@ export class Dispatcher {
 
   /** Holds for what arrives from now on; an invocation that is here keeps its deadline and its place. */
   configure(config: Pick<PluginConfig, 'resources' | 'limits' | 'replicas'>): void {
-    this.#timeoutMs = timeoutMsOf(config);
-    this.#uploadMostBytes = uploadMostBytesOf(config);
-    this.#limits.configure(config);
-    this.#slots.limits = slotLimitsOf(config);
+    this.#limits = invocationLimitsOf(config);
+    this.#rates.configure(config);
+    this.#slots.limits = this.#limits.slots;
     this.#overdue.look();
   }
 
@@ -179,7 +176,7 @@ export class Dispatcher {
       msg,
       // Until the body is read, which comes later: it may be large.
       capability: named ?? '',
-      timeoutMs: this.#timeoutMs,
+      timeoutMs: this.#limits.timeoutMs,
       nested: () => (this.#nested ??= new BrokerCalls(this.#connection)),
       log: this.#log,
     });
@@ -213,7 +210,7 @@ export class Dispatcher {
     const endpoint = this.#endpoints.of(id);
     contentTypeOf(invocation.msg, endpoint.capability.input);
     invocation.enter(endpoint);
-    this.#limits.take(id);
+    this.#rates.take(id);
     return endpoint;
   }
 
@@ -230,7 +227,7 @@ export class Dispatcher {
         invocation.capability = id;
         endpoint = this.#endpoints.of(id);
         invocation.enter(endpoint);
-        this.#limits.take(id);
+        this.#rates.take(id);
         input = inputOfEnvelope(this.#plugin.id, endpoint, payload, msg.data.length);
       } else {
         endpoint = named;
@@ -306,7 +303,7 @@ export class Dispatcher {
       endpoint,
       connection: this.#connection,
       flows: this.#flows,
-      mostBytes: this.#uploadMostBytes,
+      mostBytes: this.#limits.uploadMostBytes,
       patienceMs: this.#streamPatienceMs,
     });
   }
@@ -322,18 +319,6 @@ export class Dispatcher {
 
 function isForeign(subject: string | undefined): boolean {
   return Boolean(subject) && !subject?.startsWith(inboxRoot);
-}
-
-function timeoutMsOf({ resources }: Pick<PluginConfig, 'resources'>): number {
-  return resources.timeout_secs * 1_000;
-}
-
-function slotLimitsOf({ limits }: Pick<PluginConfig, 'limits'>): SlotLimits {
-  return { maxConcurrency: limits.max_concurrency, maxQueue: limits.max_queue };
-}
-
-function uploadMostBytesOf({ limits }: Pick<PluginConfig, 'limits'>): number {
-  return (limits.max_upload_mb ?? uploadMostMbDefault) * 1024 * 1024;
 }
 
 /**

@@ -9,6 +9,7 @@ import { encodeValue, responseTypeOf } from './outgoing-value.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import { chunkMostBytes } from './protocol/stream.ts';
+import { windowBytesDefault } from './stream/chunk-reader.ts';
 import { ChunkWriter } from './stream/chunk-writer.ts';
 import { readFlow } from './stream/flow.ts';
 
@@ -24,6 +25,9 @@ export interface StreamRunOptions {
   patienceMs?: number | undefined;
 }
 
+/** Smaller ones are not worth their message. */
+const pieceLeastBytes = 16 * 1024;
+
 /**
  * Runs what a handler yields to its end, each chunk when its receiver has room for it.
  *
@@ -38,6 +42,7 @@ export async function runStream(handled: unknown, options: StreamRunOptions): Pr
   const flow = openFlow(options);
   let returned: Promise<unknown> | undefined;
   const giveUp = (): void => {
+    flow?.leave();
     returned ??= new Promise((resolve) => resolve(iterator.return?.()));
     // Seen below, which may be much later.
     returned.catch(() => undefined);
@@ -46,16 +51,23 @@ export async function runStream(handled: unknown, options: StreamRunOptions): Pr
   try {
     for (;;) {
       for (let pause = fairTurns.pause(); pause; pause = fairTurns.pause()) await pause;
-      const { done, value } = await iterator.next();
-      if (done) return value ?? null;
+      const step = await iterator.next();
+      if (step.done) return step.value ?? null;
       invocation.signal.throwIfAborted();
-      if (flow) await sendChunk(flow.writer, options, value);
+      if (flow) await sendChunk(flow, options, step.value);
     }
   } finally {
     invocation.signal.removeEventListener('abort', giveUp);
     flow?.leave();
     await returned;
   }
+}
+
+interface OpenFlow {
+  writer: ChunkWriter;
+  /** Of bytes, at most. */
+  pieceBytes: number;
+  leave: () => void;
 }
 
 /** Its chunks go to the caller, who says on a subject of its own what it takes. Undefined when nobody wants them. */
@@ -65,7 +77,7 @@ function openFlow({
   flows,
   window,
   patienceMs,
-}: StreamRunOptions): { writer: ChunkWriter; leave: () => void } | undefined {
+}: StreamRunOptions): OpenFlow | undefined {
   const { msg } = invocation;
   const to = msg.reply;
   if (window === undefined || !to) return undefined;
@@ -89,7 +101,7 @@ function openFlow({
     },
   });
   invocation.chunks = writer;
-  return { writer, leave };
+  return { writer, pieceBytes: pieceBytesFor(window), leave };
 }
 
 /** What has been sent may not have arrived. */
@@ -98,7 +110,7 @@ export function brokerLost(): BkgError {
 }
 
 async function sendChunk(
-  writer: ChunkWriter,
+  { writer, pieceBytes }: OpenFlow,
   { endpoint, invocation }: StreamRunOptions,
   value: unknown,
 ): Promise<void> {
@@ -109,7 +121,8 @@ async function sendChunk(
     const data = encodeValue(id, chunk, validateChunk, value);
     const contentType = writer.count === 0 ? responseTypeOf(id, chunk, invocation.contentType) : undefined;
     const headers: HeaderValues = { [headerNames.contentType]: contentType };
-    for (const piece of piecesOf(data)) await writer.write(piece, writer.count === 0 ? headers : {});
+    for (const piece of piecesOf(data, pieceBytes))
+      await writer.write(piece, writer.count === 0 ? headers : {});
   } catch (error) {
     if (invocation.signal.aborted) throw error;
     const said = ofChunk(id, error);
@@ -128,17 +141,25 @@ function ofChunk(id: string, error: unknown): BkgError {
   return new BkgError('INVALID_OUTPUT', `A chunk of ${id} cannot be handed out: ${error.message}`);
 }
 
-/** A copy of bytes, because they wait for the end of the turn and the handler may write into its buffer again. */
-function* piecesOf(data: Payload): Generator<Payload> {
-  if (typeof data === 'string') return yield data;
-  // Also without any bytes: it says of what type they are.
-  if (data.length === 0) yield data;
-  for (let at = 0; at < data.length; at += chunkMostBytes)
-    yield Buffer.from(data.subarray(at, at + chunkMostBytes));
+/**
+ * Pieces of such a size that a window of them is what may be under way before the first credit, whatever the caller asks for: a
+ * hundred of them that begin at once would otherwise be more than the broker holds for one connection.
+ */
+function pieceBytesFor(window: number): number {
+  return Math.min(chunkMostBytes, Math.max(pieceLeastBytes, Math.floor(windowBytesDefault / window)));
 }
 
-function iteratorOf(id: string, handled: unknown): AsyncIterator<unknown> {
-  const iterable = handled as Partial<AsyncIterable<unknown>> | undefined;
+/** A copy of bytes, because they wait for the end of the turn and the handler may write into its buffer again. */
+function* piecesOf(data: Payload, pieceBytes: number): Generator<Payload, void, void> {
+  // Also without any bytes: it says of what type they are.
+  if (typeof data === 'string' || data.length === 0) yield data;
+  else
+    for (let at = 0; at < data.length; at += pieceBytes)
+      yield Buffer.from(data.subarray(at, at + pieceBytes));
+}
+
+function iteratorOf(id: string, handled: unknown): AsyncIterator<unknown, unknown> {
+  const iterable = handled as Partial<AsyncIterable<unknown, unknown>> | undefined;
   const iterator = iterable?.[Symbol.asyncIterator]?.();
   if (iterator) return iterator;
   throw new TypeError(

@@ -37,8 +37,10 @@ export interface OpenUploadOptions extends Pick<UploadInputOptions, 'connection'
   mostBytes: number;
 }
 
-/** Enough for a fast sender of large chunks; what waits in an instance is this times the handlers that read. */
-const windowBytes = 2 * 1024 * 1024;
+/** Enough for a fast sender of large chunks. */
+const windowMostBytes = 2 * 1024 * 1024;
+/** For all that an instance takes at the same time: the broker holds no more than 64 MiB for one connection. */
+const allMostBytes = 32 * 1024 * 1024;
 
 /**
  * A payload that comes as chunks: none before it is read, and never more than the reader has room for. Whatever is wrong
@@ -47,6 +49,8 @@ const windowBytes = 2 * 1024 * 1024;
 export class UploadInput {
   readonly #options: UploadInputOptions;
   readonly #reader: ChunkReader;
+  /** Chunks that may come before any is read. */
+  readonly #window: number;
   #bytes = 0;
   #subject: { reply: string; leave: () => void } | undefined;
 
@@ -55,9 +59,10 @@ export class UploadInput {
     const { sizeBytes, mostBytes, signal, patienceMs = creditPatienceMs } = options;
     if (sizeBytes !== undefined && sizeBytes > mostBytes) throw tooLarge(`${sizeBytes} bytes`, mostBytes);
     this.#options = options;
+    this.#window = Math.floor(this.#windowBytes() / chunkMostBytes);
     this.#reader = new ChunkReader({
-      window: windowBytes / chunkMostBytes,
-      windowBytes,
+      window: this.#window,
+      windowBytes: () => this.#windowBytes(),
       isStrict: true,
       fault: 'INVALID_PAYLOAD',
       grant: (credit) => this.#grant(credit),
@@ -101,10 +106,15 @@ export class UploadInput {
   }
 
   #begin(): void {
-    const { flows, signal } = this.#options;
-    signal.throwIfAborted();
-    this.#subject = flows.open((msg) => this.#take(msg));
-    this.#grant(windowBytes / chunkMostBytes);
+    // Who reads for the first time after the answer would be listened to for ever.
+    if (this.#reader.hasEnded) throw this.#reader.error;
+    this.#subject = this.#options.flows.open((msg) => this.#take(msg));
+    this.#grant(this.#window);
+  }
+
+  #windowBytes(): number {
+    const share = allMostBytes / Math.max(1, this.#options.flows.size);
+    return Math.max(chunkMostBytes, Math.min(windowMostBytes, share));
   }
 
   #grant(credit: number): void {

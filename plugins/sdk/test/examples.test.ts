@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { createKey } from '../src/access/key.ts';
+import { findTarget } from '../src/conformance/target.ts';
+import { UploadSending } from '../src/conformance/upload-sending.ts';
 import type { Credentials } from '../src/credentials.ts';
 import { problemOfMsg } from '../src/problem.ts';
 import { instancePermissions, keyPermissions } from '../src/protocol/permissions.ts';
@@ -73,6 +75,24 @@ describe.each(examples)('the example in $language', ({ language, isPossible }) =
     expect(await ask(subjects.status(plugin))).toMatchObject({ status: 'running' });
     expect(await ask(subjects.telemetry(plugin))).toMatchObject({ plugin_id: plugin });
     expect(await ask(subjects.inflight(plugin), '{"invocation_ids":[]}')).toMatchObject({ instance });
+    const stream = caller.requestStream(subjects.invokeCapability(plugin, 'count'), '{"to":9}', {
+      plugin,
+      timeoutMs: 5_000,
+      window: 2,
+    });
+    expect(await Array.fromAsync(stream, (msg) => msg.json())).toHaveLength(9);
+    expect((await stream.last).json()).toEqual({ counted: 9 });
+    const sending = new UploadSending({
+      connection: caller,
+      target: await findTarget({ connection: caller, pluginId: plugin }),
+      subject: subjects.invokeCapability(plugin, 'digest'),
+      headers: { 'Bkg-Upload': '100000', 'Content-Type': 'text/plain' },
+      body: Buffer.alloc(100_000),
+    });
+    await sending.send('empty', 5_000);
+    await sending.exchange.answered(5_000);
+    sending.close();
+    expect(sending.exchange.answers[0]?.json).toMatchObject({ bytes: 100_000 });
     expect(await ask(subjects.drain(plugin, instance))).toEqual({ ok: true });
     expect(await process.ended).toBe(0);
     expect(statuses).toEqual(['starting', 'running', 'stopping', 'stopped']);

@@ -352,9 +352,12 @@ describe('a nested invocation', () => {
 
   it('is cancelled with the invocation around it', async () => {
     await start();
-    const { aborted } = await start(createEcho('other'));
+    const { started, aborted } = await start(createEcho('other'));
     const payload = { to: 'other', capability: 'text.wait', payload: { ms: 9_000 } };
-    await problem(invoke('text.pass_on', payload, { [headerNames.timeoutMs]: '80' }));
+    const outer = problem(invoke('text.pass_on', payload, { [headerNames.invocationId]: 'outer' }));
+    await eventually(() => started.length === 1);
+    caller.publish(subjects.cancel('echo'), '{"invocation_id":"outer"}');
+    expect(await outer).toMatchObject({ code: 'CANCELLED' });
     await eventually(() => aborted.length === 1);
   });
 });

@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
-import { configDefaults, manifestSchema, subjects } from '../src/protocol/index.ts';
+import { configDefaults, headerNames, manifestSchema, subjects } from '../src/protocol/index.ts';
 import type { JsonSchema, StatusEvent } from '../src/protocol/index.ts';
 import { eventually, startNatsServer } from '../src/testing.ts';
 import { createValidator } from '../src/validator.ts';
@@ -82,5 +82,22 @@ it('the plugin that takes other settings over, in the README of the SDK, runs as
     });
     expect((await order).json()).toEqual({ ok: true });
     expect(await greet(caller)).toEqual({ text: 'Ahoy, Ada!' });
+  });
+});
+
+it('the plugin that streams, in the README of the SDK, runs as it stands there', async () => {
+  const readme = await readFile(path.join(root, 'plugins/sdk/README.md'), 'utf8');
+  await run(block(readme, '### Streams and bytes', 'ts'), async (caller) => {
+    const subject = subjects.invokeCapability('files', 'lines.find');
+    const lines = await eventually(async () => {
+      const stream = caller.requestStream(subject, 'one\ntwo\nthree', {
+        plugin: 'files',
+        timeoutMs: 1_000,
+        headers: { [headerNames.contentType]: 'text/plain', 'X-Word': 'o' },
+      });
+      const found = await Array.fromAsync(stream, (chunk) => chunk.json());
+      return { found, output: (await stream.last).json() };
+    });
+    expect(lines).toEqual({ found: ['one', 'two'], output: { lines: 3 } });
   });
 });

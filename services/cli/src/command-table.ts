@@ -83,6 +83,13 @@ becomes a new revision, so a rollback can be rolled back.`,
     options: {
       url,
       file: { short: 'f', value: '<file>', text: 'takes the payload from a file; - is standard input' },
+      'content-type': {
+        short: 'c',
+        value: '<type>',
+        text: 'what the payload is  [by the end of the name of its file, else JSON]',
+      },
+      output: { short: 'o', value: '<file>', text: 'writes what it returns into a file' },
+      stream: { short: 's', text: 'prints the chunks as they come, a line each; the last is the output' },
       timeout: {
         short: 't',
         value: '<span>',
@@ -92,6 +99,14 @@ becomes a new revision, so a rollback can be rolled back.`,
     },
     notes: `The payload is JSON: a word, - for standard input, or a file; without one {} is sent. One that
 begins with a minus goes after --. Output is printed byte by byte; on a terminal it is laid out.
+
+A picture, a sound or any other file is sent while it is read, however large it is, and what comes
+back is written while it comes:
+
+  bkg invoke photos shrink --file large.png --output small.png
+  tar c . | bkg invoke backup store -f - -c application/x-tar
+
+A terminal is shown text only: other output goes to a file, or into a pipe.
 
 Exit codes: 0 it succeeded, 1 it did not come as far as the plugin, 2 this line was not understood,
 3 the plugin answered with an error or not in time, 130 Ctrl-C, which cancels it.`,
@@ -173,7 +188,7 @@ A plugin that is called history or diff goes after --, as in \`bkg config -- his
     usage: '<plugin> [options]',
     words: { least: 1, most: 1 },
     options: {
-      level: { short: 'l', value: '<level>', text: 'service, timed, live, graceful or full  [service]' },
+      level: { short: 'l', value: '<level>', text: 'one of those below  [service]' },
       sample: {
         value: '<capability>=<json>',
         multiple: true,
@@ -184,10 +199,18 @@ A plugin that is called history or diff goes after --, as in \`bkg config -- his
         multiple: true,
         text: 'a payload that keeps it busy for 3 to 8 seconds',
       },
+      upload: {
+        value: '<capability>=<file>',
+        multiple: true,
+        text: 'what is sent to one that takes uploads; ;type=audio/wav behind it',
+      },
       json: { text: 'the result for programs' },
     },
-    notes: `Each level holds those before it; from graceful on an instance is ended, and started anew when
-the plugin is managed. Without a sample only a capability is invoked that calls itself idempotent.
+    notes: `Levels: service, timed, live, graceful, full, each of which holds those before it; beside them
+streaming and upload, which hold timed, and backpressure, which holds live. At graceful and full
+an instance is ended, and started anew when the plugin is managed. Without a sample only a
+capability is invoked that calls itself idempotent. backpressure is quick with few places:
+limits.max_concurrency and limits.max_queue.
 It speaks to the broker: that of BKG_NATS_URL and BKG_CREDENTIALS_FILE, else that of BKG_HOME.
 
 Exit codes: 0 every case up to the level is kept, 1 one is broken or could not be tried.`,

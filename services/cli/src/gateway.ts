@@ -1,5 +1,6 @@
 import http from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
+import type { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Problem } from '@bkg/sdk/protocol';
 import { apiKeyFor } from './api-key.ts';
@@ -9,16 +10,34 @@ import { Failure } from './failure.ts';
 import { gatewayUrl } from './mesh-address.ts';
 import { readProblem, refusal } from './refusal.ts';
 import type { Concern, Refusal } from './refusal.ts';
+import { sendBody } from './send-body.ts';
 
 export interface GatewayRequest {
   method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   headers?: Record<string, string>;
-  body?: Buffer | string;
+  body?: Buffer | string | PipedBody;
   /** For everything, the answer included. @default 15000 */
   timeoutMs?: number;
   signal?: AbortSignal;
   /** For what is said of a failure. */
   concern?: Concern;
+}
+
+/** A body that is sent while it is read. */
+export interface PipedBody {
+  /** Undefined: nobody knows. */
+  sizeBytes?: number;
+  /** Called once, when there is a connection. */
+  open: () => Readable;
+  /** Told of what is sent. */
+  onSent?: (bytes: number) => void;
+}
+
+/** An answer whose body still comes. */
+export interface OpenAnswer {
+  status: number;
+  headers: IncomingHttpHeaders;
+  body: AsyncIterable<Buffer>;
 }
 
 export interface Answer {
@@ -79,14 +98,32 @@ export class Gateway {
    * @returns the answer, a failure too
    * @throws Failure when there is none; the reason of `signal`
    */
-  async request(
+  request(path: string, request: GatewayRequest = {}): Promise<Answer> {
+    return this.exchange(path, request, readWhole);
+  }
+
+  /**
+   * The same with an answer that is read while it comes: the connection is closed when `read` is done with it.
+   * @throws Failure when there is none; what `read` throws; the reason of `signal`
+   */
+  async exchange<T>(
     path: string,
-    { timeoutMs = answerWithinMs, ...request }: GatewayRequest = {},
-  ): Promise<Answer> {
+    { timeoutMs = answerWithinMs, ...request }: GatewayRequest,
+    read: (answer: OpenAnswer) => Promise<T>,
+  ): Promise<T> {
     const late = AbortSignal.timeout(timeoutMs);
     const signal = AbortSignal.any([late, ...(request.signal ? [request.signal] : [])]);
     try {
-      return await this.#exchangeWhenThere(path, request, signal);
+      const response = await this.#exchangeWhenThere(path, request, signal);
+      try {
+        return await read({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          body: response as AsyncIterable<Buffer>,
+        });
+      } finally {
+        response.destroy();
+      }
     } catch (error) {
       request.signal?.throwIfAborted();
       if (error instanceof Failure) throw error;
@@ -98,14 +135,20 @@ export class Gateway {
   }
 
   /** A gateway of a mesh on this machine that takes no connection may just be started again: it gets a moment. */
-  async #exchangeWhenThere(path: string, request: GatewayRequest, signal: AbortSignal): Promise<Answer> {
+  async #exchangeWhenThere(
+    path: string,
+    request: GatewayRequest,
+    signal: AbortSignal,
+  ): Promise<IncomingMessage> {
     let waitUntil: number | undefined;
     for (;;) {
       try {
-        const answer = await this.#exchange(path, request, signal);
-        // It listens before it has read what plugins there are.
-        const isComing = answer.status === 503 && waitUntil !== undefined && performance.now() < waitUntil;
-        if (!isComing) return answer;
+        const response = await this.#send(path, request, signal);
+        // It listens before it has read what plugins there are. A body that was piped cannot be sent twice.
+        const isComing =
+          response.statusCode === 503 && waitUntil !== undefined && performance.now() < waitUntil;
+        if (!isComing || isPiped(request.body)) return response;
+        response.destroy();
         await delay(lookEveryMs, undefined, { signal });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
@@ -121,7 +164,7 @@ export class Gateway {
     }
   }
 
-  async #exchange(path: string, request: GatewayRequest, signal: AbortSignal): Promise<Answer> {
+  async #send(path: string, request: GatewayRequest, signal: AbortSignal): Promise<IncomingMessage> {
     const { method = 'GET', headers, body } = request;
     const url = new URL(this.url.pathname.replace(/\/$/, '') + path, this.url);
     // Most meshes are on this machine; loading TLS takes longer than the answer.
@@ -136,7 +179,7 @@ export class Gateway {
         headers: {
           ...this.headers,
           ...headers,
-          ...(body !== undefined && { 'content-length': Buffer.byteLength(body) }),
+          ...lengthOf(body),
         },
       },
       resolve,
@@ -146,17 +189,16 @@ export class Gateway {
       connectWithinMs,
     );
     sent.on('error', reject).on('close', () => clearTimeout(unconnected));
-    sent.on('socket', (socket) => {
-      if (!socket.connecting) clearTimeout(unconnected);
-      else socket.once('connect', () => clearTimeout(unconnected));
-    });
-    sent.end(body);
-    const response = await promise;
-    return {
-      status: response.statusCode ?? 0,
-      headers: response.headers,
-      body: await readAll(response),
+    const whenConnected = (): void => {
+      clearTimeout(unconnected);
+      if (isPiped(body)) void sendBody(sent, body);
     };
+    sent.on('socket', (socket) => {
+      if (!socket.connecting) whenConnected();
+      else socket.once('connect', whenConnected);
+    });
+    if (!isPiped(body)) sent.end(body);
+    return promise;
   }
 
   /** A problem that it has answered, with what there is to say of the key that it was asked with. */
@@ -202,10 +244,25 @@ export class Gateway {
   }
 }
 
-async function readAll(response: IncomingMessage): Promise<Buffer> {
+function isPiped(body: GatewayRequest['body']): body is PipedBody {
+  return typeof body === 'object' && 'open' in body;
+}
+
+/** Without a length Node sends a body in chunks. */
+function lengthOf(body: GatewayRequest['body']): Record<string, number> {
+  const bytes = isPiped(body) ? body.sizeBytes : body === undefined ? undefined : Buffer.byteLength(body);
+  return bytes === undefined ? {} : { 'content-length': bytes };
+}
+
+async function readWhole({ body, ...head }: OpenAnswer): Promise<Answer> {
+  return { ...head, body: await readAll(body) };
+}
+
+/** @throws Failure for more than any message of the broker */
+export async function readAll(body: AsyncIterable<Buffer>): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
+  for await (const chunk of body) {
     chunks.push(chunk);
     bytes += chunk.length;
     if (bytes > answerMostBytes)

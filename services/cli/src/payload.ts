@@ -1,23 +1,47 @@
-import { readFileSync, statSync } from 'node:fs';
+import { createReadStream, readFileSync, statSync } from 'node:fs';
+import type { Stats } from 'node:fs';
+import { isJsonContentType } from '@bkg/sdk/protocol';
 import { UsageError } from './command.ts';
+import type { PipedBody } from './gateway.ts';
+import { contentTypeOf } from './media-types.ts';
 
-/** More than any broker takes in one message; the gateway names the real limit. */
+/** More JSON than anybody takes; the gateway names the real limit. */
 const mostBytes = 64 * 1024 * 1024;
 
 export interface PayloadSource {
   /** As it stands on the command line; `-` for standard input. */
   text: string | undefined;
-  /** The name of a file. */
+  /** The name of a file; `-` for standard input. */
   file: string | undefined;
+  contentType: string | undefined;
 }
 
-/** The payload as it will be sent, byte by byte; `{}` when none is given. @throws UsageError; the reason of `signal` */
-export async function readPayload({ text, file }: PayloadSource, signal: AbortSignal): Promise<Buffer> {
+export interface Payload {
+  contentType: string;
+  body: Buffer | PipedBody;
+}
+
+/**
+ * The payload as it will be sent, byte by byte; `{}` when none is given. JSON is read and looked at first, anything else is
+ * sent while it is read.
+ * @throws UsageError; the reason of `signal`
+ */
+export async function readPayload(
+  { text, file, contentType: said }: PayloadSource,
+  signal: AbortSignal,
+): Promise<Payload> {
   if (text !== undefined && file !== undefined)
     throw new UsageError('the payload is given twice: as a word and with --file');
-  if (file !== undefined && file !== '-') return checked(readFile(file), `the file ${file}`);
-  if (file === '-' || text === '-') return checked(await readInput(signal), 'standard input');
-  return checked(Buffer.from(text ?? '{}'), 'the payload');
+  const contentType = contentTypeOf(said, file);
+  const isInput = file === '-' || text === '-';
+  if (!isJsonContentType(contentType)) {
+    if (isInput) return { contentType, body: { open: () => process.stdin } };
+    return { contentType, body: file === undefined ? Buffer.from(text ?? '') : pipedFile(file) };
+  }
+  if (file !== undefined && !isInput)
+    return { contentType, body: checked(readFile(file), `the file ${file}`) };
+  if (isInput) return { contentType, body: checked(await readInput(signal), 'standard input') };
+  return { contentType, body: checked(Buffer.from(text ?? '{}'), 'the payload') };
 }
 
 function readFile(file: string): Buffer {
@@ -25,8 +49,31 @@ function readFile(file: string): Buffer {
     if (statSync(file).size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
     return readFileSync(file);
   } catch (error) {
-    throw new UsageError(`the file ${file} cannot be read: ${(error as Error).message}`, { cause: error });
+    throw unreadable(file, error);
   }
+}
+
+function pipedFile(file: string): PipedBody {
+  const stats = statsOf(file);
+  if (stats.isDirectory()) throw unreadable(file, new Error('it is a folder'));
+  // A pipe or a device has no size.
+  if (!stats.isFile()) return { open: () => createReadStream(file) };
+  const { size } = stats;
+  // What is written to it meanwhile would be more than was announced.
+  const end = Math.max(0, size - 1);
+  return { sizeBytes: size, open: () => createReadStream(file, { end }) };
+}
+
+function statsOf(file: string): Stats {
+  try {
+    return statSync(file);
+  } catch (error) {
+    throw unreadable(file, error);
+  }
+}
+
+function unreadable(file: string, cause: unknown): UsageError {
+  return new UsageError(`the file ${file} cannot be read: ${(cause as Error).message}`, { cause });
 }
 
 async function readInput(signal: AbortSignal): Promise<Buffer> {

@@ -137,18 +137,43 @@ function rateText({ rate_per_second: rate, capabilities = {} }: PluginInfo['conf
 }
 
 function capabilityLines(plugin: string, capability: PluginCapability): string[] {
-  const { id, description, idempotent, input_schema: input, output_schema: output, errors = {} } = capability;
-  const payload = quoted(JSON.stringify(sampleOf(input)));
+  const { id, description, errors = {} } = capability;
+  const { output_schema: output, output_type: outputType } = capability;
+  const { chunk_schema: chunk, chunk_type: chunkType } = capability;
+  const facts = factsOf(capability);
   return [
-    `  ${paint('bold', printable(id))}${idempotent ? '  (idempotent)' : ''}`,
+    `  ${paint('bold', printable(id))}${facts.length > 0 ? `  (${facts.join(', ')})` : ''}`,
     ...texts(description).map((line) => `  ${line}`),
-    `    takes  ${printable(schemaText(input))}`,
-    `    gives  ${printable(schemaText(output))}`,
+    `    takes  ${shapeText(capability.input_schema, capability.input_type)}`,
+    ...(capability.stream ? [`    chunks ${shapeText(chunk, chunkType)}`] : []),
+    // Chunks that are bytes are the answer.
+    ...(chunkType === undefined ? [`    gives  ${shapeText(output, outputType)}`] : []),
     ...Object.entries(errors).map(
       ([code, { number, description: why }]) => `    fails  ${printable(`${code} (${number}): ${why}`)}`,
     ),
-    `    ${paint('dim', `bkg invoke ${printable(plugin)} ${printable(id)} ${printable(payload)}`)}`,
+    `    ${paint('dim', `bkg invoke ${printable(plugin)} ${printable(id)} ${wordsFor(capability)}`)}`,
   ];
+}
+
+function factsOf({ idempotent, stream, upload }: PluginCapability): string[] {
+  return [
+    ...(idempotent ? ['idempotent'] : []),
+    ...(stream ? ['streams'] : []),
+    ...(upload ? ['takes uploads'] : []),
+  ];
+}
+
+function shapeText(schema: unknown, contentType: string | undefined): string {
+  return printable(contentType === undefined ? schemaText(schema) : `bytes, ${contentType}`);
+}
+
+/** How it is invoked. */
+function wordsFor({ input_schema, input_type, output_type, chunk_type, stream }: PluginCapability): string {
+  const payload =
+    input_type === undefined ? printable(quoted(JSON.stringify(sampleOf(input_schema)))) : '--file <file>';
+  const isBytes = (chunk_type ?? output_type) !== undefined;
+  const how = isBytes ? ' --output <file>' : stream ? ' --stream' : '';
+  return `${payload}${how}`;
 }
 
 /** For a shell. */

@@ -104,6 +104,21 @@ it.each([
     'invoke: the file /nowhere cannot be read: ENOENT',
     'Usage: bkg invoke',
   ],
+  [
+    ['invoke', 'a', 'b', '--file', '/nowhere.png'],
+    'invoke: the file /nowhere.png cannot be read: ENOENT',
+    'Usage: bkg invoke',
+  ],
+  [
+    ['invoke', 'a', 'b', '--file', '/', '--content-type', 'image/png'],
+    'invoke: the file / cannot be read: it is a folder',
+    'Usage: bkg invoke',
+  ],
+  [
+    ['invoke', 'a', 'b', '-', '--content-type', 'image/*'],
+    'invoke: --content-type is "image/*"; it takes one such as image/png',
+    'Usage: bkg invoke',
+  ],
   [['invoke', 'a', 'b', '-'], 'invoke: standard input is not JSON', 'Usage: bkg invoke'],
   [
     ['logs', '--lines', '0'],
@@ -127,6 +142,16 @@ it.each([
   [
     ['conformance', 'a', '--sample', 'say'],
     'conformance: --sample is "say"; it takes <capability>=<json>',
+    'Usage: bkg conformance',
+  ],
+  [
+    ['conformance', 'a', '--upload', 'say'],
+    'conformance: --upload is "say"; it takes <capability>=<file>',
+    'Usage: bkg conformance',
+  ],
+  [
+    ['conformance', 'a', '--upload', 'say=/nowhere/at.all;type=text/plain'],
+    'conformance: --upload names /nowhere/at.all, which cannot be read',
     'Usage: bkg conformance',
   ],
   [['config', 'a', '--no-wait'], 'config: --no-wait goes with --set', 'Usage: bkg config'],

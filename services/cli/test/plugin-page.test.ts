@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Enforcement, Isolation } from '@bkg/sdk/protocol';
+import type { Enforcement, Isolation, PluginCapability } from '@bkg/sdk/protocol';
 import { pluginPage } from '../src/plugin-page.ts';
 import { restartText } from '../src/restart-text.ts';
 import { versionTexts } from '../src/version-list.ts';
@@ -28,6 +28,70 @@ describe('the page of a plugin', () => {
     expect(page({ rollout: rollout() })).toMatch(/\n\nlast replaced\n {2}swap 1\.0\.0 → 1\.1\.0 by ada, /);
     const none = page({ versions: [], instances: [instance(false)] });
     expect(none).not.toMatch(/replaced|versions/);
+  });
+});
+
+describe('the capabilities on the page of a plugin', () => {
+  const capability = (changes: Partial<PluginCapability>): PluginCapability => ({
+    id: 'c',
+    name: 'c',
+    description: '',
+    input_schema: { type: 'object', properties: { n: { type: 'integer' } }, required: ['n'] },
+    output_schema: { type: 'string' },
+    stream: false,
+    upload: false,
+    idempotent: false,
+    ...changes,
+  });
+  const linesOf = (changes: Partial<PluginCapability>) =>
+    page({ capabilities: [capability(changes)] })
+      .split('\n\ncapabilities\n')[1]
+      ?.split('\n');
+
+  it.each<[string, Partial<PluginCapability>, string[]]>([
+    [
+      'JSON',
+      { idempotent: true },
+      [
+        '  c  (idempotent)',
+        '    takes  {n: integer}',
+        '    gives  string',
+        `    bkg invoke candle c '{"n":0}'`,
+      ],
+    ],
+    [
+      'a stream of JSON',
+      { stream: true, chunk_schema: { type: 'number' } },
+      [
+        '  c  (streams)',
+        '    takes  {n: integer}',
+        '    chunks number',
+        '    gives  string',
+        `    bkg invoke candle c '{"n":0}' --stream`,
+      ],
+    ],
+    [
+      'bytes in and out',
+      { upload: true, input_type: 'image/*', output_type: 'image/png\u001b' },
+      [
+        '  c  (takes uploads)',
+        '    takes  bytes, image/*',
+        '    gives  bytes, image/png\\u001b',
+        '    bkg invoke candle c --file <file> --output <file>',
+      ],
+    ],
+    [
+      'bytes of any size in and out',
+      { upload: true, stream: true, idempotent: true, input_type: 'a/b', chunk_type: 'c/d' },
+      [
+        '  c  (idempotent, streams, takes uploads)',
+        '    takes  bytes, a/b',
+        '    chunks bytes, c/d',
+        '    bkg invoke candle c --file <file> --output <file>',
+      ],
+    ],
+  ])('say what one with %s takes and gives, and how it is invoked', (_, changes, lines) => {
+    expect(linesOf(changes)).toEqual(lines);
   });
 });
 

@@ -16,7 +16,7 @@ interface Place {
   bytes: number;
   /** Which schema of which capability; undefined for that of the settings. */
   capability?: number;
-  member: 'input_schema' | 'output_schema' | 'settings_schema';
+  member: 'input_schema' | 'output_schema' | 'chunk_schema' | 'settings_schema';
 }
 
 /**
@@ -55,12 +55,14 @@ function withoutLargest(fitted: Descriptor, mostBytes: number): string[] {
 
 function placesOf({ capabilities, settings_schema }: Descriptor): Place[] {
   const places = capabilities.flatMap((one, capability) =>
-    (['input_schema', 'output_schema'] as const).map((member): Place => ({
-      name: `the ${member.replace('_', ' ')} of ${one.id}`,
-      bytes: bytesOf(one[member]),
-      capability,
-      member,
-    })),
+    (['input_schema', 'output_schema', 'chunk_schema'] as const)
+      .filter((member) => one[member] !== undefined)
+      .map((member): Place => ({
+        name: `the ${member.replace('_', ' ')} of ${one.id}`,
+        bytes: bytesOf(one[member]),
+        capability,
+        member,
+      })),
   );
   if (settings_schema === undefined) return places;
   const bytes = bytesOf(settings_schema);

@@ -61,7 +61,8 @@ function bytesAt(list: readonly Sized[], at: number): number {
 }
 
 function withoutSchemas(capability: PluginInfo['capabilities'][number]) {
-  return { ...capability, input_schema: {}, output_schema: {} };
+  const { chunk_schema: _chunk, ...rest } = capability;
+  return { ...rest, input_schema: {}, output_schema: {} };
 }
 
 /** A configuration is written for those only that have a plugin.json. */

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { Type } from '@bkg/sdk';
+import type { PluginCapability } from '@bkg/sdk';
 import { compareContracts } from '../src/rollout/contract.ts';
 import {
   capability,
@@ -29,6 +30,29 @@ it('a capability that is gone, and flags', () => {
     ],
     unknown: [{ capability: 'c', path: '', detail: 'upload is true now, was false' }],
   });
+});
+
+it('JSON that is bytes now, other bytes, and chunks', () => {
+  const of = (before: Partial<PluginCapability>, after: Partial<PluginCapability>) =>
+    lines(compare(before, after));
+  expect(of({ input_type: 'image/*' }, { input_type: 'image/png' })).toEqual([
+    'type_changed : input_type is image/png now, was image/*',
+  ]);
+  expect(of({ input_type: 'image/png' }, { input_type: 'image/*' })).toEqual([
+    '? : input_type is image/* now, was image/png',
+  ]);
+  expect(of({ output_type: 'image/png' }, {})).toEqual([
+    'type_changed : output_type is application/json now, was image/png',
+  ]);
+  expect(of({ stream: true }, { stream: true, chunk_type: 'video/mp4' })).toEqual([
+    'type_changed : chunk_type is video/mp4 now, was application/json',
+  ]);
+  expect(of({ stream: true, chunk_schema: text }, { stream: true, chunk_schema: whole })).toEqual([
+    'output_widened /chunk_schema: returns integer now, returned string',
+  ]);
+  expect(of({}, { stream: true, chunk_type: 'video/mp4' })).toEqual([
+    'flag_changed : stream is true now, was false',
+  ]);
 });
 
 it('errors that are declared in another way are unknown, their descriptions nothing', () => {

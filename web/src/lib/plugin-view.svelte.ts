@@ -1,7 +1,7 @@
 import type { PluginInfo } from '@bkg/sdk/protocol';
 import { ConfigHistoryList } from './config/config-history.svelte.ts';
 import { LogStream } from './log-stream.svelte.ts';
-import { Playground } from './playground.svelte.ts';
+import { Playground, type StreamSource } from './playground.svelte.ts';
 import type { PluginCell } from './plugin-cell.svelte.ts';
 import type { PluginList, Source } from './plugin-list.svelte.ts';
 import { Scaling } from './rollout/scaling.svelte.ts';
@@ -15,11 +15,11 @@ export class PluginView {
   readonly configHistory: ConfigHistoryList;
   #plugins: PluginList;
 
-  constructor(id: string, plugins: PluginList) {
+  constructor(id: string, plugins: PluginList, client: StreamSource) {
     this.id = id;
     this.#plugins = plugins;
     this.logs = new LogStream(id);
-    this.playground = new Playground(id);
+    this.playground = new Playground(id, client);
     this.scaling = new Scaling(id, (plugin) => plugins.put(plugin));
     this.configHistory = new ConfigHistoryList(id);
   }

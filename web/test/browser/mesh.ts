@@ -18,6 +18,12 @@ export interface MeshOptions {
 
 export interface Mesh {
   url: string;
+  /** Its folder. */
+  home: string;
+  /** Of the broker. */
+  busUrl: string;
+  /** Of whoever has started it; only with `auth`. */
+  key: string;
   /** A fresh link to sign in with, as whoever has started the mesh; only with `auth`. */
   signInLink: () => Promise<string>;
   /** Makes a key without a browser; only with `auth`. */
@@ -70,8 +76,12 @@ export async function startMesh({ auth = false }: MeshOptions = {}): Promise<Mes
   }
   const get = (path: string) => ask('GET', path, { key, timeoutMs: 10_000 });
   const send = (path: string, body?: object) => ask('POST', path, { key, body, timeoutMs: 75_000 });
+  const { bus_port: busPort } = await recordOf(home);
   return {
     url,
+    home,
+    busUrl: `nats://127.0.0.1:${busPort}`,
+    key: key ?? '',
     signInLink: async () => {
       const { ticket } = (await send(`${url}/api/session/tickets`)) as Ticket;
       return `${url}/sign-in#ticket=${ticket}`;
@@ -105,11 +115,10 @@ export async function startMesh({ auth = false }: MeshOptions = {}): Promise<Mes
       }
     },
     runByHand: async (file) => {
-      const { bus_port: port } = await recordOf(home);
       const program = spawn(process.execPath, [file], {
         env: {
           ...process.env,
-          BKG_NATS_URL: `nats://127.0.0.1:${port}`,
+          BKG_NATS_URL: `nats://127.0.0.1:${busPort}`,
           BKG_CREDENTIALS_FILE: join(home, 'run', 'credentials.json'),
           BKG_DATA_DIR: join(home, 'by-hand'),
         },

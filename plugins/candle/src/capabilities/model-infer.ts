@@ -2,6 +2,7 @@ import { BkgError, capability, Type, type Capability, type PayloadError, type St
 import { inferErrors } from '../errors.ts';
 import { decodeFeeds } from '../feeds.ts';
 import { refOf } from '../inventory.ts';
+import type { OutputLimit } from '../messages.ts';
 import type { ModelRef } from '../model-id.ts';
 import { languageModel, type Models } from '../models.ts';
 import { encodeTensor, type JsonTensor } from '../tensor-json.ts';
@@ -33,8 +34,9 @@ const outputSchema = Type.Object({
   outputs: Type.Optional(tensors('The answer to "inputs".')),
 });
 
-export const modelInfer = (models: Models): Capability =>
-  capability({
+export function modelInfer(models: Models, mostOutputBytes: number): Capability {
+  const limit: OutputLimit = { as: 'json', mostBytes: mostOutputBytes };
+  return capability({
     name: 'Run a model',
     description:
       'Runs a model on tensors of the Open Inference Protocol v2, or on a text. A model that is not in memory is loaded first.',
@@ -45,10 +47,11 @@ export const modelInfer = (models: Models): Capability =>
     handler: (payload, { signal }) => {
       const { ref, work } = requestOf(payload);
       return 'text' in work
-        ? classify(models, ref, work.text, signal)
-        : inferTensors(models, ref, work, signal);
+        ? classify(models, ref, { text: work.text, limit }, signal)
+        : inferTensors(models, ref, { ...work, limit }, signal);
     },
   });
+}
 
 type Output = Static<typeof outputSchema>;
 type Work = { text: string } | { inputs: JsonTensor[]; outputs: string[] | undefined };
@@ -76,24 +79,29 @@ function requestOf({ input, inputs, outputs, model_id, revision }: Static<typeof
   return { ref, work: input === undefined ? { inputs: inputs ?? [], outputs } : { text: input } };
 }
 
-function classify(models: Models, ref: ModelRef, text: string, signal: AbortSignal): Promise<Output> {
+function classify(
+  models: Models,
+  ref: ModelRef,
+  { text, limit }: { text: string; limit: OutputLimit },
+  signal: AbortSignal,
+): Promise<Output> {
   return models.use(ref, signal, async ({ file, model, signature }) => {
     const textModel = textModelOf(file.model_id, signature);
     const feeds = [encodeText(textModel, text)];
-    return readScores(textModel, await model.infer(feeds, [textModel.output], signal));
+    return readScores(textModel, await model.infer(feeds, [textModel.output], limit, signal));
   });
 }
 
 function inferTensors(
   models: Models,
   ref: ModelRef,
-  { inputs, outputs }: { inputs: JsonTensor[]; outputs: string[] | undefined },
+  { inputs, outputs, limit }: { inputs: JsonTensor[]; outputs: string[] | undefined; limit: OutputLimit },
   signal: AbortSignal,
 ): Promise<Output> {
   return models.use(ref, signal, async ({ file, model, signature }) => {
     const feeds = await decodeFeeds(signature, inputs, outputs, signal);
     const names = outputs ?? signature.outputs.map(({ name }) => name);
-    const results = await model.infer(feeds, names, signal);
+    const results = await model.infer(feeds, names, limit, signal);
     const encoded: JsonTensor[] = [];
     for (const tensor of results) encoded.push(await encodeTensor(tensor, signal));
     return { ...refOf(file), outputs: encoded };

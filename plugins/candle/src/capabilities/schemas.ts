@@ -1,12 +1,7 @@
 import { Type } from '@bkg/sdk';
 import { datatypeNames } from '../datatypes.ts';
 import { MAX_MODEL_ID, MAX_REVISION, modelIdPattern, revisionPattern } from '../model-id.ts';
-
-/** Rank and lengths beyond these are no tensors that fit into a message. */
-const MAX_RANK = 64;
-const MAX_LENGTH = 2 ** 31 - 1;
-const MAX_TENSORS = 1024;
-const MAX_NAME = 1024;
+import { MAX_LENGTH, MAX_NAME, MAX_RANK, MAX_TENSORS } from '../tensor-limits.ts';
 
 export const modelId = Type.String({
   pattern: modelIdPattern,

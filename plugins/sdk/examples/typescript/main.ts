@@ -2,11 +2,38 @@ import { createHash } from 'node:crypto';
 import { setTimeout as wait } from 'node:timers/promises';
 import { bytes, capability, definePlugin, PluginError, runPlugin, Type } from '@bkg/sdk';
 
+const samplesPerSec = 8_000;
+/** Of the tone, which swings a whole number of times in it: 16 bits a sample. */
+const second = new Uint8Array(
+  Int16Array.from(
+    { length: samplesPerSec },
+    (_, i) => 12_000 * Math.sin((2 * Math.PI * 440 * i) / samplesPerSec),
+  ).buffer,
+);
+
+/** One channel of PCM. */
+function wavHeader(secs: number): Uint8Array {
+  const header = Buffer.alloc(44);
+  const length = secs * second.length;
+  header.write('RIFF    WAVEfmt ', 'latin1');
+  header.writeUInt32LE(36 + length, 4);
+  header.writeUInt32LE(16, 16);
+  header.writeUInt16LE(1, 20);
+  header.writeUInt16LE(1, 22);
+  header.writeUInt32LE(samplesPerSec, 24);
+  header.writeUInt32LE(2 * samplesPerSec, 28);
+  header.writeUInt16LE(2, 32);
+  header.writeUInt16LE(16, 34);
+  header.write('data', 36, 'latin1');
+  header.writeUInt32LE(length, 40);
+  return header;
+}
+
 const plugin = definePlugin({
   id: 'hello-typescript',
   version: '1.0.0',
   name: 'Hello, TypeScript',
-  description: 'Greets, waits, counts, digests and reverses; TypeScript with the SDK.',
+  description: 'Greets, waits, counts, digests, sings and reverses; TypeScript with the SDK.',
   capabilities: {
     greet: capability({
       description: 'Greets somebody by name.',
@@ -72,6 +99,22 @@ const plugin = definePlugin({
           length += piece.length;
         }
         return { bytes: length, sha256: hash.digest('hex') };
+      },
+    }),
+    // A body of any length, of which no more is made than its caller reads.
+    tone: capability({
+      description: 'A tone of 440 Hz, so many seconds long, as a WAV file.',
+      idempotent: true,
+      input: Type.Object(
+        { secs: Type.Integer({ minimum: 1, maximum: 3_600, examples: [1] }) },
+        { additionalProperties: false },
+      ),
+      chunk: bytes('audio/wav'),
+      output: Type.Null(),
+      async *handler({ secs }) {
+        yield wavHeader(secs);
+        for (let sec = 0; sec < secs; sec++) yield second;
+        return null;
       },
     }),
     // Bytes in and bytes out, of the content type that they have come with.

@@ -42,6 +42,8 @@ export class StreamReading {
     if (chunks < wanted) throw new Broken(`${wanted} chunks`, `${chunks} in ${withinMs} ms`);
     await delay(forMs, signal);
     this.#check();
+    // The last frame needs no credit.
+    if (this.#checks.last) this.#tooShort(wanted + 1, this.#checks.last);
   }
 
   #tooShort(wanted: number, last: Answer): never {

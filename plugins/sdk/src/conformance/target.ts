@@ -60,6 +60,7 @@ export interface Target {
 }
 
 const collectMs = 500;
+const firstMs = 5_000;
 
 /**
  * Asks the plugin what it can do, and decides what to send it: the given samples, or, without any, a payload of one
@@ -70,11 +71,14 @@ export async function findTarget(options: TargetOptions): Promise<Target> {
   const { connection, pluginId, samples = {}, slow = {}, uploads = {}, signal } = options;
   const problem = pluginIdProblem(pluginId);
   if (problem) throw new Error(problem);
-  const infos = await everyAnswer(connection, subjects.service('INFO', pluginId), signal);
+  const subject = subjects.service('INFO', pluginId);
+  const everyone = await everyAnswer(connection, subject, signal);
+  // On a machine that is busy the first answer may take longer than that; where nobody listens this ends at once.
+  const infos = everyone.length > 0 ? everyone : await everyAnswer(connection, subject, signal, 1, firstMs);
   const instances = infos.map(({ id }) => id).filter((id): id is string => typeof id === 'string');
   if (instances.length === 0) {
     throw new Error(
-      `Nobody answers ${subjects.service('INFO', pluginId)}: start ${pluginId} first, with "bkg start ${pluginId}" when it is managed.`,
+      `Nobody answers ${subject}: start ${pluginId} first, with "bkg start ${pluginId}" when it is managed.`,
     );
   }
   const capabilities = capabilitiesOf(pluginId, infos[0] ?? {});
@@ -181,8 +185,9 @@ async function everyAnswer(
   subject: string,
   signal?: AbortSignal,
   most = Infinity,
+  forMs = collectMs,
 ): Promise<Record<string, unknown>[]> {
-  const options = { forMs: collectMs, most, ...(signal && { signal }) };
+  const options = { forMs, most, ...(signal && { signal }) };
   const replies = await connection.requestMany(subject, '', options);
   return replies
     .map((reply) => parsedJson(reply.string()))

@@ -8,7 +8,7 @@ import { windowMost } from '../protocol/stream.ts';
 import { createToken } from '../token.ts';
 import { describe, Exchange, parsedJson } from './answers.ts';
 import type { Target } from './target.ts';
-import { Broken } from './verdict.ts';
+import { Broken, NotTried } from './verdict.ts';
 
 export interface UploadSendingOptions {
   connection: Connection;
@@ -55,13 +55,19 @@ export class UploadSending {
   /** The first credit. @throws Broken when there is none, or a reply instead */
   async credited(withinMs: number): Promise<void> {
     if (await this.#hasCredit(withinMs)) return;
+    this.#assertUnanswered();
     const [reply] = this.exchange.answers;
     throw new Broken('credit for the first chunks', reply ? describe(reply) : `nothing in ${withinMs} ms`);
   }
 
-  /** One chunk of the next bytes, or of as many zeros as are wanted beyond the end. Not when it was answered. */
+  /**
+   * One chunk of the next bytes, or of as many zeros as are wanted beyond the end. Not when it has failed already.
+   * @throws NotTried when there is an output before all was sent, as there may be
+   */
   async piece({ seq, bytes, end }: { seq: number; bytes: number; end?: number }): Promise<void> {
-    if (!(await this.#hasCredit(creditMs))) return;
+    const hasCredit = await this.#hasCredit(creditMs);
+    this.#assertUnanswered();
+    if (!hasCredit) return;
     const rest = this.#body.subarray(this.#at, this.#at + bytes);
     this.#at += rest.length;
     this.#publish(Buffer.concat([rest], bytes), seq, end);
@@ -105,6 +111,14 @@ export class UploadSending {
     const reply = end === undefined ? { reply: this.#flow } : {};
     this.#connection.nats.publish(this.#to ?? '', data, { headers, ...reply });
     this.#sent += 1;
+  }
+
+  #assertUnanswered(): void {
+    const [reply] = this.exchange.answers;
+    if (!reply || reply.isNoResponders || reply.headers.has(headerNames.errorCode)) return;
+    throw new NotTried(
+      'it answers before it has read what it is sent: give an upload that it reads to its end',
+    );
   }
 
   async #hasCredit(withinMs: number): Promise<boolean> {

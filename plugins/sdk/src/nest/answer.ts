@@ -22,8 +22,10 @@ export async function answerOf(capability: string, handled: Promise<unknown>): P
 }
 
 /** Output schemas speak of the JSON: of the text that becomes of a Date, not of the Date. */
-function toPlain(value: unknown): unknown {
+export function toPlain(value: unknown): unknown {
   if (value === undefined) return null;
+  // Bytes go out as they are; where JSON was promised they do not fit.
+  if (value instanceof Uint8Array) return value;
   return isPlain(value) ? value : (JSON.parse(JSON.stringify(value) ?? 'null') as unknown);
 }
 

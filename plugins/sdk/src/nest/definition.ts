@@ -1,10 +1,11 @@
 import type { MessageHandler, MsPattern } from '@nestjs/microservices';
 import { definePlugin } from '../define-plugin.ts';
 import type { Capability, PluginDefinition } from '../define-plugin.ts';
-import type { Invocation } from '../invocation.ts';
+import type { Invocation, InvocationContext } from '../invocation.ts';
 import { isCapabilityId } from '../protocol/names.ts';
-import { answerOf } from './answer.ts';
+import { answerOf, toPlain } from './answer.ts';
 import type { CapabilityContract, MappedCapability } from './capability.ts';
+import { chunksOf } from './chunks.ts';
 import { failureOf } from './failure.ts';
 import { PluginContext } from './plugin-context.ts';
 
@@ -83,19 +84,39 @@ function capabilityOf(
   contract: CapabilityContract,
   callback: MessageHandler,
 ): Capability {
-  const { name, description = '', input = true, output = true, idempotent, errors } = contract;
+  const { description = '', input = true, output = true, chunk, errors } = contract;
+  const { name, upload, idempotent } = contract;
+  const handle = (payload: unknown, context: InvocationContext): Promise<unknown> =>
+    callback(payload, new PluginContext(context as Invocation));
+  const promised = { name, description, input, output, upload, idempotent, errors };
+  const failure = (error: unknown): unknown => failureOf(error, { pluginId, declared: errors });
+  if (chunk !== undefined) {
+    return {
+      ...promised,
+      chunk,
+      async *handler(payload: unknown, context) {
+        const chunks = chunksOf(id, handle(payload, context), context.signal);
+        try {
+          for (;;) {
+            const { done, value } = await chunks.next();
+            if (done) return toPlain(value);
+            yield toPlain(value);
+          }
+        } catch (error) {
+          throw failure(error);
+        } finally {
+          await chunks.return(null);
+        }
+      },
+    };
+  }
   return {
-    name,
-    description,
-    input,
-    output,
-    idempotent,
-    errors,
-    handler: async (payload: unknown, invocation) => {
+    ...promised,
+    handler: async (payload: unknown, context) => {
       try {
-        return await answerOf(id, callback(payload, new PluginContext(invocation as Invocation)));
+        return await answerOf(id, handle(payload, context));
       } catch (error) {
-        throw failureOf(error, { pluginId, declared: errors });
+        throw failure(error);
       }
     },
   };

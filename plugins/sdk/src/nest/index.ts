@@ -1,5 +1,7 @@
 /** NestJS over the subjects of bkg: plain JSON bodies and headers, no envelope that only Nest understands. */
+export { bytes } from '../bytes.ts';
 export type { InvocationContext } from '../invocation.ts';
+export { Body } from '../stream/body.ts';
 export { Capability } from './capability.ts';
 export type { CapabilityContract, MappedCapability } from './capability.ts';
 export { BkgContext } from './context.ts';

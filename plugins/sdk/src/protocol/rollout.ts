@@ -65,6 +65,7 @@ export const contractRules = [
   'output_optional',
   'output_widened',
   'flag_changed',
+  'type_changed',
 ] as const;
 export type ContractRule = (typeof contractRules)[number];
 

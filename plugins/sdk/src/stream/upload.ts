@@ -96,21 +96,23 @@ export class Upload {
 
   async #pump(writer: ChunkWriter, signal: AbortSignal): Promise<void> {
     const pieces = this.#source.body[Symbol.asyncIterator]();
-    // Who waits for its next piece would not see that nobody wants it.
-    const stop = (): void => void pieces.return?.().catch(() => undefined);
-    signal.addEventListener('abort', stop, { once: true });
+    // A source that has nothing for long would otherwise not hear that nobody wants it any more.
+    const giveUp = (): void => void Promise.resolve(pieces.return?.()).catch(() => undefined);
+    signal.addEventListener('abort', giveUp, { once: true });
     try {
-      for await (const piece of { [Symbol.asyncIterator]: () => pieces }) {
-        assertBytes(piece);
-        for (let at = 0; at < piece.length; at += chunkMostBytes)
-          await writer.write(piece.subarray(at, at + chunkMostBytes));
+      for (;;) {
+        const { done, value } = await pieces.next();
         if (signal.aborted) return;
+        if (done) break;
+        assertBytes(value);
+        for (let at = 0; at < value.length; at += chunkMostBytes)
+          await writer.write(value.subarray(at, at + chunkMostBytes));
       }
       writer.end(new Uint8Array(0));
     } catch (error) {
       if (!signal.aborted) this.#fail(error as Error);
     } finally {
-      signal.removeEventListener('abort', stop);
+      signal.removeEventListener('abort', giveUp);
     }
   }
 

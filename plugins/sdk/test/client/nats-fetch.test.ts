@@ -125,6 +125,14 @@ describe('an answer in pieces', () => {
     expect(await answer.output).toEqual({ bytes: length });
   });
 
+  it('that is empty has no bytes, and an output', async () => {
+    await start((call) => call.end(1, '{"bytes":0}'));
+    const answer = await get();
+    expect(answer.contentType).toBe('application/octet-stream');
+    expect(await answer.bytes()).toHaveLength(0);
+    expect(await answer.output).toEqual({ bytes: 0 });
+  });
+
   it('is cancelled by leaving the loop, by cancel, and by its signal', async () => {
     await start((call) => call.chunk(0, 'abc', { [headerNames.contentType]: 'text/plain' }));
     const left = await get();

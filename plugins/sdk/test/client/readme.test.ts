@@ -3,10 +3,12 @@ import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Type } from 'typebox';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bytes } from '../../src/bytes.ts';
 import { capability, definePlugin } from '../../src/define-plugin.ts';
 import { Instance } from '../../src/instance.ts';
-import { silentLogger, startNatsServer } from '../../src/testing.ts';
+import { eventually, silentLogger, startNatsServer } from '../../src/testing.ts';
+import type { TestServer } from '../../src/testing.ts';
 import { FakeGateway } from './fake-gateway.ts';
 
 const sdk = path.resolve(import.meta.dirname, '../..');
@@ -87,4 +89,96 @@ it('the client over the gateway of the README runs as it stands there', async ()
     "{ text: 'Hello, Ada!' }",
     '{"text":"Hello, Grace!"}',
   ]);
+});
+
+describe('of streams, bytes and cancelling', () => {
+  const aborted: unknown[] = [];
+  const teller = definePlugin({
+    id: 'teller',
+    version: '1.0.0',
+    description: 'Tells.',
+    capabilities: {
+      tell: capability({
+        description: 'Word by word.',
+        input: Type.Object({ about: Type.String() }),
+        chunk: Type.Object({ word: Type.String() }),
+        output: Type.Object({ words: Type.Integer() }),
+        async *handler({ about }) {
+          const words = `Once upon ${about}`.split(' ');
+          for (const word of words) yield { word };
+          return { words: words.length };
+        },
+      }),
+      ramble: capability({
+        description: 'Does not stop by itself.',
+        input: Type.Object({}),
+        chunk: Type.String(),
+        output: Type.Null(),
+        async *handler(_, { signal }) {
+          signal.addEventListener('abort', () => aborted.push(signal.reason));
+          for (;;) yield* ['and', 'so'];
+        },
+      }),
+      digest: capability({
+        description: 'How long it is.',
+        input: bytes('image/*'),
+        output: Type.Object({ bytes: Type.Integer() }),
+        upload: true,
+        handler: async (body) => {
+          let length = 0;
+          for await (const piece of body) length += piece.length;
+          return { bytes: length };
+        },
+      }),
+      speak: capability({
+        description: 'Says it, loud and long.',
+        input: Type.Object({ text: Type.String() }),
+        chunk: bytes('audio/wav'),
+        output: Type.Object({ secs: Type.Integer() }),
+        async *handler({ text }) {
+          for (let i = 0; i < 20; i += 1) yield Buffer.from(text.repeat(50_000));
+          return { secs: 3 };
+        },
+      }),
+    },
+  });
+  let server: TestServer;
+  let instance: Instance;
+
+  beforeAll(async () => {
+    server = await startNatsServer({ jetstream: false });
+    instance = new Instance(teller, { connection: await server.connect('teller'), log: silentLogger });
+    await instance.start();
+  });
+  afterAll(async () => {
+    await instance.drain(0);
+    await server.stop();
+  });
+
+  const run = (count: number, example: number): Promise<string[]> =>
+    firstLines(count, examples[example] ?? '', {
+      BKG_NATS_URL: server.url,
+      BKG_CREDENTIALS_FILE: server.credentialsFile,
+    });
+
+  it('a stream of the README runs as it stands there', async () => {
+    expect(await run(5, 2)).toEqual(['Once', 'upon', 'the', 'sea', '{ words: 4 }']);
+  });
+
+  it('an upload of the README runs as it stands there', async () => {
+    await writeFile(path.join(folder, 'picture.png'), Buffer.alloc(2_500_000));
+    expect(await run(1, 3)).toEqual(['application/json { bytes: 2500000 }']);
+  });
+
+  it('a download of the README runs as it stands there', async () => {
+    expect(await run(1, 4)).toEqual(['audio/wav { secs: 3 }']);
+    const file = await readFile(path.join(folder, 'ahoy.wav'), 'utf8');
+    expect(file).toBe('Ahoy'.repeat(1_000_000));
+  });
+
+  it('a cancellation of the README runs as it stands there', async () => {
+    expect(await run(3, 5)).toEqual(['and', 'so', 'the plugin was told to stop']);
+    await eventually(() => aborted.length === 1);
+    expect(aborted).toMatchObject([{ code: 'CANCELLED' }]);
+  });
 });

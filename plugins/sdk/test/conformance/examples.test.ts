@@ -1,11 +1,14 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Msg } from '@nats-io/nats-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { levels, reachedLevel, runConformance } from '../../src/conformance/index.ts';
+import { levels, levelsUpTo, reachedLevel, runConformance } from '../../src/conformance/index.ts';
 import type { CaseResult, Level } from '../../src/conformance/index.ts';
+import { findTarget } from '../../src/conformance/target.ts';
+import { UploadSending } from '../../src/conformance/upload-sending.ts';
 import type { Connection } from '../../src/connection.ts';
 import { problemOfMsg } from '../../src/problem.ts';
 import { manifestSchema, subjects } from '../../src/protocol/index.ts';
@@ -14,12 +17,14 @@ import { eventually, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { createValidator } from '../../src/validator.ts';
 import { CompiledCopy } from '../nest/program.ts';
-import { examplesFolder, isThere, PluginProcess, readManifest } from './plugin-process.ts';
+import { examplesFolder, isThere, PluginProcess, readManifest, uploadMostBytes } from './plugin-process.ts';
 
 interface Example {
   language: string;
   /** What its README claims. */
   level: Level;
+  /** And beside it. */
+  also?: Level[];
   /** What it needs on this machine; the test is skipped without. */
   needs?: string;
   isPossible?: boolean;
@@ -27,11 +32,19 @@ interface Example {
   canBeHeld?: boolean;
 }
 
+const beside: Level[] = ['streaming', 'upload', 'backpressure'];
+
 const examples: Example[] = [
-  { language: 'typescript', level: 'full', canBeHeld: true },
-  { language: 'nest', level: 'full', canBeHeld: true },
-  { language: 'javascript', level: 'graceful', canBeHeld: true },
-  { language: 'python', level: 'graceful', needs: 'python3', isPossible: isThere('python3', '--version') },
+  { language: 'typescript', level: 'full', also: beside, canBeHeld: true },
+  { language: 'nest', level: 'full', also: beside, canBeHeld: true },
+  { language: 'javascript', level: 'graceful', also: beside, canBeHeld: true },
+  {
+    language: 'python',
+    level: 'graceful',
+    also: beside,
+    needs: 'python3',
+    isPossible: isThere('python3', '--version'),
+  },
   { language: 'go', level: 'timed', needs: 'go', isPossible: isThere('go', 'version') },
 ];
 
@@ -107,17 +120,20 @@ class Stage implements AsyncDisposable {
 }
 
 const complaints = (results: CaseResult[], upTo: Level) =>
-  results.filter(({ level, verdict }) => levels.indexOf(level) <= levels.indexOf(upTo) && verdict !== 'kept');
+  results.filter(({ level, verdict }) => levelsUpTo(upTo).includes(level) && verdict !== 'kept');
 
-for (const { language, level, needs, isPossible = true, canBeHeld = false } of examples) {
+for (const { language, level, also = [], needs, isPossible = true, canBeHeld = false } of examples) {
   const title = isPossible ? language : `${language} (skipped: there is no ${needs} on the PATH)`;
-  describe.skipIf(!isPossible)(title, { concurrent: true, timeout: 120_000 }, () => {
+  describe.skipIf(!isPossible)(title, { concurrent: true, timeout: 240_000 }, () => {
     it('has a plugin.json that fits, and claims no other level in its README', async ({ expect }) => {
       const folder = path.join(examplesFolder, language);
       expect(createValidator(manifestSchema as unknown as JsonSchema)(readManifest(folder))).toEqual([]);
       const readme = await readFile(path.join(folder, 'README.md'), 'utf8');
       const claims = [...readme.matchAll(/\blevel `(\w+)`/g)].map(([, claim]) => claim);
       expect(claims.filter((claim) => claim !== level)).toEqual([]);
+      // "…, and to `streaming` and `upload`."
+      const more = /\blevel\s`\w+`,\sand\sto\s([^.:]+)/.exec(readme)?.[1] ?? '';
+      expect([...more.matchAll(/`(\w+)`/g)].map(([, claim]) => claim)).toEqual(also);
     });
 
     it(`keeps to the level ${level} when it is managed, and not to more`, async ({ expect }) => {
@@ -127,12 +143,35 @@ for (const { language, level, needs, isPossible = true, canBeHeld = false } of e
         connection,
         pluginId: plugin.id,
         slow: { wait: { ms: 4_000 } },
-        level: 'full',
+        level: ['full', ...beside],
         drain: async () => plugin.terminate(),
       });
       expect(complaints(results, level)).toEqual([]);
       expect(reachedLevel(results)).toBe(level);
+      for (const one of also) expect(complaints(results, one)).toEqual([]);
+      expect(beside.filter((one) => reachedLevel(results, one) === one)).toEqual(also);
       expect(await plugin.ended, plugin.output).toBe(0);
+    });
+
+    it.skipIf(!also.includes('upload'))('takes no more than its configuration allows', async ({ expect }) => {
+      await using stage = await Stage.of(language, `${language}-2`);
+      const { plugin, caller: connection } = stage;
+      const target = await findTarget({ connection, pluginId: plugin.id });
+      const send = async (sizeBytes: number): Promise<unknown> => {
+        const sending = new UploadSending({
+          connection,
+          target,
+          subject: subjects.invokeCapability(plugin.id, 'digest'),
+          headers: { 'Bkg-Upload': '-', 'Content-Type': 'text/plain' },
+          body: Buffer.alloc(sizeBytes),
+        });
+        await sending.send('rest', 20_000);
+        await sending.exchange.answered(10_000);
+        sending.close();
+        return sending.exchange.answers[0]?.json;
+      };
+      expect(await send(uploadMostBytes)).toMatchObject({ bytes: uploadMostBytes });
+      expect(await send(uploadMostBytes + 1)).toMatchObject({ code: 'PAYLOAD_TOO_LARGE' });
     });
 
     it('runs by hand with a URL and credentials only, outlives its broker, and ends in order without one', async ({
@@ -165,6 +204,19 @@ for (const { language, level, needs, isPossible = true, canBeHeld = false } of e
       expect((await stage.invoke('wait', { ms: 0 })).json()).toEqual({ waited_ms: 0 });
       for (const ms of [-1, 0.5, 60_001, true, '1'])
         expect(problemOfMsg(await stage.invoke('wait', { ms }))?.code, String(ms)).toBe('INVALID_PAYLOAD');
+      if (also.includes('streaming')) {
+        expect((await stage.invoke('count', { to: 3 })).json()).toEqual({ counted: 3 });
+        for (const to of [0, 0.5, 1_000_001, true, '1'])
+          expect(problemOfMsg(await stage.invoke('count', { to }))?.code, String(to)).toBe('INVALID_PAYLOAD');
+      }
+      if (also.includes('upload')) {
+        const body = Buffer.from([0, 255, 10, 13]);
+        const subject = subjects.invokeCapability(plugin.id, 'digest');
+        const headers = { 'Content-Type': 'image/png' };
+        const digest = await stage.caller.request(subject, body, { timeoutMs: 5_000, headers });
+        const sha256 = createHash('sha256').update(body).digest('hex');
+        expect(digest.json()).toEqual({ bytes: 4, sha256 });
+      }
       await server.restart();
       await eventually(() => stage.invoke('greet', { name: 'Ada' }), { withinMs: 30_000 });
       await server.kill();

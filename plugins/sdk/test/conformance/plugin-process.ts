@@ -8,6 +8,9 @@ import type { TestServer } from '../../src/testing.ts';
 
 export const examplesFolder = path.resolve(import.meta.dirname, '../../examples');
 
+/** Of a managed one. */
+export const uploadMostBytes = 2 * 1_048_576;
+
 /** Whether a program is on the PATH and starts. */
 export function isThere(program: string, ...args: string[]): boolean {
   return spawnSync(program, args, { stdio: 'ignore' }).status === 0;
@@ -37,7 +40,9 @@ export class PluginProcess implements AsyncDisposable {
     this.id = id;
     this.#data = mkdtempSync(path.join(tmpdir(), 'bkg-example-'));
     const config = path.join(this.#data, 'config.json');
-    writeFileSync(config, JSON.stringify({ id, resources: { timeout_secs: 20 } }));
+    // So few places that a test can take them all.
+    const limits = { max_concurrency: 8, max_queue: 24, max_upload_mb: uploadMostBytes / 1_048_576 };
+    writeFileSync(config, JSON.stringify({ id, resources: { timeout_secs: 20 }, limits }));
     this.#child = spawn(program === 'node' ? process.execPath : program, args, {
       cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,11 +2,11 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { reachedLevel, runConformance } from '../../src/conformance/index.ts';
 import type { CaseResult, ConformanceOptions } from '../../src/conformance/index.ts';
-import { invalidPayload, validPayload } from '../../src/conformance/payloads.ts';
 import type { Connection } from '../../src/connection.ts';
 import { capability, definePlugin } from '../../src/define-plugin.ts';
-import type { CapabilityDefinition } from '../../src/define-plugin.ts';
-import { PluginError, Type } from '../../src/index.ts';
+import type { CapabilityDefinition, StreamingCapabilityDefinition } from '../../src/define-plugin.ts';
+import { bytes, PluginError, Type } from '../../src/index.ts';
+import type { Body } from '../../src/stream/body.ts';
 import { Instance } from '../../src/instance.ts';
 import { subjects } from '../../src/protocol/index.ts';
 import { silentLogger, startNatsServer } from '../../src/testing.ts';
@@ -166,6 +166,98 @@ describe('a case is not tried, with the reason,', () => {
   });
 });
 
+/** A plugin whose `say` is of another kind. */
+const streaming = (one: Partial<StreamingCapabilityDefinition>): Promise<Instance> =>
+  start(one as Partial<CapabilityDefinition>);
+
+describe('streams and uploads', () => {
+  const cases = ['stream', 'window', 'stream-without-window', 'stream-cancel-flow'];
+  const to = Type.Object({ to: Type.Integer({ examples: [60] }) });
+  const verdicts = async (instance: Instance, options: Partial<ConformanceOptions>) =>
+    (await run(instance, { level: ['streaming', 'upload'], ...options })).map(
+      ({ case: id, verdict, got }) => `${id} ${verdict} ${got}`,
+    );
+
+  async function* pour({ to: most }: { to: number }): AsyncGenerator<Uint8Array, object, void> {
+    for (let n = 1; n <= most; n++) yield Buffer.from(`${n}\n`);
+    return {};
+  }
+
+  it('may be bytes', async () => {
+    const instance = await streaming({
+      input: to,
+      chunk: bytes('text/*'),
+      output: Type.Object({}),
+      handler: (input, { respondAs }) => {
+        respondAs('text/plain');
+        return pour(input as { to: number });
+      },
+    });
+    expect(await verdicts(instance, { cases })).toEqual(cases.map((id) => `${id} kept `));
+  });
+
+  it('are too short for a window, which is not tried then', async () => {
+    const instance = await streaming({
+      input: to,
+      chunk: Type.Object({ n: Type.Integer() }),
+      output: Type.Object({}),
+      async *handler() {
+        for (let n = 1; n <= 5; n++) yield { n };
+        return {};
+      },
+    });
+    const [window = '', ...rest] = await verdicts(instance, { cases: ['window', 'stream-cancel-flow'] });
+    expect(window).toMatch(/^window not tried the stream of say is over after 5 chunks: give a sample/);
+    expect(rest).toEqual(['stream-cancel-flow kept ']);
+  });
+
+  it('are not tried where nothing streams, or takes uploads, or is known to be harmless', async () => {
+    const both = ['stream', 'upload'];
+    expect(await verdicts(await start(), { cases: both })).toEqual([
+      expect.stringContaining('stream not tried no capability streams'),
+      expect.stringContaining('upload not tried no capability takes uploads'),
+    ]);
+    const harmful = await start({ idempotent: false, upload: true });
+    expect(await verdicts(harmful, { cases: ['upload'] })).toEqual([
+      expect.stringContaining('upload not tried no capability takes uploads'),
+    ]);
+  });
+
+  it('take JSON with blanks behind it, and bytes of the type that was given', async () => {
+    const all = ['upload', 'upload-unknown-length', 'upload-size', 'upload-cancel'];
+    expect(await verdicts(await start({ upload: true }), { cases: all })).toEqual(
+      all.map((id) => `${id} kept `),
+    );
+    const picture = async () =>
+      start({
+        upload: true,
+        input: bytes('image/*'),
+        handler: async (body) => {
+          const { length } = await (body as Body).bytes();
+          return { text: `${length}` };
+        },
+      });
+    const body = Buffer.alloc(3_000_000);
+    const uploads = { say: { body, contentType: 'image/png' } };
+    expect(await verdicts(await picture(), { cases: all, uploads })).toEqual(all.map((id) => `${id} kept `));
+    await expect(run(await picture(), { uploads: { say: { body } } })).rejects.toThrow(
+      'say takes image/*: say of which content type the upload is',
+    );
+    const hasty = await start({
+      upload: true,
+      input: bytes(),
+      handler: () => ({ text: 'I know' }),
+    });
+    expect(await verdicts(hasty, { cases: all, uploads })).toEqual([
+      'upload kept ',
+      'upload-unknown-length kept ',
+      expect.stringMatching(/^upload-size not tried it answers before/),
+      expect.stringMatching(/^upload-cancel not tried it answers before/),
+    ]);
+    await expect(run(await picture(), { samples: { say: {} } })).rejects.toThrow('give it as an upload');
+  }, 30_000);
+});
+
 describe('a run', () => {
   it('says at once when nobody answers, or a sample is for what is not there', async () => {
     const options = { connection: tester, cases: ['ping'] };
@@ -220,73 +312,11 @@ describe('a run', () => {
     expect(reachedLevel(kept)).toBe('full');
     expect(reachedLevel([...kept, result('live', 'not tried')])).toBe('timed');
     expect(reachedLevel([...kept, result('service', 'broken')])).toBeUndefined();
-  });
-});
-
-describe('payloads', () => {
-  const text = { type: 'string', minLength: 2 };
-  const object = (properties: Record<string, unknown>, required = Object.keys(properties)) => ({
-    type: 'object',
-    properties,
-    required,
-    additionalProperties: false,
-  });
-
-  it.each([
-    ['an example before anything else', { ...text, examples: ['Ada'] }, 'Ada'],
-    ['members that are required', object({ a: text, b: { type: 'integer', minimum: 3 } }, ['b']), { b: 3 }],
-    ['what is nested', object({ a: object({ b: { enum: ['x', 'y'] } }) }), { a: { b: 'x' } }],
-    [
-      'as many items as there must be',
-      { type: 'array', items: { type: 'boolean' }, minItems: 2 },
-      [false, false],
-    ],
-    ['one of several', { anyOf: [{ type: 'null' }, text] }, 'text'],
-    ['no more than is asked for', { properties: { a: text } }, {}],
-    ['a number below zero', { type: 'number', maximum: -3 }, -3],
-    ['a multiple', { type: 'integer', minimum: 5, multipleOf: 4 }, 8],
-    ['anything', true, {}],
-  ])('that fit are made: %s', (_, schema, payload) => {
-    expect(validPayload(schema)).toEqual({ payload });
-  });
-
-  it('are not made where the schema asks for more than can be guessed', () => {
-    expect(validPayload({ type: 'string', pattern: '^[0-9]{4}$' })).toBeUndefined();
-    expect(validPayload({ type: 'string', pattern: '(' })).toBeUndefined();
-    const node = { $defs: { node: object({ next: { $ref: '#/$defs/node' } }) }, $ref: '#/$defs/node' };
-    expect(validPayload(node)).toBeUndefined();
-  });
-
-  it('are not made where the schema asks for more than a message holds', () => {
-    const list = (minItems: number, items: object = { type: 'boolean' }) => ({
-      type: 'array',
-      minItems,
-      items,
-    });
-    const characters = (minLength: number) => ({ type: 'string', minLength });
-    expect(validPayload(characters(20_000))).toEqual({ payload: 'text'.padEnd(20_000, '.') });
-    expect(validPayload(list(1_500))).toMatchObject({ payload: { length: 1_500 } });
-    const before = performance.now();
-    for (const schema of [
-      characters(20_001),
-      characters(1e9),
-      object({ a: characters(12_000), b: characters(12_000) }),
-      list(4_001),
-      list(3e7),
-      list(1_000, list(1_000, list(1_000))),
-      list(900, characters(1_000)),
-      list(Infinity),
-    ])
-      expect(validPayload(schema)).toBeUndefined();
-    // No schema either, and no way around the limit.
-    const noCount = { type: 'array', minItems: 'x', items: true };
-    expect(validPayload(object({ a: noCount, b: list(3e7) }))).toBeUndefined();
-    expect(performance.now() - before).toBeLessThan(5_000);
-  });
-
-  it('that do not fit are as close as possible', () => {
-    expect(invalidPayload(object({ a: text, b: text }))).toEqual({ payload: { b: 'text' } });
-    expect(invalidPayload({ type: 'object' })).toEqual({ payload: [] });
-    expect(invalidPayload(true)).toBeUndefined();
+    const streaming = [...kept, result('streaming', 'kept')];
+    expect(reachedLevel(streaming, 'streaming')).toBe('streaming');
+    expect(reachedLevel([...streaming, result('graceful', 'broken')], 'streaming')).toBe('streaming');
+    expect(reachedLevel([...streaming, result('timed', 'broken')], 'streaming')).toBe('service');
+    expect(reachedLevel([...kept, result('streaming', 'broken')])).toBe('full');
+    expect(reachedLevel([...kept, result('streaming', 'broken')], 'streaming')).toBe('timed');
   });
 });

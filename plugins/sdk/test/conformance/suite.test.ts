@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { levels, suite } from '../../src/conformance/index.ts';
+import { levels, levelsUpTo, suite } from '../../src/conformance/index.ts';
 import { errorTable, wireSchemas } from '../../src/protocol/index.ts';
 import type { JsonSchema } from '../../src/protocol/index.ts';
 import { createValidator } from '../../src/validator.ts';
@@ -28,6 +28,7 @@ describe('suite.json', () => {
     const ids = suite.cases.map(({ id }) => id);
     expect(new Set(ids).size).toBe(ids.length);
     expect(Object.keys(suite.levels)).toEqual(levels);
+    for (const level of levels) expect(levelsUpTo(level)).toContain('service');
     expect([...new Set(suite.cases.map(({ level }) => level))].sort()).toEqual([...levels].sort());
   });
 

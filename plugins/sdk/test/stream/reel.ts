@@ -102,14 +102,15 @@ export function createReel(id = 'reel') {
           let n = 0;
           return {
             [Symbol.asyncIterator]: () => ({
-              next: () => (n < 2 ? Promise.resolve({ done: false, value: n++ }) : ending.promise),
+              next: (): Promise<IteratorResult<number, void>> =>
+                n < 2 ? Promise.resolve({ done: false, value: n++ }) : ending.promise,
               return: () => {
                 seen.push('returned');
                 ending.resolve({ done: true, value: undefined });
                 return ending.promise;
               },
             }),
-          } as AsyncIterable<number, void, void>;
+          };
         },
       }),
       read: capability({
@@ -171,6 +172,16 @@ export function createReel(id = 'reel') {
           await wait(Number(header('X-Wait-Ms') ?? 0));
           for await (const piece of body) return { first: piece.length };
           return { first: 0 };
+        },
+      }),
+      slow: capability({
+        description: 'Begins to read, and then does something else.',
+        input: bytes(),
+        output: Type.Null(),
+        upload: true,
+        handler: async (body, { signal }) => {
+          for await (const piece of body) await wait(piece.length * 60_000, undefined, { signal });
+          return null;
         },
       }),
       fields: capability({

@@ -1,7 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { readCredentials } from '@bkg/sdk';
-import { levels, reachedLevel, runConformance } from '@bkg/sdk/conformance';
-import type { CaseResult, Level } from '@bkg/sdk/conformance';
+import { levels, levelsUpTo, reachedLevel, runConformance } from '@bkg/sdk/conformance';
+import type { CaseResult, GivenUpload, Level } from '@bkg/sdk/conformance';
 import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { Failure } from '../failure.ts';
@@ -30,6 +31,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     readSamples('sample', args.list('sample')),
     readSamples('slow', args.list('slow')),
   ];
+  const uploads = await readUploads(args.list('upload'));
   const isForPrograms = args.isSet('json');
   const address = brokerOf(env);
   return interruptible(async (signal) => {
@@ -41,11 +43,12 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
         signal,
         ...(Object.keys(samples).length > 0 && { samples }),
         ...(Object.keys(slow).length > 0 && { slow }),
+        uploads,
         ...(!isForPrograms && { onCase: (result) => isWithin(result, level) && print(result) }),
       }),
     );
     const asked = results.filter((result) => isWithin(result, level));
-    const reached = reachedLevel(results);
+    const reached = reachedLevel(results, level);
     if (isForPrograms)
       process.stdout.write(
         `${JSON.stringify({ plugin: pluginId, level, reached: reached ?? null, cases: asked })}\n`,
@@ -55,9 +58,9 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   });
 }
 
-/** Those above are not asked for, and would only be listed as not tried. */
+/** Those beside and above are not asked for, and would only be listed as not tried. */
 function isWithin(result: CaseResult, level: Level): boolean {
-  return levels.indexOf(result.level) <= levels.indexOf(level);
+  return levelsUpTo(level).includes(result.level);
 }
 
 function readLevel(given: string): Level {
@@ -79,6 +82,24 @@ function readSamples(option: string, given: readonly string[]): Record<string, u
     }
   });
   return Object.fromEntries(samples);
+}
+
+/** `transcribe=speech.wav;type=audio/wav`, any number of them. */
+async function readUploads(given: readonly string[]): Promise<Record<string, GivenUpload>> {
+  const uploads = given.map(async (text) => {
+    const [, capability, file, contentType] = /^([^=]+)=(.+?)(?:;type=([^;]+.*))?$/s.exec(text) ?? [];
+    if (capability === undefined || file === undefined)
+      throw new UsageError(
+        `--upload is "${text}"; it takes <capability>=<file>, such as transcribe=speech.wav;type=audio/wav`,
+      );
+    try {
+      const upload = { body: await readFile(file), ...(contentType !== undefined && { contentType }) };
+      return [capability, upload] as const;
+    } catch (error) {
+      throw new UsageError(`--upload names ${file}, which cannot be read: ${(error as Error).message}`);
+    }
+  });
+  return Object.fromEntries(await Promise.all(uploads));
 }
 
 /** BKG_NATS_URL and its credentials, else the nats-server of BKG_HOME. @throws Failure */

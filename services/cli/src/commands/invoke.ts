@@ -1,83 +1,65 @@
+import { writeAnswer } from '../answer.ts';
 import type { Arguments } from '../command.ts';
-import { Failure } from '../failure.ts';
 import { Gateway } from '../gateway.ts';
-import type { Answer } from '../gateway.ts';
+import type { GatewayRequest } from '../gateway.ts';
 import { interruptible } from '../interruption.ts';
-import { layOut } from '../json-layout.ts';
+import { outputFile, standardOutput } from '../output.ts';
 import { readPayload } from '../payload.ts';
-import { readProblem } from '../refusal.ts';
+import type { Payload } from '../payload.ts';
+import { Progress } from '../progress.ts';
 import { parseSpan } from '../span.ts';
-import { printable } from '../terminal.ts';
 
 /** The longest that a plugin's configuration can allow, and what the gateway adds. */
 const longestMs = 3_600_000;
 const graceMs = 10_000;
 
-/** The invocation did not come as far as the plugin. */
-const notArrived = new Set([
-  'PLUGIN_NOT_FOUND',
-  'CAPABILITY_NOT_FOUND',
-  'PLUGIN_UNAVAILABLE',
-  'UNAUTHENTICATED',
-  'FORBIDDEN',
-  'RATE_LIMITED',
-  'PAYLOAD_TOO_LARGE',
-]);
-
-/** `bkg invoke <plugin> <capability> [<payload>]`: the output of the plugin, byte by byte, on standard output. */
+/** `bkg invoke <plugin> <capability> [<payload>]`: the output of the plugin, byte by byte, on standard output or in a file. */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
   const gateway = new Gateway(args, env);
   const [plugin = '', capability = '', text] = args.words;
   const given = args.text('timeout');
   const timeoutMs = given === undefined ? undefined : parseSpan('timeout', given);
+  const [file, into] = [args.text('file'), args.text('output')];
   return interruptible(async (signal) => {
-    const body = await readPayload({ text, file: args.text('file') }, signal);
-    // When the process is asked to end, the connection is closed, and that cancels the invocation.
-    const answer = await gateway.request(
-      `/api/plugins/${encodeURIComponent(plugin)}/invoke/${encodeURIComponent(capability)}`,
-      {
-        method: 'POST',
-        body,
-        signal,
-        timeoutMs: (timeoutMs ?? longestMs) + graceMs,
-        headers: {
-          'content-type': 'application/json',
-          ...(timeoutMs !== undefined && { 'bkg-timeout-ms': String(timeoutMs) }),
+    const payload = await readPayload({ text, file, contentType: args.text('content-type') }, signal);
+    const output = into === undefined ? standardOutput : await outputFile(into);
+    const isForPeople = into === undefined && process.stdout.isTTY && !args.isSet('raw');
+    using upload = progressOf(payload);
+    try {
+      // When the process is asked to end, the connection is closed, and that cancels the invocation.
+      await gateway.exchange(
+        `/api/plugins/${encodeURIComponent(plugin)}/invoke/${encodeURIComponent(capability)}`,
+        {
+          method: 'POST',
+          body: upload.body,
+          signal,
+          timeoutMs: (timeoutMs ?? longestMs) + graceMs,
+          headers: {
+            'content-type': payload.contentType,
+            ...(args.isSet('stream') && { accept: 'text/event-stream, */*;q=0.1' }),
+            ...(timeoutMs !== undefined && { 'bkg-timeout-ms': String(timeoutMs) }),
+          },
         },
-      },
-    );
-    if (answer.status < 200 || answer.status >= 300) throw failureOf(gateway, answer, plugin);
-    print(answer, args.isSet('raw'));
+        async (answer) => {
+          upload[Symbol.dispose]();
+          await writeAnswer(answer, { gateway, plugin, output, isForPeople });
+          await output.end();
+        },
+      );
+    } catch (error) {
+      await output.discard();
+      throw error;
+    }
     return 0;
   });
 }
 
-function failureOf(gateway: Gateway, { status, headers, body }: Answer, plugin: string): Failure {
-  const problem = readProblem(body, headers);
-  if (problem) return gateway.refusal(problem, { plugin }, notArrived.has(problem.code) ? 1 : 3);
-  return new Failure(
-    `The answer has status ${status} and is no problem of bkg.`,
-    'check the address (--url): is it the gateway, or something before it?',
-  );
-}
-
-/** A terminal gets it laid out and made harmless; everybody else the bytes. */
-function print({ headers, body }: Answer, isRaw: boolean): void {
-  const { stdout } = process;
-  if (isRaw || !stdout.isTTY) {
-    stdout.write(body);
-    return;
-  }
-  const text = body.toString();
-  const isJson = /[/+]json\b/i.test(headers['content-type'] ?? '') && isValid(text);
-  stdout.write(`${(isJson ? layOut(text) : text).split('\n').map(printable).join('\n')}\n`);
-}
-
-function isValid(text: string): boolean {
-  try {
-    JSON.parse(text);
-    return true;
-  } catch {
-    return false;
-  }
+/** What is sent, with a line about how much of it is. */
+function progressOf({ body }: Payload): Disposable & { body: NonNullable<GatewayRequest['body']> } {
+  if (Buffer.isBuffer(body)) return { body, [Symbol.dispose]: () => undefined };
+  const progress = new Progress('sent', body.sizeBytes);
+  return {
+    body: { ...body, onSent: (bytes) => progress.add(bytes) },
+    [Symbol.dispose]: () => progress[Symbol.dispose](),
+  };
 }

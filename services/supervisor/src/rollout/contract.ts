@@ -1,3 +1,4 @@
+import { isInRange, jsonContentType } from '@bkg/sdk';
 import type {
   ContractBreak,
   ContractChange,
@@ -28,7 +29,8 @@ const nodesOfAll = 500_000;
  *   no others (`additionalProperties: false`);
  * - `output_optional`: a property of the output may be missing that was always there, or is gone;
  * - `output_widened`: a place of the output may be of more types or values;
- * - `flag_changed`: `stream` or `idempotent`.
+ * - `flag_changed`: `stream` or `idempotent`;
+ * - `type_changed`: what was JSON is bytes, or bytes of another content type.
  *
  * All other differences of schemas, `upload` and declared errors are `unknown`, also those that look harmless. Names,
  * titles, descriptions, examples and capabilities that are new are no differences. `$ref` within the schema and `allOf`
@@ -58,20 +60,32 @@ function compareCapability(was: PluginCapability, is: PluginCapability, budget: 
     if (was[flag] !== is[flag]) notes.add('', detail, flag === 'upload' ? undefined : 'flag_changed');
   }
   compareErrors(was.errors ?? {}, is.errors ?? {}, notes);
-  compareSide('input', was, is, budget, notes);
-  compareSide('output', was, is, budget, notes);
+  compareTypes(was, is, notes);
+  for (const part of ['input', 'output', 'chunk'] as const) compareSchema(part, was, is, budget, notes);
 }
 
-function compareSide(
-  side: Side,
+function compareTypes(was: PluginCapability, is: PluginCapability, notes: Notes): void {
+  for (const member of ['input_type', 'output_type', 'chunk_type'] as const) {
+    const [before = jsonContentType, after = jsonContentType] = [was[member], is[member]];
+    // Without a stream there are no chunks that could be JSON.
+    if (before === after || (member === 'chunk_type' && was.stream !== is.stream)) continue;
+    const takesMore = member === 'input_type' && isInRange(before, after);
+    notes.add('', describeOther(member, before, after), takesMore ? undefined : 'type_changed');
+  }
+}
+
+function compareSchema(
+  part: 'input' | 'output' | 'chunk',
   was: PluginCapability,
   is: PluginCapability,
   budget: Budget,
   notes: Notes,
 ): void {
-  const member = `${side}_schema` as const;
+  const member = `${part}_schema` as const;
+  const side: Side = part === 'input' ? 'input' : 'output';
+  const [before = true, after = true] = [was[member], is[member]];
   try {
-    compareSchemas(side, was[member], is[member], new Budget(nodesOfSchema, budget), (difference) =>
+    compareSchemas(side, before, after, new Budget(nodesOfSchema, budget), (difference) =>
       notes.add(`/${member}${difference.path}`, difference.detail, difference.rule),
     );
   } catch (error) {

@@ -2,6 +2,7 @@ import type { ClientState } from '@bkg/sdk/client/ws';
 import { isAllowed, type Need, type Principal, type Problem, type SignIn } from '@bkg/sdk/protocol';
 import { createContext } from 'svelte';
 import { DraftStore } from '../draft-store.ts';
+import { RunHistory } from '../runs/run-history.ts';
 import { ProblemError, problemOfError } from '../request.ts';
 import { wait } from '../wait.ts';
 import { scopesOf, whyNotAllowed } from './allowed.ts';
@@ -96,6 +97,7 @@ export class Session {
     }
     this.#round += 1;
     new DraftStore().clear();
+    new RunHistory().clear();
     this.#leave();
     this.#channel?.postMessage('out');
   }
@@ -123,6 +125,7 @@ export class Session {
   #take(principal: Principal): void {
     // Another one who uses this tab now sees nothing of what the last one typed.
     new DraftStore().keepFor(principal.prefix);
+    new RunHistory().keepFor(principal.prefix);
     this.problem = undefined;
     this.principal = principal;
     this.state = 'in';

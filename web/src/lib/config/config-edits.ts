@@ -1,4 +1,10 @@
-import { isForbiddenEnv, pointerToken, type PluginConfig, type Sandbox } from '@bkg/sdk/protocol';
+import {
+  isForbiddenEnv,
+  pointerToken,
+  uploadMostMbDefault,
+  type PluginConfig,
+  type Sandbox,
+} from '@bkg/sdk/protocol';
 import { formatCount } from '../format.ts';
 import { diffConfigs, type Difference } from './config-diff.ts';
 import { applyMergePatch, isObject, mergePatchOf, unpatchableNull } from './merge-patch.ts';
@@ -48,6 +54,14 @@ export const numberMembers = {
     most: 1_000_000,
     isWhole: true,
   },
+  '/limits/max_upload_mb': {
+    label: 'Largest upload',
+    unit: 'MB',
+    least: 1,
+    most: 1_048_576,
+    isWhole: true,
+    ifEmpty: uploadMostMbDefault,
+  },
 } as const satisfies Record<string, NumberMember>;
 
 export interface NumberMember {
@@ -56,6 +70,8 @@ export interface NumberMember {
   least: number;
   most: number;
   isWhole: boolean;
+  /** It may be left out; then this counts. */
+  ifEmpty?: number;
 }
 
 export type NumberPath = keyof typeof numberMembers;
@@ -151,7 +167,7 @@ export function rebaseEdits(base: PluginConfig, theirs: PluginConfig, edits: Con
 }
 
 function numbersOf(config: PluginConfig): Record<NumberPath, string> {
-  return Object.fromEntries(numberPaths.map((path) => [path, String(valueAt(config, path))])) as Record<
+  return Object.fromEntries(numberPaths.map((path) => [path, String(valueAt(config, path) ?? '')])) as Record<
     NumberPath,
     string
   >;
@@ -160,12 +176,13 @@ function numbersOf(config: PluginConfig): Record<NumberPath, string> {
 function readNumber(path: NumberPath, text: string, next: PluginConfig, mistakes: Map<string, string>): void {
   const mistake = numberMistake(path, text);
   if (mistake) mistakes.set(path, mistake);
-  else put(next, path, Number(text));
+  else put(next, path, text.trim() === '' ? undefined : Number(text));
 }
 
 /** What is wrong with the text of a number, a sentence; undefined when nothing is. */
 export function numberMistake(path: NumberPath, text: string): string | undefined {
-  const { least, most, isWhole }: NumberMember = numberMembers[path];
+  const { least, most, isWhole, ifEmpty }: NumberMember = numberMembers[path];
+  if (text.trim() === '' && ifEmpty !== undefined) return undefined;
   const value = Number(text);
   const fits =
     path === '/resources/timeout_secs' ? value > 0 && value <= most : value >= least && value <= most;
@@ -242,11 +259,13 @@ function valueAt(config: PluginConfig, path: MemberPath): unknown {
     .reduce<unknown>((value, name) => (value as Record<string, unknown>)[name], config);
 }
 
-function put(config: PluginConfig, path: NumberPath, value: number): void {
+/** Undefined takes it away. */
+function put(config: PluginConfig, path: NumberPath, value: number | undefined): void {
   const [outer = '', inner] = path.split('/').slice(1);
-  const members = config as unknown as Record<string, unknown>;
-  if (inner === undefined) members[outer] = value;
-  else (members[outer] as Record<string, unknown>)[inner] = value;
+  const all = config as unknown as Record<string, unknown>;
+  const [members, name] = inner === undefined ? [all, outer] : [all[outer] as Record<string, unknown>, inner];
+  if (value === undefined) Reflect.deleteProperty(members, name);
+  else members[name] = value;
 }
 
 /** What a problem says of one place, where this page has it; of a row of the environment, by its number. */

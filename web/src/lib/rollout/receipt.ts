@@ -134,6 +134,7 @@ export const ruleTexts: Record<ContractRule, string> = {
   output_optional: 'Its output may lack what was always there.',
   output_widened: 'Its output may hold what it never held.',
   flag_changed: 'It is invoked in another way.',
+  type_changed: 'It takes or gives another kind of content.',
 };
 
 /** Above what a new version breaks. */

@@ -7,7 +7,7 @@ const strategy = new BkgPlugin({
   id: 'hello-nest',
   version: '1.0.0',
   name: 'Hello, Nest',
-  description: 'Greets and waits; an ordinary NestJS microservice.',
+  description: 'Greets, waits, counts and digests; an ordinary NestJS microservice.',
 });
 const app = await NestFactory.createMicroservice<MicroserviceOptions>(HelloModule, {
   strategy,

@@ -1,7 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { BrokerCalls } from '../../broker-calls.ts';
 import type { StreamAttempt, StreamCall } from '../../broker-stream.ts';
-import { isJsonContentType, jsonContentType } from '../../protocol/content-type.ts';
+import { bytesContentType, isJsonContentType, jsonContentType } from '../../protocol/content-type.ts';
 import { headerNames } from '../../protocol/headers.ts';
 import { Body, pieceOf } from '../../stream/body.ts';
 import type { BodyOptions } from '../../stream/body.ts';
@@ -56,8 +56,10 @@ export async function openAnswer(
   const { stream, first } = await begin(calls, call, attempt);
   const { invocationId } = attempt;
   const contentType = first.headers?.get(headerNames.contentType);
-  if (!isChunk(first)) return wholeAnswer(call, first, invocationId);
-  if (!contentType) {
+  const isStream = Boolean(first.headers?.get(headerNames.seq));
+  if (!isStream) return wholeAnswer(call, first, invocationId);
+  // Without a chunk it has no bytes, and nothing says of what type they are.
+  if (isChunk(first) && !contentType) {
     const error = failure(
       'INVALID_OUTPUT',
       `${nameOf(call)} answers with chunks of JSON, which are no bytes. Read them with stream, or take its output with invoke.`,
@@ -71,7 +73,7 @@ export async function openAnswer(
   });
   return new Answer({
     invocationId,
-    contentType,
+    contentType: contentType || bytesContentType,
     sizeBytes: undefined,
     pieces: chunks,
     output: () => output,
