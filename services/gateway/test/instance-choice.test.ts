@@ -82,6 +82,15 @@ describe('another instance', () => {
     expect(choice.ownersOf(call('mine'))[0]).toBe(first);
   });
 
+  it('is the same one for an id that was sent twice at the same time', () => {
+    const [first = ''] = choice.ownersOf(call('mine'));
+    const others = times(20, () => choice.another(call('mine'), first, 1_000));
+    expect(new Set(others).size).toBe(1);
+    const [other = ''] = others;
+    // It has no place for it, either.
+    expect(choice.another(call('mine'), other, 1_000)).not.toBe(other);
+  });
+
   it('is none for an id for which there is no room, until others are forgotten', () => {
     choice = make(2);
     for (const one of ['1', '2']) expect(choice.another(call(one), 'a', 1_000)).toBeDefined();

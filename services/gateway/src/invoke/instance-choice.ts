@@ -62,6 +62,7 @@ export class InstanceChoice {
     forMs: number,
   ): string | undefined {
     const now = this.#now();
+    const name = nameOf(pluginId, invocationId);
     this.#noteBusy(nameOf(pluginId, busy), now);
     const others = this.#running(pluginId).filter((instance) => instance !== busy);
     const free = others.filter((instance) => {
@@ -69,11 +70,14 @@ export class InstanceChoice {
       return at === undefined || now - at > busyMs;
     });
     const candidates = free.length > 0 ? free : others;
-    const chosen = candidates[Math.floor(Math.random() * candidates.length)];
-    if (chosen === undefined || !isIdChosen) return chosen;
+    const random = candidates[Math.floor(Math.random() * candidates.length)];
+    if (random === undefined || !isIdChosen) return random;
+    // Sent twice at the same time it may be there already.
+    const moved = this.#moved.get(name)?.instance;
+    const chosen = moved !== undefined && others.includes(moved) ? moved : random;
     // Where its id is not known to be, it could run once more.
-    if (!this.#hasRoom(now)) return undefined;
-    this.#moved.set(nameOf(pluginId, invocationId), { instance: chosen, until: now + forMs + rememberedMs });
+    if (moved === undefined && !this.#hasRoom(now)) return undefined;
+    this.#moved.set(name, { instance: chosen, until: now + forMs + rememberedMs });
     return chosen;
   }
 
