@@ -125,6 +125,29 @@ describe('an upload', () => {
     expect(JSON.parse(peer.text)).toMatchObject({ bytes: total });
   });
 
+  it('may wait longer for its turn than a body may take to arrive that is collected', async () => {
+    await using other = await startMesh({ bodyTimeoutMs: 300 });
+    const busy = await startReel(other, 'reel', { max_concurrency: 1 });
+    busy.stop();
+    const urls = Array(2).fill(`${other.url}/api/plugins/reel/invoke/take`) as string[];
+    const [first, second] = urls.map((url) => {
+      const headers = { 'content-type': 'video/mp4', 'transfer-encoding': 'chunked' };
+      const peer = new HttpPeer(url, { headers });
+      peers.push(peer);
+      peer.request.write('1');
+      return peer;
+    }) as [HttpPeer, HttpPeer];
+    await eventually(() => busy.instance.telemetry().queue_depth === 1);
+    await wait(1_000);
+    busy.go();
+    for (const peer of [first, second]) {
+      peer.request.end('2');
+      await peer.ended();
+      expect([peer.status, peer.error]).toEqual([200, undefined]);
+    }
+    await busy.instance.drain();
+  });
+
   it('above the limit of its plugin is refused before it is read, when its length says so', async () => {
     const peer = upload(300 * mib);
     peer.request.flushHeaders();

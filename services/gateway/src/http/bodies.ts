@@ -75,12 +75,15 @@ export function awaitBody(raw: IncomingMessage, response: ServerResponse, onLate
   sendContinue(arrival, response);
 }
 
-/** Somebody pipes it from now on, who sees to it that it ends. */
+/** Somebody is going to pipe it, who sees to it that it ends: until it is wanted may take as long as the invocation. */
+export function reserveBody(raw: IncomingMessage): void {
+  clearTimeout(arrivals.get(raw)?.timer);
+}
+
+/** One that is reserved is wanted from now on. */
 export function pipeBody(raw: IncomingMessage, response: ServerResponse): void {
   const arrival = arrivals.get(raw);
-  if (!arrival) return;
-  clearTimeout(arrival.timer);
-  sendContinue(arrival, response);
+  if (arrival) sendContinue(arrival, response);
 }
 
 /** Nobody will read the rest: the connection is closed after the answer. */

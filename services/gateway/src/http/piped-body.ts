@@ -2,7 +2,7 @@ import { BkgError } from '@bkg/sdk';
 import type { UploadSource } from '@bkg/sdk';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay } from '../access/authorization.ts';
-import { abandonBody, pipeBody } from './bodies.ts';
+import { abandonBody, pipeBody, reserveBody } from './bodies.ts';
 import { tooLarge } from './read-body.ts';
 import type { BodyLimit } from './read-body.ts';
 
@@ -39,6 +39,7 @@ export class PipedBody implements UploadSource {
     abandonBody(raw);
     if (this.sizeBytes !== undefined && this.sizeBytes > limit.mostBytes)
       throw tooLarge(String(declared), limit);
+    reserveBody(raw);
     for (const event of ['readable', 'end', 'close', 'error']) raw.on(event, this.#wake);
   }
 
