@@ -15,6 +15,9 @@ export interface UploadHeaders {
   flow: string;
 }
 
+/** A subject to publish to, of at most 255 characters: it comes in a header, which may be any text. */
+const flowPattern = /^(?=.{1,255}$)[^\s\p{Cc}.*>]+(?:\.[^\s\p{Cc}.*>]+)+$/u;
+
 /** @throws BkgError INVALID_PAYLOAD for a header of an invocation that cannot be */
 export function assertHeaders(msg: Msg): void {
   const invocationId = msg.headers?.get(headerNames.invocationId);
@@ -70,6 +73,7 @@ export function uploadHeadersOf(msg: Msg): UploadHeaders | undefined {
       `${headerNames.upload} came without ${headerNames.flow}: name a subject of your inbox, on which you take credit.`,
     );
   }
+  if (!flowPattern.test(flow)) throw invalidHeader(headerNames.flow, flow, 'a subject of your inbox');
   if (msg.data.length > 0) {
     throw new BkgError(
       'INVALID_PAYLOAD',

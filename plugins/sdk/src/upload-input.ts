@@ -37,6 +37,10 @@ export interface OpenUploadOptions extends Pick<UploadInputOptions, 'connection'
   mostBytes: number;
 }
 
+/**
+ * However small chunks are, no more are under way: those that follow may be as large as can be, 16 MiB together.
+ */
+const windowMostChunks = 64;
 /** Enough for a fast sender of large chunks. */
 const windowMostBytes = 2 * 1024 * 1024;
 /** For all that an instance takes at the same time: the broker holds no more than 64 MiB for one connection. */
@@ -62,6 +66,7 @@ export class UploadInput {
     this.#window = Math.floor(this.#windowBytes() / chunkMostBytes);
     this.#reader = new ChunkReader({
       window: this.#window,
+      chunksMost: windowMostChunks,
       windowBytes: () => this.#windowBytes(),
       isStrict: true,
       fault: 'INVALID_PAYLOAD',

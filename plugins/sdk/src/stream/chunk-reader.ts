@@ -42,6 +42,12 @@ export const windowBytesDefault = 512 * 1024;
 const messageBytes = 1_024;
 
 /**
+ * More never waits. Credit counts chunks, so that of who has credit for many small ones many large ones may come, and of who needs none
+ * any number.
+ */
+const waitingMostBytes = 64 * 1024 * 1024;
+
+/**
  * The receiving end of a stream, for one reader: chunks in their order, and credit for as many as were read. A chunk that
  * is missing, doubled or cannot be ends it.
  *
@@ -104,6 +110,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
     this.#waiting.push(msg);
     this.#count(bytesOf(msg));
     this.#awake();
+    if (this.#waitingBytes > waitingMostBytes) this.fail(tooMuch());
   }
 
   /** Ends it: who reads gets what has come, and then this. */
@@ -226,6 +233,13 @@ export class ChunkReader implements AsyncIterable<Msg> {
 
 function bytesOf({ data }: Msg): number {
   return data.length + messageBytes;
+}
+
+function tooMuch(): BkgError {
+  return new BkgError(
+    'CANCELLED',
+    `More than ${waitingMostBytes} bytes of chunks wait to be read: send smaller ones, or read them sooner.`,
+  );
 }
 
 function outOfOrder(seq: number, expected: number): string {

@@ -4,7 +4,7 @@ import type { HeaderValues } from '../outgoing.ts';
 import { BkgError } from '../protocol/errors.ts';
 import { headerNames } from '../protocol/headers.ts';
 import { chunkMostBytes } from '../protocol/stream.ts';
-import { inboxRoot, isFlowOf } from '../protocol/subjects.ts';
+import { isFlowOf } from '../protocol/subjects.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { readFlow } from './flow.ts';
 import { StreamCutError } from './stream-cut.ts';
@@ -143,9 +143,4 @@ function cut(): StreamCutError {
 function assertBytes(piece: unknown): void {
   if (piece instanceof Uint8Array) return;
   throw new TypeError(`A piece of the payload is ${typeof piece}; give pieces of bytes, each a Uint8Array.`);
-}
-
-/** Whether credit may be published there: it is its sender's choice. */
-export function isUploadFlow(subject: string | undefined): subject is string {
-  return subject?.startsWith(inboxRoot) ?? false;
 }

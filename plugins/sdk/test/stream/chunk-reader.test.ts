@@ -47,6 +47,16 @@ describe('the receiving end of a stream', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  it('fails when more than 64 MiB wait, however few chunks these are', async () => {
+    const { reader, ends } = create({ window: 1_024 });
+    const mebibyte = 'x'.repeat(1024 * 1024);
+    for (let seq = 0; seq < 200 && ends.length === 0; seq += 1) reader.take(message(mebibyte, { seq }));
+    expect([reader.count, ends]).toEqual([64, ['failed']]);
+    const reading = texts(reader);
+    await expect(reading).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(vi.getTimerCount()).toBe(0);
+  });
+
   it('gives credit when half of the window is read, and not for what is not read', async () => {
     const { reader, granted } = create({ window: 8, windowBytes: 8 * 1_025 });
     for (let seq = 0; seq < 8; seq += 1) reader.take(message('x', { seq }));

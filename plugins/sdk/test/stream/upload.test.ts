@@ -43,6 +43,22 @@ describe('a payload in chunks', () => {
     expect((await sent.call.last()).json()).toMatchObject({ bytes: 40 * kib256.length });
   });
 
+  it('gets no more than 64 chunks of credit at a time, however small they are', async () => {
+    const { seen } = await mesh.start();
+    const sent = upload('hash');
+    await sent.wanted();
+    for (let i = 0; i < 300; i += 1) {
+      await eventually(() => sent.credit > i);
+      sent.send('x');
+    }
+    await eventually(() => seen.length === 300);
+    await mesh.caller.flush();
+    expect(sent.credit - 300).toBeGreaterThan(8);
+    expect(sent.credit - 300).toBeLessThanOrEqual(64);
+    sent.end();
+    expect((await sent.call.last()).json()).toMatchObject({ bytes: 300 });
+  });
+
   it('waits for who reads it slowly', async () => {
     await mesh.start();
     const sent = upload('peek', { headers: { 'X-Wait-Ms': '300' } });
@@ -144,6 +160,13 @@ describe('a payload in chunks that is refused', () => {
     ['fields', { size: String(9 * 1024 * 1024) }, 'PAYLOAD_TOO_LARGE', '2097152 are taken'],
     ['hash', { size: 'many' }, 'INVALID_PAYLOAD', 'how many bytes will come, or "-"'],
     ['hash', { headers: { [headerNames.flow]: '' } }, 'INVALID_PAYLOAD', 'came without Bkg-Flow'],
+    [
+      'hash',
+      { headers: { [headerNames.flow]: '_INBOX.a b' } },
+      'INVALID_PAYLOAD',
+      'Bkg-Flow is "_INBOX.a b"',
+    ],
+    ['hash', { headers: { [headerNames.flow]: '_INBOX.>' } }, 'INVALID_PAYLOAD', 'Bkg-Flow is "_INBOX.>"'],
     ['hash', { payload: '{}' }, 'INVALID_PAYLOAD', 'has an empty body, 2 bytes were given'],
   ])('%s %j is %s at once', async (capability, options, code, detail) => {
     await mesh.start({ config: limits({ max_upload_mb: 2 }) });
