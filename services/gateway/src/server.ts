@@ -53,6 +53,8 @@ export interface ServerOptions {
   joinWrites?: boolean;
   /** Of the invocations that wait for the next instance of a `single_writer` plugin. */
   hold?: HeldCallsOptions;
+  /** Chunks that wait for all clients together. @default 128 MiB */
+  chunksMostBytes?: number;
   limits?: LimitsOptions;
   /** For a body to arrive in that is not piped. @default 60000 */
   bodyTimeoutMs?: number;
@@ -120,7 +122,10 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(authorization);
   await app.register(meshWatch, { log, ...(settleMs !== undefined && { settleMs }) });
   await app.register(limits, { ...options.limits, log });
-  await app.register(invocations, { ...(options.hold && { hold: options.hold }) });
+  await app.register(invocations, {
+    ...(options.hold && { hold: options.hold }),
+    ...(options.chunksMostBytes !== undefined && { chunksMostBytes: options.chunksMostBytes }),
+  });
   await app.register(dashboard, { folder: settings.dashboard });
   await app.register(notFound);
   await app.register(healthRoutes);

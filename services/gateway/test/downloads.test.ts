@@ -96,7 +96,7 @@ describe('a download', () => {
     expect(warned).toEqual([
       [
         expect.objectContaining({ plugin: 'reel', capability: 'file', why: 'INTERNAL' }),
-        'a download was cut off in its middle',
+        'an answer was cut off in its middle',
       ],
     ]);
   });

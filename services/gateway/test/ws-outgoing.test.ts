@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { ChunkPlace, ChunkRoom } from '../src/ws/chunk-room.ts';
+import { ChunkPlace, ChunkRoom } from '../src/invoke/chunk-room.ts';
 import { ChunkStream } from '../src/ws/chunk-stream.ts';
 import { LogSubscription } from '../src/ws/log-subscription.ts';
 import { frameBytes, plainText } from '../src/ws/out-frame.ts';

@@ -8,6 +8,7 @@ import type { Broker } from '../mesh/broker.ts';
 import { requestHeaders } from './call.ts';
 import type { Call } from './call.ts';
 import type { Catalog } from '../mesh/catalog.ts';
+import { ChunkPlace, ChunkRoom } from './chunk-room.ts';
 import { Delivery } from './delivery.ts';
 import { explain, stopping } from './explain.ts';
 import type { UntakenCall } from './held-call.ts';
@@ -16,7 +17,6 @@ import type { HeldCallsOptions } from './held-calls.ts';
 import { InstanceChoice } from './instance-choice.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { StreamedCall } from './streamed-call.ts';
-import { StreamMemory } from './stream-memory.ts';
 import { whyUnanswered } from './why-unanswered.ts';
 
 export type { Call } from './call.ts';
@@ -28,12 +28,16 @@ declare module 'fastify' {
 }
 
 export interface StreamOptions {
-  /** Chunks that may come before the first is read. The gateway lets fewer come when it has many streams. */
+  /** Chunks that may come before the first is read. @default as many as there is room for, however large they are */
   window?: number;
-  /** About so much may be under way or wait to be read; likewise. Asked at each chunk that is read. */
-  windowBytes?: () => number;
-  /** So many bytes more of chunks wait to be read, or fewer. */
-  onWaiting?: (changeBytes: number) => void;
+  /** What waits of it counts in these too. */
+  rooms?: readonly ChunkRoom[];
+}
+
+export interface InvocationsOptions {
+  hold?: HeldCallsOptions;
+  /** Chunks that wait for all clients together; beyond, one of their streams ends. @default 128 MiB */
+  chunksMostBytes?: number;
 }
 
 /**
@@ -47,16 +51,19 @@ export class Invocations {
   readonly #running: LostCalls;
   readonly #held: HeldCalls;
   readonly #delivery: Delivery;
-  readonly #memory = new StreamMemory();
+  /** For the chunks of all streams. */
+  readonly #room: ChunkRoom;
   #statusEvents: Subscription | undefined;
 
-  constructor(broker: Broker, catalog: Catalog, limits: RateLimits, options: HeldCallsOptions = {}) {
+  constructor(broker: Broker, catalog: Catalog, limits: RateLimits, options: InvocationsOptions = {}) {
+    const { hold, chunksMostBytes = 128 * 1024 * 1024 } = options;
     this.#broker = broker;
     this.#catalog = catalog;
     this.#limits = limits;
     this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
     const nobody = (call: UntakenCall): BkgError => whyUnanswered(broker, catalog, call);
-    this.#held = new HeldCalls({ broker, catalog, unanswered: nobody }, options);
+    this.#held = new HeldCalls({ broker, catalog, unanswered: nobody }, hold);
+    this.#room = new ChunkRoom('all clients', chunksMostBytes);
     const choice = new InstanceChoice({ catalog });
     this.#delivery = new Delivery({ broker, running: this.#running, held: this.#held, choice });
     broker.onStatus((connected) => this.#connectionChanged(connected));
@@ -65,7 +72,12 @@ export class Invocations {
 
   /** Streams that may have chunks waiting here. */
   get streams(): number {
-    return this.#memory.streams;
+    return this.#room.streams;
+  }
+
+  /** What waits of them. */
+  get waitingBytes(): number {
+    return this.#room.bytes;
   }
 
   /** Ends all that is running. */
@@ -97,15 +109,15 @@ export class Invocations {
    * is thrown where it is read, and so is what ends it in the middle. One that finds nobody is held likewise.
    * @param controller as for `run`; also aborted when the reader leaves
    */
-  stream(call: Call, controller: AbortController, options: StreamOptions = {}): StreamedCall {
-    const release = this.#memory.enter();
+  stream(call: Call, controller: AbortController, { window, rooms = [] }: StreamOptions = {}): StreamedCall {
+    const place = new ChunkPlace([...rooms, this.#room], (why) => controller.abort(why));
     let attempt: Attempt | undefined;
     const open = async (): Promise<ReplyStream> => {
       const begun = this.#begin(call, controller);
       attempt = begun;
       try {
         await this.#delivery.answer(begun, (subject, timeoutMs) =>
-          this.#firstOf(begun, subject, timeoutMs, options),
+          this.#firstOf(begun, subject, timeoutMs, place, window),
         );
         return this.#followed(begun);
       } catch (error) {
@@ -119,7 +131,7 @@ export class Invocations {
       giveUp: (why) => {
         if (attempt && !attempt.hasEnded) controller.abort(why);
       },
-      release,
+      release: () => place.leave(),
     });
   }
 
@@ -203,16 +215,16 @@ export class Invocations {
     attempt: Attempt,
     subject: string,
     timeoutMs: number,
-    { window = Infinity, windowBytes = () => Infinity, onWaiting }: StreamOptions,
+    place: ChunkPlace,
+    window = Infinity,
   ): Promise<Msg> {
     const { call, stream: before } = attempt;
-    const memory = this.#memory;
     const stream = this.#broker.requestStream(subject, call.body, {
       ...this.#requestOf(attempt, timeoutMs),
       plugin: call.pluginId,
-      window: Math.min(window, memory.firstWindow),
-      windowBytes: () => Math.min(windowBytes(), memory.windowBytes),
-      ...(onWaiting && { onWaiting }),
+      window: Math.min(window, place.firstWindow),
+      windowBytes: () => place.windowBytes,
+      onWaiting: (change) => place.count(change),
     });
     attempt.stream = stream;
     try {
@@ -257,9 +269,9 @@ function headersOf({ call, upload }: Attempt, timeoutMs: number): Record<string,
 }
 
 /** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */
-export const invocations = fp<{ hold?: HeldCallsOptions }>(
-  async (app, { hold }) => {
-    app.decorate('invocations', new Invocations(app.broker, app.catalog, app.rateLimits, hold));
+export const invocations = fp<InvocationsOptions>(
+  async (app, options) => {
+    app.decorate('invocations', new Invocations(app.broker, app.catalog, app.rateLimits, options));
     app.cutOff.addEventListener('abort', () => app.invocations.cutOff());
     app.addHook('onClose', async () => app.invocations.cutOff());
   },

@@ -25,6 +25,8 @@ export interface InvokeRoutesOptions {
   keepAliveMs?: number;
   /** How long the sender of a piped body may send nothing. @default 30000 */
   stallMs?: number;
+  /** When all of a streaming answer is here: how long its client may take nothing of it. @default 60000 */
+  restMs?: number;
 }
 
 /**
@@ -32,7 +34,7 @@ export interface InvokeRoutesOptions {
  * /api/plugins/:id/invoke` has the capability in its body, which is for those who cannot choose the path.
  */
 export const invokeRoutes = fp<InvokeRoutesOptions>(
-  async (app, { log, keepAliveMs, stallMs }) => {
+  async (app, { log, keepAliveMs, stallMs, restMs }) => {
     const { broker, catalog, invocations } = app;
     const options = { config: { isQuiet: true, access: needs('invoke') } };
 
@@ -69,7 +71,8 @@ export const invokeRoutes = fp<InvokeRoutesOptions>(
         call,
         wantsEvents: asEvents,
         chunkType,
-        ...(keepAliveMs !== undefined && { keepAliveMs }),
+        keepAliveMs,
+        restMs,
       });
     };
 

@@ -10,6 +10,7 @@ import {
   problemOf,
   problemOfError,
   problemOfMsg,
+  shortToken,
 } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { httpStatus } from '../http/http-status.ts';
@@ -27,7 +28,9 @@ export interface StreamedAnswerOptions {
   /** Of chunks that are bytes, as the registry has it. */
   chunkType: string | undefined;
   /** Between two comments while nothing else comes. @default 15000 */
-  keepAliveMs?: number;
+  keepAliveMs?: number | undefined;
+  /** As an `Outlet` has it. */
+  restMs?: number | undefined;
 }
 
 const eventHeaders = { 'cache-control': 'no-store', 'x-accel-buffering': 'no' };
@@ -64,32 +67,48 @@ export async function sendStreamed(
 async function pipe(
   reply: FastifyReply,
   streamed: StreamedCall,
-  { log, call, chunkType }: StreamedAnswerOptions,
+  { log, call, chunkType, restMs }: StreamedAnswerOptions,
   contentType: string | undefined,
 ): Promise<void> {
   const given = [contentType, chunkType].find((type) => type !== undefined && isContentType(type));
-  const outlet = new Outlet(reply, { contentType: given ?? bytesContentType, complete: streamed.last });
-  let why: unknown = 'the client is too slow';
+  const outlet = new Outlet(reply, {
+    contentType: given ?? bytesContentType,
+    complete: streamed.last,
+    restMs,
+  });
+  let why: unknown;
   try {
-    if (await writeAll(outlet, streamed)) {
-      const problem = problemOfMsg(await streamed.last);
-      if (!problem) return await outlet.end();
-      why = problem.code;
-    }
+    // An empty piece would end a chunked body.
+    const isTaken = await writeAll(outlet, streamed, ({ data }) => (data.length > 0 ? data : undefined));
+    const problem = problemOfMsg(await streamed.last);
+    if (isTaken && !problem) return await outlet.end();
+    why = problem?.code ?? tooSlow;
   } catch (error) {
     why = error instanceof BkgError ? error.code : error;
   }
+  cutOff(outlet, log, call, why);
+}
+
+const tooSlow = 'the client is too slow';
+
+/** The client has a part, and is to see that it is no more than that. */
+function cutOff(outlet: Outlet, log: Logger, call: Call, why: unknown): void {
   if (outlet.hasLeft) return;
-  const { pluginId: plugin, capability, invocationId: invocation_id } = call;
-  log.warn({ plugin, capability, invocation_id, why }, 'a download was cut off in its middle');
+  const { pluginId: plugin, capability } = call;
+  const invocation_id = shortToken(call.invocationId);
+  log.warn({ plugin, capability, invocation_id, why }, 'an answer was cut off in its middle');
   outlet.cut();
 }
 
-/** @returns false when the client takes no more */
-async function writeAll(outlet: Outlet, streamed: StreamedCall): Promise<boolean> {
-  for await (const { data } of streamed) {
-    // An empty piece would end a chunked body.
-    if (data.length > 0 && !(await outlet.write(data))) return false;
+/** @param textOf undefined: there is nothing to write. @returns false when the client has not taken all */
+async function writeAll(
+  outlet: Outlet,
+  streamed: StreamedCall,
+  textOf: (chunk: Msg) => Uint8Array | string | undefined,
+): Promise<boolean> {
+  for await (const chunk of streamed) {
+    const text = textOf(chunk);
+    if (text !== undefined && !(await outlet.write(text))) return false;
   }
   return true;
 }
@@ -97,25 +116,29 @@ async function writeAll(outlet: Outlet, streamed: StreamedCall): Promise<boolean
 async function sendEvents(
   reply: FastifyReply,
   streamed: StreamedCall,
-  { log, call, keepAliveMs = 15_000 }: StreamedAnswerOptions,
+  { log, call, keepAliveMs = 15_000, restMs }: StreamedAnswerOptions,
 ): Promise<void> {
   const outlet = new Outlet(reply, {
     contentType: eventStreamType,
     headers: eventHeaders,
     complete: streamed.last,
+    restMs,
   });
   const keepAlive = setInterval(() => {
     if (!outlet.isFull) void outlet.write(keepAliveComment);
   }, keepAliveMs);
-  let seq = 0;
+  let seq = -1;
   let end: string;
   try {
-    for await (const { data } of streamed) {
+    const isTaken = await writeAll(outlet, streamed, ({ data }) => {
       keepAlive.refresh();
-      if (!(await outlet.write(chunkEvent(seq, data)))) break;
       seq += 1;
-    }
-    end = lastEvent(call, await streamed.last);
+      return chunkEvent(seq, data);
+    });
+    const last = await streamed.last;
+    // Whoever sees a result has seen all chunks.
+    if (!isTaken) return cutOff(outlet, log, call, tooSlow);
+    end = lastEvent(call, last);
   } catch (error) {
     if (!(error instanceof BkgError)) log.error({ error }, 'an invocation failed in the gateway');
     end = errorEvent(asHttp(problemOfError(error, 'The gateway failed; its log says why.')));

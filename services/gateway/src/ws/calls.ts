@@ -4,10 +4,9 @@ import type { Logger, Problem } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
 import type { Caller } from '../access/caller.ts';
 import { httpStatus } from '../http/http-status.ts';
+import type { ChunkRoom } from '../invoke/chunk-room.ts';
 import type { Call, Invocations } from '../invoke/invocations.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
-import { ChunkPlace } from './chunk-room.ts';
-import type { ChunkRoom } from './chunk-room.ts';
 import { ChunkStream } from './chunk-stream.ts';
 import type { ChunkStreamParts } from './chunk-stream.ts';
 import { invalid } from './frame.ts';
@@ -24,8 +23,8 @@ export interface CallsParts {
   /** It has a chunk for which there is credit. */
   onChunk: ChunkStreamParts['onReady'];
   heardForMs: ChunkStreamParts['heardForMs'];
-  /** What waits of chunks counts in each. */
-  rooms: readonly ChunkRoom[];
+  /** For the chunks that wait for this client. */
+  room: ChunkRoom;
   /** @default creditPatienceMs */
   patienceMs?: number;
   /** The caller may not do that. */
@@ -143,13 +142,8 @@ export class Calls {
   }
 
   async #stream(call: Call & FrameCall, controller: AbortController, chunks: ChunkStream): Promise<Msg> {
-    const { invocations, rooms } = this.#parts;
-    const place = new ChunkPlace(rooms, (why) => controller.abort(why));
-    const stream = invocations.stream(call, controller, {
-      window: firstWindow,
-      windowBytes: () => place.windowBytes,
-      onWaiting: (change) => place.count(change),
-    });
+    const { invocations, room } = this.#parts;
+    const stream = invocations.stream(call, controller, { window: firstWindow, rooms: [room] });
     // Its end does not wait for a client that takes no chunk.
     stream.last.catch((error: unknown) => chunks.fail(error));
     try {
@@ -157,7 +151,6 @@ export class Calls {
       return await stream.last;
     } finally {
       stream.leave();
-      place.leave();
     }
   }
 

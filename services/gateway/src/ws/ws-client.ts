@@ -7,7 +7,7 @@ import type { Invocations } from '../invoke/invocations.ts';
 import { Calls } from './calls.ts';
 import { ended, watchCaller } from './caller-watch.ts';
 import type { CallsParts } from './calls.ts';
-import { ChunkRoom } from './chunk-room.ts';
+import { ChunkRoom } from '../invoke/chunk-room.ts';
 import { goingAway } from './clients.ts';
 import type { Client, Clients } from './clients.ts';
 import { FrameWriter } from './frame-writer.ts';
@@ -27,8 +27,6 @@ export interface WsClientParts {
   clients: Clients;
   topics: MeshTopics;
   invocations: Invocations;
-  /** For the chunks of all clients together. */
-  chunkRoom: ChunkRoom;
   payloadLimit: CallsParts['payloadLimit'];
   /** It wanted something that it may not. */
   refused: CallsParts['refused'];
@@ -95,7 +93,7 @@ export class WsClient implements Client {
         this.#writer.wake();
       },
       heardForMs: () => (socket.isPaused ? 0 : performance.now() - this.#readsSince),
-      rooms: [new ChunkRoom('this client', chunksMostBytes), parts.chunkRoom],
+      room: new ChunkRoom('this client', chunksMostBytes),
     });
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
     const unwatch = watchCaller(parts.caller, {

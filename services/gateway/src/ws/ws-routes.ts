@@ -4,16 +4,12 @@ import { randomHex } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
 import { whoIs } from '../access/caller.ts';
 import { payloadMostBytes, payloadRemedy } from '../invoke/payload-limit.ts';
-import { ChunkRoom } from './chunk-room.ts';
 import { createTopics } from './mesh-topics.ts';
 import type { MeshTopicsOptions } from './mesh-topics.ts';
 import { WsClient } from './ws-client.ts';
 import type { WsClientOptions, WsClientParts } from './ws-client.ts';
 
-export interface WsRoutesOptions extends MeshTopicsOptions, WsClientOptions {
-  /** Chunks that wait for all clients together; beyond, one of their streams ends. @default 128 MiB */
-  allChunksMostBytes?: number;
-}
+export type WsRoutesOptions = MeshTopicsOptions & WsClientOptions;
 
 /** Writes into the audit what a client wanted that it may not. */
 function refusedOf({ access }: FastifyInstance, request: FastifyRequest): WsClientParts['refused'] {
@@ -44,7 +40,6 @@ export const wsRoutes = fp<WsRoutesOptions & { log: Logger }>(
       clients,
       topics,
       invocations,
-      chunkRoom: new ChunkRoom('all clients', options.allChunksMostBytes ?? 128 * 1024 * 1024),
       payloadLimit: () => ({ mostBytes: payloadMostBytes(broker), remedy: payloadRemedy }),
       log,
     };

@@ -1,4 +1,4 @@
-import { BkgError, windowBytesDefault } from '@bkg/sdk';
+import { BkgError, chunkMostBytes, windowBytesDefault, windowDefault } from '@bkg/sdk';
 
 /** One stream, as far as what waits of it counts. */
 interface Waiting {
@@ -25,6 +25,11 @@ export class ChunkRoom {
   /** What waits at the moment. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** How many streams may have something waiting. */
+  get streams(): number {
+    return this.#streams.size;
   }
 
   /** What a stream may have under way now. */
@@ -79,8 +84,17 @@ export class ChunkPlace {
     for (const room of rooms) room.enter(this.#waiting);
   }
 
+  /** What it may have under way now; a chunk may always be. */
   get windowBytes(): number {
     return Math.min(windowBytesDefault, ...this.#rooms.map(({ shareBytes }) => shareBytes));
+  }
+
+  /**
+   * Chunks that may come before the first one has shown how large they are: as many as fit when they are as large as the
+   * SDK makes them. Small ones make up for it with the next credit.
+   */
+  get firstWindow(): number {
+    return Math.max(1, Math.min(windowDefault, Math.floor(this.windowBytes / chunkMostBytes)));
   }
 
   count(change: number): void {
