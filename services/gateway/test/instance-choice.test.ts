@@ -99,4 +99,22 @@ describe('another instance', () => {
     now = 61_001;
     expect(choice.another(call('3'), 'a', 1_000)).toBeDefined();
   });
+
+  it('is there again for whoever comes when one of many is forgotten', () => {
+    choice = make(2);
+    for (const [one, forMs] of [
+      ['1', 1_000],
+      ['2', 5_000],
+    ] as const)
+      choice.another(call(one), 'a', forMs);
+    expect(choice.another(call('3'), 'a', 1_000)).toBeUndefined();
+    now = 61_000;
+    expect(choice.another(call('3'), 'a', 1_000)).toBeDefined();
+    expect(choice.another(call('4'), 'a', 1_000)).toBeUndefined();
+    now = 1_000_000;
+    expect(choice.another(call('4'), 'a', 1_000)).toBeDefined();
+    expect(choice.another(call('5'), 'a', 1_000)).toBeDefined();
+    now += 61_000;
+    expect(choice.another(call('6'), 'a', 1_000)).toBeDefined();
+  });
 });

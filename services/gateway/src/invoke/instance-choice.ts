@@ -4,7 +4,7 @@ import type { Call } from './call.ts';
 
 export interface InstanceChoiceOptions {
   catalog: Pick<Catalog, 'get'>;
-  /** Ids that are somewhere else than they belong, at a time. @default 10000 */
+  /** Ids that are somewhere else than they belong, at a time. @default 50000 */
   movedMost?: number;
   now?: () => number;
 }
@@ -29,8 +29,10 @@ export class InstanceChoice {
   readonly #busyAt = new Map<string, number>();
   /** Ids that another instance has than the one that they belong to, as `<plugin>.<invocation>`, in the order of their coming. */
   readonly #moved = new Map<string, { instance: string; until: number }>();
+  /** Before that none of them is forgotten: to look for one at each BUSY would cost the most when there are the most. */
+  #fullUntil = Infinity;
 
-  constructor({ catalog, movedMost = 10_000, now = () => performance.now() }: InstanceChoiceOptions) {
+  constructor({ catalog, movedMost = 50_000, now = () => performance.now() }: InstanceChoiceOptions) {
     this.#catalog = catalog;
     this.#movedMost = movedMost;
     this.#now = now;
@@ -77,7 +79,9 @@ export class InstanceChoice {
     const chosen = moved !== undefined && others.includes(moved) ? moved : random;
     // Where its id is not known to be, it could run once more.
     if (moved === undefined && !this.#hasRoom(now)) return undefined;
-    this.#moved.set(name, { instance: chosen, until: now + forMs + rememberedMs });
+    const until = now + forMs + rememberedMs;
+    this.#moved.set(name, { instance: chosen, until });
+    this.#fullUntil = Math.min(this.#fullUntil, until);
     return chosen;
   }
 
@@ -101,7 +105,12 @@ export class InstanceChoice {
 
   #hasRoom(now: number): boolean {
     if (this.#moved.size < this.#movedMost) return true;
-    for (const [name, { until }] of this.#moved) if (until <= now) this.#moved.delete(name);
+    if (now < this.#fullUntil) return false;
+    this.#fullUntil = Infinity;
+    for (const [name, { until }] of this.#moved) {
+      if (until <= now) this.#moved.delete(name);
+      else this.#fullUntil = Math.min(this.#fullUntil, until);
+    }
     return this.#moved.size < this.#movedMost;
   }
 }
