@@ -8,9 +8,10 @@ import { openAnswer } from './client/nats/answer.ts';
 import type { Answer } from './client/nats/answer.ts';
 import { fetchCall } from './client/nats/fetch-call.ts';
 import type { FetchOptions } from './client/nats/fetch-call.ts';
-import { assertNames, assertWindow } from './client/nats/names.ts';
+import { assertNames } from './client/nats/names.ts';
 import { openJsonStream } from './client/nats/open-stream.ts';
 import { jsonOf } from './client/payload.ts';
+import { assertWindow } from './client/window.ts';
 import { parseJson } from './json.ts';
 import { problemOfMsg } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -111,7 +112,7 @@ export class NestedCalls implements NestedInvocations {
         const options = { ...this.#options(given), signal };
         const call = { plugin, capability, data: jsonOf(payload), options };
         assertNames(call);
-        assertWindow({ window });
+        assertWindow(window);
         const attempt = { ...this.#attempt(invocationId), window };
         return explained(attempt, () => openJsonStream(this.#around.calls(), call, attempt));
       },
@@ -122,7 +123,7 @@ export class NestedCalls implements NestedInvocations {
     const options = { ...given, ...this.#options(given) };
     const call = fetchCall(plugin, capability, options, calls.payloadMostBytes);
     assertNames(call);
-    assertWindow({ window });
+    assertWindow(window);
     const attempt = { ...this.#attempt(), window };
     return explained(attempt, () => openAnswer(calls, call, attempt));
   };

@@ -1,6 +1,4 @@
 import { isCapabilityId, isSubjectToken, pluginIdProblem } from '../../protocol/names.ts';
-import { windowMost } from '../../protocol/stream.ts';
-import type { StreamOptions } from '../client.ts';
 import { failure } from '../failure.ts';
 import type { Target } from '../invoke.ts';
 
@@ -18,14 +16,5 @@ export function assertNames({ plugin, capability, options: { invocationId } }: T
   throw failure(
     'INVALID_PAYLOAD',
     `The invocation id is "${invocationId.slice(0, 128)}"; it takes 1 to 128 characters of A-Z, a-z, 0-9, "_" and "-".`,
-  );
-}
-
-/** @throws InvalidPayloadError */
-export function assertWindow({ window }: Pick<StreamOptions, 'window'>): void {
-  if (window === undefined || (Number.isInteger(window) && window >= 1 && window <= windowMost)) return;
-  throw failure(
-    'INVALID_PAYLOAD',
-    `The window is ${window}; it takes a whole number of chunks from 1 to ${windowMost}.`,
   );
 }

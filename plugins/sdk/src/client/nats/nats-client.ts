@@ -20,11 +20,12 @@ import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
 import type { RetryOptions } from '../retry.ts';
 import { State } from '../state.ts';
+import { assertWindow } from '../window.ts';
 import { openAnswer } from './answer.ts';
 import type { Answer } from './answer.ts';
 import { fetchCall } from './fetch-call.ts';
 import type { FetchOptions } from './fetch-call.ts';
-import { assertNames, assertWindow } from './names.ts';
+import { assertNames } from './names.ts';
 import { nobody, openJsonStream } from './open-stream.ts';
 import { readOutput } from './output.ts';
 import type { Output } from './output.ts';
@@ -95,7 +96,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
     const stream = new ClientStream(options, async ({ onAttempt, ...opening }) => {
       const call = { plugin, capability, data: jsonOf(payload), options: { ...options, ...opening } };
       assertNames(call);
-      assertWindow(options);
+      assertWindow(window);
       const { reply } = await invokeWithRetries(call, this.#policy, (_, attempt) => {
         onAttempt(attempt.invocationId);
         return openJsonStream(this.#calls, call, { ...attempt, window });
@@ -119,7 +120,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
     const { window } = options;
     const call = fetchCall(plugin, capability, options, this.#calls.payloadMostBytes);
     assertNames(call);
-    assertWindow(options);
+    assertWindow(window);
     const { reply } = await invokeWithRetries(call, this.#policy, (_, attempt) =>
       openAnswer(this.#calls, call, { ...attempt, window }),
     );

@@ -1,5 +1,4 @@
 import type { ChunkFrame, GatewayFrame, Topic } from '../../protocol/socket.ts';
-import { readWindow, windowMost } from '../../protocol/stream.ts';
 import { ClientStream } from '../client-stream.ts';
 import type {
   Client,
@@ -18,6 +17,7 @@ import type { AnyMesh, CapabilityOf, ChunkOf, InputOf, MeshShape, OutputOf, Plug
 import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';
 import type { RetryOptions } from '../retry.ts';
+import { assertWindow } from '../window.ts';
 import { Invocations } from './invocations.ts';
 import type { InvocationsOptions, Reply } from './invocations.ts';
 import { Link } from './link.ts';
@@ -204,13 +204,4 @@ function outputText({ text }: Reply, invocationId: string): string {
   const output = memberText(text, 'output');
   if (output !== undefined) return output;
   throw failure('INVALID_OUTPUT', 'The gateway sent no output.', { invocationId });
-}
-
-/** @throws InvalidPayloadError */
-function assertWindow(window: number | undefined): void {
-  if (window === undefined || readWindow(String(window)) !== undefined) return;
-  throw failure(
-    'INVALID_PAYLOAD',
-    `window is ${window}; it takes a whole number of chunks from 1 to ${windowMost}.`,
-  );
 }
