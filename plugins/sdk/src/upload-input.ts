@@ -11,7 +11,7 @@ import { headerNames } from './protocol/headers.ts';
 import { chunkMostBytes, creditPatienceMs, jsonUploadMostBytes } from './protocol/stream.ts';
 import { subjects } from './protocol/subjects.ts';
 import { ChunkReader } from './stream/chunk-reader.ts';
-import { creditText, readFlow } from './stream/flow.ts';
+import { cancelText, creditText, readFlow } from './stream/flow.ts';
 
 export interface UploadInputOptions extends UploadHeaders {
   connection: Connection;
@@ -60,7 +60,7 @@ export class UploadInput {
 
   /** @throws BkgError PAYLOAD_TOO_LARGE when more is announced than is taken */
   constructor(options: UploadInputOptions) {
-    const { sizeBytes, mostBytes, signal, patienceMs = creditPatienceMs } = options;
+    const { sizeBytes, mostBytes, signal, connection, flow, patienceMs = creditPatienceMs } = options;
     if (sizeBytes !== undefined && sizeBytes > mostBytes) throw tooLarge(`${sizeBytes} bytes`, mostBytes);
     this.#options = options;
     this.#window = Math.floor(this.#windowBytes() / chunkMostBytes);
@@ -73,7 +73,11 @@ export class UploadInput {
       grant: (credit) => this.#grant(credit),
       patienceMs,
       onSilence: () => this.#end(silence(patienceMs)),
-      onEnd: () => this.#subject?.leave(),
+      onEnd: (end) => {
+        this.#subject?.leave();
+        // The answer may come much later, and its sender would take the silence for a death.
+        if (end === 'left') connection.send(flow, cancelText, { onLost: () => undefined });
+      },
     });
     signal.addEventListener('abort', () => this.#reader.fail(signal.reason), { once: true });
   }

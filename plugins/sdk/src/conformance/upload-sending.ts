@@ -142,6 +142,8 @@ export class UploadSending {
     if (status === 503) return;
     const { id, instances } = this.#target;
     const json = parsedJson(text);
+    // It wants no more, and answers.
+    if (isRecord(json) && json['cancel'] === true) return;
     const credit = isRecord(json) ? json['credit'] : undefined;
     if (!Number.isInteger(credit) || Number(credit) < 0)
       return this.#isWrong('{"credit": k} on the subject of Bkg-Flow', text.slice(0, 200));

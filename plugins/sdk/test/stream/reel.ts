@@ -173,8 +173,13 @@ export function createReel(id = 'reel') {
         upload: true,
         handler: async (body, { header }) => {
           await wait(Number(header('X-Wait-Ms') ?? 0));
-          for await (const piece of body) return { first: piece.length };
-          return { first: 0 };
+          let first = 0;
+          for await (const piece of body) {
+            first = piece.length;
+            break;
+          }
+          await wait(Number(header('X-Work-Ms') ?? 0));
+          return { first };
         },
       }),
       slow: capability({

@@ -59,6 +59,17 @@ describe('a payload in chunks', () => {
     expect((await sent.call.last()).json()).toMatchObject({ bytes: 300 });
   });
 
+  it('is told that no more is wanted, when the answer takes longer', async () => {
+    await mesh.start();
+    const sent = upload('peek', { headers: { 'X-Work-Ms': '1000' } });
+    await sent.wanted();
+    sent.send('all that is wanted');
+    await eventually(() => sent.signs.length === 2);
+    expect(sent.signs[1]?.json()).toEqual({ cancel: true });
+    expect(sent.call.msgs).toEqual([]);
+    expect((await sent.call.last()).json()).toEqual({ first: 18 });
+  });
+
   it('waits for who reads it slowly', async () => {
     await mesh.start();
     const sent = upload('peek', { headers: { 'X-Wait-Ms': '300' } });
