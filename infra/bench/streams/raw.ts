@@ -1,0 +1,33 @@
+import type { Connection } from '@bkg/sdk';
+
+/** A connection of nats.js, with nothing of bkg between. */
+type Nats = Connection['nats'];
+
+export interface RawOrder {
+  bytes: number;
+  forMs: number;
+}
+
+export const rawSubject = 'bench.raw';
+/** nats.js takes whatever is published into memory: the server has to have seen so much before more is. */
+const flushEveryBytes = 4 * 1_024 * 1_024;
+
+/** Publishes to whoever asks messages of a size, for a time, as fast as the server takes them; nobody gives credit. */
+export function publishRaw(nats: Nats): void {
+  nats.subscribe(rawSubject, {
+    callback: (error, msg) => {
+      if (!error && msg.reply) void publish(nats, msg.reply, msg.json<RawOrder>());
+    },
+  });
+}
+
+async function publish(nats: Nats, subject: string, { bytes, forMs }: RawOrder): Promise<void> {
+  const data = new Uint8Array(bytes).fill(0x78);
+  const between = Math.max(1, Math.floor(flushEveryBytes / Math.max(bytes, 4_096)));
+  for (const until = performance.now() + forMs; performance.now() < until;) {
+    for (let i = 0; i < between; i += 1) nats.publish(subject, data);
+    await nats.flush();
+  }
+  // The end of it.
+  nats.publish(subject, new Uint8Array(0));
+}
