@@ -20,7 +20,7 @@ const settleMs = 50;
 const keptOutputChars = 16_384;
 
 export interface MeshOptions {
-  folders: Folders;
+  folders: Pick<Folders, 'root' | 'home' | 'plugins'>;
   httpPort: number;
   busPort: number;
   relays: ReadonlyMap<string, Relay>;
