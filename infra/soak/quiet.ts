@@ -1,24 +1,30 @@
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { connect, createLogger, subjects } from '@bkg/sdk';
 import type { Connection, Credentials } from '@bkg/sdk';
 import { readProcessStat, readProcessTotals } from '@bkg/sdk/host';
 import type { PluginInfo, PluginTelemetry } from '@bkg/sdk/protocol';
+import { eventually } from '@bkg/sdk/testing';
 import { now } from '../chaos/clock.ts';
+import { sendSignal } from '../chaos/mesh.ts';
 import type { Mesh } from '../chaos/mesh.ts';
 import { pluginIds } from './folders.ts';
+import { fileOf } from './plugins/diagnosis.mjs';
 
 /** One process of the mesh, when nobody wants anything of it. */
 export interface ProcessState {
   /** What it is: what is restarted has the same, and another pid. */
   role: string;
   pid: number;
+  /** Resident, after it was asked to free what it could. */
   memoryMb: number;
+  /** In use without garbage; of nats-server nobody knows. */
+  usedMb?: number;
   /** Open files and sockets. */
   files: number;
   threads: number;
   /** Subscriptions of its connections to the broker, the most first. */
   subscriptions: number[];
-  /** What keeps its event loop, by kind; of our plugins only. */
+  /** What keeps its event loop, by kind; none of nats-server. */
   resources: Record<string, number>;
 }
 
@@ -29,6 +35,11 @@ export interface QuietState {
   held: { plugin: string; inFlight: number; queueDepth: number }[];
   /** Ids of invocations that an instance says it holds. */
   invocations: string[];
+}
+
+interface Diagnosis {
+  usedBytes: number;
+  resources: Record<string, number>;
 }
 
 interface Connz {
@@ -64,14 +75,15 @@ export class Observer implements AsyncDisposable {
   async look(ids: readonly string[]): Promise<QuietState> {
     const subscriptions = await this.#subscriptions();
     const plugins = await Promise.all(pluginIds.map((id) => this.#get<PluginInfo>(id)));
-    const parts = Object.entries(this.#mesh.parts).map(([role, pid]) => stateOf(role, pid));
-    for (const part of parts) part.subscriptions = subscriptions.get(`bkg ${part.role}`) ?? [];
+    const parts = Object.entries(this.#mesh.parts).map(async ([role, pid]) => {
+      const diagnosis = role === 'nats-server' ? undefined : await this.#diagnosisOf(pid);
+      return stateOf(role, pid, subscriptions.get(`bkg ${role}`) ?? [], diagnosis);
+    });
     const instances = plugins.flatMap(({ id, instances: some }) =>
-      some.map(async ({ instance, pid = 0 }) => ({
-        ...stateOf(id, pid),
-        subscriptions: subscriptions.get(`${id} ${instance}`) ?? [],
-        resources: await this.#resources(id, instance),
-      })),
+      some.map(async ({ instance, pid = 0 }) => {
+        const diagnosis = await this.#askFor(id, instance);
+        return stateOf(id, pid, subscriptions.get(`${id} ${instance}`) ?? [], diagnosis);
+      }),
     );
     const held = pluginIds.map(async (plugin) => {
       const telemetry = await this.#get<PluginTelemetry>(`${plugin}/telemetry`);
@@ -79,7 +91,7 @@ export class Observer implements AsyncDisposable {
     });
     return {
       at: now(),
-      processes: [...parts, ...(await Promise.all(instances))],
+      processes: await Promise.all([...parts, ...instances]),
       held: await Promise.all(held),
       invocations: await this.#held(ids.slice(-askedIdsMost)),
     };
@@ -102,8 +114,17 @@ export class Observer implements AsyncDisposable {
     return new Map(counts.filter(([name]) => !name.startsWith(ownName)));
   }
 
-  async #resources(plugin: string, instance: string): Promise<Record<string, number>> {
-    const subject = subjects.invokeAt(plugin, instance, 'resources');
+  /** Of a part, which writes it into a file when it is told to. */
+  async #diagnosisOf(pid: number): Promise<Diagnosis> {
+    const file = fileOf(this.#mesh.home, pid);
+    rmSync(file, { force: true });
+    sendSignal(pid, 'SIGUSR2');
+    await eventually(() => existsSync(file), { withinMs: answerMostMs });
+    return JSON.parse(readFileSync(file, 'utf8')) as Diagnosis;
+  }
+
+  async #askFor(plugin: string, instance: string): Promise<Diagnosis> {
+    const subject = subjects.invokeAt(plugin, instance, 'diagnose');
     return (await this.#connection.request(subject, '{}', { timeoutMs: answerMostMs })).json();
   }
 
@@ -126,18 +147,24 @@ export class Observer implements AsyncDisposable {
   }
 }
 
-function stateOf(role: string, pid: number): ProcessState {
+function stateOf(
+  role: string,
+  pid: number,
+  subscriptions: number[],
+  diagnosis: Diagnosis | undefined,
+): ProcessState {
   const totals = readProcessTotals(pid);
   if (!totals) throw new Error(`${role}, process ${pid}, has ended`);
   return {
     role,
     pid,
     memoryMb: totals.memoryBytes / 1_000_000,
+    ...(diagnosis && { usedMb: diagnosis.usedBytes / 1_000_000 }),
     files: readdirSync(`/proc/${pid}/fd`).length,
     // proc(5): field 20; the first two are cut off.
     threads: Number(readProcessStat(pid)?.[17]),
-    subscriptions: [],
-    resources: {},
+    subscriptions,
+    resources: diagnosis?.resources ?? {},
   };
 }
 

@@ -1,4 +1,5 @@
 import { table } from '../bench/figures.ts';
+import type { ProcessState } from './quiet.ts';
 import type { Result } from './soak.ts';
 
 const shownFlaws = 20;
@@ -21,18 +22,21 @@ export function describeResult(result: Result): string {
   ].join('\n');
 }
 
-/** MB at each quiet; of several processes of a kind all together. */
+/** MB at each quiet, resident and in use; of several processes of a kind all together. */
 function memoryTable({ quiets }: Result): string {
   const roles = [...new Set(quiets.flatMap(({ processes }) => processes.map(({ role }) => role)))];
   const first = quiets[0]?.at ?? NaN;
   const rows = quiets.map(({ at, processes }) => [
     ((at - first) / 60_000).toFixed(1),
-    ...roles.map((role) =>
-      processes
-        .filter((one) => one.role === role)
-        .reduce((sum, { memoryMb }) => sum + memoryMb, 0)
-        .toFixed(1),
-    ),
+    ...roles.map((role) => {
+      const some = processes.filter((one) => one.role === role);
+      const sumOf = (pick: (one: ProcessState) => number): string =>
+        some.reduce((sum, one) => sum + pick(one), 0).toFixed(1);
+      const used = some.some(({ usedMb }) => usedMb !== undefined)
+        ? ` (${sumOf(({ usedMb = 0 }) => usedMb)})`
+        : '';
+      return `${sumOf(({ memoryMb }) => memoryMb)}${used}`;
+    }),
   ]);
-  return table([['MB after minutes', ...roles], ...rows]);
+  return table([['MB (in use) after minutes', ...roles], ...rows]);
 }

@@ -1,5 +1,6 @@
 import { createServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
+import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { keyCredentials } from '@bkg/sdk/access';
 import { eventually } from '@bkg/sdk/testing';
@@ -35,6 +36,7 @@ export interface Result {
   kept?: string;
 }
 
+const diagnosis = path.join(import.meta.dirname, 'plugins/diagnosis.mjs');
 const startMostMs = 60_000;
 /** Load without faults, so that everybody has done everything once before the first quiet. */
 const warmUpMs = 10_000;
@@ -50,7 +52,7 @@ export async function runSoak(options: Options, log: ChaosLog, signal: AbortSign
   const folders = stack.use(new Folders());
   const [httpPort, busPort] = [await freePort(), await freePort()];
   const processes = new Processes(folders.home);
-  const mesh = new Mesh({ folders, httpPort, busPort, relays: new Map() });
+  const mesh = new Mesh({ folders, httpPort, busPort, relays: new Map(), preload: diagnosis });
   stack.defer(() => mesh.close());
   // Whatever happens, nothing stays.
   stack.defer(() => mesh.kill(() => livingIn(processes)));

@@ -5,6 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { bytes, capability, definePlugin, runPlugin, Type } from '@bkg/sdk';
 import { newHash, pieceOf, textOf } from './content.ts';
+import { diagnose } from './diagnosis.mjs';
 
 const { BKG_PLUGIN_ID: id = '', BKG_VERSION: version = '', SOAK_OTHER: other = '' } = process.env;
 const whole = Type.Integer({ minimum: 0 });
@@ -73,15 +74,11 @@ await runPlugin(
           return { hash: hash.digest('hex') };
         },
       }),
-      resources: capability({
-        description: 'What keeps its event loop: how many of each kind.',
+      diagnose: capability({
+        description: 'What it has in use, without garbage, and what keeps its event loop.',
         input: Type.Object({}),
-        output: Type.Record(Type.String(), whole),
-        handler: () => {
-          const counts: Record<string, number> = {};
-          for (const kind of process.getActiveResourcesInfo()) counts[kind] = (counts[kind] ?? 0) + 1;
-          return counts;
-        },
+        output: Type.Object({ usedBytes: Type.Number(), resources: Type.Record(Type.String(), whole) }),
+        handler: () => diagnose(),
       }),
     },
   }),

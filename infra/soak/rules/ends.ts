@@ -3,7 +3,7 @@ import type { Verdict } from '../../chaos/rules/verdict.ts';
 import type { Fault } from '../faults.ts';
 import { complete, unforeseen, wrong } from '../ledger.ts';
 import type { Entry } from '../ledger.ts';
-import { fates, isAwaited, kinds, timeoutMs, ways } from '../operation.ts';
+import { fates, isAwaited, kinds, stallMs, timeoutMs, ways } from '../operation.ts';
 
 export interface EndsEvidence {
   entries: readonly Entry[];
@@ -12,10 +12,10 @@ export interface EndsEvidence {
   toleranceMs: (from: number, to: number) => number;
 }
 
-/** Of who looks again only when the time is over: a stalled reader. */
-const lookMs = 500;
 /** A client of `/ws` waits for the gateway, which waits itself. */
-const graceMs = 2 * answerGraceMs + lookMs;
+const graceMs = 2 * answerGraceMs;
+/** A reader that has stalled goes on when the time is over, and finds what fills all buffers before it finds the end. */
+const stalledMs = stallMs - timeoutMs + 4_000;
 /** From a killed part until those that were connected to it know. */
 const noticeMs = 3_000;
 
@@ -27,13 +27,16 @@ export function judgeEnds({ entries, faults, toleranceMs }: EndsEvidence): Verdi
     const name = nameOf(entry);
     const tolerance = toleranceMs(sentAt, endedAt ?? sentAt + timeoutMs);
     if (endedAt === undefined) flaws.push(`${name} has never ended`);
-    else if (endedAt - sentAt > timeoutMs + graceMs + tolerance)
+    else if (
+      endedAt - sentAt >
+      timeoutMs + graceMs + tolerance + (operation.fate === 'stall' ? stalledMs : 0)
+    )
       flaws.push(`${name} ended with ${outcome} after ${((endedAt - sentAt) / 1_000).toFixed(1)} s`);
     if (outcome === wrong) flaws.push(`${name} was complete, with other content`);
     if (outcome === unforeseen) flaws.push(`${name} ended in no way that is promised: ${detail}`);
     if (endedAt === undefined || !isAwaited(operation) || outcome === complete || outcome === wrong) continue;
-    // On a machine that stands still the time is over before anybody has come to it.
-    const isLate = outcome === 'DEADLINE_EXCEEDED' && tolerance > timeoutMs;
+    // On a machine on which even we had to wait the time is over before anybody has come to it.
+    const isLate = outcome === 'DEADLINE_EXCEEDED' && tolerance > timeoutMs / 4;
     if (!isLate && outcome !== unforeseen && !hasCause(entry, faults))
       flaws.push(`${name} ended with ${outcome}, and nothing was done to anybody: ${detail}`);
   }

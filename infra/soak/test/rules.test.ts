@@ -81,6 +81,7 @@ const gateway: ProcessState = {
   role: 'gateway',
   pid: 1,
   memoryMb: 100,
+  usedMb: 30,
   files: 20,
   threads: 7,
   subscriptions: [9],
@@ -129,24 +130,28 @@ describe('the rule of leaks', () => {
 });
 
 describe('the rule of memory', () => {
-  const states = (memories: readonly number[], pid = 1): QuietState[] =>
-    memories.map((memoryMb, i) => quiet({ memoryMb, pid }, { at: i * 60_000 }));
+  const states = (memories: readonly number[], change: Partial<ProcessState> = {}): QuietState[] =>
+    memories.map((memoryMb, i) => quiet({ memoryMb, ...change }, { at: i * 60_000 }));
+  const rising = (by: number): number[] => Array.from({ length: 10 }, (_, i) => 100 + (i * by) / 9);
 
   it('takes what goes up and down for level', () => {
     expect(judgeMemory(states([100, 120, 95, 118, 99, 121, 97]), 0).flaws).toEqual([]);
   });
 
-  it('finds a line that rises', () => {
-    const rising = states(Array.from({ length: 10 }, (_, i) => 100 + (i * (riseMostMb + 1)) / 9));
-    expect(judgeMemory(rising, 0).flaws).toEqual([
-      expect.stringMatching(/gateway \(process 1\) rises by 25\.0 MB/),
+  it('finds a line that rises, of what is resident and of what is in use', () => {
+    expect(judgeMemory(states(rising(riseMostMb.memoryMb)), 0).flaws).toEqual([]);
+    const resident = judgeMemory(states(rising(riseMostMb.memoryMb + 1)), 0).flaws;
+    expect(resident).toEqual([
+      expect.stringMatching(/gateway \(process 1\): .* resident .* rises by 33\.0 MB/),
     ]);
+    const used = rising(riseMostMb.usedMb + 1).map((usedMb, i) => quiet({ usedMb }, { at: i * 60_000 }));
+    expect(judgeMemory(used, 0).flaws).toEqual([expect.stringMatching(/in use .* rises by 7\.0 MB/)]);
   });
 
   it('does not look at the first half, nor at who was not there all the time, nor at too few quiets', () => {
     const grown = states([0, 50, 100, 100, 100, 100, 100, 100]);
     expect(judgeMemory(grown, 120_000).flaws).toEqual([]);
-    const replaced = [...states([0, 40, 80]), ...states([120, 160, 200], 2)];
+    const replaced = [...states([0, 40, 80]), ...states([120, 160, 200], { pid: 2 })];
     expect(judgeMemory(replaced, 0).flaws).toEqual([]);
     expect(judgeMemory(states([0, 50, 100, 150]), 0).flaws).toEqual([]);
   });
