@@ -8,6 +8,7 @@ const resultOf = (p99) => ({ cause: 'DELETE', situation: 'idle', count: 1, p50: 
 it.each([
   ['nothing', [resultOf(50)], { sent: 9, failed: 0 }, []],
   ['a late signal', [resultOf(50.1)], { sent: 9, failed: 0 }, [/DELETE, idle: the p99 is 50\.1 ms/]],
+  ['nothing about the machine', [{ ...resultOf(90), cause: 'a bare message' }], { sent: 9, failed: 0 }, []],
   ['what was not measured', [resultOf(NaN)], { sent: 9, failed: 0 }, [/DELETE, idle/]],
   ['what failed beside it', [resultOf(1)], { sent: 9, failed: 2 }, [/2 of 9 other invocations failed/]],
 ])('the report finds %s', (_what, results, load, flaws) => {
@@ -19,7 +20,7 @@ it('every way to cancel reaches the handler, alone and beside other load', { tim
   const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
   expect(result, text).toBeDefined();
   const { results, load } = result;
-  expect(results).toHaveLength(14);
+  expect(results).toHaveLength(16);
   for (const { count, p50, most } of results) {
     expect(count).toBe(10);
     // Its bound is for the command alone: other tests run, too. That nobody waits for a deadline is sure.

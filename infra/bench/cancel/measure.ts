@@ -6,14 +6,18 @@ import { requestOf } from '../load.ts';
 import { Wires } from '../wires.ts';
 import { causes } from './causes.ts';
 import type { Cause, CauseName } from './causes.ts';
-import { sleeper } from './plugin.ts';
+import { clockMs, clockSubject, sleeper } from './plugin.ts';
 import { Stage } from './stage.ts';
 
 export const situations = ['idle', 'under load'] as const;
 export type Situation = (typeof situations)[number];
 
+/** No cause, but what any message takes from here to the plugin on this machine, at this time. */
+export const control = 'a bare message';
+type Measured = CauseName | typeof control;
+
 export interface Result {
-  cause: CauseName;
+  cause: Measured;
   situation: Situation;
   /** Ms from the cause until the handler's signal has aborted. */
   count: number;
@@ -38,7 +42,7 @@ export async function measure(
   perSecond: number,
 ): Promise<{ results: Result[]; load: LoadFigures }> {
   await using stage = await Stage.start();
-  const names = Object.keys(causes) as CauseName[];
+  const names: Measured[] = [...(Object.keys(causes) as CauseName[]), control];
   const times = new Map<string, number[]>();
   const load = { sent: 0, failed: 0 };
   // Compilers have their turn before it counts.
@@ -46,7 +50,7 @@ export async function measure(
   for (let done = 0; done < samples; done += block)
     for (const situation of situations) {
       const count = Math.min(block, samples - done);
-      const note = (name: CauseName, ms: number): void => {
+      const note = (name: Measured, ms: number): void => {
         const key = `${name} ${situation}`;
         times.set(key, [...(times.get(key) ?? []), ms]);
       };
@@ -62,16 +66,16 @@ export async function measure(
 
 async function cancelMany(
   stage: Stage,
-  names: readonly CauseName[],
+  names: readonly Measured[],
   count: number,
-  note: (name: CauseName, ms: number) => void,
+  note: (name: Measured, ms: number) => void,
 ): Promise<void> {
   let next = 0;
   const lane = async (): Promise<void> => {
     while (next < count * names.length) {
       const name = names[next % names.length]!;
       next += 1;
-      note(name, await cancelOnce(stage, causes[name]));
+      note(name, name === control ? await tellOnce(stage) : await cancelOnce(stage, causes[name]));
     }
   };
   await Promise.all(Array.from({ length: lanes }, lane));
@@ -86,6 +90,13 @@ async function cancelOnce(stage: Stage, cause: Cause): Promise<number> {
   await Promise.race([begun, aborted]);
   const [at, abortedAt] = await Promise.all([end(), aborted]);
   return abortedAt - at;
+}
+
+/** @returns ms */
+async function tellOnce({ connection }: Stage): Promise<number> {
+  const at = clockMs();
+  const reply = await connection.nats.request(clockSubject, '', { timeout: 10_000 });
+  return Number(reply.string()) - at;
 }
 
 /** The same while others invoke the plugin, too. */
@@ -109,7 +120,7 @@ async function beside(
   await done;
 }
 
-function figuresOf(cause: CauseName, situation: Situation, unsorted: readonly number[]): Result {
+function figuresOf(cause: Measured, situation: Situation, unsorted: readonly number[]): Result {
   const sorted = [...unsorted].sort(ascending);
   return {
     cause,

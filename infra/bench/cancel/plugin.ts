@@ -6,6 +6,9 @@ export const sleeper = 'sleeper';
 /** Where the handler with a key says what it sees: `begun`, or `aborted` with the time. */
 export const sightSubject = (key: string): string => `bench.sight.${key}`;
 
+/** What is sent here is answered with the time at which it came, by nats.js alone. */
+export const clockSubject = 'bench.clock';
+
 export interface Sight {
   what: 'begun' | 'aborted';
   /** By `clockMs`. */
@@ -55,6 +58,7 @@ export function defineSleeper(): PluginDefinition {
     },
     start: (context) => {
       ({ connection } = context);
+      connection.nats.subscribe(clockSubject, { callback: (_, msg) => void msg.respond(String(clockMs())) });
       return Promise.resolve();
     },
   });

@@ -6,7 +6,7 @@ import { rawSubject } from './raw.ts';
 import type { RawOrder } from './raw.ts';
 
 const timeoutMs = 600_000;
-const quietMostMs = 10_000;
+const quietMostMs = 60_000;
 
 /** A window that stays as it is, or one that follows the size of the chunks. */
 export type Window = number | 'adaptive';
@@ -33,22 +33,33 @@ export async function* natsWords(
   if (problem) throw new Error(`${problem.code}: ${problem.detail}`);
 }
 
-/** What nobody gives credit for: the lengths of the messages, until none comes any more. */
+/**
+ * What nobody gives credit for.
+ * @param take is given the size of each message, and says whether it is enough
+ */
 export async function countRaw(
   { nats }: Connection,
-  order: RawOrder,
-  take: (bytes: number) => void,
+  bytes: number,
+  take: (bytes: number) => boolean,
 ): Promise<void> {
   const inbox = `_INBOX.raw.${createToken()}`;
+  const order: RawOrder = { bytes, enough: `${inbox}.enough` };
   const done = Promise.withResolvers<void>();
-  const late = setTimeout(() => done.reject(new Error('nothing was published')), order.forMs + quietMostMs);
+  let late: NodeJS.Timeout | undefined;
+  const wait = (): void => {
+    clearTimeout(late);
+    late = setTimeout(() => done.reject(new Error('nothing is published any more')), quietMostMs);
+  };
   const subscription = nats.subscribe(inbox, {
     callback: (error, msg) => {
       if (error) return done.reject(error);
       if (msg.data.length === 0) return done.resolve();
-      take(msg.data.length);
+      if (!take(msg.data.length)) return;
+      nats.publish(order.enough);
+      wait();
     },
   });
+  wait();
   nats.publish(rawSubject, JSON.stringify(order), { reply: inbox });
   try {
     await done.promise;

@@ -97,8 +97,7 @@ async function measure(
 ): Promise<Rate> {
   const counter = new Counter(stage, forMs);
   if (way === 'bare') {
-    const order = { bytes, forMs: warmUpMs + forMs + 100 };
-    await countRaw(stage.connection, order, () => void counter.isOverAfterNext());
+    await countRaw(stage.connection, bytes, () => counter.isOverAfterNext());
     return counter.rate();
   }
   using stack = new DisposableStack();
