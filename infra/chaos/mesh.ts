@@ -20,10 +20,12 @@ const settleMs = 50;
 const keptOutputChars = 16_384;
 
 export interface MeshOptions {
-  folders: Folders;
+  folders: Pick<Folders, 'root' | 'home' | 'plugins'>;
   httpPort: number;
   busPort: number;
   relays: ReadonlyMap<string, Relay>;
+  /** A module that every part loads before its own. @default the one that leads it to its relay */
+  preload?: string;
 }
 
 export function relayList(relays: ReadonlyMap<string, Relay>): string {
@@ -58,6 +60,11 @@ export class Mesh {
       this.#output = (this.#output + text).slice(-keptOutputChars);
       this.#said += text;
     });
+  }
+
+  /** BKG_HOME. */
+  get home(): string {
+    return this.#options.folders.home;
   }
 
   get pid(): number {
@@ -112,7 +119,7 @@ export class Mesh {
 
   /** Starts it, and does not wait. */
   begin(): void {
-    const { folders, httpPort, busPort, relays } = this.#options;
+    const { folders, httpPort, busPort, relays, preload = wire } = this.#options;
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(BKG_|CHAOS_|npm_|INIT_CWD$|NODE_OPTIONS$|VITEST)/.test(name),
     );
@@ -128,7 +135,7 @@ export class Mesh {
         // Otherwise it looks on the PATH itself.
         ...(path.isAbsolute(natsServer) && { BKG_NATS_SERVER: natsServer }),
         BKG_PLUGINS_PATH: folders.plugins,
-        NODE_OPTIONS: `--import=${wire}`,
+        NODE_OPTIONS: `--import=${preload}`,
         CHAOS_RELAYS: relayList(relays),
       },
       stdio: ['ignore', stdout, stdout],

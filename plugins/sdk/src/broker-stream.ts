@@ -28,6 +28,8 @@ export interface StreamCall extends Target {
 export interface StreamAttempt extends BrokerAttempt {
   /** Chunks that may be under way and wait here at most. @default as many as 512 KiB hold, 32 at first */
   window?: number | undefined;
+  /** Chunks that may come before the first has shown how large they are. @default windowDefault */
+  firstWindow?: number;
 }
 
 export interface Followed {
@@ -60,7 +62,7 @@ export class BrokerStream implements AsyncIterable<Msg> {
     this.#call = call;
     this.#attempt = attempt;
     const { plugin, capability, contentType, options } = call;
-    const { invocationId, timeoutMs, window } = attempt;
+    const { invocationId, timeoutMs, window, firstWindow = windowDefault } = attempt;
     const controller = new AbortController();
     const upload =
       call.upload && new Upload(plugin, connection, call.upload, (error) => controller.abort(error));
@@ -91,7 +93,7 @@ export class BrokerStream implements AsyncIterable<Msg> {
         headers: headers(timeoutMs),
         onSend: running.onSend,
         onEnd: end,
-        window: Math.min(window ?? windowDefault, windowDefault),
+        window: Math.min(window ?? firstWindow, firstWindow),
         ...(window !== undefined && { chunksMost: window }),
       });
     } catch (error) {

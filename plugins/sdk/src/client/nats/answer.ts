@@ -47,13 +47,16 @@ export class Answer extends Body {
   }
 }
 
+/** The SDK cuts bytes into pieces of which a window holds 512 KiB: fewer and larger ones are less work. */
+const bytesWindow = 4;
+
 /** One try of an invocation whose answer is taken as bytes, once its first message is here. @throws BkgError */
 export async function openAnswer(
   calls: BrokerCalls,
   call: StreamCall,
   attempt: StreamAttempt,
 ): Promise<Answer> {
-  const { stream, first } = await begin(calls, call, attempt);
+  const { stream, first } = await begin(calls, call, { firstWindow: bytesWindow, ...attempt });
   const { invocationId } = attempt;
   const contentType = first.headers?.get(headerNames.contentType);
   const isStream = Boolean(first.headers?.get(headerNames.seq));
