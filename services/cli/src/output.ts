@@ -29,7 +29,8 @@ export async function outputFile(file: string): Promise<Output> {
   const written = isSpecial
     ? file
     : path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.part`);
-  const stream = createWriteStream(written);
+  // Nothing that lies there already, a link included, is written to.
+  const stream = createWriteStream(written, { flags: isSpecial ? 'w' : 'wx' });
   const doing = `writing ${file}`;
   let failure: unknown;
   stream.on('error', (error) => (failure ??= error));

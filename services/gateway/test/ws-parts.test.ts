@@ -246,6 +246,7 @@ describe('turns', () => {
           while (performance.now() < until);
           served += 1;
         },
+        rest: () => undefined,
       });
     }
     expect(served).toBe(0);
@@ -262,9 +263,31 @@ describe('turns', () => {
         left -= 1;
         if (left > 0) turns.add(worker);
       },
+      rest: () => undefined,
     };
     turns.add(worker);
     turns.add(worker);
     await eventually(() => left === 0);
+  });
+
+  it('take what follows from promises into the same slice, and let rest who was served after it', async () => {
+    const turns = new Turns();
+    const said: string[] = [];
+    const worker = {
+      work: () => {
+        said.push('work');
+        if (said.length > 2) return;
+        void Promise.resolve()
+          .then(() => undefined)
+          .then(() => turns.add(worker));
+      },
+      rest: () => void said.push('rest'),
+    };
+    turns.add(worker);
+    await eventually(() => said.includes('rest'));
+    expect(said).toEqual(['work', 'work', 'work', 'rest']);
+    turns.add(worker);
+    await eventually(() => said.length === 6);
+    expect(said.slice(4)).toEqual(['work', 'rest']);
   });
 });

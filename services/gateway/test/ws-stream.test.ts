@@ -7,12 +7,11 @@ import { RawStream } from './raw-stream.ts';
 import { cancelsOf, connectWs } from './ws-peer.ts';
 import type { WsPeer } from './ws-peer.ts';
 
-const patienceMs = 1_500;
 let mesh: TestMesh;
 let streams: RawStream[] = [];
 
 beforeAll(async () => {
-  mesh = await startMesh({ ws: { patienceMs } });
+  mesh = await startMesh();
   await mesh.supervisor.put(entryOf('teller', 'running', { capabilities: ['tell', 'say', 'wait'] }));
   await eventually(() => mesh.app.catalog.get('teller'));
   await serve(
@@ -178,23 +177,56 @@ describe('credit', () => {
     const ended = await peer.ask({ op: 'cancel', id: 'plain' }, 'error');
     expect(ended.problem.code).toBe('CANCELLED');
   });
+});
 
-  it('that is held back is no end as long as there are signs; without one it is', async () => {
+describe('a stream whose plugin has done its part, while chunks wait for credit,', () => {
+  /** @returns when the gateway has its last frame */
+  async function beginAndEnd(
+    peer: WsPeer,
+    given: Record<string, unknown>,
+    end: (stream: RawStream) => void,
+  ): Promise<void> {
+    const stream = await begin(peer, given);
+    await tell(stream, 1);
+    await eventually(() => stream.credit > 0);
+    await tell(stream, 1);
+    end(stream);
+    // On the connection of the same peer: it comes after the end.
+    await peer.ask({ ...call, id: 'after', capability: 'say', stream: undefined }, 'result');
+    expect(peer.of('chunk')).toHaveLength(1);
+  }
+
+  it('has its result when they are taken', async () => {
     await using peer = await connectWs(mesh);
-    const stream = await begin(peer, { stream: 1 });
-    void tell(stream);
-    await eventually(() => peer.of('chunk').length === 1);
-    const signs = setInterval(() => peer.send({ op: 'credit', id: 'c', credit: 0 }), patienceMs / 6);
-    try {
-      await new Promise((resolve) => setTimeout(resolve, 2 * patienceMs));
-    } finally {
-      clearInterval(signs);
-    }
-    expect(peer.of('error')).toEqual([]);
-    await eventually(() => peer.of('error').length === 1);
-    expect(peer.of('error')[0]).toMatchObject({ id: 'c', problem: { code: 'CANCELLED' } });
-    expect(peer.of('error')[0]?.problem.detail).toContain('no sign');
-    await eventually(() => stream.isCancelled);
+    await beginAndEnd(peer, { stream: 1 }, (stream) => stream.end('"end"'));
+    expect(peer.of('result', 'c')).toEqual([]);
+    peer.send({ op: 'credit', id: 'c', credit: 1 });
+    await eventually(() => peer.of('result', 'c').length === 1);
+    expect(peer.of('chunk')).toHaveLength(2);
+  });
+
+  it('can be cancelled', async () => {
+    await using peer = await connectWs(mesh);
+    await beginAndEnd(peer, { stream: 1 }, (stream) => stream.end());
+    const error = await peer.ask({ op: 'cancel', id: 'c' }, 'error');
+    expect(error).toMatchObject({ id: 'c', problem: { code: 'CANCELLED' } });
+    expect(error).toHaveProperty('invocation_id');
+  });
+
+  it('ends with its deadline', async () => {
+    await using peer = await connectWs(mesh);
+    await beginAndEnd(peer, { stream: 1, timeout_ms: 2_000 }, (stream) => stream.end());
+    const error = await eventually(() => peer.of('error')[0]);
+    expect(error).toMatchObject({ id: 'c', problem: { code: 'DEADLINE_EXCEEDED' } });
+    expect(peer.of('chunk')).toHaveLength(1);
+  });
+
+  it('tells of its failure at once', async () => {
+    await using peer = await connectWs(mesh);
+    await beginAndEnd(peer, { stream: 1 }, (stream) => stream.fail(500, 'TELLER_LOST: Lost.'));
+    const error = await eventually(() => peer.of('error')[0]);
+    expect(error).toMatchObject({ id: 'c', problem: { status: 500 } });
+    expect(peer.of('chunk')).toHaveLength(1);
   });
 });
 

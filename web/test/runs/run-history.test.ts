@@ -98,6 +98,8 @@ describe('a payload that may hold a secret', () => {
     ['{"password": "x"}', {}],
     ['{"a": [{"apiKey": "x"}]}', {}],
     ['{"access_token": "x"}', {}],
+    ['{"token": "x"}', {}],
+    ['{"x-api-key": "x"}', {}],
     ['{"pass\\u0077ord": "x"}', {}],
     [`{"text": "bkg_Kabcdefghi_${'a2'.repeat(20)}"}`, {}],
     ['{"pin": "1234"}', { properties: { pin: { type: 'string', writeOnly: true } } }],

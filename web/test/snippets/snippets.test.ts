@@ -67,6 +67,13 @@ curl -sS --fail-with-body --max-time 35 'http://localhost:43119/api/plugins/echo
     expect(textOf('TypeScript', {}, '{"__proto__": 1}')).toContain('gateway.invokeRaw(');
   });
 
+  it.for(snippetLanguages)('is none for %s as long as the payload is no JSON', (language) => {
+    for (const payload of ['', '{', '1; await import("child_process")', '{}\nEND_OF_JSON\nls'])
+      expect(textOf(language, {}, payload)).toBe(
+        'none: The payload is no JSON, so there is nothing to send yet.',
+      );
+  });
+
   it('says why the nats command cannot do it', () => {
     expect(textOf('nats', { stream: true, chunk_type: 'image/png' })).toMatch(/^none: /);
   });

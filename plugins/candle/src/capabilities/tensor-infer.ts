@@ -45,8 +45,7 @@ export function tensorInfer(models: Models, budget: ByteBudget): Capability {
         // What the model does not take is refused before it is sent.
         await models.use(wanted.ref, signal, async ({ signature }) => check(signature, header, wanted));
         using hold = budget.hold(header.dataBytes);
-        const feeds = await reader.tensors(header);
-        const { file, outputs } = await infer(models, feeds, { header, wanted, mostBytes }, signal);
+        const { file, outputs } = await infer(models, reader, { header, wanted, mostBytes }, signal);
         hold.change(bytesOfAll(outputs));
         yield* encodeSafetensors(outputs, { ...refOf(file) });
       } finally {
@@ -112,12 +111,14 @@ function check(signature: Signature, { tensors }: Header, { outputs }: Wanted): 
 
 const dtypeMember = (member: 'datatype' | 'shape'): string => (member === 'datatype' ? 'dtype' : member);
 
-function infer(
+/** The inputs are gone when it is done: who reads the outputs may take long. */
+async function infer(
   models: Models,
-  feeds: Tensor[],
+  reader: SafetensorsReader,
   { header, wanted, mostBytes }: { header: Header; wanted: Wanted; mostBytes: number },
   signal: AbortSignal,
 ): Promise<{ file: ModelFile; outputs: Tensor[] }> {
+  const feeds = await reader.tensors(header);
   return models.use(wanted.ref, signal, async ({ file, model, signature }) => {
     // Once more: the file may have been replaced while the tensors came.
     const names = check(signature, header, wanted);

@@ -56,7 +56,7 @@ export interface InvokeFrame {
   stream?: number;
 }
 
-/** So many more chunks of a running `invoke` are taken; 0 is a sign of life. */
+/** So many more chunks of a running `invoke` are taken. */
 export interface CreditFrame {
   op: 'credit';
   id: string;

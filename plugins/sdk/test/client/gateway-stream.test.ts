@@ -1,6 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { ChunkInbox } from '../../src/client/ws/chunk-inbox.ts';
 import { connectGateway } from '../../src/client/ws/index.ts';
 import type { ConnectGatewayOptions, GatewayClient, InvocationStream } from '../../src/client/ws/index.ts';
 import {
@@ -320,22 +318,4 @@ describe('before its first chunk a stream', () => {
     await expect(collect(client.streamRaw('echo', 'each', '{'))).rejects.toThrow(InvalidPayloadError);
     expect(gateway.peers).toHaveLength(0);
   });
-});
-
-it('a reader that gives no credit for long gives signs, until the end', async () => {
-  const granted: number[] = [];
-  const inbox = new ChunkInbox({
-    window: 2,
-    read: ({ chunk }) => chunk,
-    grant: (credit) => granted.push(credit),
-    signMs: 10,
-  });
-  const frame = { type: 'chunk', id: 'a', invocation_id: 'b', chunk: 1 } as const;
-  inbox.take({ ...frame, seq: 0 }, '');
-  await eventually(() => granted.length >= 2);
-  expect(new Set(granted)).toEqual(new Set([0]));
-  inbox.end();
-  const count = granted.length;
-  await delay(50);
-  expect(granted).toHaveLength(count);
 });

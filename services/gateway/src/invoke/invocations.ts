@@ -128,6 +128,7 @@ export class Invocations {
     return new StreamedCall({
       opened: open(),
       explain: (error) => (attempt ? explain(attempt, error) : error),
+      deadlineAt: () => attempt?.deadlineAt,
       giveUp: (why) => {
         if (attempt && !attempt.hasEnded) controller.abort(why);
       },

@@ -7,6 +7,8 @@ export interface StreamedCallParts {
   opened: Promise<ReplyStream>;
   /** An error in the middle, in the words for the caller. */
   explain: (error: unknown) => unknown;
+  /** By `performance.now()`; undefined when it was never sent. */
+  deadlineAt: () => number | undefined;
   /** Nobody waits for it any more: it is not sent again, and who has it is told to give it up. */
   giveUp: (why: BkgError) => void;
   /** Nothing of it waits here any more. May be told more than once. */
@@ -44,6 +46,11 @@ export class StreamedCall implements AsyncIterable<Msg> {
       },
       () => undefined,
     );
+  }
+
+  /** Of its time. */
+  get leftMs(): number {
+    return Math.max(0, (this.#parts.deadlineAt() ?? 0) - performance.now());
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {

@@ -6,6 +6,7 @@ import type { Caller } from '../access/caller.ts';
 import { httpStatus } from '../http/http-status.ts';
 import type { ChunkRoom } from '../invoke/chunk-room.ts';
 import type { Call, Invocations } from '../invoke/invocations.ts';
+import type { StreamedCall } from '../invoke/streamed-call.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
 import { ChunkStream } from './chunk-stream.ts';
 import type { ChunkStreamParts } from './chunk-stream.ts';
@@ -22,11 +23,8 @@ export interface CallsParts {
   send: (frame: OutFrame) => void;
   /** It has a chunk for which there is credit. */
   onChunk: ChunkStreamParts['onReady'];
-  heardForMs: ChunkStreamParts['heardForMs'];
   /** For the chunks that wait for this client. */
   room: ChunkRoom;
-  /** @default creditPatienceMs */
-  patienceMs?: number;
   /** The caller may not do that. */
   refused: (action: string, target: string, why: BkgError) => void;
   /** Of a payload; with what to do about one that is larger. */
@@ -65,7 +63,9 @@ export class Calls {
   /** Sends its chunks, and one frame when it ends, whatever the end is. @param id the client's, which is free again then */
   async run(id: string, call: FrameCall): Promise<void> {
     const controller = new AbortController();
-    const chunks = call.window === undefined ? undefined : this.#chunksOf(id, call, call.window, controller);
+    const { invocationId, window } = call;
+    const { onChunk: onReady } = this.#parts;
+    const chunks = window === undefined ? undefined : new ChunkStream({ id, invocationId, window, onReady });
     const running = { call, controller, chunks };
     this.#running.set(id, running);
     const frame = await this.#outcome(id, running);
@@ -102,19 +102,6 @@ export class Calls {
     }
   }
 
-  #chunksOf(id: string, call: FrameCall, window: number, controller: AbortController): ChunkStream {
-    const { onChunk, heardForMs, patienceMs } = this.#parts;
-    return new ChunkStream({
-      id,
-      invocationId: call.invocationId,
-      window,
-      onReady: onChunk,
-      onSilence: (why) => controller.abort(why),
-      heardForMs,
-      ...(patienceMs !== undefined && { patienceMs }),
-    });
-  }
-
   async #outcome(id: string, running: Running): Promise<OutFrame> {
     const { call } = running;
     const { invocationId: invocation_id } = call;
@@ -144,12 +131,23 @@ export class Calls {
   async #stream(call: Call & FrameCall, controller: AbortController, chunks: ChunkStream): Promise<Msg> {
     const { invocations, room } = this.#parts;
     const stream = invocations.stream(call, controller, { window: firstWindow, rooms: [room] });
-    // Its end does not wait for a client that takes no chunk.
-    stream.last.catch((error: unknown) => chunks.fail(error));
+    const { signal } = controller;
+    const end = (): void => chunks.end();
+    // Also when the plugin has done its part, and nobody but this waits for the client.
+    signal.addEventListener('abort', end);
+    let late: NodeJS.Timeout | undefined;
+    stream.last.then((msg) => {
+      if (problemOfMsg(msg)) chunks.hurry();
+      else late = setTimeout(() => controller.abort(tooLate(call)), stream.leftMs).unref();
+    }, end);
     try {
-      for await (const msg of stream) await chunks.write(jsonBody(call, msg, 'sent a chunk of'));
+      for await (const msg of stream) {
+        if (!(await chunks.write(jsonBody(call, msg, 'sent a chunk of')))) return await endOf(stream, signal);
+      }
       return await stream.last;
     } finally {
+      clearTimeout(late);
+      signal.removeEventListener('abort', end);
       stream.leave();
     }
   }
@@ -174,6 +172,20 @@ export class Calls {
       throw error;
     }
   }
+}
+
+/** Why not all of it was sent. @returns the plugin's own failure. @throws BkgError any other */
+async function endOf({ last }: StreamedCall, { reason }: AbortSignal): Promise<Msg> {
+  const msg = await last;
+  if (problemOfMsg(msg)) return msg;
+  throw reason instanceof BkgError
+    ? reason
+    : new BkgError('CANCELLED', 'The invocation was cancelled by its caller.');
+}
+
+function tooLate({ capability, pluginId }: FrameCall): BkgError {
+  const detail = `The chunks of ${capability} of ${pluginId} were not taken in its time.`;
+  return new BkgError('DEADLINE_EXCEEDED', detail);
 }
 
 /** With the same number as over HTTP. */

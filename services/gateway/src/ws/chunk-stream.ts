@@ -1,4 +1,4 @@
-import { BkgError, creditPatienceMs, windowMost } from '@bkg/sdk';
+import { windowMost } from '@bkg/sdk';
 import { chunkFrame } from './out-frame.ts';
 import type { OutFrame } from './out-frame.ts';
 
@@ -10,17 +10,12 @@ export interface ChunkStreamParts {
   window: number;
   /** It has a chunk, and credit for it. */
   onReady: (stream: ChunkStream) => void;
-  /** The client gave no sign for too long while it had no credit. To be answered with `fail`, soon. */
-  onSilence: (why: BkgError) => void;
-  /** For how long the client could be heard: the silence of one from which nothing is read says nothing. */
-  heardForMs: () => number;
-  /** @default creditPatienceMs */
-  patienceMs?: number;
 }
 
 interface Held {
   chunk: Uint8Array;
-  taken: PromiseWithResolvers<void>;
+  /** Whether it was sent. */
+  taken: PromiseWithResolvers<boolean>;
 }
 
 /**
@@ -32,24 +27,24 @@ export class ChunkStream {
   #credit: number;
   #seq = 0;
   #held: Held | undefined;
-  #failure: { error: unknown } | undefined;
-  #silence: NodeJS.Timeout | undefined;
+  #hasEnded = false;
+  #isHurried = false;
 
   constructor(parts: ChunkStreamParts) {
     this.#parts = parts;
     this.#credit = parts.window;
   }
 
-  /** What the client says; 0 is a sign of life. More than it may have open counts as that. */
+  /** What the client says. More than it may have open counts as that. */
   give(credit: number): void {
     this.#credit = Math.min(windowMost, this.#credit + credit);
     if (this.#held) this.#offer();
   }
 
-  /** Settles when the socket has taken it. One at a time. @throws what it has failed with */
-  async write(chunk: Uint8Array): Promise<void> {
-    if (this.#failure) throw this.#failure.error;
-    const taken = Promise.withResolvers<void>();
+  /** One at a time. @returns when the socket has taken it; false when it, and all that follows, is not sent */
+  async write(chunk: Uint8Array): Promise<boolean> {
+    if (this.#hasEnded) return false;
+    const taken = Promise.withResolvers<boolean>();
     this.#held = { chunk, taken };
     this.#offer();
     return taken.promise;
@@ -64,35 +59,25 @@ export class ChunkStream {
     this.#held = undefined;
     this.#credit -= 1;
     this.#seq += 1;
-    taken.resolve();
+    taken.resolve(true);
     return frame;
   }
 
-  /** Nothing more is sent. Only the first counts. */
-  fail(error: unknown): void {
-    if (this.#failure) return;
-    this.#failure = { error };
-    clearTimeout(this.#silence);
-    this.#held?.taken.reject(error);
+  /** From now on a chunk without credit ends it. */
+  hurry(): void {
+    this.#isHurried = true;
+    if (this.#held) this.#offer();
+  }
+
+  /** Nothing more is sent. */
+  end(): void {
+    this.#hasEnded = true;
+    this.#held?.taken.resolve(false);
     this.#held = undefined;
   }
 
   #offer(): void {
-    clearTimeout(this.#silence);
     if (this.#credit > 0) this.#parts.onReady(this);
-    else this.#listen();
-  }
-
-  #listen(): void {
-    const { patienceMs = creditPatienceMs, heardForMs, onSilence } = this.#parts;
-    const wait = (ms: number): void => {
-      this.#silence = setTimeout(() => {
-        const leftMs = patienceMs - heardForMs();
-        if (leftMs > 0) return wait(leftMs);
-        const detail = `The client has taken no chunk, and given no sign, for ${patienceMs} ms.`;
-        onSilence(new BkgError('CANCELLED', detail));
-      }, ms);
-    };
-    wait(patienceMs);
+    else if (this.#isHurried) this.end();
   }
 }

@@ -27,6 +27,7 @@ export class FrameWriter {
   readonly #turns: Turns;
   readonly #socketMostBytes: number;
   #isFull = false;
+  #isCorked = false;
   #isAlive = true;
 
   /** @param tcp the connection below `socket`, of which ws shows nothing */
@@ -52,14 +53,17 @@ export class FrameWriter {
   }
 
   work(): void {
-    // All frames of this turn in one write to the kernel.
-    this.#tcp.cork();
+    this.#cork();
     while (this.#socket.readyState === open) {
       this.#isFull = this.#socket.bufferedAmount >= this.#socketMostBytes;
       const frame = this.#isFull ? undefined : this.#source.next();
       if (!frame) break;
       this.#send(frame);
     }
+  }
+
+  rest(): void {
+    this.#isCorked = false;
     this.#tcp.uncork();
   }
 
@@ -75,6 +79,13 @@ export class FrameWriter {
     this.#socket.close(code, reason);
     const late = setTimeout(() => this.#socket.terminate(), closeWaitMs).unref();
     this.#socket.once('close', () => clearTimeout(late));
+  }
+
+  /** All frames of this turn go in one write to the kernel. */
+  #cork(): void {
+    if (this.#isCorked) return;
+    this.#isCorked = true;
+    this.#tcp.cork();
   }
 
   #send({ head, body, tail }: OutFrame): void {

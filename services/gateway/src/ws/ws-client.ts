@@ -42,8 +42,6 @@ export interface WsClientOptions {
   answersMostBytes?: number;
   /** Chunks that wait for a client; beyond, one of its streams ends. @default 8 MiB */
   chunksMostBytes?: number;
-  /** How long a client that holds back credit may give no sign. @default creditPatienceMs */
-  patienceMs?: number;
 }
 
 /** One client of `/ws`, from the upgrade to the end of its socket. */
@@ -58,8 +56,6 @@ export class WsClient implements Client {
   readonly #log: Logger;
   readonly #callsMost: number;
   readonly #answersMostBytes: number;
-  /** By `performance.now()`. */
-  #readsSince = performance.now();
   #isStopping = false;
 
   constructor(parts: WsClientParts, socket: WebSocket, tcp: Socket, options: WsClientOptions = {}) {
@@ -92,7 +88,6 @@ export class WsClient implements Client {
         this.#outgoing.chunk(stream);
         this.#writer.wake();
       },
-      heardForMs: () => (socket.isPaused ? 0 : performance.now() - this.#readsSince),
       room: new ChunkRoom('this client', chunksMostBytes),
     });
     socket.on('message', (data: Buffer, isBinary) => this.#receive(data, isBinary));
@@ -193,8 +188,6 @@ export class WsClient implements Client {
 
   #readOn(): void {
     const isTaken = this.#outgoing.answerBytes <= this.#answersMostBytes / 2;
-    if (!this.#socket.isPaused || !isTaken) return;
-    this.#socket.resume();
-    this.#readsSince = performance.now();
+    if (this.#socket.isPaused && isTaken) this.#socket.resume();
   }
 }

@@ -2,8 +2,9 @@ import { hideSecrets } from '@bkg/sdk/protocol';
 import { isRecord } from '../json-schema.ts';
 import { tokenize } from '../json-tokens.ts';
 
+/** Not every "token": `max_tokens` is none. */
 const secretNames =
-  /passw(or)?d|passphrase|secret|credential|authorization|api_?key|private_?key|(access|refresh|auth|bearer)_?token/i;
+  /passw(or)?d|passphrase|secret|credential|authorization|cookie|^pwd$|^pin$|^token$|(api|access|private|signing)[_-]?key|(access|refresh|auth|bearer|session|id|api)[_-]?token/i;
 
 /**
  * Whether a payload may hold a secret: by the names of its members, by what bkg's own secrets look like, or because its

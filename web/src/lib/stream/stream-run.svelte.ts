@@ -72,6 +72,8 @@ export class StreamRun {
   async take(): Promise<StreamEnd> {
     const ticking = setInterval(() => this.#draw.put('', undefined), 250);
     let end: StreamEnd;
+    // One that has failed is told of also while it is paused: nothing waits any more. Asked in this turn, it takes no chunks away.
+    void Promise.resolve().then(() => this.#stream.output.catch(() => this.goOn()));
     try {
       for await (const chunk of this.#stream) {
         this.firstAfterMs ??= performance.now() - this.#startedAt;

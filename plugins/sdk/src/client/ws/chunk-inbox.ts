@@ -1,5 +1,5 @@
 import type { ChunkFrame } from '../../protocol/socket.ts';
-import { creditSignMs, windowDefault, windowMost } from '../../protocol/stream.ts';
+import { windowDefault, windowMost } from '../../protocol/stream.ts';
 import { failure } from '../failure.ts';
 
 export interface ChunkInboxOptions<Chunk> {
@@ -7,10 +7,8 @@ export interface ChunkInboxOptions<Chunk> {
   window: number | undefined;
   /** What its reader gets of a frame. */
   read: (frame: ChunkFrame, text: string) => Chunk;
-  /** Tells the gateway that so many more are welcome; 0 is a sign of life. */
+  /** Tells the gateway that so many more are welcome. */
   grant: (credit: number) => void;
-  /** @default creditSignMs */
-  signMs?: number;
 }
 
 /** About so many characters are under way where nobody has set a window. */
@@ -30,7 +28,6 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
   #chunkCharacters = 1;
   #end: { error?: unknown } | undefined;
   #wake: PromiseWithResolvers<void> | undefined;
-  #sign: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: ChunkInboxOptions<Chunk>) {
     this.#options = options;
@@ -55,10 +52,7 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
     this.#expected += 1;
     this.#chunkCharacters = Math.max(text.length, this.#chunkCharacters * 0.9);
     this.#waiting.push(this.#options.read(frame, text));
-    if (seq === 0) {
-      this.#begun.resolve();
-      this.#signLater();
-    }
+    if (seq === 0) this.#begun.resolve();
     this.#awake();
   }
 
@@ -66,7 +60,6 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
   end(failed: { error?: unknown } = {}): void {
     if (this.#end) return;
     this.#end = failed;
-    clearTimeout(this.#sign);
     this.#awake();
   }
 
@@ -93,21 +86,10 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
     if (credit < Math.max(1, Math.floor(window / 2))) return;
     this.#credit += credit;
     this.#options.grant(credit);
-    this.#signLater();
   }
 
   #fittingWindow(): number {
     return Math.max(1, Math.min(windowMost, Math.floor(windowCharacters / this.#chunkCharacters)));
-  }
-
-  /** Who gives no credit for long must not be taken for dead. */
-  #signLater(): void {
-    const { grant, signMs = creditSignMs } = this.#options;
-    clearTimeout(this.#sign);
-    this.#sign = setTimeout(() => {
-      grant(0);
-      this.#signLater();
-    }, signMs);
   }
 
   #shift(): Chunk {

@@ -67,7 +67,7 @@ const clientFrames = {
   CreditFrame: object<CreditFrame>({
     op: exactly('credit'),
     id,
-    credit: count('So many more chunks of a running `invoke` are taken; 0 is a sign of life.', 0, windowMost),
+    credit: count('So many more chunks of a running `invoke` are taken.', 0, windowMost),
   }),
   CancelFrame: object<CancelFrame>({ op: exactly('cancel'), id }),
 };
