@@ -127,8 +127,13 @@ describe('a file', () => {
 
   it('is not sent to its end when it is refused, and the refusal is told', async () => {
     await using server = await listening((request, response) => {
-      // It reads on, as the gateway does for a while: what is not read would reset the connection, and the answer with it.
-      request.once('data', () => refuse(response, 'PAYLOAD_TOO_LARGE', 413));
+      // It reads on, as the gateway does for a while: to close the connection would reset it, and the answer with it.
+      request.once('data', () => {
+        const body = problem('PAYLOAD_TOO_LARGE', 413);
+        const headers = { 'content-type': 'application/problem+json', 'content-length': body.length };
+        response.writeHead(413, headers).write(body);
+      });
+      request.once('close', () => response.end());
     });
     const { child, ended } = startBkg(invoke(server.url, '-', '-c', 'image/png'), { input: null });
     const more = setInterval(() => child.stdin?.write('x'.repeat(100_000)), 20);

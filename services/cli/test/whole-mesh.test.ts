@@ -99,6 +99,7 @@ describe('a mesh as a user starts it', () => {
       'model.list',
       'model.load',
       'model.unload',
+      'tensor.infer',
     ]);
     expect((await infer()).body.output).toBe('de');
     const reply = await rawRequest('plugin.candle.invoke.model.infer', '{"input": "Bonjour tout le monde"}');
@@ -170,7 +171,7 @@ describe('at the end', () => {
   it('stops candle and forgets nothing about it', async () => {
     const { body } = await http<PluginInfo>('POST', '/api/plugins/candle/stop');
     expect(body).toMatchObject({ status: 'stopped', instances: [] });
-    expect(body.capabilities).toHaveLength(4);
+    expect(body.capabilities).toHaveLength(5);
     expect(await logged(/candle is running/)).toBe(true);
     await http('POST', '/api/plugins/candle/start');
   });

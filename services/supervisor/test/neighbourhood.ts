@@ -23,7 +23,7 @@ export interface Outcome {
 
 const everyMs = 10;
 const listEveryMs = 100;
-const listMostMs = 1_000;
+const listMostMs = 2_500;
 /** Fewer would be a neighbour that nobody has watched. */
 const callsLeast = 100;
 

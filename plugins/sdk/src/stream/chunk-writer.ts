@@ -51,8 +51,9 @@ export class ChunkWriter {
    */
   async write(data: Payload, headers: HeaderValues = {}): Promise<void> {
     const { signal, send } = this.#options;
-    while (this.#credit === 0 && !signal.aborted) await this.#waitForCredit();
+    while (this.#credit === 0 && !signal.aborted && !this.#hasEnded) await this.#waitForCredit();
     signal.throwIfAborted();
+    if (this.#hasEnded) throw new Error('The stream has ended: nothing can be written any more.');
     send(data, { ...headers, [headerNames.seq]: String(this.#seq) }, false);
     this.#credit -= 1;
     this.#seq += 1;

@@ -88,10 +88,12 @@ describe('the sending end of a stream', () => {
     const { writer, sent } = create();
     for (let i = 0; i < 10; i += 1) writer.give(1_024);
     for (let i = 0; i < 1_024; i += 1) await writer.write('x');
-    void writer.write('x');
+    const late = writer.write('x').catch((error: Error) => error.message);
     await vi.advanceTimersByTimeAsync(0);
     expect(sent).toHaveLength(1_024);
     writer.end('');
+    expect(await late).toContain('has ended');
+    expect([sent.length, vi.getTimerCount()]).toEqual([1_025, 0]);
   });
 
   it('gives up when its receiver gives no sign, counted from the last one', async () => {
