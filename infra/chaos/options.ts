@@ -14,7 +14,7 @@ export interface Options {
   logFile: string;
 }
 
-const seedMost = 4_294_967_295;
+export const seedMost = 4_294_967_295;
 
 /** @throws Error that says what is wrong with them */
 export function readOptions(args: string[], random = Math.random): Options {
@@ -38,7 +38,8 @@ export function readOptions(args: string[], random = Math.random): Options {
   };
 }
 
-function readNumber(name: string, given: string, least: number, most: number): number {
+/** @throws Error that says what is wrong with it */
+export function readNumber(name: string, given: string, least: number, most: number): number {
   const value = Number(given);
   if (given.trim() !== '' && value >= least && value <= most && (name !== 'seed' || Number.isInteger(value)))
     return value;

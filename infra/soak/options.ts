@@ -1,6 +1,7 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { readNumber, seedMost } from '../chaos/options.ts';
 
 export interface Options {
   seed: number;
@@ -11,8 +12,6 @@ export interface Options {
   /** Where every fault and every failure is written. */
   logFile: string;
 }
-
-const seedMost = 4_294_967_295;
 
 /** @throws Error that says what is wrong with them */
 export function readOptions(args: string[], random = Math.random): Options {
@@ -32,11 +31,4 @@ export function readOptions(args: string[], random = Math.random): Options {
     perSecond: readNumber('rate', values.rate, 1, 200),
     logFile: path.resolve(values.log ?? path.join(tmpdir(), `bkg-soak-${seed}-${Date.now()}.log`)),
   };
-}
-
-function readNumber(name: string, given: string, least: number, most: number): number {
-  const value = Number(given);
-  if (given.trim() !== '' && value >= least && value <= most && (name !== 'seed' || Number.isInteger(value)))
-    return value;
-  throw new Error(`--${name} is "${given}"; it takes a number from ${least} to ${most}.`);
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { DraftStore, type StringStorage } from '../src/lib/draft-store.ts';
+import { DraftStore } from '../src/lib/draft-store.ts';
+import type { StringStorage } from '../src/lib/owned-entries.ts';
 import { noDrafts } from '../src/lib/edit-history.ts';
 
 /** As a browser's, with a quota in characters. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { StringStorage } from '../../src/lib/draft-store.ts';
+import type { StringStorage } from '../../src/lib/owned-entries.ts';
 import { mayHoldSecret } from '../../src/lib/runs/payload-secrets.ts';
 import { RunHistory, type PastRun } from '../../src/lib/runs/run-history.ts';
 

@@ -1,5 +1,6 @@
 import { isRecord } from '../json-schema.ts';
-import type { StringStorage } from '../draft-store.ts';
+import { OwnedEntries } from '../owned-entries.ts';
+import type { StringStorage } from '../owned-entries.ts';
 
 /** What came of a run, without what was answered. */
 export interface RunSummary {
@@ -47,7 +48,7 @@ const ownerKey = 'bkg-runs-of';
 /** Past runs, kept in the browser. One that refuses to keep anything keeps nothing: nothing here throws. */
 export class RunHistory {
   readonly longest: number;
-  #open: () => StringStorage;
+  #entries: OwnedEntries;
   #runsMost: number;
   #most: number;
 
@@ -57,7 +58,7 @@ export class RunHistory {
     longest = 20_000,
     most = 1_000_000,
   }: RunHistoryOptions = {}) {
-    this.#open = open;
+    this.#entries = new OwnedEntries({ open, prefix, ownerKey });
     this.#runsMost = runsMost;
     this.longest = longest;
     this.#most = most;
@@ -66,7 +67,10 @@ export class RunHistory {
   /** The latest first. */
   read(pluginId: string): PastRun[] {
     try {
-      const [, runs] = JSON.parse(this.#open().getItem(keyOf(pluginId)) ?? '[0,[]]') as [number, unknown[]];
+      const [, runs] = JSON.parse(this.#entries.open().getItem(keyOf(pluginId)) ?? '[0,[]]') as [
+        number,
+        unknown[],
+      ];
       return runs.filter(isPastRun);
     } catch {
       return [];
@@ -97,32 +101,21 @@ export class RunHistory {
 
   /** Those of another owner are gone. */
   keepFor(owner: string): void {
-    try {
-      const storage = this.#open();
-      if (storage.getItem(ownerKey) === owner) return;
-      makeRoom(storage, -1);
-      storage.setItem(ownerKey, owner);
-    } catch {
-      // Where nothing may be kept there is nothing of anybody.
-    }
+    this.#entries.keepFor(owner);
   }
 
   clear(): void {
-    try {
-      makeRoom(this.#open(), -1);
-    } catch {
-      // The same.
-    }
+    this.#entries.clear();
   }
 
   #write(pluginId: string, runs: readonly PastRun[]): void {
     try {
-      const storage = this.#open();
+      const storage = this.#entries.open();
       const key = keyOf(pluginId);
       storage.removeItem(key);
       if (runs.length === 0) return;
       const value = JSON.stringify([Date.now(), runs]);
-      makeRoom(storage, this.#most - value.length);
+      this.#entries.makeRoom(storage, this.#most - value.length);
       storage.setItem(key, value);
     } catch {
       // The browser keeps nothing, or nothing more: it is there until the page is left.
@@ -132,20 +125,6 @@ export class RunHistory {
 
 function keyOf(pluginId: string): string {
   return `${prefix}${encodeURIComponent(pluginId)}`;
-}
-
-function makeRoom(storage: StringStorage, most: number): void {
-  const kept = Array.from({ length: storage.length }, (_, i) => storage.key(i) ?? '')
-    .filter((key) => key.startsWith(prefix))
-    .map((key) => ({ key, value: storage.getItem(key) ?? '' }));
-  let characters = kept.reduce((sum, { value }) => sum + value.length, 0);
-  // The time stands first, so that the rest need not be read for it.
-  const timeOf = (value: string) => parseInt(value.slice(1), 10) || 0;
-  for (const { key, value } of kept.sort((a, b) => timeOf(a.value) - timeOf(b.value))) {
-    if (characters <= most) return;
-    storage.removeItem(key);
-    characters -= value.length;
-  }
 }
 
 /** What stands there may be of another version of the page. */
