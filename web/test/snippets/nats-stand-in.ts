@@ -48,7 +48,7 @@ const secondsOf = (given: string | undefined) => Number.parseFloat(given ?? '5')
 let timer = setTimeout(() => process.exit(1), secondsOf(values.timeout));
 let replies = 0;
 let rest = Buffer.alloc(0);
-for await (const data of socket as AsyncIterable<Buffer>) {
+reading: for await (const data of socket as AsyncIterable<Buffer>) {
   rest = Buffer.concat([rest, data]);
   for (let end = rest.indexOf('\r\n'); end >= 0; end = rest.indexOf('\r\n')) {
     const [op = '', ...words] = rest.subarray(0, end).toString().split(' ');
@@ -60,8 +60,11 @@ for await (const data of socket as AsyncIterable<Buffer>) {
     if (isMessage && rest.length < from + total + 2) break;
     if (isMessage) take(rest.subarray(from + (op === 'HMSG' ? Number(words.at(-2)) : 0), from + total));
     rest = rest.subarray(isMessage ? from + total + 2 : from);
+    // Leaving the loop closes the socket; process.exit() would lose what the pipe has not taken yet.
+    if (replies === repliesMost) break reading;
   }
 }
+clearTimeout(timer);
 
 function take(message: Buffer): void {
   const [command, ...args] = (values.translate ?? '')
@@ -71,6 +74,5 @@ function take(message: Buffer): void {
   process.stdout.write(Buffer.concat([shown, Buffer.from('\n')]));
   replies += 1;
   clearTimeout(timer);
-  if (replies === repliesMost) process.exit(0);
-  timer = setTimeout(() => process.exit(0), secondsOf(values['reply-timeout']));
+  timer = setTimeout(() => socket.end(), secondsOf(values['reply-timeout']));
 }
