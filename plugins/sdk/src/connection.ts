@@ -1,6 +1,7 @@
 import type { Msg, NatsConnection, Payload, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
 import { InvalidArgumentError, PermissionViolationError } from '@nats-io/nats-core';
 import { settlesWithin } from './host/delay.ts';
+import { noteMessage } from './host/message-garbage.ts';
 import { Inbox } from './inbox.ts';
 import { byteLength, KeptReplies } from './kept-replies.ts';
 import type { Logger } from './logger.ts';
@@ -92,6 +93,7 @@ export class Connection {
     return this.nats.subscribe(subject, {
       ...options,
       callback: (error, msg) => {
+        if (!error) noteMessage(msg.data.length);
         try {
           return callback(error, msg);
         } catch (failure) {
@@ -246,6 +248,7 @@ export class Connection {
         ...(reply && { reply }),
         ...(headers && { headers: encodeHeaders(headers) }),
       });
+      noteMessage(data.length);
     } catch (error) {
       if (!(error instanceof InvalidArgumentError) || !error.message.includes('max_payload')) throw error;
       throw this.#tooLarge(data, error);

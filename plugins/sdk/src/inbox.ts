@@ -1,4 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { noteMessage } from './host/message-garbage.ts';
 import { createToken } from './token.ts';
 
 /**
@@ -16,7 +17,9 @@ export class Inbox {
     this.#subscription = nats.subscribe(pattern, {
       callback: (error, msg) => {
         // An error here is the connection's, which says it by itself.
-        if (!error) this.#takers.get(msg.subject.slice(this.#prefix.length))?.(msg);
+        if (error) return;
+        noteMessage(msg.data.length);
+        this.#takers.get(msg.subject.slice(this.#prefix.length))?.(msg);
       },
     });
   }
