@@ -62,6 +62,12 @@ export class LostCalls {
     this.#deadInstances.forget(call);
   }
 
+  /** The instances have been told to end these: they are not sent again. */
+  noteCancelled(plugin: string, invocationId: string): void {
+    for (const call of this.#running)
+      if (call.invocationId === invocationId && call.plugin === plugin) call.noteCancelled();
+  }
+
   /** To be given every status event of the plugins that are invoked. */
   statusEvent(msg: Msg): void {
     this.#deadInstances.hear(msg);

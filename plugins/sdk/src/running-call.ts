@@ -25,6 +25,7 @@ export class RunningCall {
   readonly #options: RunningCallOptions;
   #resend: Resend | undefined;
   #loss: BkgError | undefined;
+  #isCancelled = false;
 
   constructor(options: RunningCallOptions) {
     this.plugin = options.plugin;
@@ -35,6 +36,16 @@ export class RunningCall {
   /** Why it was sent again; undefined when it was not. */
   get loss(): BkgError | undefined {
     return this.#loss;
+  }
+
+  /** Whether somebody has told its instances to end it: whoever has not got it yet is not to get it. */
+  get isCancelled(): boolean {
+    return this.#isCancelled;
+  }
+
+  /** Its instances have been told to end it; its answer is still waited for. */
+  noteCancelled(): void {
+    this.#isCancelled = true;
   }
 
   /** Whether it may be given up, and then be sent again, when nobody says anything about it. */
@@ -71,7 +82,7 @@ export class RunningCall {
   #sendAgain(loss: BkgError): boolean {
     const { deadlineAt, isIdempotent, mayResend = isIdempotent, headers } = this.#options;
     const leftMs = Math.floor(deadlineAt - performance.now());
-    if (this.#loss || !this.#resend || leftMs < 1 || !mayResend(loss)) return false;
+    if (this.#loss || this.#isCancelled || !this.#resend || leftMs < 1 || !mayResend(loss)) return false;
     this.#loss = loss;
     this.#resend(headers(leftMs));
     return true;

@@ -1,5 +1,6 @@
+import type { Msg } from '@nats-io/nats-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { configDefaults } from '@bkg/sdk';
+import { BkgError, configDefaults, headerNames, subjects } from '@bkg/sdk';
 import type { Problem } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { startMesh } from './mesh.ts';
@@ -74,6 +75,43 @@ describe('an invocation that an instance has no place for', () => {
     expect(members.map(({ began }) => began.length)).toEqual([1, 1]);
     for (const member of members) member.finish();
     for (const { text } of await Promise.all(running)) expect(text).toContain('event: result');
+  });
+
+  it('is not tried on another once it is cancelled', async () => {
+    members = await startMembers(mesh, id, 1, { most: 64 });
+    const [member] = members as [Member];
+    member.finish();
+    // Which says that it is full when it is told to.
+    const full: Member = { ...member, id: 'full' };
+    const asked: Msg[] = [];
+    const { connection } = mesh.supervisor;
+    connection.subscribe(subjects.invokeAt(id, full.id, 'echo'), {
+      callback: (_, msg) => void asked.push(msg),
+    });
+    await connection.nats.flush();
+    await tell(mesh, id, { id, ...configDefaults }, [
+      [member, 'running'],
+      [full, 'running'],
+    ]);
+    let running: ReturnType<typeof invoke> | undefined;
+    let invocationId = '';
+    for (let i = 0; asked.length === 0; i += 1) {
+      invocationId = `one-${i}`;
+      running = invoke(own(invocationId));
+      await Promise.race([running, eventually(() => asked.length > 0)]);
+    }
+    const before = begun();
+    const url = `${mesh.url}/api/plugins/${id}/invocations/${invocationId}`;
+    expect((await fetch(url, { method: 'DELETE' })).status).toBe(204);
+    const [msg] = asked as [Msg];
+    const problem = new BkgError('BUSY', 'No place.').problem;
+    connection.respond(msg, JSON.stringify(problem), {
+      [headerNames.error]: problem.detail,
+      [headerNames.errorCode]: '429',
+      [headerNames.instance]: full.id,
+    });
+    expect((await running)?.problem.code).toBe('CANCELLED');
+    expect(begun()).toBe(before);
   });
 
   it('is answered BUSY where there is no other instance', async () => {

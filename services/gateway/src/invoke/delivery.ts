@@ -63,8 +63,9 @@ export class Delivery {
 
   /** An instance has no place, and nothing was executed: another one may have. @returns its answer; else that of the first */
   async #secondTry(attempt: Attempt, ask: Ask, busy: string, reply: Msg): Promise<Msg> {
-    const { call } = attempt;
+    const { call, running } = attempt;
     const { choice } = this.#parts;
+    if (running.isCancelled) throw new BkgError('CANCELLED', 'It was cancelled before it found a place.');
     const leftMs = leftMsOf(attempt);
     const other = isUnbegun(attempt) ? choice.another(call, busy, leftMs) : undefined;
     if (other === undefined) return reply;

@@ -139,6 +139,7 @@ export class Invocations {
   /** Ends an invocation, wherever it is, whoever has sent it. @returns false when the broker is away */
   cancel(pluginId: string, invocationId: string): boolean {
     this.#held.cancel(pluginId, invocationId);
+    this.#running.noteCancelled(pluginId, invocationId);
     return this.#delivery.cancel({ pluginId, invocationId });
   }
 
