@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { headerNames, subjects } from '@bkg/sdk';
+import { BkgError, headerNames, subjects } from '@bkg/sdk';
 import type { Rollout } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { startMesh } from './mesh.ts';
@@ -195,6 +195,28 @@ describe('an invocation of a single_writer plugin that nobody takes', () => {
     await delay(100);
     expect(taker.got).toEqual([]);
     await taker.end();
+  });
+
+  it('says why its caller may not wait any longer', async () => {
+    await told(mesh, 'db-revoked', 'starting');
+    const controller = new AbortController();
+    const call = {
+      pluginId: 'db-revoked',
+      capability: 'echo',
+      body: Buffer.from('1'),
+      contentType: undefined,
+      invocationId: 'revoked',
+      isIdChosen: false,
+      timeoutMs: 5_000,
+      traceparent: '',
+      tracestate: undefined,
+      mayRead: true,
+    };
+    const answer = mesh.app.invocations.run(call, controller);
+    await delay(100);
+    controller.abort(new BkgError('UNAUTHENTICATED', 'This API key was revoked. Use another one.'));
+    const refusal = { code: 'UNAUTHENTICATED', message: expect.stringContaining('was revoked') as unknown };
+    await expect(answer).rejects.toMatchObject(refusal);
   });
 
   it('is held while there is no instance in the midst of a rollout', async () => {
