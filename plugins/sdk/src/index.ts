@@ -14,6 +14,7 @@ export type {
   NestedOptions,
   NestedStreamOptions,
 } from './nested-calls.ts';
+export { Fifo } from './client/fifo.ts';
 export type { InvocationStream } from './client/client.ts';
 export type { Answer } from './client/nats/answer.ts';
 export * from './json.ts';

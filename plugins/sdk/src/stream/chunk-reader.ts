@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
+import { Fifo } from '../client/fifo.ts';
 import { BkgError } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { headerNames } from '../protocol/headers.ts';
@@ -56,8 +57,7 @@ const waitingMostBytes = 64 * 1024 * 1024;
 export class ChunkReader implements AsyncIterable<Msg> {
   readonly #options: ChunkReaderOptions;
   readonly #last = Promise.withResolvers<Msg>();
-  #waiting: Msg[] = [];
-  #first = 0;
+  readonly #waiting = new Fifo<Msg>();
   #waitingBytes = 0;
   #expected = 0;
   /** Chunks that were granted, less those that were read. */
@@ -104,7 +104,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
     this.#expected += 1;
     if (place.end !== undefined) return this.#complete(msg);
     const most = this.#options.isStrict ? this.#open : windowMost;
-    if (this.#waiting.length - this.#first >= most)
+    if (this.#waiting.size >= most)
       return this.#fault('Its sender sends more chunks than it has credit for.');
     this.#chunkBytes = Math.max(bytesOf(msg), this.#chunkBytes * 0.9);
     this.#waiting.push(msg);
@@ -129,9 +129,8 @@ export class ChunkReader implements AsyncIterable<Msg> {
   async *[Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {
     try {
       for (;;) {
-        const msg = this.#waiting[this.#first];
+        const msg = this.#waiting.shift();
         if (msg) {
-          this.#shift();
           yield msg;
           this.#count(-bytesOf(msg));
           this.#read();
@@ -148,8 +147,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
 
   /** Nobody reads it any more. */
   leave(): void {
-    this.#waiting = [];
-    this.#first = 0;
+    this.#waiting.clear();
     this.#count(-this.#waitingBytes);
     if (this.#end) return;
     this.#finish('left');
@@ -191,13 +189,6 @@ export class ChunkReader implements AsyncIterable<Msg> {
       grant(0);
       this.#signLater();
     }, signMs).unref();
-  }
-
-  #shift(): void {
-    this.#first += 1;
-    if (this.#first < this.#waiting.length && this.#first <= 1_024) return;
-    this.#waiting = this.#waiting.slice(this.#first);
-    this.#first = 0;
   }
 
   async #arrival(): Promise<void> {

@@ -1,3 +1,5 @@
+import { Fifo } from '@bkg/sdk';
+
 export interface ByteQueueOptions<Item> {
   bytesOf: (item: Item) => number;
   /** Beyond, the oldest go. @default no bound: then somebody else sees to it */
@@ -8,9 +10,7 @@ export interface ByteQueueOptions<Item> {
 /** A queue that knows how many bytes wait in it. */
 export class ByteQueue<Item> {
   readonly #options: ByteQueueOptions<Item>;
-  #items: Item[] = [];
-  /** The oldest that is still there: shifting an array of thousands for each one would be slow. */
-  #first = 0;
+  readonly #items = new Fifo<Item>();
   #bytes = 0;
 
   constructor(options: ByteQueueOptions<Item>) {
@@ -33,21 +33,15 @@ export class ByteQueue<Item> {
   }
 
   shift(): Item | undefined {
-    const item = this.#items[this.#first];
-    if (item === undefined) return undefined;
-    this.#bytes -= this.#options.bytesOf(item);
-    this.#first += 1;
-    if (this.#first === this.#items.length || this.#first > 1_024) {
-      this.#items = this.#items.slice(this.#first);
-      this.#first = 0;
-    }
+    const item = this.#items.shift();
+    if (item !== undefined) this.#bytes -= this.#options.bytesOf(item);
     return item;
   }
 
   /** Takes out what nobody wants any more. */
   removeIf(isMeant: (item: Item) => boolean): void {
-    this.#items = this.#items.slice(this.#first).filter((item) => !isMeant(item));
-    this.#first = 0;
-    this.#bytes = this.#items.reduce((sum, item) => sum + this.#options.bytesOf(item), 0);
+    this.#items.removeIf(isMeant);
+    this.#bytes = 0;
+    for (const item of this.#items) this.#bytes += this.#options.bytesOf(item);
   }
 }

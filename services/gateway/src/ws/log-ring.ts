@@ -1,3 +1,4 @@
+import { Fifo } from '@bkg/sdk';
 import type { PluginFilter } from './audience.ts';
 
 export interface RingEntry {
@@ -20,8 +21,7 @@ const pluginsMost = 10_000;
 export class LogRing {
   readonly #mostBytes: number;
   readonly #most: number;
-  #entries: RingEntry[] = [];
-  #first = 0;
+  readonly #entries = new Fifo<RingEntry>();
   #bytes = 0;
   /** Before this number nothing is known of any plugin. */
   #floor = 0;
@@ -34,7 +34,7 @@ export class LogRing {
   }
 
   get size(): number {
-    return this.#entries.length - this.#first;
+    return this.#entries.size;
   }
 
   get bytes(): number {
@@ -54,33 +54,26 @@ export class LogRing {
   }
 
   after(seq: number, plugins: PluginFilter): RingEntry[] {
-    const entries = this.#entries.slice(this.#first);
-    return entries.filter((entry) => entry.seq > seq && (plugins?.has(entry.pluginId) ?? true));
+    return [...this.#entries].filter((entry) => entry.seq > seq && (plugins?.has(entry.pluginId) ?? true));
   }
 
   /** Forgets everything: what came until `seq` is lost. */
   clear(seq: number): void {
-    this.#entries = [];
-    this.#first = 0;
+    this.#entries.clear();
     this.#bytes = 0;
     this.#lostOf.clear();
     this.#floor = seq;
   }
 
   #lose(): void {
-    const entry = this.#entries[this.#first];
+    const entry = this.#entries.shift();
     if (!entry) return;
     this.#bytes -= entry.body.length;
-    this.#first += 1;
     this.#lastLost = entry.seq;
     this.#lostOf.set(entry.pluginId, entry.seq);
     if (this.#lostOf.size > pluginsMost) {
       this.#lostOf.clear();
       this.#floor = entry.seq;
-    }
-    if (this.#first > 1_024 && this.#first > this.#entries.length / 2) {
-      this.#entries = this.#entries.slice(this.#first);
-      this.#first = 0;
     }
   }
 }

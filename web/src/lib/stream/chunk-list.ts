@@ -93,7 +93,8 @@ export class ChunkList {
       this.#keptCharacters -= this.#kept[this.#first]?.json.length ?? 0;
       this.#first += 1;
     }
-    if (this.#first > this.#chunksMost / 2 && this.#first > this.#kept.length / 2) {
+    // Not seldom: what is not kept any more may be long.
+    if (this.#first > this.#kept.length / 2) {
       this.#kept = this.#kept.slice(this.#first);
       this.#first = 0;
     }

@@ -1,3 +1,4 @@
+import { Fifo } from '../fifo.ts';
 import type { ChunkFrame } from '../../protocol/socket.ts';
 import { windowDefault, windowMost } from '../../protocol/stream.ts';
 import { failure } from '../failure.ts';
@@ -20,8 +21,7 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
   readonly window: number;
   readonly #options: ChunkInboxOptions<Chunk>;
   readonly #begun = Promise.withResolvers<void>();
-  #waiting: Chunk[] = [];
-  #first = 0;
+  readonly #waiting = new Fifo<Chunk>();
   #expected = 0;
   /** Chunks that may still come. */
   #credit: number;
@@ -65,8 +65,8 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
 
   async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, void> {
     for (;;) {
-      if (this.#first < this.#waiting.length) {
-        yield this.#shift();
+      if (this.#waiting.size > 0) {
+        yield this.#waiting.shift() as Chunk;
         this.#giveCredit();
       } else if (this.#end) {
         if ('error' in this.#end) throw this.#end.error;
@@ -82,7 +82,7 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
   #giveCredit(): void {
     if (this.#end) return;
     const window = this.#options.window ?? this.#fittingWindow();
-    const credit = window - this.#credit - (this.#waiting.length - this.#first);
+    const credit = window - this.#credit - this.#waiting.size;
     if (credit < Math.max(1, Math.floor(window / 2))) return;
     this.#credit += credit;
     this.#options.grant(credit);
@@ -90,16 +90,6 @@ export class ChunkInbox<Chunk> implements AsyncIterable<Chunk> {
 
   #fittingWindow(): number {
     return Math.max(1, Math.min(windowMost, Math.floor(windowCharacters / this.#chunkCharacters)));
-  }
-
-  #shift(): Chunk {
-    const chunk = this.#waiting[this.#first] as Chunk;
-    this.#first += 1;
-    if (this.#first === this.#waiting.length || this.#first > windowMost) {
-      this.#waiting = this.#waiting.slice(this.#first);
-      this.#first = 0;
-    }
-    return chunk;
   }
 
   #awake(): void {
