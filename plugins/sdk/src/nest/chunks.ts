@@ -35,6 +35,8 @@ async function* valuesOf(
   observable: Observable<unknown>,
   signal: AbortSignal,
 ): AsyncGenerator<unknown, void, void> {
+  // An Observable that comes too late may never give anything.
+  signal.throwIfAborted();
   let waiting: unknown[] = [];
   let end: { error?: unknown } | undefined;
   let wake = Promise.withResolvers<void>();

@@ -26,7 +26,8 @@ export interface BkgServerOptions {
 /** Each `@MessagePattern('<subject>')`, wildcards included, becomes one subscription; `@EventPattern` has no reply. */
 export class BkgServer extends Server implements CustomTransportStrategy {
   readonly #options: BkgServerOptions;
-  readonly #closing = new AbortController();
+  /** One for each request that is worked on; one signal for all would keep what listens to it as long as this server. */
+  readonly #open = new Set<AbortController>();
   readonly #running = new Set<Promise<void>>();
   #subscriptions: Subscription[] = [];
 
@@ -52,7 +53,8 @@ export class BkgServer extends Server implements CustomTransportStrategy {
   /** Takes no new message and waits for those it has. */
   async close(): Promise<void> {
     await this.#options.connection.drain(this.#subscriptions);
-    this.#closing.abort(new BkgError('PLUGIN_UNAVAILABLE', 'This program is ending; try again.'));
+    for (const ending of this.#open)
+      ending.abort(new BkgError('PLUGIN_UNAVAILABLE', 'This program is ending; try again.'));
     await Promise.all(this.#running);
   }
 
@@ -81,11 +83,12 @@ export class BkgServer extends Server implements CustomTransportStrategy {
     const { connection, log, maxConcurrency = 1_000 } = this.#options;
     // An event may be sent as a request; nobody has promised it an answer.
     const isAsked = msg.reply !== undefined && msg.reply !== '' && !handler.isEventHandler;
-    const deadline = new AbortController();
-    const signal = AbortSignal.any([this.#closing.signal, deadline.signal]);
+    const ending = new AbortController();
+    this.#open.add(ending);
+    const { signal } = ending;
     const timeoutMs = this.#timeoutMsOf(msg);
     const timer = setTimeout(() => {
-      deadline.abort(
+      ending.abort(
         new BkgError('DEADLINE_EXCEEDED', `${msg.subject} did not answer within ${timeoutMs} ms.`),
       );
     }, timeoutMs);
@@ -107,6 +110,7 @@ export class BkgServer extends Server implements CustomTransportStrategy {
       if (isAsked) respondProblem(connection, msg, problemOfError(error));
     } finally {
       clearTimeout(timer);
+      this.#open.delete(ending);
     }
   }
 

@@ -1,11 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { describe, expect, it } from 'vitest';
 import { Fifo } from '../../src/client/fifo.ts';
-
-setFlagsFromString('--expose-gc');
-const collect = runInNewContext('globalThis.gc') as NodeJS.GCFunction;
+import { collectGarbage } from '../collect-garbage.ts';
 
 function filled(count: number): Fifo<number> {
   const fifo = new Fifo<number>();
@@ -53,7 +49,7 @@ describe('Fifo', () => {
     fifo.shift();
     // What a WeakRef was made of stays until the turn is over.
     await delay(0);
-    collect();
+    collectGarbage();
     expect(seen.map((one) => one.deref() === undefined)).toEqual([true, false, false]);
     expect(fifo.size).toBe(2);
   });

@@ -13,8 +13,10 @@ import { problemOfMsg } from '../../src/problem.ts';
 import { BkgError } from '../../src/protocol/errors.ts';
 import { eventually, silentLogger, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
+import { collectGarbage } from '../collect-garbage.ts';
 
 const heard: unknown[] = [];
+const answered: WeakRef<object>[] = [];
 
 class Orders {
   take(payload: unknown, context: BkgContext) {
@@ -22,6 +24,11 @@ class Orders {
   }
   several() {
     return of(1, 2, 3);
+  }
+  forget() {
+    const answer = { text: 'x' };
+    answered.push(new WeakRef(answer));
+    return answer;
   }
   refuse() {
     throw new BkgError('CONFLICT', 'already done');
@@ -46,6 +53,7 @@ const decorate = (name: keyof Orders, pattern: MethodDecorator): void => {
 };
 decorate('take', MessagePattern('shop.take.*'));
 decorate('several', MessagePattern('shop.several'));
+decorate('forget', MessagePattern('shop.forget'));
 decorate('refuse', MessagePattern('shop.refuse'));
 decorate('break', MessagePattern('shop.break'));
 decorate('slow', MessagePattern('shop.slow'));
@@ -106,6 +114,15 @@ describe('a Nest controller on bkg', () => {
     const late = await ask('shop.slow', '', { 'Bkg-Timeout-Ms': '40' });
     expect(problemOfMsg(late)).toMatchObject({ code: 'DEADLINE_EXCEEDED' });
     expect((await ask('shop.slow')).json()).toEqual({ aborted: false });
+  });
+
+  it('keeps no answer that it has given', async () => {
+    for (let i = 0; i < 10; i += 1) await ask('shop.forget');
+    await eventually(() => {
+      collectGarbage();
+      return answered.every((one) => one.deref() === undefined);
+    });
+    expect(answered).toHaveLength(10);
   });
 
   it('never publishes to a reply subject outside of _INBOX', async () => {

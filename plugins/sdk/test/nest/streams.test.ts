@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { Controller, Injectable, UseInterceptors } from '@nestjs/common';
 import type { CallHandler, NestInterceptor } from '@nestjs/common';
 import { Ctx, Payload } from '@nestjs/microservices';
-import { concat, finalize, interval, map, of, range, tap, throwError } from 'rxjs';
+import { concat, finalize, interval, map, NEVER, of, range, tap, throwError } from 'rxjs';
 import type { Observable } from 'rxjs';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -81,6 +81,13 @@ class Streams {
     return 7;
   }
 
+  @Capability('values.late', { chunk: Type.Integer() })
+  async late(@Ctx() { signal }: InvocationContext) {
+    seen.push('begun');
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    return NEVER.pipe(tap({ subscribe: () => seen.push('subscribed') }));
+  }
+
   @Capability('picture.copy', { input: bytes('image/*'), output: bytes('image/*') })
   async copy(@Payload() picture: Body, @Ctx() { respondAs }: InvocationContext) {
     respondAs(picture.contentType);
@@ -157,6 +164,15 @@ describe('a Nest handler that streams', () => {
       detail: expect.stringContaining('is too fast: 1024 values'),
     });
     await eventually(() => seen.includes('unsubscribed'));
+  });
+
+  it('is not waited for when its Observable comes after the invocation has ended', async () => {
+    const stream = call('values.late', {}, 2);
+    await eventually(() => seen.length > 0);
+    stream.cancel();
+    expect(await stream.problem()).toMatchObject({ code: 'CANCELLED' });
+    await wait(20);
+    expect(seen).toEqual(['begun']);
   });
 
   it('fails as other handlers do, after what it has given', async () => {
