@@ -1,6 +1,6 @@
 /** Takes messages on the invoke subjects to their one answer: in the order of PROTOCOL.md, "Invocation". */
 import { randomBytes } from 'node:crypto';
-import { setTimeout as wait } from 'node:timers/promises';
+import { setImmediate as nextTurn, setTimeout as wait } from 'node:timers/promises';
 import { Failure, headersOf, problemOf } from './failure.mjs';
 import { Flows } from './flows.mjs';
 import { Places } from './places.mjs';
@@ -152,7 +152,7 @@ export class Invocations {
     const bytes = capability.inputType && (upload ?? inOnePiece(message.body));
     const payload = bytes || payloadOf(message, capability);
     const result = capability.run(payload, { signal });
-    return capability.stream ? streamed(result, stream) : result;
+    return capability.stream ? streamed(result, stream, signal) : result;
   }
 
   #encoded(capability, output) {
@@ -172,12 +172,15 @@ export class Invocations {
 }
 
 /** Takes chunk after chunk from a generator, as fast as the caller reads. Without a stream only what it returns is wanted. */
-async function streamed(generator, stream) {
+async function streamed(generator, stream, signal) {
   try {
     for (;;) {
       const { value, done } = await generator.next();
       if (done) return value;
-      await stream?.write(value);
+      if (stream) await stream.write(value);
+      // Deadline, heartbeat and other invocations have their turn, however much it gives.
+      else await nextTurn();
+      signal.throwIfAborted();
     }
   } finally {
     // It may have more to give, and something to clean up.
