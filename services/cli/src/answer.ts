@@ -1,6 +1,7 @@
-import { jsonContentType } from '@bkg/sdk/protocol';
+import { errorTable, jsonContentType } from '@bkg/sdk/protocol';
+import type { ErrorCode, Problem } from '@bkg/sdk/protocol';
 import { readEvents } from './event-stream.ts';
-import { Failure } from './failure.ts';
+import { executedCode, Failure } from './failure.ts';
 import { readAll } from './gateway.ts';
 import type { Gateway, OpenAnswer } from './gateway.ts';
 import { layOut } from './json-layout.ts';
@@ -18,8 +19,8 @@ export interface AnswerOptions {
   isForPeople: boolean;
 }
 
-/** The invocation did not come as far as the plugin. */
-const notArrived = new Set([
+/** The invocation did not come as far as the plugin, if the plugin does not say it of one that itself has made. */
+const notArrived: ReadonlySet<string> = new Set<ErrorCode>([
   'PLUGIN_NOT_FOUND',
   'CAPABILITY_NOT_FOUND',
   'PLUGIN_UNAVAILABLE',
@@ -35,7 +36,7 @@ export async function writeAnswer(answer: OpenAnswer, options: AnswerOptions): P
   if (status < 200 || status >= 300) throw failureOf(await readAll(body), answer, options);
   const contentType = headers['content-type'] ?? jsonContentType;
   if (/^text\/event-stream\b/i.test(contentType)) await writeEvents(answer, options);
-  else if (options.isForPeople) await writeForPeople(body, contentType, options.output);
+  else if (options.isForPeople) await writeForPeople(body, contentType, options);
   else await writeBytes(answer, options);
 }
 
@@ -48,22 +49,32 @@ function failureOf(body: Buffer, { status, headers }: OpenAnswer, options: Answe
   );
 }
 
-function refusalOf(problem: Parameters<Gateway['refusal']>[0], { gateway, plugin }: AnswerOptions): Failure {
-  return gateway.refusal(problem, { plugin }, notArrived.has(problem.code) ? 1 : 3);
+function refusalOf(
+  problem: Problem,
+  { gateway, plugin }: AnswerOptions,
+  exitCode = isUnexecuted(problem) ? 1 : executedCode,
+): Failure {
+  return gateway.refusal(problem, { plugin }, exitCode);
+}
+
+function isUnexecuted({ code, retryable }: Problem): boolean {
+  if (!notArrived.has(code)) return false;
+  // A plugin that passes on what another one has refused says that it is not to be sent again.
+  return retryable || !errorTable[code as ErrorCode].retryable;
 }
 
 /** A terminal gets it laid out and made harmless. */
 async function writeForPeople(
   body: AsyncIterable<Buffer>,
   contentType: string,
-  output: Output,
+  { output, plugin }: AnswerOptions,
 ): Promise<void> {
   if (!isText(contentType))
     throw new Failure(
       `The output is ${printable(contentType)}, which is nothing for a terminal; the invocation was ended.`,
       'write it into a file with --output <file>, or send it to another program with a pipe; --raw prints it nevertheless.',
     );
-  const text = (await readAll(body)).toString();
+  const text = (await readAll(untilCut(body, plugin, () => 'in its middle'))).toString();
   const isJson = /[/+]json\b/i.test(contentType) && isValid(text);
   await output.write(`${(isJson ? layOut(text) : text).split('\n').map(printable).join('\n')}\n`);
 }
@@ -85,7 +96,10 @@ async function writeEvents({ body }: OpenAnswer, options: AnswerOptions): Promis
   let chunks = 0;
   const where = (): string => `after ${chunks} chunks`;
   for await (const { event, data } of readEvents(untilCut(body, plugin, where))) {
-    if (event === 'error') throw refusalOf(JSON.parse(data) as never, options);
+    if (event === 'error') {
+      const problem = JSON.parse(data) as Problem;
+      throw refusalOf(problem, options, chunks > 0 ? executedCode : undefined);
+    }
     if (event !== 'chunk' && event !== 'result') continue;
     // JSON has line feeds between its parts only, never in them.
     const line = data.replaceAll(/[\r\n]/g, ' ');
@@ -114,7 +128,7 @@ function cutOff(plugin: string, where: string, cause?: unknown): Failure {
   return new Failure(
     `The answer was cut off ${where}: the invocation failed in its middle, or the gateway has ended.`,
     `\`bkg logs ${plugin}\` may say why.`,
-    { exitCode: 3, cause },
+    { exitCode: executedCode, cause },
   );
 }
 

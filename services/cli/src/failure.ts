@@ -1,3 +1,6 @@
+/** The exit code of an invocation that the plugin has carried out, or may have: to repeat it may do something twice. */
+export const executedCode = 3;
+
 /** What went wrong, and what the reader can do about it. Shown without a stack. */
 export class Failure extends Error {
   override name = 'Failure';

@@ -19,8 +19,15 @@ export interface GatewayRequest {
   /** For everything, the answer included. @default 15000 */
   timeoutMs?: number;
   signal?: AbortSignal;
+  /** Told when there is a connection: what is asked for may be done from then on. */
+  onConnect?: () => void;
   /** For what is said of a failure. */
   concern?: Concern;
+}
+
+/** There was no answer, or not all of it. */
+export class NoAnswer extends Failure {
+  override name = 'NoAnswer';
 }
 
 /** A body that is sent while it is read. */
@@ -126,8 +133,9 @@ export class Gateway {
       }
     } catch (error) {
       request.signal?.throwIfAborted();
-      if (error instanceof Failure) throw error;
+      // Before all others: what reads the answer is told that it is cut off.
       if (late.aborted) throw this.#silent(timeoutMs);
+      if (error instanceof Failure) throw error;
       // Without a code it is no failure of the network but a fault of ours.
       if ((error as NodeJS.ErrnoException).code === undefined) throw error;
       throw this.#unreachable(error as NodeJS.ErrnoException);
@@ -165,7 +173,7 @@ export class Gateway {
   }
 
   async #send(path: string, request: GatewayRequest, signal: AbortSignal): Promise<IncomingMessage> {
-    const { method = 'GET', headers, body } = request;
+    const { method = 'GET', headers, body, onConnect } = request;
     const url = new URL(this.url.pathname.replace(/\/$/, '') + path, this.url);
     // Most meshes are on this machine; loading TLS takes longer than the answer.
     const { request: send } = url.protocol === 'https:' ? await import('node:https') : http;
@@ -191,6 +199,7 @@ export class Gateway {
     sent.on('error', reject).on('close', () => clearTimeout(unconnected));
     const whenConnected = (): void => {
       clearTimeout(unconnected);
+      onConnect?.();
       if (isPiped(body)) void sendBody(sent, body);
     };
     sent.on('socket', (socket) => {
@@ -222,8 +231,8 @@ export class Gateway {
   }
 
   #silent(timeoutMs: number): Failure {
-    return new Failure(
-      `The gateway at ${this.name} did not answer within ${timeoutMs / 1_000} s.`,
+    return new NoAnswer(
+      `The gateway at ${this.name} did not answer to the end within ${timeoutMs / 1_000} s.`,
       'look into logs/gateway.log in the folder of the mesh (BKG_HOME).',
     );
   }
@@ -234,7 +243,7 @@ export class Gateway {
     if (error.code === 'ECONNREFUSED')
       return new Failure(`No mesh runs at ${this.name}.`, `${started}, or ${elsewhere}.`, { cause: error });
     if (error.code === 'ECONNRESET' || error.code === 'EPIPE')
-      return new Failure(
+      return new NoAnswer(
         `The gateway at ${this.name} closed the connection before it had answered.`,
         'try again: it may have been started anew. Its log says more (logs/gateway.log in BKG_HOME).',
         { cause: error },

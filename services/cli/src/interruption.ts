@@ -14,23 +14,22 @@ const undoWithinMs = 2_000;
  */
 export async function interruptible(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
   const controller = new AbortController();
-  const { promise: late, resolve: giveUp } = Promise.withResolvers<number>();
   let code = 0;
   let since = 0;
   const onSignal = (name: NodeJS.Signals): void => {
     const now = performance.now();
     if (controller.signal.aborted) {
-      if (now - since >= sameSignalMs) process.exit(code);
+      if (now - since >= sameSignalMs) endBy(name);
       return;
     }
     since = now;
     code = 128 + constants.signals[name];
     controller.abort(new Error(`ended by ${name}`));
-    setTimeout(giveUp, undoWithinMs, code).unref();
+    setTimeout(() => endBy(name), undoWithinMs).unref();
   };
   for (const name of names) process.on(name, onSignal);
   try {
-    const done = await Promise.race([work(controller.signal), late]);
+    const done = await work(controller.signal);
     return controller.signal.aborted ? code : done;
   } catch (error) {
     if (controller.signal.aborted) return code;
@@ -38,4 +37,10 @@ export async function interruptible(work: (signal: AbortSignal) => Promise<numbe
   } finally {
     for (const name of names) process.off(name, onSignal);
   }
+}
+
+/** Not by an exit: that waits for what is being opened, such as a pipe without its other end. */
+function endBy(signal: NodeJS.Signals): void {
+  process.removeAllListeners(signal);
+  process.kill(process.pid, signal);
 }

@@ -1,9 +1,11 @@
 import { once } from 'node:events';
-import { createWriteStream, renameSync, rmSync, statSync } from 'node:fs';
+import { createWriteStream, realpathSync, rmSync, statSync } from 'node:fs';
 import type { WriteStream } from 'node:fs';
+import { rename } from 'node:fs/promises';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
-import { Failure } from './failure.ts';
+import { UsageError } from './command.ts';
+import { executedCode, Failure } from './failure.ts';
 
 /** Where the answer goes. */
 export interface Output {
@@ -23,41 +25,66 @@ export const standardOutput: Output = {
   discard: () => Promise.resolve(),
 };
 
-/** A file that is there when all of it is there, and not before. @throws Failure */
+/** A file that is there when all of it is there, and not before. @throws Failure; UsageError */
 export async function outputFile(file: string): Promise<Output> {
-  const isSpecial = typeOf(file) === 'special';
-  const written = isSpecial
-    ? file
-    : path.join(path.dirname(file), `.${path.basename(file)}.${process.pid}.part`);
-  // Nothing that lies there already, a link included, is written to.
-  const stream = createWriteStream(written, { flags: isSpecial ? 'w' : 'wx' });
   const doing = `writing ${file}`;
+  const { target, isSpecial, mode } = targetOf(file);
+  const written = isSpecial
+    ? target
+    : path.join(path.dirname(target), `.${path.basename(target)}.${process.pid}.part`);
+  // Nothing that lies there already, a link included, is written to.
+  const stream = createWriteStream(written, { flags: isSpecial ? 'w' : 'wx', mode });
   let failure: unknown;
+  let isKept = isSpecial;
   stream.on('error', (error) => (failure ??= error));
-  await guarded(doing, once(stream, 'open'));
+  await guarded(asFailure(doing), once(stream, 'open'));
   return {
     write: async (data) => {
-      if (failure !== undefined) throw asFailure(doing, failure);
-      if (!stream.write(data)) await guarded(doing, once(stream, 'drain'));
+      if (failure !== undefined) throw asLateFailure(doing)(failure);
+      if (!stream.write(data)) await guarded(asLateFailure(doing), once(stream, 'drain'));
     },
     end: async () => {
       stream.end();
-      await guarded(doing, finished(stream));
-      if (!isSpecial) renameSync(written, file);
+      await guarded(asLateFailure(doing), finished(stream));
+      if (isSpecial) return;
+      isKept = true;
+      await guarded(
+        (error) =>
+          new Failure(
+            `${doing} failed: ${(error as Error).message}; all of the answer is in ${written}.`,
+            'move it to where it is to be.',
+            { exitCode: executedCode, cause: error },
+          ),
+        rename(written, target),
+      );
     },
     discard: async () => {
       await closed(stream);
-      if (!isSpecial) rmSync(written, { force: true });
+      if (!isKept) rmSync(written, { force: true });
     },
   };
 }
 
-/** A device or a pipe is written to, not replaced. */
-function typeOf(file: string): 'special' | 'file' {
-  const stats = statSync(file, { throwIfNoEntry: false });
-  if (stats?.isDirectory())
-    throw new Failure(`${file} is a folder.`, 'name a file with --output.', { exitCode: 2 });
-  return stats && !stats.isFile() ? 'special' : 'file';
+interface Target {
+  /** Behind all links: they stay. */
+  target: string;
+  /** A device or a pipe is written to, not replaced. */
+  isSpecial: boolean;
+  /** What is replaced keeps its permissions. */
+  mode: number | undefined;
+}
+
+function targetOf(file: string): Target {
+  if (file === '' || file.endsWith('/')) throw new UsageError('--output takes the name of a file');
+  try {
+    const stats = statSync(file, { throwIfNoEntry: false });
+    if (stats?.isDirectory())
+      throw new Failure(`${file} is a folder.`, 'name a file with --output.', { exitCode: 2 });
+    if (!stats) return { target: file, isSpecial: false, mode: undefined };
+    return { target: realpathSync(file), isSpecial: !stats.isFile(), mode: stats.mode & 0o777 };
+  } catch (error) {
+    throw error instanceof Failure ? error : asFailure(`writing ${file}`)(error);
+  }
 }
 
 async function closed(stream: WriteStream): Promise<void> {
@@ -67,16 +94,28 @@ async function closed(stream: WriteStream): Promise<void> {
   await closing;
 }
 
-async function guarded(doing: string, work: Promise<unknown>): Promise<void> {
+async function guarded(asFailure: (error: unknown) => Failure, work: Promise<unknown>): Promise<void> {
   try {
     await work;
   } catch (error) {
-    throw asFailure(doing, error);
+    throw asFailure(error);
   }
 }
 
-function asFailure(doing: string, error: unknown): Failure {
-  return new Failure(`${doing} failed: ${(error as Error).message}.`, 'name another file with --output.', {
-    cause: error,
-  });
+/** Before the plugin has been asked. */
+function asFailure(doing: string): (error: unknown) => Failure {
+  return (error) =>
+    new Failure(`${doing} failed: ${(error as Error).message}.`, 'name another file with --output.', {
+      cause: error,
+    });
+}
+
+/** When the plugin has answered. */
+function asLateFailure(doing: string): (error: unknown) => Failure {
+  return (error) =>
+    new Failure(
+      `${doing} failed: ${(error as Error).message}.`,
+      'name another file with --output; the invocation has been carried out, at least in part.',
+      { exitCode: executedCode, cause: error },
+    );
 }

@@ -1,5 +1,7 @@
-import { createReadStream, readFileSync, statSync } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import type { Stats } from 'node:fs';
+import { addAbortSignal } from 'node:stream';
+import type { Readable } from 'node:stream';
 import { isJsonContentType } from '@bkg/sdk/protocol';
 import { UsageError } from './command.ts';
 import type { PipedBody } from './gateway.ts';
@@ -39,16 +41,17 @@ export async function readPayload(
     return { contentType, body: file === undefined ? Buffer.from(text ?? '') : pipedFile(file) };
   }
   if (file !== undefined && !isInput)
-    return { contentType, body: checked(readFile(file), `the file ${file}`) };
+    return { contentType, body: checked(await readFile(file, signal), `the file ${file}`) };
   if (isInput) return { contentType, body: checked(await readInput(signal), 'standard input') };
   return { contentType, body: checked(Buffer.from(text ?? '{}'), 'the payload') };
 }
 
-function readFile(file: string): Buffer {
+/** What it is read from may be a pipe, whose other end nobody has opened yet. */
+async function readFile(file: string, signal: AbortSignal): Promise<Buffer> {
   try {
-    if (statSync(file).size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
-    return readFileSync(file);
+    return await readWhole(createReadStream(file), signal);
   } catch (error) {
+    signal.throwIfAborted();
     throw unreadable(file, error);
   }
 }
@@ -56,12 +59,11 @@ function readFile(file: string): Buffer {
 function pipedFile(file: string): PipedBody {
   const stats = statsOf(file);
   if (stats.isDirectory()) throw unreadable(file, new Error('it is a folder'));
-  // A pipe or a device has no size.
-  if (!stats.isFile()) return { open: () => createReadStream(file) };
+  // A pipe or a device has no size, and what the system makes up as it is read says that it is empty.
+  if (!stats.isFile() || stats.size === 0) return { open: () => createReadStream(file) };
   const { size } = stats;
   // What is written to it meanwhile would be more than was announced.
-  const end = Math.max(0, size - 1);
-  return { sizeBytes: size, open: () => createReadStream(file, { end }) };
+  return { sizeBytes: size, open: () => createReadStream(file, { end: size - 1 }) };
 }
 
 function statsOf(file: string): Stats {
@@ -79,21 +81,21 @@ function unreadable(file: string, cause: unknown): UsageError {
 async function readInput(signal: AbortSignal): Promise<Buffer> {
   const { stdin } = process;
   if (stdin.isTTY) process.stderr.write('bkg: type the payload, then Ctrl-D\n');
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  const stop = (): void => void stdin.destroy();
-  signal.addEventListener('abort', stop);
   try {
-    for await (const chunk of stdin as AsyncIterable<Buffer>) {
-      chunks.push(chunk);
-      bytes += chunk.length;
-      if (bytes > mostBytes) throw new UsageError(`standard input has more than ${mostBytes} bytes`);
-    }
+    return await readWhole(stdin, signal);
   } catch (error) {
     signal.throwIfAborted();
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
+    throw new UsageError(`standard input cannot be read: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+async function readWhole(stream: Readable, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const chunk of addAbortSignal(signal, stream) as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+    bytes += chunk.length;
+    if (bytes > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
   }
   signal.throwIfAborted();
   return Buffer.concat(chunks, bytes);

@@ -1,16 +1,23 @@
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
+import { once } from 'node:events';
 import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { eventually } from '@bkg/sdk/testing';
 import { writeAnswer } from '../src/answer.ts';
@@ -193,12 +200,89 @@ describe('--output', () => {
     expect(requests).toBe(0);
   });
 
+  it.each(['', 'new/'])('takes no name of a folder that is to be: "%s"', async (into) => {
+    const { code, stderr } = await bkg(invoke('http://127.0.0.1:1', '-o', into));
+    expect([code, stderr]).toEqual([2, expect.stringContaining('--output takes the name of a file')]);
+  });
+
+  it('writes through a link, and leaves the permissions of what it replaces', async () => {
+    await using server = await listening((_, response) => response.end('new'));
+    const [own, link] = [file('own.txt', 'old'), path.join(folder, 'link.txt')];
+    chmodSync(own, 0o600);
+    symlinkSync(own, link);
+    expect(await bkg(invoke(server.url, '-o', link))).toMatchObject({ code: 0 });
+    expect([readFileSync(own, 'utf8'), statSync(own).mode & 0o777]).toEqual(['new', 0o600]);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  });
+
+  it('keeps an answer that cannot be put in its place, and says where', async () => {
+    const into = path.join(mkdtempSync(path.join(folder, 'taken-')), 'a.png');
+    await using server = await listening((_, response) => {
+      mkdirSync(into);
+      response.end('all of it');
+    });
+    const { code, stderr } = await bkg(invoke(server.url, '-o', into));
+    expect([code, stderr]).toEqual([3, expect.stringContaining('all of the answer is in')]);
+    const kept = / is in (\S+)\.\n/.exec(stderr)?.[1] ?? '';
+    expect(readFileSync(kept, 'utf8')).toBe('all of it');
+  });
+
   it('writes to a device, and does not replace it', async () => {
     await using server = await listening((_, response) => response.end('{"a":1}'));
     const outcome = await bkg(invoke(server.url, '-o', '/dev/null'));
     expect(outcome).toEqual({ code: 0, stdout: '', stderr: '' });
     expect(statSync('/dev/null').isCharacterDevice()).toBe(true);
   });
+});
+
+describe('whether the plugin may have carried it out', () => {
+  const answered = (status: number, code: string, retryable: boolean) =>
+    listening((_, response) => {
+      const body = JSON.stringify({ type: 't', title: 'T', status, detail: 'No.', code, retryable });
+      response.writeHead(status, { 'content-type': 'application/problem+json' }).end(body);
+    });
+
+  it.each([
+    ['nobody has got it', true, 1],
+    ['it passes on what it was told by another plugin', false, 3],
+  ])('is said by the exit code: %s', async (_, retryable, expected) => {
+    await using server = await answered(503, 'PLUGIN_UNAVAILABLE', retryable);
+    expect((await bkg(invoke(server.url))).code).toBe(expected);
+  });
+
+  it('is said when the gateway has taken it and is gone', async () => {
+    await using server = await listening((request) => request.socket.destroy());
+    const { code, stderr } = await bkg(invoke(server.url));
+    expect([code, stderr]).toEqual([3, expect.stringContaining('only if it may be carried out twice')]);
+  });
+});
+
+describe('a file that is none of a disk', () => {
+  it('that the system makes up as it is read is sent as a whole, although its size is 0', async () => {
+    let seen: Seen | undefined;
+    await using server = await listening((request, response) => {
+      void seenOf(request).then((one) => {
+        seen = one;
+        response.end('{}');
+      });
+    });
+    await bkg(invoke(server.url, '-c', 'text/plain', '-f', '/proc/version'));
+    expect(seen?.sha256).toBe(sha256(readFileSync('/proc/version')));
+  });
+
+  it.each(['application/json', 'image/png'])(
+    'as a pipe that nobody writes to does not keep it from ending at Ctrl-C: %s',
+    async (type) => {
+      await using server = await listening((_, response) => response.end('{}'));
+      const pipe = path.join(folder, `pipe-${type.length}`);
+      execFileSync('mkfifo', [pipe]);
+      const { child } = startBkg(invoke(server.url, '-c', type, '-f', pipe));
+      await delay(700);
+      child.kill('SIGINT');
+      // Its code in a shell is 130.
+      expect(await once(child, 'exit')).toEqual([null, 'SIGINT']);
+    },
+  );
 });
 
 describe('--stream', () => {
@@ -232,6 +316,11 @@ describe('--stream', () => {
       'an error in the middle',
       `event: error\ndata: ${problem('P_NO', 422)}\n\n`,
       /^bkg: P_NO \(422\): It says no\./,
+    ],
+    [
+      'an error that would be none of the plugin before',
+      `event: error\ndata: ${problem('PLUGIN_NOT_FOUND', 404)}\n\n`,
+      /^bkg: PLUGIN_NOT_FOUND \(404\)/,
     ],
     ['an end without an end', '', /^bkg: The answer was cut off after 1 chunks/],
   ])('ends with 3 at %s, after what came before', async (_, end, why) => {

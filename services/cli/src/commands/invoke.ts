@@ -1,6 +1,7 @@
 import { writeAnswer } from '../answer.ts';
 import type { Arguments } from '../command.ts';
-import { Gateway } from '../gateway.ts';
+import { executedCode, Failure } from '../failure.ts';
+import { Gateway, NoAnswer } from '../gateway.ts';
 import type { GatewayRequest } from '../gateway.ts';
 import { interruptible } from '../interruption.ts';
 import { outputFile, standardOutput } from '../output.ts';
@@ -25,6 +26,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     const output = into === undefined ? standardOutput : await outputFile(into);
     const isForPeople = into === undefined && process.stdout.isTTY && !args.isSet('raw');
     using upload = progressOf(payload);
+    let isConnected = false;
     try {
       // When the process is asked to end, the connection is closed, and that cancels the invocation.
       await gateway.exchange(
@@ -33,6 +35,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
           method: 'POST',
           body: upload.body,
           signal,
+          onConnect: () => (isConnected = true),
           timeoutMs: (timeoutMs ?? longestMs) + graceMs,
           headers: {
             'content-type': payload.contentType,
@@ -48,10 +51,21 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
       );
     } catch (error) {
       await output.discard();
-      throw error;
+      throw isConnected && error instanceof NoAnswer ? perhapsExecuted(error) : error;
     }
     return 0;
   });
+}
+
+function perhapsExecuted(failure: NoAnswer): Failure {
+  return new Failure(
+    failure.message,
+    `send it again only if it may be carried out twice; ${failure.remedy}`,
+    {
+      exitCode: executedCode,
+      cause: failure,
+    },
+  );
 }
 
 /** What is sent, with a line about how much of it is. */
