@@ -37,6 +37,8 @@ import { problemOfHttp, problems, refuseGarbage, sendProblem } from './http/prob
 import { requestLog } from './http/request-log.ts';
 import type { Settings } from './settings.ts';
 import { shutdown } from './http/shutdown.ts';
+import { slowClients } from './http/slow-clients.ts';
+import type { SlowClientsOptions } from './http/slow-clients.ts';
 import { sockets } from './http/sockets.ts';
 import { sources } from './ws/sources.ts';
 import { wsRoutes } from './ws/ws-routes.ts';
@@ -59,6 +61,7 @@ export interface ServerOptions {
   /** For a body to arrive in that is not piped. @default 60000 */
   bodyTimeoutMs?: number;
   invoke?: Omit<InvokeRoutesOptions, 'log'>;
+  slowClients?: SlowClientsOptions;
   /** Of wrong keys. */
   attempts?: AttemptsOptions;
   clients?: ClientsOptions;
@@ -108,6 +111,7 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   await app.register(routeAccess);
   await app.register(problems, { log });
   await app.register(bodies, { timeoutMs: options.bodyTimeoutMs ?? bodyTimeoutMs });
+  await app.register(slowClients, options.slowClients ?? {});
   await app.register(sockets);
   await app.register(guard, settings);
   await app.register(shutdown, { graceMs });

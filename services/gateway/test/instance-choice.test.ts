@@ -5,10 +5,12 @@ import { entryOf } from './mesh.ts';
 
 let now: number;
 let instances: [string, Status][];
+let isSingleWriter: boolean;
 let choice: InstanceChoice;
 
 beforeEach(() => {
   now = 0;
+  isSingleWriter = false;
   instances = ['a', 'b', 'c', 'd'].map((instance) => [instance, 'running']);
   choice = make();
 });
@@ -17,7 +19,8 @@ function make(movedMost = 10): InstanceChoice {
   const get = (id: string) => {
     const entry = entryOf(id);
     const [first] = entry.instances;
-    return { ...entry, instances: instances.map(([instance, status]) => ({ ...first!, instance, status })) };
+    const own = instances.map(([instance, status]) => ({ ...first!, instance, status }));
+    return { ...entry, single_writer: isSingleWriter, instances: own };
   };
   return new InstanceChoice({ catalog: { get }, movedMost, now: () => now });
 }
@@ -30,6 +33,11 @@ describe('whom an id belongs to', () => {
   it('is nobody in particular when the gateway has made it, or there is one instance only', () => {
     expect(choice.ownersOf(call('1', false))).toEqual([]);
     instances = [['a', 'running']];
+    expect(choice.ownersOf(call('1'))).toEqual([]);
+  });
+
+  it('is nobody in particular where there is one writer, whatever the registry still has', () => {
+    isSingleWriter = true;
     expect(choice.ownersOf(call('1'))).toEqual([]);
   });
 

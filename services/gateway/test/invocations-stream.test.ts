@@ -87,7 +87,8 @@ describe('a streamed invocation', () => {
       stream.end('"done"');
     });
     const streamed = open();
-    expect((await streamed.first).string()).toBe('0');
+    const { headers, data } = await streamed.first;
+    expect([headers?.get('Bkg-Seq'), data]).toEqual(['0', new Uint8Array(0)]);
     expect(await textsOf(streamed)).toEqual(Array.from({ length: 100 }, (_, i) => String(i)));
     expect((await streamed.last).json()).toBe('done');
     expect(cancelled).toEqual([]);

@@ -76,6 +76,33 @@ describe('what waits in the gateway', () => {
   });
 });
 
+describe('one more stream when no chunk has room any more', () => {
+  it('is refused before it is sent, and the others go on', async () => {
+    const chunk = JSON.stringify('x'.repeat(250_000));
+    const isFull = (): boolean => mesh.app.invocations.waitingBytes > chunksMostBytes - mib / 4;
+    let first: RawStream | undefined;
+    const id = await raw(async (stream) => {
+      first = stream;
+      for (let seq = 0; seq < lotsMost && !isFull(); seq += 1) {
+        stream.send(chunk, { 'Bkg-Seq': String(seq) });
+        await mesh.peer.flush();
+        await wait(5);
+      }
+    });
+    const peer = await stalled(id);
+    await eventually(isFull, { withinMs: 20_000 });
+    let isAsked = false;
+    const other = await raw(() => (isAsked = true));
+    const answer = await fetch(`${mesh.url}/api/plugins/${other}/invoke/echo`, {
+      method: 'POST',
+      body: '{}',
+      headers: { accept: 'text/event-stream', 'content-type': 'application/json' },
+    });
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([429, 'BUSY']);
+    expect([isAsked, first?.isCancelled, peer.isCut]).toEqual([false, false, false]);
+  });
+});
+
 describe('a client that is too slow', () => {
   it('gets no result without all chunks before it: its answer is cut', async () => {
     const chunk = JSON.stringify('x'.repeat(200_000));

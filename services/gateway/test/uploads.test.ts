@@ -236,6 +236,20 @@ describe('an upload', () => {
   );
 });
 
+describe('a client that reads nothing before it has sent all', () => {
+  it('gets the answer to an upload that nobody has read, and is not kept waiting', async () => {
+    const startedAt = performance.now();
+    const peer = upload(8 * mib, 'refuse');
+    await eventually(() => peer.request.socket?.connecting === false);
+    peer.request.socket?.pause();
+    await send(peer, 8 * mib);
+    peer.request.socket?.resume();
+    await peer.ended();
+    expect([peer.error, peer.status, peer.text]).toEqual([undefined, 200, '"No, thank you."']);
+    expect(performance.now() - startedAt).toBeLessThan(1_900);
+  });
+});
+
 describe('a client that asks before it sends', () => {
   const expects = { expect: '100-continue' };
 

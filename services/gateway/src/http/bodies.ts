@@ -107,6 +107,8 @@ export async function discardRest(raw: IncomingMessage): Promise<void> {
       if (bytes > discardedMostBytes) end();
     };
     const timer = setTimeout(end, discardMs);
+    // Nothing flows as long as somebody waits to read it piece by piece.
+    raw.removeAllListeners('readable');
     raw.on('data', take).on('end', end).on('error', end).on('close', end);
     raw.resume();
   });

@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
@@ -70,6 +71,12 @@ export function problemOfHttp(error: FastifyError): Problem {
   return problemOf(code, errorTable[code], detail);
 }
 
+/** As Node's own handler of such errors knows it. */
+type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null };
+
+/** For a client to take its refusal. */
+const partingMs = 1_000;
+
 const faults: Record<string, string> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'The request did not arrive completely in time.',
   HPE_HEADER_OVERFLOW: 'The headers are too large; at most 16 KiB are taken.',
@@ -77,8 +84,10 @@ const faults: Record<string, string> = {
 
 /** What Node's parser refused never becomes a request: the answer is written by hand. */
 export function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): void {
-  // The client has left, or is being answered already.
+  // The client has left.
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) return;
+  // What is written now would stand in the middle of what it is being answered.
+  if ((socket as AnsweringSocket)._httpMessage?.headersSent) return void socket.destroy();
   const detail = faults[error.code ?? ''] ?? 'This is not a valid HTTP/1.1 request.';
   const body = encodeProblem(problemOf('INVALID_PAYLOAD', errorTable.INVALID_PAYLOAD, detail));
   const head = [
@@ -90,4 +99,7 @@ export function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): voi
     'X-Content-Type-Options: nosniff',
   ];
   socket.end(`${head.join('\r\n')}\r\n\r\n${body.toString()}`);
+  // Node looks after it no more, and its client may never close it.
+  const late = setTimeout(() => socket.destroy(), partingMs).unref();
+  socket.once('close', () => clearTimeout(late));
 }

@@ -49,7 +49,10 @@ function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
     const finish = (): void => {
       if (bytes > limit.mostBytes) return end(() => reject(tooLarge(`${bytes}`, limit)));
       const [first = nothing] = chunks;
-      end(() => resolve(chunks.length <= 1 ? first : Buffer.concat(chunks, bytes)));
+      const body = chunks.length <= 1 ? first : Buffer.concat(chunks, bytes);
+      // What hears that it is late lives as long as the request.
+      chunks.length = 0;
+      end(() => resolve(body));
     };
     const leave = (): void => {
       end(() => reject(new BkgError('CANCELLED', 'The client left before its request was complete.')));

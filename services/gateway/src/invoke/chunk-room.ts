@@ -32,6 +32,11 @@ export class ChunkRoom {
     return this.#streams.size;
   }
 
+  /** Whether one more chunk fits in, however large it is. */
+  get hasPlace(): boolean {
+    return this.#bytes + chunkMostBytes <= this.#mostBytes;
+  }
+
   /** What a stream may have under way now. */
   get shareBytes(): number {
     const sharedBytes = this.#mostBytes / 2;

@@ -43,7 +43,7 @@ export class InstanceChoice {
     if (!isIdChosen) return [];
     const running = this.#running(pluginId);
     // Of one there is no choice, and the broker knows better whether it is there.
-    if (running.length < 2) return [];
+    if (running.length < 2 || this.#catalog.get(pluginId)?.single_writer) return [];
     const moved = this.#moved.get(nameOf(pluginId, invocationId))?.instance;
     const ranked = running
       .map((instance) => ({ instance, rank: hash('sha1', `${invocationId}.${instance}`) }))

@@ -113,6 +113,8 @@ export class Invocations {
     const place = new ChunkPlace([...rooms, this.#room], (why) => controller.abort(why));
     let attempt: Attempt | undefined;
     const open = async (): Promise<ReplyStream> => {
+      // Its first chunk would end one that others are in the middle of.
+      if (!this.#room.hasPlace) throw crowded(this.#room);
       const begun = this.#begin(call, controller);
       attempt = begun;
       try {
@@ -242,6 +244,8 @@ export class Invocations {
   #followed(attempt: Attempt): ReplyStream {
     const { call, stream } = attempt;
     if (!stream) throw new Error(`${call.capability} of ${call.pluginId} was answered without a stream.`);
+    // It is not sent again, and may be large.
+    if (stream.hasBegun) call.body = nothing;
     stream.last.then(
       () => this.#end(attempt),
       () => {
@@ -263,6 +267,15 @@ export class Invocations {
     const { capabilities = [] } = this.#catalog.get(pluginId) ?? {};
     return capabilities.some(({ id, idempotent }) => id === capability && idempotent);
   }
+}
+
+const nothing = new Uint8Array(0);
+
+function crowded({ bytes, streams }: ChunkRoom): BkgError {
+  return new BkgError(
+    'BUSY',
+    `${bytes} bytes of ${streams} streams wait for clients that are slow, and this gateway keeps no more: try again later, or at another one.`,
+  );
 }
 
 function headersOf({ call, upload }: Attempt, timeoutMs: number): Record<string, string | undefined> {

@@ -62,7 +62,7 @@ export class TelemetryBoard {
     // A copy: the original is a part of a larger buffer, which it would keep alive.
     this.#ensure(pluginId).heard.set(instance, {
       at: this.#now(),
-      data: data.slice(),
+      data: new Uint8Array(data),
       heartbeat: undefined,
     });
     this.#tellListeners(pluginId);

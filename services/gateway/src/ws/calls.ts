@@ -111,7 +111,7 @@ export class Calls {
       const problem = problemOfMsg(msg);
       if (problem) return plainFrame({ type: 'error', id, invocation_id, problem: asHttp(problem) });
       // A copy: the original is a part of a larger buffer, which it would keep alive while it waits.
-      return resultFrame(id, invocation_id, jsonBody(call, msg, 'answered with').slice());
+      return resultFrame(id, invocation_id, new Uint8Array(jsonBody(call, msg, 'answered with')));
     } catch (error) {
       if (!(error instanceof BkgError))
         this.#parts.log.error({ error }, 'an invocation failed in the gateway');

@@ -16,6 +16,8 @@ export interface FrameSource {
 const open = 1 satisfies WebSocket['readyState'];
 /** For the other end's close frame. */
 const closeWaitMs = 1_000;
+/** As long as something waits for it. */
+const silencesMost = 4;
 /** A body from this size on is sent as a fragment of its own, and is the same memory for all clients. */
 const fragmentBytes = 16 * 1024;
 
@@ -29,6 +31,8 @@ export class FrameWriter {
   #isFull = false;
   #isCorked = false;
   #isAlive = true;
+  /** How often in a row nothing was heard. */
+  #silences = 0;
 
   /** @param tcp the connection below `socket`, of which ws shows nothing */
   constructor(
@@ -67,9 +71,12 @@ export class FrameWriter {
     this.#tcp.uncork();
   }
 
-  /** To be called at intervals: ends a socket whose other end has not answered since the last time. */
+  /** To be called at intervals: ends a socket whose other end has not answered for too long. */
   check(): void {
-    if (!this.#isAlive) return this.#socket.terminate();
+    this.#silences = this.#isAlive ? 0 : this.#silences + 1;
+    // Before its answer it has to take what was sent before the question.
+    const most = this.#socket.bufferedAmount > 0 ? silencesMost : 1;
+    if (this.#silences >= most) return this.#socket.terminate();
     this.#isAlive = false;
     this.#socket.ping();
   }
