@@ -53,7 +53,8 @@ export class Connection {
     this.nats = nats;
     this.#log = log;
     this.#turn = joinWrites ? new Turn((message) => this.#sendJoined(message)) : undefined;
-    this.#inbox = new Inbox(nats, subjects.inbox(...identity, createToken(), '*'));
+    const subscribe: Connection['subscribe'] = (...to) => subscribeTo(nats, log, ...to);
+    this.#inbox = new Inbox({ subscribe }, subjects.inbox(...identity, createToken(), '*'));
     this.#requests = new Requests(this.#inbox, {
       isConnected: () => this.connected,
       send: (message) => this.#send(message),
@@ -88,20 +89,7 @@ export class Connection {
 
   /** A callback that throws loses its message and is reported; nothing else happens. */
   subscribe(subject: string, options: SubscriptionOptions): Subscription {
-    const { callback } = options;
-    if (!callback) return this.nats.subscribe(subject, options);
-    return this.nats.subscribe(subject, {
-      ...options,
-      callback: (error, msg) => {
-        if (!error) noteMessage(msg.data.length);
-        try {
-          return callback(error, msg);
-        } catch (failure) {
-          // nats.js would end the connection, and with it what everybody else waits for.
-          this.#log.error({ error: failure, subject }, 'a message could not be handled');
-        }
-      },
-    });
+    return subscribeTo(this.nats, this.#log, subject, options);
   }
 
   /**
@@ -207,6 +195,7 @@ export class Connection {
   async close(): Promise<void> {
     if (this.nats.isClosed()) return;
     await this.flush();
+    this.#requests.close();
     this.#inbox.close();
     await this.nats.close();
   }
@@ -218,7 +207,7 @@ export class Connection {
   /** @throws BkgError PAYLOAD_TOO_LARGE */
   #send(message: Outgoing): void {
     if (this.#turn && mostBytes(message) <= Math.min(joinMostBytes, this.maxPayloadBytes)) {
-      return this.#turn.add(message);
+      return this.#turn.add(waiting(message));
     }
     // Nothing overtakes what was sent before it.
     this.#turn?.flush();
@@ -263,9 +252,13 @@ export class Connection {
     );
   }
 
-  #sendKept(): void {
+  /**
+   * Sends what was kept for somebody who is heard again already.
+   * @param prefix of the reply subjects; '' for everybody
+   */
+  sendKept(prefix = ''): void {
     if (!this.connected) return;
-    for (const kept of this.#kept.take()) {
+    for (const kept of this.#kept.take(prefix)) {
       try {
         this.#publish({ ...kept, reply: undefined });
       } catch (error) {
@@ -292,7 +285,7 @@ export class Connection {
   #change(connected: boolean, server: string): void {
     this.#connected = connected;
     if (!connected) this.#requests.cutStreams();
-    if (connected) setTimeout(() => this.#sendKept(), keptRepliesDelayMs);
+    if (connected) setTimeout(() => this.sendKept(), keptRepliesDelayMs);
     this.#log.warn({ server }, connected ? 'the broker is back' : 'the broker is away');
     for (const listener of this.#listeners) {
       try {
@@ -303,4 +296,32 @@ export class Connection {
       }
     }
   }
+}
+
+/** For the end of the turn: until then the owner of bytes may write into them again. */
+function waiting(message: Outgoing): Outgoing {
+  const { data } = message;
+  return typeof data === 'string' ? message : { ...message, data: Buffer.from(data) };
+}
+
+function subscribeTo(
+  nats: NatsConnection,
+  log: Logger,
+  subject: string,
+  options: SubscriptionOptions,
+): Subscription {
+  const { callback } = options;
+  if (!callback) return nats.subscribe(subject, options);
+  return nats.subscribe(subject, {
+    ...options,
+    callback: (error, msg) => {
+      if (!error) noteMessage(msg.data.length);
+      try {
+        return callback(error, msg);
+      } catch (failure) {
+        // nats.js would end the connection, and with it what everybody else waits for.
+        log.error({ error: failure, subject }, 'a message could not be handled');
+      }
+    },
+  });
 }

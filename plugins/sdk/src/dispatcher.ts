@@ -7,6 +7,7 @@ import type { Connection } from './connection.ts';
 import type { PluginDefinition } from './define-plugin.ts';
 import { Endpoints } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
+import { headerFault } from './header-fault.ts';
 import { Inbox } from './inbox.ts';
 import { InstanceLimits } from './instance-limits.ts';
 import { assertHeaders, contentTypeOf, streamWindowOf } from './invocation-headers.ts';
@@ -16,6 +17,7 @@ import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { OverdueHandlers } from './overdue-handlers.ts';
 import { inputOfBody, inputOfEnvelope, inputOfUpload, readEnvelope } from './payload.ts';
+import { respondProblem } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import type { PluginConfig } from './protocol/plugin.ts';
@@ -156,6 +158,8 @@ export class Dispatcher {
 
   /** Takes one message of an invoke subject. */
   accept(msg: Msg): void {
+    const fault = headerFault(msg);
+    if (fault !== undefined) return this.#refuse(msg, fault);
     // They are the caller's choice, and the plugin would publish to whatever they name.
     const flow = msg.headers?.get(headerNames.flow);
     if (isForeign(msg.reply) || isForeign(flow)) {
@@ -168,6 +172,13 @@ export class Dispatcher {
       .catch((error: unknown) => this.#log.fatal({ error }, 'an invocation could not be answered'))
       .finally(() => this.#running.delete(work));
     this.#running.add(work);
+  }
+
+  /** Nothing is known of it, its id included. */
+  #refuse(msg: Msg, fault: string): void {
+    const detail = `The headers of the request cannot be read (${fault}): a header is one line of ASCII.`;
+    this.#log.warn({ subject: msg.subject }, detail);
+    respondProblem(this.#connection, msg, new BkgError('INVALID_PAYLOAD', detail).problem);
   }
 
   async #answer(msg: Msg): Promise<void> {

@@ -1,5 +1,4 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
-import { noteMessage } from './host/message-garbage.ts';
 import { createToken } from './token.ts';
 
 /**
@@ -11,15 +10,16 @@ export class Inbox {
   readonly #subscription: Subscription;
   readonly #takers = new Map<string, (msg: Msg) => void>();
 
-  /** @param pattern all its subjects, with `*` as the last token */
-  constructor(nats: Pick<NatsConnection, 'subscribe'>, pattern: string) {
+  /**
+   * @param connection whose `subscribe` reports what a callback throws
+   * @param pattern all its subjects, with `*` as the last token
+   */
+  constructor(connection: Pick<NatsConnection, 'subscribe'>, pattern: string) {
     this.#prefix = pattern.slice(0, -1);
-    this.#subscription = nats.subscribe(pattern, {
+    this.#subscription = connection.subscribe(pattern, {
       callback: (error, msg) => {
         // An error here is the connection's, which says it by itself.
-        if (error) return;
-        noteMessage(msg.data.length);
-        this.#takers.get(msg.subject.slice(this.#prefix.length))?.(msg);
+        if (!error) this.#takers.get(msg.subject.slice(this.#prefix.length))?.(msg);
       },
     });
   }

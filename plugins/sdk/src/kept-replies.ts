@@ -22,12 +22,12 @@ export class KeptReplies {
     return true;
   }
 
-  /** Gives them all away, oldest first. */
-  take(): KeptReply[] {
-    const replies = this.#replies;
-    this.#replies = [];
-    this.#bytes = 0;
-    return replies;
+  /** Gives away those to subjects that begin so, oldest first. */
+  take(prefix: string): KeptReply[] {
+    const taken = this.#replies.filter(({ subject }) => subject.startsWith(prefix));
+    this.#replies = this.#replies.filter(({ subject }) => !subject.startsWith(prefix));
+    this.#bytes = this.#replies.reduce((sum, { data }) => sum + byteLength(data), 0);
+    return taken;
   }
 }
 

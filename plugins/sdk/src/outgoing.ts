@@ -29,3 +29,11 @@ export function mostBytes({ data, headers }: Outgoing): number {
   // UTF-8 takes at most three bytes for a UTF-16 unit; the first line of the headers and their end take 14.
   return 3 * length + 14;
 }
+
+/** For the headers of a chunk, about. */
+const headersBytes = 4 * 1024;
+
+/** How much of `bytes` fits into one message of a broker that may be set to take less than usual. */
+export function messageBytes(bytes: number, { maxPayloadBytes }: { maxPayloadBytes: number }): number {
+  return Math.max(1, Math.min(bytes, maxPayloadBytes - headersBytes));
+}

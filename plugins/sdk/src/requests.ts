@@ -1,4 +1,5 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
+import { headerFault } from './header-fault.ts';
 import type { Inbox } from './inbox.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -92,7 +93,11 @@ export class Requests {
     const { accept } = options;
     return this.#ask(subject, data, options, {
       onReply: (msg, { resolve, reject }) => {
-        if (isNoResponders(msg)) reject(new NoRespondersError(subject));
+        const fault = headerFault(msg);
+        // Whose it is cannot be told.
+        if (fault !== undefined && accept) return;
+        if (fault !== undefined) reject(unreadable(subject, fault));
+        else if (isNoResponders(msg)) reject(new NoRespondersError(subject));
         else if (!accept || accept(msg)) resolve(msg);
       },
       onLate: ({ reject }) => {
@@ -111,6 +116,7 @@ export class Requests {
       { timeoutMs: forMs, ...(signal && { signal }) },
       {
         onReply: (msg, { resolve }) => {
+          if (headerFault(msg) !== undefined) return;
           if (!isNoResponders(msg)) replies.push(msg);
           if (isNoResponders(msg) || replies.length >= most) resolve(replies);
         },
@@ -153,20 +159,27 @@ export class Requests {
         onEnd?.(end);
       },
     });
+    let body: Payload | undefined = data;
     const fail = (error: unknown): void => stream.fail(error);
     const abort = (): void => fail(cancelled(subject));
     const pending: Pending = { subject, reject: fail };
     const timer = setTimeout(() => fail(late(subject, timeoutMs)), timeoutMs);
     const { reply, leave } = this.#inbox.open((msg) => {
-      if (isNoResponders(msg)) fail(new NoRespondersError(subject));
-      else stream.take(msg);
+      const fault = headerFault(msg);
+      if (fault !== undefined) return fail(unreadable(subject, fault));
+      if (isNoResponders(msg)) return fail(new NoRespondersError(subject));
+      stream.take(msg);
+      // It is not sent again, and may be large.
+      if (stream.hasBegun) body = undefined;
     });
     this.#pending.add(pending);
     this.#streams.add(stream);
     signal?.addEventListener('abort', abort, { once: true });
     const send = (values: HeaderValues): void => {
+      if (body === undefined) return;
+      const ownHeaders = { ...values, [headerNames.stream]: String(window) };
       try {
-        publish({ subject, data, reply, headers: { ...values, [headerNames.stream]: String(window) } });
+        publish({ subject, data: body, reply, headers: ownHeaders });
       } catch (error) {
         fail(error);
       }
@@ -185,6 +198,11 @@ export class Requests {
   /** The broker does not let through what is sent there: nobody will answer. */
   refuse(subject: string): void {
     for (const one of [...this.#pending]) if (one.subject === subject) one.reject(forbidden(subject));
+  }
+
+  /** The connection is closed: nobody is heard any more. */
+  close(): void {
+    for (const one of [...this.#pending]) one.reject(closedMeanwhile(one.subject));
   }
 
   #ask<T>(
@@ -240,6 +258,17 @@ function isNoResponders(msg: Msg): boolean {
 
 export function brokerAway(): BkgError {
   return new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+}
+
+function unreadable(subject: string, fault: string): BkgError {
+  return new BkgError(
+    'INVALID_OUTPUT',
+    `The reply to ${subject} has headers that cannot be read (${fault}): a header is one line of ASCII.`,
+  );
+}
+
+function closedMeanwhile(subject: string): BkgError {
+  return new BkgError('CANCELLED', `The connection was closed before ${subject} was answered.`);
 }
 
 function late(subject: string, timeoutMs: number): BkgError {

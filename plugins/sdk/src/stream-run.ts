@@ -4,6 +4,7 @@ import type { Endpoint } from './endpoint.ts';
 import { fairTurns } from './fair-turns.ts';
 import type { Inbox } from './inbox.ts';
 import type { Invocation } from './invocation.ts';
+import { messageBytes } from './outgoing.ts';
 import type { HeaderValues } from './outgoing.ts';
 import { encodeValue, responseTypeOf } from './outgoing-value.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -38,6 +39,8 @@ const pieceLeastBytes = 16 * 1024;
  */
 export async function runStream(handled: unknown, options: StreamRunOptions): Promise<unknown> {
   const { endpoint, invocation } = options;
+  // A handler that is no generator may fail, too.
+  if (handled instanceof Promise) handled.catch(() => undefined);
   const iterator = iteratorOf(endpoint.id, handled);
   const flow = openFlow(options);
   let returned: Promise<unknown> | undefined;
@@ -101,7 +104,7 @@ function openFlow({
     },
   });
   invocation.chunks = writer;
-  return { writer, pieceBytes: pieceBytesFor(window), leave };
+  return { writer, pieceBytes: messageBytes(pieceBytesFor(window), connection), leave };
 }
 
 /** What has been sent may not have arrived. */
@@ -149,13 +152,10 @@ function pieceBytesFor(window: number): number {
   return Math.min(chunkMostBytes, Math.max(pieceLeastBytes, Math.floor(windowBytesDefault / window)));
 }
 
-/** A copy of bytes, because they wait for the end of the turn and the handler may write into its buffer again. */
 function* piecesOf(data: Payload, pieceBytes: number): Generator<Payload, void, void> {
   // Also without any bytes: it says of what type they are.
   if (typeof data === 'string' || data.length === 0) yield data;
-  else
-    for (let at = 0; at < data.length; at += pieceBytes)
-      yield Buffer.from(data.subarray(at, at + pieceBytes));
+  else for (let at = 0; at < data.length; at += pieceBytes) yield data.subarray(at, at + pieceBytes);
 }
 
 function iteratorOf(id: string, handled: unknown): AsyncIterator<unknown, unknown> {

@@ -74,6 +74,16 @@ describe('a request', () => {
     const reply = asking!.request('any', new Uint8Array(1_048_577), { timeoutMs: 1_000 });
     await expect(reply).rejects.toThrow(/1048577 bytes.*1048576/);
   });
+
+  it('ends when its connection is closed, and does not wait for its time', async () => {
+    answering!.subscribe('mute', { callback: () => undefined });
+    await answering!.flush();
+    const reply = code(asking!.request('mute', '', { timeoutMs: 60_000 }));
+    const stream = asking!.requestStream('mute', '', { plugin: 'mute', timeoutMs: 60_000 });
+    await asking!.close();
+    expect(await reply).toBe('CANCELLED');
+    expect(await code(stream.last)).toBe('CANCELLED');
+  });
 });
 
 describe('asking many', () => {
@@ -162,6 +172,27 @@ describe('a subscription', () => {
     await eventually(() => got.length === 2);
     expect(got).toEqual(['one', 'two']);
     expect(answering!.connected).toBe(true);
+  });
+});
+
+describe('bytes that wait for the end of the turn', () => {
+  it('are those of the moment when they were sent, whatever their owner writes into them later', async () => {
+    const got: string[] = [];
+    answering!.subscribe('bytes', { callback: (_, msg) => void got.push(msg.string()) });
+    await answering!.flush();
+    const buffer = Buffer.alloc(1);
+    for (let turn = 0; turn < 4; turn += 1) {
+      for (const letter of 'abc') {
+        buffer.write(letter);
+        asking!.publish('bytes', buffer);
+        // By then nats.js has copied what it was given.
+        await Promise.resolve();
+        await Promise.resolve();
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    await eventually(() => got.length === 12);
+    expect(got.join('')).toBe('abcabcabcabc');
   });
 });
 

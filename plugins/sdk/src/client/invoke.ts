@@ -76,7 +76,7 @@ export async function invokeWithRetries<Reply, Of extends Target>(
       if (delayMs === undefined) throw error.executed === 'no' ? (unsure ?? error) : error;
       if (error.executed !== 'no') unsure = error;
       policy.onRetry?.({ plugin, capability, invocationId, attempt: number, error, delayMs });
-      await wait(delayMs, signal);
+      await wait(delayMs, signal, policy.ending);
       // The first may still run, and its instance would refuse a second one with its id.
       if (error.executed !== 'no') invocationId = newInvocationId();
     }

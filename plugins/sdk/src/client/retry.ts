@@ -52,6 +52,7 @@ export class RetryPolicy {
   readonly #firstMs: number;
   readonly #mostMs: number;
   readonly #budget: RetryBudget;
+  readonly #ending = new AbortController();
 
   constructor({ maxAttempts = 4, firstMs = 100, mostMs = 2_000, budget, onRetry }: RetryOptions = {}) {
     this.maxAttempts = maxAttempts;
@@ -59,6 +60,15 @@ export class RetryPolicy {
     this.#firstMs = firstMs;
     this.#mostMs = mostMs;
     this.#budget = new RetryBudget(budget);
+  }
+
+  /** Aborts when the client is closed: nobody waits for a next try any more. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
+  close(): void {
+    this.#ending.abort();
   }
 
   /** To be told of each invocation. */

@@ -1,14 +1,14 @@
-/** Resolves after `ms`, true; at once when `signal` aborts, false. */
-export function wait(ms: number, signal?: AbortSignal): Promise<boolean> {
+/** Resolves after `ms`, true; at once when one of `signals` aborts, false. */
+export function wait(ms: number, ...signals: (AbortSignal | undefined)[]): Promise<boolean> {
   return new Promise((resolve) => {
     const end = (whole: boolean): void => {
       clearTimeout(timer);
-      signal?.removeEventListener('abort', abort);
+      for (const signal of signals) signal?.removeEventListener('abort', abort);
       resolve(whole);
     };
     const abort = (): void => end(false);
     const timer = setTimeout(end, ms, true);
-    if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort);
+    for (const signal of signals) signal?.addEventListener('abort', abort);
+    if (signals.some((signal) => signal?.aborted)) abort();
   });
 }

@@ -43,7 +43,10 @@ export class ReplyStream implements AsyncIterable<Msg> {
     });
   }
 
-  /** The first message, a chunk or the last: by it one knows what kind of answer it is. It is read as any other. @throws what ends it before */
+  /**
+   * The first message, a chunk or the last: by its headers one knows what kind of answer it is. It is read as any other, and
+   * a chunk has its bytes only there. @throws what ends it before
+   */
   get first(): Promise<Msg> {
     return this.#first.promise;
   }
@@ -59,7 +62,8 @@ export class ReplyStream implements AsyncIterable<Msg> {
   }
 
   take(msg: Msg): void {
-    this.#first.resolve(msg);
+    const isChunk = msg.headers?.get(headerNames.seq) && !msg.headers.get(headerNames.end);
+    this.#first.resolve(isChunk ? withoutBytes(msg) : msg);
     if (!msg.headers?.get(headerNames.seq)) {
       const isWhole = !this.hasBegun || msg.headers?.get(headerNames.errorCode);
       if (isWhole) return this.#reader.finish(msg);
@@ -85,4 +89,10 @@ export class ReplyStream implements AsyncIterable<Msg> {
   [Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {
     return this.#reader[Symbol.asyncIterator]();
   }
+}
+
+/** Whoever waits for the first message keeps it for as long as the stream lives. */
+function withoutBytes({ subject, sid, headers }: Msg): Msg {
+  const head = { subject, sid, data: new Uint8Array(0), ...(headers && { headers }) };
+  return { ...head, respond: () => false, string: () => '', json: () => JSON.parse('') as never };
 }

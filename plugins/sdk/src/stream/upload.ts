@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import type { Connection } from '../connection.ts';
+import { messageBytes } from '../outgoing.ts';
 import type { HeaderValues } from '../outgoing.ts';
 import { BkgError } from '../protocol/errors.ts';
 import { headerNames } from '../protocol/headers.ts';
@@ -14,10 +15,12 @@ export interface UploadSource {
   body: AsyncIterable<Uint8Array>;
   /** Undefined: nobody knows yet. */
   sizeBytes: number | undefined;
+  /** Frees what the body holds, when nobody has asked for it. */
+  discard?: () => void;
 }
 
 /** What an upload needs of a connection. */
-export type UploadConnection = Pick<Connection, 'openInbox' | 'send' | 'onStatus'>;
+export type UploadConnection = Pick<Connection, 'openInbox' | 'send' | 'onStatus' | 'maxPayloadBytes'>;
 
 /**
  * The body of one request on its way to the instance that asks for it: it gives credit, on a subject of ours, and says
@@ -68,6 +71,7 @@ export class Upload {
   close(): void {
     this.#unwatch();
     this.#inbox.leave();
+    if (!this.#writer) this.#source.discard?.();
     this.#ending.abort(
       new BkgError('CANCELLED', 'The invocation has ended before all of its payload was sent.'),
     );
@@ -95,19 +99,23 @@ export class Upload {
   }
 
   async #pump(writer: ChunkWriter, signal: AbortSignal): Promise<void> {
-    const pieces = this.#source.body[Symbol.asyncIterator]();
+    let pieces: AsyncIterator<Uint8Array> | undefined;
     // A source that has nothing for long would otherwise not hear that nobody wants it any more.
-    const giveUp = (): void => void Promise.resolve(pieces.return?.()).catch(() => undefined);
+    const giveUp = (): void =>
+      void new Promise((resolve) => resolve(pieces?.return?.())).catch(() => undefined);
     signal.addEventListener('abort', giveUp, { once: true });
     try {
+      // One that was read before throws here.
+      pieces = this.#source.body[Symbol.asyncIterator]();
       for (;;) {
         const next = await pieces.next();
         if (signal.aborted) return;
         if (next.done) break;
         const { value } = next;
         assertBytes(value);
-        for (let at = 0; at < value.length; at += chunkMostBytes)
-          await writer.write(value.subarray(at, at + chunkMostBytes));
+        const mostBytes = messageBytes(chunkMostBytes, this.#connection);
+        for (let at = 0; at < value.length; at += mostBytes)
+          await writer.write(value.subarray(at, at + mostBytes));
       }
       writer.end(new Uint8Array(0));
     } catch (error) {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   CancelledError,
@@ -12,6 +13,7 @@ import type { FetchOptions, NatsClient, Retry } from '../../src/client/nats/inde
 import type { Connection } from '../../src/connection.ts';
 import { Instance } from '../../src/instance.ts';
 import { headerNames, subjects } from '../../src/protocol/index.ts';
+import { Body } from '../../src/stream/body.ts';
 import { eventually, silentLogger, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { createReel } from '../stream/reel.ts';
@@ -195,6 +197,35 @@ describe('an upload', () => {
     expect(await (await client.fetch('reel', 'fields', { body: fields })).json()).toEqual({
       fields: 200_000,
     });
+  });
+
+  it('may come in the same buffer again and again', async () => {
+    await startReel();
+    async function* same(): AsyncGenerator<Uint8Array> {
+      const buffer = Buffer.alloc(1_000);
+      for (let i = 0; i < 200; i += 1) yield await Promise.resolve(buffer.fill(i));
+    }
+    const answer = await client.fetch('reel', 'hash', { body: same(), timeoutMs: farMs });
+    expect(await answer.json()).toMatchObject({ bytes: 200_000, sum: 1_000 * ((199 * 200) / 2) });
+  });
+
+  it('of a file that is not there fails, and nothing else', async () => {
+    await startReel();
+    const body = createReadStream('/nowhere/picture.png');
+    await expect(client.fetch('reel', 'hash', { body, timeoutMs: farMs })).rejects.toThrow(/ENOENT/);
+  });
+
+  it('of a file is closed when nobody takes it', async () => {
+    const body = createReadStream(import.meta.filename);
+    await expect(client.fetch('nobody', 'hash', { body, timeoutMs: farMs })).rejects.toThrow(/nobody/i);
+    expect(body.destroyed).toBe(true);
+  });
+
+  it('that was read already fails', async () => {
+    await startReel();
+    const body = Body.of(Buffer.from('once'), 'text/plain');
+    await body.bytes();
+    await expect(client.fetch('reel', 'hash', { body, timeoutMs: farMs })).rejects.toThrow(/read already/);
   });
 
   it('is not read before it is asked for, nor faster', async () => {

@@ -5,7 +5,7 @@ import { Upload } from '../../src/stream/upload.ts';
 import { message } from './message.ts';
 
 /** An upload over a connection that is none: what it sends is kept, what comes is said. */
-function create(body: AsyncIterable<Uint8Array>, sizeBytes?: number) {
+function create(body: AsyncIterable<Uint8Array>, sizeBytes?: number, discard = vi.fn()) {
   const sent: { subject: string; data: string; options: SendOptions }[] = [];
   const failures: Error[] = [];
   let take: (msg: ReturnType<typeof message>) => void = () => undefined;
@@ -18,11 +18,14 @@ function create(body: AsyncIterable<Uint8Array>, sizeBytes?: number) {
     send: (subject: string, data: Uint8Array | string, options: SendOptions) =>
       void sent.push({ subject, data: Buffer.from(data).toString(), options }),
     onStatus: () => () => undefined,
+    maxPayloadBytes: 1024 * 1024,
   };
-  const upload = new Upload('reel', connection, { body, sizeBytes }, (error) => failures.push(error));
+  const upload = new Upload('reel', connection, { body, sizeBytes, discard }, (error) =>
+    failures.push(error),
+  );
   const say = (what: object, reply = 'plugin.reel.flow.i.t'): void =>
     take(message(JSON.stringify(what), { reply }));
-  return { upload, sent, failures, say, leave, gone: () => take(message('', { code: 503 })) };
+  return { upload, sent, failures, say, leave, discard, gone: () => take(message('', { code: 503 })) };
 }
 
 async function* pieces(...texts: string[]): AsyncGenerator<Uint8Array> {
@@ -80,6 +83,27 @@ describe('a payload on its way', () => {
     lost.gone();
     lost.gone();
     expect(lost.failures).toMatchObject([{ code: 'PLUGIN_CRASHED' }]);
+  });
+
+  it('fails when its source cannot be begun', async () => {
+    const read: AsyncIterable<Uint8Array> = {
+      [Symbol.asyncIterator]: () => {
+        throw new Error('read before');
+      },
+    };
+    const { say, failures } = create(read);
+    say({ credit: 9 });
+    await vi.waitFor(() => expect(failures).toMatchObject([{ message: 'read before' }]));
+  });
+
+  it('frees its source when nobody has asked for it, and leaves it to the reading else', async () => {
+    const unasked = create(pieces('a'));
+    unasked.upload.close();
+    expect(unasked.discard).toHaveBeenCalled();
+    const asked = create(pieces('a'));
+    asked.say({ credit: 1 });
+    asked.upload.close();
+    expect(asked.discard).not.toHaveBeenCalled();
   });
 
   it('lets go of a source that has nothing for long when it is closed', async () => {

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { StreamCall } from '../../broker-stream.ts';
 import { bytesContentType, isContentType, jsonContentType } from '../../protocol/content-type.ts';
 import { pieceOf } from '../../stream/body.ts';
@@ -48,11 +49,18 @@ function payloadOf(
   const none = new Uint8Array(0);
   if (typeof body !== 'string' && !(body instanceof Uint8Array)) {
     assertSize(sizeBytes);
-    return { data: none, upload: { body, sizeBytes } };
+    return { data: none, upload: uploadOf(body, sizeBytes) };
   }
   const data = typeof body === 'string' ? Buffer.from(body) : body;
   if (data.length <= mostBytes) return { data };
   return { data: none, upload: { body: pieceOf(data), sizeBytes: data.length } };
+}
+
+function uploadOf(body: AsyncIterable<Uint8Array>, sizeBytes: number | undefined): UploadSource {
+  if (!(body instanceof Readable)) return { body, sizeBytes };
+  // It may fail before anybody reads it; whoever does is told then.
+  body.on('error', () => undefined);
+  return { body, sizeBytes, discard: () => body.destroy() };
 }
 
 function assertSize(sizeBytes: number | undefined): void {

@@ -137,6 +137,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
 
   async #close(): Promise<void> {
     this.#unwatch();
+    this.#policy.close();
     this.#calls.close(closed);
     this.#state.set({ status: 'offline', reason: 'The client was closed.' });
     await this.#end();

@@ -141,6 +141,7 @@ export class GatewayClient<M extends MeshShape<M> = AnyMesh> implements Client<M
   async close(): Promise<void> {
     this.#isClosed = true;
     page.removeEventListener?.('online', this.#networkIsBack);
+    this.#policy.close();
     this.#invocations.close();
     this.#subscriptions.clear();
     this.#link.close();
