@@ -2,7 +2,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFile, writeFile } from 'node:fs/promises';
+import { access, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -83,6 +83,12 @@ const languages: Language[] = [
 
 describe.each(languages)('the client in $name', ({ isPossible, isRaw, command }) => {
   async function run(what: string, ...args: string[]): Promise<string> {
+    const { out, ...end } = await runToEnd(what, ...args);
+    expect(end).toEqual({ code: 0, complaints: '' });
+    return out;
+  }
+
+  async function runToEnd(what: string, ...args: string[]) {
     const [program, ...before] = command(what);
     const child = spawn(program, [...before, ...args], {
       cwd: scratch.folder,
@@ -94,8 +100,7 @@ describe.each(languages)('the client in $name', ({ isPossible, isRaw, command })
       text(child.stdout),
       text(child.stderr),
     ]);
-    expect({ code, complaints }).toEqual({ code: 0, complaints: '' });
-    return out;
+    return { code, complaints, out };
   }
 
   it.skipIf(!isPossible)('reads a stream to its end', async () => {
@@ -119,6 +124,16 @@ describe.each(languages)('the client in $name', ({ isPossible, isRaw, command })
     const file = await readFile(path.join(scratch.folder, 'tone.wav'));
     expect(file.length).toBe(44 + 100 * 16_000);
     expect(file.toString('latin1', 0, 4)).toBe('RIFF');
+  });
+
+  it.skipIf(!isPossible)('leaves a file as it was when the answer is a failure, and says why', async () => {
+    const file = path.join(scratch.folder, 'kept.wav');
+    await writeFile(file, 'good');
+    const { code, complaints } = await runToEnd('download', 'kept.wav', '-1');
+    expect(code).not.toBe(0);
+    expect(complaints).toContain('INVALID_PAYLOAD');
+    expect(await readFile(file, 'utf8')).toBe('good');
+    await expect(access(`${file}.part`)).rejects.toThrow('ENOENT');
   });
 
   it.skipIf(!isPossible)('cancels what takes too long', async () => {

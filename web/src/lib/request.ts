@@ -37,6 +37,11 @@ export class UnreachableError extends Error {
   override name = 'UnreachableError';
 }
 
+/** Nothing was sent: why, a sentence. */
+export class NotSentError extends Error {
+  override name = 'NotSentError';
+}
+
 /**
  * One HTTP exchange under a deadline, whatever its status.
  * @throws UnreachableError when no complete answer arrives in time; the signal's reason when the caller aborts.

@@ -35,6 +35,8 @@ describe.skipIf(!executablePath)('the playground in a browser', { timeout: 120_0
     await invoke(page);
     await page.getByRole('group', { name: 'Chunks', exact: true }).getByText('Wer').first().waitFor();
     await page.getByRole('button', { name: 'Cancel' }).focus();
+    // Sooner it would be taken for the second of a double click.
+    await page.waitForTimeout(500);
     await page.keyboard.press('Enter');
     await page.getByText('Cancelled: the plugin was told').waitFor();
     await expect.poll(() => inFlight()).toBe(0);

@@ -24,8 +24,7 @@ const { values, positionals } = parseArgs({
   },
 });
 const [verb, subject, argument, ...more] = positionals;
-if (verb !== 'request' || !subject || more.length > 0 || !values.raw)
-  throw new Error(`No: ${process.argv.join(' ')}`);
+if (verb !== 'request' || !subject || more.length > 0) throw new Error(`No: ${process.argv.join(' ')}`);
 if ((argument === undefined) !== (values['force-stdin'] === true)) throw new Error('One body, please.');
 const body = argument === undefined ? await buffer(process.stdin) : Buffer.from(argument);
 if (!values['no-templates'] && body.includes('{{')) throw new Error('The body holds a template.');
@@ -58,7 +57,8 @@ reading: for await (const data of socket as AsyncIterable<Buffer>) {
     const total = isMessage ? Number(words.at(-1)) : 0;
     const from = end + 2;
     if (isMessage && rest.length < from + total + 2) break;
-    if (isMessage) take(rest.subarray(from + (op === 'HMSG' ? Number(words.at(-2)) : 0), from + total));
+    const head = op === 'HMSG' ? Number(words.at(-2)) : 0;
+    if (isMessage) take(rest.subarray(from + head, from + total), rest.subarray(from, from + head));
     rest = rest.subarray(isMessage ? from + total + 2 : from);
     // Leaving the loop closes the socket; process.exit() would lose what the pipe has not taken yet.
     if (replies === repliesMost) break reading;
@@ -66,7 +66,8 @@ reading: for await (const data of socket as AsyncIterable<Buffer>) {
 }
 clearTimeout(timer);
 
-function take(message: Buffer): void {
+function take(message: Buffer, head: Buffer): void {
+  if (!values.raw) log(head);
   const [command, ...args] = (values.translate ?? '')
     .split(' ')
     .map((word) => word.replace(/^'(.*)'$/, '$1'));
@@ -75,4 +76,10 @@ function take(message: Buffer): void {
   replies += 1;
   clearTimeout(timer);
   timer = setTimeout(() => socket.end(), secondsOf(values['reply-timeout']));
+}
+
+/** On standard error, as the command has it: a time before each line, and the headers without their first line. */
+function log(head: Buffer): void {
+  const lines = head.toString().split('\r\n').slice(1).filter(Boolean);
+  for (const line of ['Received with rtt 1ms', ...lines]) process.stderr.write(`12:00:00 ${line}\n`);
 }

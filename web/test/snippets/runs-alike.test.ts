@@ -1,5 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { access, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
@@ -102,15 +105,51 @@ describe('an invocation that is copied', { timeout: 60_000 }, () => {
     },
   );
 
-  it.for(['curl', 'TypeScript', 'Python'] as const)(
-    'as %s says why it failed, and ends so',
+  it.for(snippetLanguages)(
+    'as %s says why it failed, ends so, and leaves an older answer as it was',
     async (language, { skip }) => {
       if (!programs[language]) skip();
-      await expect(run(language, 'tone', { payload: '{"hertz": 1}' })).rejects.toThrow(
-        /INVALID_PAYLOAD|ended with/,
-      );
+      const file = join(folder, 'answer.wav');
+      await writeFile(file, 'good');
+      await expect(run(language, 'tone', { payload: '{"hertz": 1}' })).rejects.toThrow('INVALID_PAYLOAD');
+      expect(await readFile(file, 'utf8')).toBe('good');
+      await expect(access(`${file}.part`)).rejects.toThrow('ENOENT');
+      await rm(file);
     },
   );
+
+  const lengths = (['curl', 'nats'] as const).flatMap((language) => [
+    { language, length: 3 },
+    { language, length: 150_000 },
+  ]);
+  it.for(lengths)(
+    'as $language writes the answer to JSON of $length characters',
+    async ({ language, length }, { skip }) => {
+      if (!programs[language]) skip();
+      const more = "it's ".repeat(length / 5);
+      await run(language, 'tone', { payload: JSON.stringify({ hertz: 440, more }) });
+      const file = join(folder, 'answer.wav');
+      expect((await readFile(file)).toString('latin1', 0, 4)).toBe('RIFF');
+      await rm(file);
+    },
+  );
+
+  it('as curl leaves an older answer as it was when the new one ends in the middle', async ({ skip }) => {
+    if (!programs.curl) skip();
+    const server = createServer((request, answer) => {
+      answer.writeHead(200, { 'content-length': 100_000 });
+      answer.write(Buffer.alloc(50_000), () => request.socket.destroy());
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const file = join(folder, 'answer.wav');
+    await writeFile(file, 'good');
+    const baseUrl = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    await expect(run('curl', 'tone', { payload: '{}', baseUrl })).rejects.toThrow('curl: (18)');
+    expect(await readFile(file, 'utf8')).toBe('good');
+    await expect(access(`${file}.part`)).rejects.toThrow('ENOENT');
+    await rm(file);
+    server.close();
+  });
 
   /** What the playground gets. */
   async function played(
@@ -130,12 +169,16 @@ describe('an invocation that is copied', { timeout: 60_000 }, () => {
   async function run(
     language: SnippetLanguage,
     id: string,
-    { payload = '', file }: { payload?: string; file?: { name: string; type: string } },
+    {
+      payload = '',
+      file,
+      baseUrl = mesh.url,
+    }: { payload?: string; file?: { name: string; type: string }; baseUrl?: string },
   ): Promise<Buffer> {
     const capability = capabilities.get(id);
     if (!capability) throw new Error(`media has no ${id}`);
     const request = snippetRequest(capability, {
-      baseUrl: mesh.url,
+      baseUrl,
       plugin: 'media',
       timeoutSecs: 20,
       payload,

@@ -44,6 +44,29 @@ curl -sS --fail-with-body --max-time 35 'http://localhost:43119/api/plugins/echo
 `);
   });
 
+  it('has an answer that is bytes in its file when it is whole, and not before', () => {
+    const inFile = { output_type: 'image/png' };
+    expect(textOf('curl', inFile)).toBe(`: "\${BKG_API_KEY:=$(cat .bkg/admin.key)}"
+if curl -sS --fail-with-body --max-time 35 'http://localhost:43119/api/plugins/echo/invoke/text.say' \\
+  -H "Authorization: Bearer $BKG_API_KEY" \\
+  -H 'Content-Type: application/json' \\
+  -o './answer.png.part' \\
+  --data-raw '{"a": 1}'
+then
+  mv './answer.png.part' './answer.png'
+else
+  # 22: it was answered with a failure, which says why.
+  test $? = 22 && cat './answer.png.part'
+  rm -f './answer.png.part'
+  false
+fi
+`);
+    expect(textOf('nats', inFile)).toContain(`--translate 'tee '\\''./answer.png.part'\\''' \\
+  '{"a": 1}' 2>&1 > /dev/null | grep -E 'Nats-Service-Error:|No responders|error:'
+then
+`);
+  });
+
   it('for the nats command takes the key for the broker, too', () => {
     const text = textOf('nats', {});
     expect(text).toContain(`request 'plugin.echo.invoke.text.say'`);

@@ -23,8 +23,15 @@ case ${1:-} in
     call invoke/digest -X POST -H 'content-type: application/octet-stream' -T "$2"
     echo
     ;;
-  download)
-    call invoke/tone -H 'content-type: application/json' -d "{\"secs\": ${3:-1}}" -o "$2"
+  download) # a failure, or half of a file, is not to stand in the place of a good one
+    if call invoke/tone -H 'content-type: application/json' -d "{\"secs\": ${3:-1}}" -o "$2.part"; then
+      mv "$2.part" "$2"
+    else
+      # 22: it was answered with a problem
+      test $? = 22 && cat "$2.part" >&2
+      rm -f "$2.part"
+      exit 1
+    fi
     ls -l "$2"
     ;;
   cancel) # by an id of one's own; to end curl does the same

@@ -84,8 +84,11 @@ export function exchange(path: string, options: ExchangeOptions): Promise<BytesR
       });
     http.onabort = () => end(() => reject(isTooLarge ? new TooLargeToKeepError() : (signal.reason as Error)));
     http.ontimeout = () => fail(`The gateway did not answer within ${timeoutMs / 1_000} s.`);
+    // When it fails, its status is 0 again.
+    let hasBegun = false;
+    http.onreadystatechange = () => (hasBegun ||= http.status > 0);
     http.onerror = () =>
-      fail(http.status ? 'The answer ended in the middle.' : 'The gateway cannot be reached.');
+      fail(hasBegun ? 'The answer ended in the middle.' : 'The gateway cannot be reached.');
     signal.addEventListener('abort', abort);
     if (signal.aborted) return void end(() => reject(signal.reason as Error));
     http.send(body);

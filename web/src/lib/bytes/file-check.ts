@@ -1,4 +1,5 @@
 import { uploadMostMbDefault, type PluginCapability, type PluginConfig } from '@bkg/sdk/protocol';
+import { escapeLine } from '../control-characters.ts';
 import { formatBytes } from '../format.ts';
 import { typeOfFile } from './content-types.ts';
 
@@ -23,6 +24,22 @@ export function whyNotSent(
   if (upload && file.size > mostBytes(config))
     return `Not sent: ${formatBytes(file.size)} is more than ${formatBytes(mostBytes(config))}.`;
   return undefined;
+}
+
+/** Whether a chosen file can still be read: the browser gives it as it was when it was chosen, or not at all. */
+export async function isAsChosen(file: File): Promise<boolean> {
+  try {
+    const start = await file.slice(0, 1).arrayBuffer();
+    return start.byteLength === Math.min(1, file.size);
+  } catch (error) {
+    if (error instanceof DOMException) return false;
+    throw error;
+  }
+}
+
+/** What is said when it is not. */
+export function whyNotAsChosen({ name }: File): string {
+  return `Not sent: ${escapeLine(name)} has changed since it was chosen, or is gone. Choose it again.`;
 }
 
 function mostBytes({ limits }: PluginConfig): number {

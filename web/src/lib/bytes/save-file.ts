@@ -1,4 +1,7 @@
-import { problemOfReply, ProblemError, UnreachableError } from '../request.ts';
+import { refusals } from '../access/refusals.ts';
+import { escapeLine } from '../control-characters.ts';
+import { NotSentError, problemOfReply, ProblemError, UnreachableError } from '../request.ts';
+import { isAsChosen, whyNotAsChosen } from './file-check.ts';
 
 /** What a browser gives of a file that somebody has chosen to write to. */
 export interface FileToWrite {
@@ -15,14 +18,35 @@ export function canSaveDirectly(): boolean {
   return browser.showSaveFilePicker !== undefined;
 }
 
-/** Asks for a file. @returns undefined when nobody wants one */
-export async function chooseFileToWrite(suggestedName: string): Promise<FileToWrite | undefined> {
+/**
+ * Asks for a file for the answer. The browser empties it as soon as it is chosen, so that all else has to be in order before.
+ * @param input what is to be sent: when it is chosen, it gets back what was in it
+ * @returns undefined when nobody wants one
+ * @throws NotSentError
+ */
+export async function chooseFileToWrite(
+  suggestedName: string,
+  input: File | undefined,
+): Promise<FileToWrite | undefined> {
+  let chosen: FileToWrite | undefined;
+  let content: ArrayBuffer | undefined;
   try {
-    return await browser.showSaveFilePicker?.({ suggestedName });
+    // Which one it will be is not known before, and afterwards it is too late to read it.
+    content = await input?.arrayBuffer();
+    chosen = await browser.showSaveFilePicker?.({ suggestedName });
   } catch (error) {
-    if (error instanceof DOMException && error.name === 'AbortError') return undefined;
-    throw error;
+    if (!(error instanceof DOMException)) throw error;
+    if (error.name === 'AbortError') return undefined;
+    throw new NotSentError(
+      `Not sent: no file could be chosen for the answer. ${error.message} Try again, or copy the invocation as curl.`,
+    );
   }
+  if (!chosen || !input || !content || (await isAsChosen(input))) return chosen;
+  if (chosen.name !== input.name) throw new NotSentError(whyNotAsChosen(input));
+  await new Blob([content]).stream().pipeTo(await openToWrite(chosen));
+  throw new NotSentError(
+    `Not sent: ${escapeLine(chosen.name)} is what is to be sent, and is as it was. Choose it again, and another file for the answer.`,
+  );
 }
 
 export interface SaveOptions {
@@ -37,10 +61,12 @@ export interface SaveOptions {
 /**
  * One POST whose answer goes to a file as it comes, and is never in the page: a slow disk slows the plugin.
  * @returns how many bytes
- * @throws ProblemError, UnreachableError; the signal's reason when it aborts
+ * @throws NotSentError, ProblemError, UnreachableError; the signal's reason when it aborts
  */
 export async function saveAnswer(path: string, file: FileToWrite, options: SaveOptions): Promise<number> {
   const { body, contentType, signal, timeoutMs, onBytes } = options;
+  // Before the plugin does any work.
+  const writable = await openToWrite(file);
   const deadline = AbortSignal.timeout(timeoutMs);
   let bytes = 0;
   try {
@@ -51,6 +77,7 @@ export async function saveAnswer(path: string, file: FileToWrite, options: SaveO
       signal: AbortSignal.any([signal, deadline]),
       cache: 'no-store',
     });
+    if (answer.status === 401 || answer.status === 403) refusals.tell(path);
     if (!answer.ok || !answer.body)
       throw new ProblemError(
         problemOfReply({
@@ -66,9 +93,11 @@ export async function saveAnswer(path: string, file: FileToWrite, options: SaveO
         controller.enqueue(chunk);
       },
     });
-    await answer.body.pipeThrough(counted).pipeTo(await file.createWritable());
+    await answer.body.pipeThrough(counted).pipeTo(writable);
     return bytes;
   } catch (error) {
+    // What it has failed of counts, not what becomes of the file.
+    await writable.abort(error).catch(() => undefined);
     if (signal.aborted) throw error;
     if (deadline.aborted)
       throw new UnreachableError(`The answer was not complete within ${timeoutMs / 1_000} s.`);
@@ -76,5 +105,14 @@ export async function saveAnswer(path: string, file: FileToWrite, options: SaveO
     if (error instanceof TypeError)
       throw new UnreachableError('The gateway cannot be reached, or the answer ended in the middle.');
     throw error;
+  }
+}
+
+async function openToWrite(file: FileToWrite): Promise<WritableStream<Uint8Array>> {
+  try {
+    return await file.createWritable();
+  } catch (error) {
+    if (!(error instanceof DOMException)) throw error;
+    throw new NotSentError(`${escapeLine(file.name)} cannot be written: ${error.message}`);
   }
 }

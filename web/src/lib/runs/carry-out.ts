@@ -11,18 +11,23 @@ import {
   resultOfProblem,
   type InvocationResult,
 } from '../invocation.ts';
-import { ProblemError, problemOfError } from '../request.ts';
+import { NotSentError, ProblemError, problemOfError } from '../request.ts';
 import { streamEvents } from '../stream/event-stream.ts';
 import { StreamRun, type ChunkSource } from '../stream/stream-run.svelte.ts';
 
-export type Outcome =
+export type Outcome = (
   | { kind: 'result'; result: InvocationResult; payload: string }
   | { kind: 'stream'; run: StreamRun }
   | { kind: 'saved'; name: string; bytes: number; durationMs: number }
   /** There was more than the page keeps. */
   | { kind: 'too-large'; afterMs: number }
   | { kind: 'cancelled'; afterMs: number }
-  | { kind: 'unanswered'; detail: string; afterMs: number };
+  | { kind: 'not-sent'; detail: string; afterMs: number }
+  | { kind: 'unanswered'; detail: string; afterMs: number }
+) & {
+  /** The file that was chosen for the answer, when none is in it: choosing it has emptied it. */
+  emptyFile?: string;
+};
 
 export interface RunOrder {
   pluginId: string;
@@ -66,14 +71,21 @@ export async function carryOut(order: RunOrder): Promise<Outcome> {
     });
     return { kind: 'result', result, payload };
   } catch (error) {
-    const afterMs = elapsedMs();
-    if (error instanceof TooLargeToKeepError) return { kind: 'too-large', afterMs };
-    if (signal.aborted) return { kind: 'cancelled', afterMs };
-    // Not sent at all, or answered with a failure.
-    if (error instanceof BkgError || error instanceof ProblemError)
-      return { kind: 'result', result: resultOfProblem(error.problem, afterMs, undefined), payload };
-    return { kind: 'unanswered', detail: problemOfError(error).detail, afterMs };
+    return {
+      ...outcomeOfError(error, order, elapsedMs()),
+      ...(order.into && { emptyFile: order.into.name }),
+    };
   }
+}
+
+function outcomeOfError(error: unknown, { signal, payload }: RunOrder, afterMs: number): Outcome {
+  if (error instanceof TooLargeToKeepError) return { kind: 'too-large', afterMs };
+  if (signal.aborted) return { kind: 'cancelled', afterMs };
+  if (error instanceof NotSentError) return { kind: 'not-sent', detail: error.message, afterMs };
+  // Not sent at all, or answered with a failure.
+  if (error instanceof BkgError || error instanceof ProblemError)
+    return { kind: 'result', result: resultOfProblem(error.problem, afterMs, undefined), payload };
+  return { kind: 'unanswered', detail: problemOfError(error).detail, afterMs };
 }
 
 async function stream(order: RunOrder, elapsedMs: () => number): Promise<Outcome> {

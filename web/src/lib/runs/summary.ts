@@ -28,6 +28,8 @@ export function summaryOf(outcome: Outcome): RunSummary {
       return { kind: 'done', durationMs: outcome.durationMs, bytes: outcome.bytes };
     case 'too-large':
       return { kind: 'cancelled', durationMs: outcome.afterMs };
+    case 'not-sent':
+      return { kind: 'unanswered', durationMs: outcome.afterMs };
     case 'cancelled':
     case 'unanswered':
       return { kind: outcome.kind, durationMs: outcome.afterMs };

@@ -1,7 +1,7 @@
 import { headerNames, subjects, windowMost } from '@bkg/sdk/protocol';
 import { keyLine } from './curl.ts';
 import { fileArgument, hereDocument, shellQuote } from './quote.ts';
-import { fitsArgument, patienceSecs, type SnippetRequest } from './snippet-request.ts';
+import { fitsArgument, partOf, patienceSecs, type SnippetRequest } from './snippet-request.ts';
 
 /** A text, or why there is none. */
 export type SnippetText = { text: string } | { whyNot: string };
@@ -24,10 +24,12 @@ export function natsSnippet(request: SnippetRequest): SnippetText {
     `export NATS_URL="\${NATS_URL:-nats://${broker}:${brokerPort}}" NATS_PASSWORD="$BKG_API_KEY"`,
     'export NATS_USER="$(echo "$BKG_API_KEY" | cut -d_ -f2)"',
   ];
+  const [whole, part] = [fileArgument(request.answerFile), fileArgument(partOf(request))];
   const isStdin = 'file' in input || !fitsArgument(input.json);
   const options = [
     `--timeout ${patienceSecs(request)}s`,
-    '--raw',
+    // Of a failure it shows the header in its log only, and with --raw there is none.
+    ...(answer === 'bytes' ? [] : ['--raw']),
     // Of bytes the command would read what looks like a template.
     ...('file' in input
       ? ['--no-templates', `-H ${shellQuote(`${headerNames.contentType}:${input.type}`)}`]
@@ -36,24 +38,39 @@ export function natsSnippet(request: SnippetRequest): SnippetText {
       ? [`-H ${headerNames.stream}:${windowMost}`, `--replies ${windowMost + 1}`, '--reply-timeout 3s']
       : []),
     // What it prints has line breaks after it; what it hands to another command is as it came.
-    ...(answer === 'bytes' ? [`--translate ${shellQuote(`tee ${fileArgument(request.answerFile)}`)}`] : []),
+    ...(answer === 'bytes' ? [`--translate ${shellQuote(`tee ${part}`)}`] : []),
     ...(isStdin ? ['--force-stdin'] : []),
   ];
   const command = 'nats --inbox-prefix "_INBOX.$NATS_USER" request';
+  const invocation = `${command} ${shellQuote(subjects.invokeCapability(plugin, capability))} \\\n  ${options.join(' ')}`;
+  if (answer === 'bytes')
+    return {
+      text: `${before.join('\n')}
+# Of a failure its log says so, and the answer is no file.
+if ${invocation}${body(` 2>&1 > /dev/null | grep -E '${headerNames.error}:|No responders|error:'`)}
+then
+  rm -f ${part}
+  false
+else
+  mv ${part} ${whole}
+fi
+`,
+    };
   const lines = [
     ...(answer === 'chunks'
       ? [`# It gives no credit: the first ${windowMost} chunks come, and those of a pause of 3 s.`]
       : []),
-    `${command} ${shellQuote(subjects.invokeCapability(plugin, capability))} \\\n  ${options.join(' ')}${body()}`,
+    `${invocation}${body()}`,
   ];
-  return { text: `${[...before, ...lines].join('\n')}${answer === 'bytes' ? ' > /dev/null' : ''}\n` };
+  return { text: `${[...before, ...lines].join('\n')}\n` };
 
-  function body(): string {
-    if ('file' in input) return ` < ${fileArgument(input.file)}`;
+  /** @param rest of the command, behind the body */
+  function body(rest = ''): string {
+    if ('file' in input) return ` < ${fileArgument(input.file)}${rest}`;
     const json = withoutTemplates(input.json);
-    if (isStdin) return ` ${hereDocument(json)}`;
+    if (isStdin) return ` ${hereDocument(json, rest)}`;
     // A negative number would be taken for an option.
-    return ` \\\n  ${shellQuote(json.startsWith('-') ? ` ${json}` : json)}`;
+    return ` \\\n  ${shellQuote(json.startsWith('-') ? ` ${json}` : json)}${rest}`;
   }
 }
 

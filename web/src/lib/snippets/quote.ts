@@ -38,7 +38,7 @@ function hasUnseen(text: string): boolean {
 /** A word that ends a here-document: no line of JSON is one, because JSON has no such word. */
 const hereEnd = 'END_OF_JSON';
 
-/** JSON as the standard input of a command, however long it is. */
-export function hereDocument(json: string): string {
-  return `<<'${hereEnd}'\n${json}\n${hereEnd}`;
+/** JSON as the standard input of a command, however long it is. @param rest of the command, on the line where it begins */
+export function hereDocument(json: string, rest = ''): string {
+  return `<<'${hereEnd}'${rest}\n${json}\n${hereEnd}`;
 }

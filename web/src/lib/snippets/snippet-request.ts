@@ -68,6 +68,11 @@ function exampleFile(range: string): { file: string; type: string } {
   return { file: `payload${extensionOf(range)}`, type };
 }
 
+/** The file that an answer is in until it is known to be whole, and no failure. */
+export function partOf({ answerFile }: SnippetRequest): string {
+  return `${answerFile}.part`;
+}
+
 /** The address of the invocation. */
 export function invokeUrl({ baseUrl, plugin, capability }: SnippetRequest): string {
   return `${baseUrl}/api/plugins/${encodeURIComponent(plugin)}/invoke/${encodeURIComponent(capability)}`;

@@ -28,6 +28,14 @@ export function streamEvents(
     cancel: () => controller.abort(),
     async *[Symbol.asyncIterator]() {
       const deadline = AbortSignal.timeout(timeoutMs);
+      const failureOf = (error: unknown) =>
+        error instanceof ProblemError || error instanceof UnreachableError || controller.signal.aborted
+          ? error
+          : new UnreachableError(
+              deadline.aborted
+                ? `The gateway did not answer within ${timeoutMs / 1_000} s.`
+                : 'The gateway cannot be reached, or the answer ended in the middle.',
+            );
       try {
         const answer = await fetch(path, {
           method: 'POST',
@@ -37,16 +45,12 @@ export function streamEvents(
           cache: 'no-store',
         });
         source.invocationId = answer.headers.get('bkg-invocation-id') ?? undefined;
-        yield* chunksOf(answer, path, output.resolve);
+        yield* chunksOf(answer, path, {
+          onOutput: output.resolve,
+          onBroken: (error) => output.reject(failureOf(error)),
+        });
       } catch (error) {
-        const failure =
-          error instanceof ProblemError || error instanceof UnreachableError || controller.signal.aborted
-            ? error
-            : new UnreachableError(
-                deadline.aborted
-                  ? `The gateway did not answer within ${timeoutMs / 1_000} s.`
-                  : 'The gateway cannot be reached, or the answer ended in the middle.',
-              );
+        const failure = failureOf(error);
         output.reject(failure);
         throw failure;
       } finally {
@@ -60,7 +64,7 @@ export function streamEvents(
 async function* chunksOf(
   answer: Response,
   path: string,
-  onOutput: (json: string) => void,
+  { onOutput, onBroken }: { onOutput: (json: string) => void; onBroken: (error: unknown) => void },
 ): AsyncGenerator<string, void, void> {
   const contentType = answer.headers.get('content-type') ?? '';
   if (answer.status === 401 || answer.status === 403) refusals.tell(path);
@@ -68,7 +72,7 @@ async function* chunksOf(
     throw new ProblemError(problemOfReply({ status: answer.status, contentType, text: await answer.text() }));
   // It does not stream, or not now: the whole answer.
   if (!contentType.startsWith('text/event-stream')) return onOutput(await answer.text());
-  for await (const { event, data } of readEvents(answer.body)) {
+  for await (const { event, data } of readEvents(answer.body, onBroken)) {
     if (event === 'chunk') yield data;
     else if (event === 'result') return onOutput(data);
     else if (event === 'error') throw new ProblemError(problemOfEvent(data));
@@ -87,10 +91,17 @@ export interface ServerEvent {
   data: string;
 }
 
-/** The events of a stream of server-sent events, as they come. What stands after the last empty line is none. */
-export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<ServerEvent, void, void> {
+/**
+ * The events of a stream of server-sent events, as they come. What stands after the last empty line is none.
+ * @param onBroken is told at once when the body breaks off, also while nobody asks for the next event
+ */
+export async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  onBroken: (error: unknown) => void = () => undefined,
+): AsyncGenerator<ServerEvent, void, void> {
   const decoder = new TextDecoder();
   const reader = body.getReader();
+  reader.closed.catch(onBroken);
   let rest = '';
   let event = '';
   let data: string[] = [];
