@@ -77,15 +77,27 @@ export class Faults {
     this.all.push(fault);
     log.tell('fault', kind);
     if (kind === 'swap') await this.#swap();
-    else {
-      const pid = kind === 'kill instance' ? this.#anyInstance() : this.#options.mesh.parts[kind.slice(5)];
-      if (pid === undefined || !sendSignal(pid, 'SIGKILL')) throw new Error(`${kind}: there is none`);
-      // Its end is noticed, and not taken for its return.
-      await eventually(() => !this.#lives(pid), { everyMs: 5 });
-    }
+    else if (kind === 'kill instance') await this.#kill(kind, this.#anyInstance());
+    else await this.#killPart(kind, kind.slice('kill '.length));
     await eventually(() => this.allAreBack(), { withinMs: backMostMs, everyMs: 100 });
     fault.until = now() + afterMs;
     log.note('back', `all are back after ${kind}`, { fault });
+  }
+
+  async #killPart(kind: FaultKind, part: string): Promise<void> {
+    const { mesh } = this.#options;
+    const before = mesh.parts[part];
+    await this.#kill(kind, before);
+    // What was killed often waits long, and until it is there again all may look as before.
+    const isThere = (pid: number | undefined): boolean =>
+      pid !== undefined && pid !== before && this.#lives(pid);
+    await eventually(() => isThere(mesh.parts[part]), { withinMs: backMostMs, everyMs: 50 });
+  }
+
+  async #kill(kind: FaultKind, pid: number | undefined): Promise<void> {
+    if (pid === undefined || !sendSignal(pid, 'SIGKILL')) throw new Error(`${kind}: there is none`);
+    // Its end is noticed, and not taken for its return.
+    await eventually(() => !this.#lives(pid), { everyMs: 5 });
   }
 
   /** Whether the gateway shows that every instance runs that is wanted. */
