@@ -8,6 +8,7 @@ import { startMesh } from './mesh.ts';
 import type { TestMesh } from './mesh.ts';
 import { startReel } from './reels.ts';
 import type { Reel } from './reels.ts';
+import { connectWs } from './ws-peer.ts';
 
 const mib = 1024 * 1024;
 
@@ -234,6 +235,35 @@ describe('an upload', () => {
       expect(peer.error).toBeUndefined();
     },
   );
+});
+
+describe('JSON to a capability that takes bytes', () => {
+  const json = { 'content-type': 'application/json' };
+
+  it('goes as the bytes that it is, and with its content type', async () => {
+    const answer = await fetch(`${mesh.url}/api/plugins/reel/invoke/mirror`, {
+      method: 'POST',
+      headers: json,
+      body: '{"a": 1.0}',
+    });
+    expect([answer.headers.get('content-type'), await answer.text()]).toEqual([
+      'application/json',
+      '{"a": 1.0}',
+    ]);
+    const socket = await connectWs(mesh);
+    const { output } = await socket.ask(
+      { op: 'invoke', id: '1', plugin: 'reel', capability: 'take', payload: { a: 1 } },
+      'result',
+    );
+    expect(output).toMatchObject({ type: 'application/json' });
+    await socket[Symbol.asyncDispose]();
+  });
+
+  it('is refused by its type where that is not taken', async () => {
+    const peer = upload(2, 'picture', json);
+    peer.request.end('{}');
+    expect((await problemOf(peer)).detail).toContain('application/json');
+  });
 });
 
 describe('a client that reads nothing before it has sent all', () => {

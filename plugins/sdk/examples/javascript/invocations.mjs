@@ -133,7 +133,8 @@ export class Invocations {
     const mostBytes = this.#mostUploadBytes;
     if (sizeBytes > mostBytes) throw tooLarge(mostBytes);
     const [nats, flows, to] = [this.#nats, this.#flows, headerOf(message, 'Bkg-Flow')];
-    return new Upload({ nats, flows, to, contentType: contentTypeOf(message), sizeBytes, mostBytes, end });
+    const contentType = contentTypeOf(message, capability.inputType);
+    return new Upload({ nats, flows, to, contentType, sizeBytes, mostBytes, end });
   }
 
   async #run(message, capability, { stream, upload }, signal) {

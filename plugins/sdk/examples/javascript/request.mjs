@@ -19,11 +19,11 @@ export function asksForInbox(message) {
 
 /**
  * `{timeoutMs, window, upload}`, each undefined when it is not said; `upload` is `{sizeBytes}`.
- * @param inputType of a payload that is bytes: its content type, or a range @throws Failure for headers that cannot be
+ * @param inputType of a payload that is bytes: its content type, or a range; undefined of JSON @throws Failure for headers that cannot be
  */
-export function headersIn(message, inputType = 'application/json') {
-  const type = contentTypeOf(message);
-  if (!isInRange(type, inputType)) throw invalid(`The content type is ${type}; it takes ${inputType}.`);
+export function headersIn(message, inputType) {
+  const [type, range] = [contentTypeOf(message, inputType), inputType ?? 'application/json'];
+  if (!isInRange(type, range)) throw invalid(`The content type is ${type}; it takes ${range}.`);
   const id = headerOf(message, 'Bkg-Invocation-Id') ?? 'none';
   if (!/^[A-Za-z0-9_-]{1,128}$/.test(id))
     throw invalid('Bkg-Invocation-Id takes up to 128 characters of A-Z, a-z, 0-9, "_" and "-".');
@@ -35,8 +35,10 @@ export function headersIn(message, inputType = 'application/json') {
   return { timeoutMs, window, upload: { sizeBytes } };
 }
 
-export function contentTypeOf(message) {
-  return headerOf(message, 'Content-Type') ?? 'application/json';
+/** @param inputType of a payload that is bytes; undefined of JSON */
+export function contentTypeOf(message, inputType) {
+  const unsaid = inputType === undefined ? 'application/json' : 'application/octet-stream';
+  return headerOf(message, 'Content-Type') ?? unsaid;
 }
 
 /** The JSON of a body, after `check` has found nothing wrong with it. @throws Failure */

@@ -118,7 +118,7 @@ class Invocations:
             self._statistics.count(name, time.perf_counter_ns() - arrived_ns, error)
 
     async def _in_time(self, message: Message, name: str, capability: Dict, opened: Open, early: asyncio.Future):
-        asked = headers_in(message, capability.get("input_type", "application/json"))
+        asked = headers_in(message, capability.get("input_type"))
         secs = self._most_secs if asked.timeout_ms is None else min(asked.timeout_ms / 1_000, self._most_secs)
         if not capability:
             known = ", ".join(self._plugin["capabilities"])

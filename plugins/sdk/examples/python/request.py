@@ -27,11 +27,16 @@ def asks_for_inbox(message: Message) -> bool:
     return all(subject.startswith("_INBOX.") for subject in subjects)
 
 
-def headers_in(message: Message, input_type: str = "application/json") -> Asked:
-    """input_type: of a payload that is bytes its content type, or a range. Raises Failure for headers that cannot be."""
-    content_type = message.header("Content-Type") or "application/json"
-    if not is_in_range(content_type, input_type):
-        raise invalid(f"The content type is {content_type}; it takes {input_type}.")
+def content_type_of(message: Message, input_type: str | None) -> str:
+    unsaid = "application/json" if input_type is None else "application/octet-stream"
+    return message.header("Content-Type") or unsaid
+
+
+def headers_in(message: Message, input_type: str | None = None) -> Asked:
+    """input_type: of a payload that is bytes its content type, or a range; None of JSON. Raises Failure for headers that cannot be."""
+    content_type, taken = content_type_of(message, input_type), input_type or "application/json"
+    if not is_in_range(content_type, taken):
+        raise invalid(f"The content type is {content_type}; it takes {taken}.")
     invocation_id = message.header("Bkg-Invocation-Id") or "none"
     if not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", invocation_id):
         raise invalid('Bkg-Invocation-Id takes up to 128 characters of A-Z, a-z, 0-9, "_" and "-".')

@@ -5,6 +5,8 @@ import type { Call } from './call.ts';
 /** One invocation on its way: what is needed to send it, and to send it once more. */
 export interface Attempt {
   readonly call: Call;
+  /** For its requests; undefined where it goes without saying. */
+  readonly contentType: string | undefined;
   /** What it was given. */
   readonly timeoutMs: number;
   /** When that is over, by `performance.now()`. */

@@ -1,4 +1,4 @@
-import { headerNames, jsonContentType } from '@bkg/sdk';
+import { headerNames } from '@bkg/sdk';
 import type { UploadSource } from '@bkg/sdk';
 import type { Charge, LimitedCaller } from '../limits/rate-limits.ts';
 import type { CallHeaders } from './call-headers.ts';
@@ -8,6 +8,7 @@ export interface Call extends CallHeaders {
   pluginId: string;
   capability: string;
   body: Uint8Array;
+  /** As it was given; undefined when nothing was, and there is no body. */
   contentType: string | undefined;
   /** In the place of `body`, which is empty then: it follows as chunks, when an instance asks for them. */
   upload?: UploadSource | undefined;
@@ -19,14 +20,17 @@ export interface Call extends CallHeaders {
   onCharge?: (charge: Charge) => void;
 }
 
-/** Of its request, with so much time left. */
-export function requestHeaders(call: Call, timeoutMs: number): Record<string, string | undefined> {
-  const { contentType } = call;
+/** Of its request, with so much time left. @param contentType undefined where it goes without saying */
+export function requestHeaders(
+  call: Call,
+  contentType: string | undefined,
+  timeoutMs: number,
+): Record<string, string | undefined> {
   return {
     [headerNames.invocationId]: call.invocationId,
     [headerNames.timeoutMs]: String(timeoutMs),
     [headerNames.traceparent]: call.traceparent,
     [headerNames.tracestate]: call.tracestate,
-    [headerNames.contentType]: contentType === jsonContentType ? undefined : contentType,
+    [headerNames.contentType]: contentType,
   };
 }

@@ -1,7 +1,16 @@
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import fp from 'fastify-plugin';
-import { answerGraceMs, BkgError, configDefaults, LostCalls, RunningCall, subjects, Upload } from '@bkg/sdk';
-import type { ReplyStream, RequestOptions } from '@bkg/sdk';
+import {
+  answerGraceMs,
+  BkgError,
+  configDefaults,
+  jsonContentType,
+  LostCalls,
+  RunningCall,
+  subjects,
+  Upload,
+} from '@bkg/sdk';
+import type { PluginCapability, ReplyStream, RequestOptions } from '@bkg/sdk';
 import { isUnbegun } from './attempt.ts';
 import type { Attempt } from './attempt.ts';
 import type { Broker } from '../mesh/broker.ts';
@@ -167,6 +176,7 @@ export class Invocations {
     });
     const attempt: Attempt = {
       call,
+      contentType: this.#contentTypeOf(call),
       timeoutMs,
       deadlineAt,
       controller,
@@ -263,9 +273,19 @@ export class Invocations {
     return timeoutMs === undefined ? mostMs : Math.min(timeoutMs, mostMs);
   }
 
-  #isIdempotent({ pluginId, capability }: Call): boolean {
-    const { capabilities = [] } = this.#catalog.get(pluginId) ?? {};
-    return capabilities.some(({ id, idempotent }) => id === capability && idempotent);
+  #isIdempotent(call: Call): boolean {
+    return this.#capabilityOf(call)?.idempotent ?? false;
+  }
+
+  /** Without one JSON is meant, but where bytes are taken. */
+  #contentTypeOf(call: Call): string | undefined {
+    const { contentType } = call;
+    const isSaid = contentType !== jsonContentType || this.#capabilityOf(call)?.input_type !== undefined;
+    return isSaid ? contentType : undefined;
+  }
+
+  #capabilityOf({ pluginId, capability }: Call): PluginCapability | undefined {
+    return this.#catalog.get(pluginId)?.capabilities.find(({ id }) => id === capability);
   }
 }
 
@@ -278,8 +298,11 @@ function crowded({ bytes, streams }: ChunkRoom): BkgError {
   );
 }
 
-function headersOf({ call, upload }: Attempt, timeoutMs: number): Record<string, string | undefined> {
-  const headers = requestHeaders(call, timeoutMs);
+function headersOf(
+  { call, contentType, upload }: Attempt,
+  timeoutMs: number,
+): Record<string, string | undefined> {
+  const headers = requestHeaders(call, contentType, timeoutMs);
   return upload ? { ...headers, ...upload.headers } : headers;
 }
 

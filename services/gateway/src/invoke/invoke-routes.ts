@@ -116,7 +116,7 @@ export const invokeRoutes = fp<InvokeRoutesOptions>(
       assertCapabilityId(capability);
       // What the path could not say.
       assertInvocable(request.caller, pluginId, capability);
-      return answer(request, reply, { ...headers, pluginId, capability, body, contentType: undefined });
+      return answer(request, reply, { ...headers, pluginId, capability, body, contentType: jsonContentType });
     });
   },
   { name: 'invoke-routes', dependencies: ['broker-link', 'invocations'] },

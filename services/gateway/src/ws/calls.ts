@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
-import { BkgError, problemOfError, problemOfMsg } from '@bkg/sdk';
+import { BkgError, jsonContentType, problemOfError, problemOfMsg } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
 import type { Caller } from '../access/caller.ts';
@@ -124,7 +124,13 @@ export class Calls {
   #carryOut({ call, controller, chunks }: Running): Promise<Msg> {
     const { caller, invocations } = this.#parts;
     const mayRead = caller.allows({ verb: 'read', plugin: call.pluginId });
-    const sent = { ...call, body: call.payload, contentType: undefined, caller: caller.principal, mayRead };
+    const sent = {
+      ...call,
+      body: call.payload,
+      contentType: jsonContentType,
+      caller: caller.principal,
+      mayRead,
+    };
     return chunks ? this.#stream(sent, controller, chunks) : invocations.run(sent, controller);
   }
 
