@@ -60,7 +60,7 @@ export function serveQuestions(options: QuestionsOptions): void {
     const { invocation_ids } = bodyOf(msg);
     const asked: unknown[] = Array.isArray(invocation_ids) ? invocation_ids : [];
     // What was answered is not held; before it is taken for lost, the answer comes.
-    connection.sendKept(msg.reply?.slice(0, msg.reply.lastIndexOf('.') + 1));
+    if (msg.reply) connection.sendKept(msg.reply.slice(0, msg.reply.lastIndexOf('.') + 1));
     const held = asked.filter((one) => typeof one === 'string' && dispatcher.holds(one));
     answer(msg, JSON.stringify({ instance, invocation_ids: held }));
   });
