@@ -52,7 +52,7 @@ export class Connection {
   constructor(nats: NatsConnection, { identity, log, joinWrites = true }: ConnectionOptions) {
     this.nats = nats;
     this.#log = log;
-    this.#turn = joinWrites ? new Turn((message) => this.#sendJoined(message)) : undefined;
+    this.#turn = joinWrites ? new Turn((message) => this.#sendJoined(message), keepBytes) : undefined;
     const subscribe: Connection['subscribe'] = (...to) => subscribeTo(nats, log, ...to);
     this.#inbox = new Inbox({ subscribe }, subjects.inbox(...identity, createToken(), '*'));
     this.#requests = new Requests(this.#inbox, {
@@ -207,7 +207,7 @@ export class Connection {
   /** @throws BkgError PAYLOAD_TOO_LARGE */
   #send(message: Outgoing): void {
     if (this.#turn && mostBytes(message) <= Math.min(joinMostBytes, this.maxPayloadBytes)) {
-      return this.#turn.add(waiting(message));
+      return this.#turn.add(message);
     }
     // Nothing overtakes what was sent before it.
     this.#turn?.flush();
@@ -298,10 +298,9 @@ export class Connection {
   }
 }
 
-/** For the end of the turn: until then the owner of bytes may write into them again. */
-function waiting(message: Outgoing): Outgoing {
-  const { data } = message;
-  return typeof data === 'string' ? message : { ...message, data: Buffer.from(data) };
+/** Of a message that waits for the end of the turn: until then the owner of its bytes may write into them again. */
+function keepBytes(message: Outgoing): void {
+  if (typeof message.data !== 'string') message.data = Buffer.from(message.data);
 }
 
 function subscribeTo(

@@ -7,14 +7,19 @@
  */
 export class Turn<T> {
   readonly #send: (item: T) => void;
+  readonly #keep: ((item: T) => void) | undefined;
   #waiting: T[] = [];
   #count = 0;
   #isScheduled = false;
   #joins = false;
 
-  /** @param send is given every item, in order; it must not throw */
-  constructor(send: (item: T) => void) {
+  /**
+   * @param send is given every item, in order; it must not throw
+   * @param keep is given an item that has to wait
+   */
+  constructor(send: (item: T) => void, keep?: (item: T) => void) {
     this.#send = send;
+    this.#keep = keep;
   }
 
   add(item: T): void {
@@ -23,8 +28,9 @@ export class Turn<T> {
       this.#isScheduled = true;
       setImmediate(this.#end);
     }
-    if (this.#joins) this.#waiting.push(item);
-    else this.#send(item);
+    if (!this.#joins) return this.#send(item);
+    this.#keep?.(item);
+    this.#waiting.push(item);
   }
 
   /** Sends now what waits. */
