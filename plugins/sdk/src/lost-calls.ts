@@ -17,6 +17,8 @@ export interface LostCallsOptions {
   settleMs?: number;
   /** How long answers of instances are collected. @default 250 */
   askMs?: number;
+  /** How many instances a plugin has, as far as is known: when fewer answer, all are asked once more. @default 1 */
+  instancesOf?: (plugin: string) => number;
 }
 
 /**
@@ -31,8 +33,11 @@ export class LostCalls {
   readonly #lost: (detail: string) => Error;
   readonly #settleMs: number;
   readonly #askMs: number;
+  readonly #instancesOf: (plugin: string) => number;
   readonly #running = new Set<RunningCall>();
   readonly #suspects = new Set<RunningCall>();
+  /** That not all instances have been heard about was no reason to give these up, once. */
+  readonly #doubted = new WeakSet<RunningCall>();
   readonly #deadInstances: DeadInstances;
   #search = new AbortController();
 
@@ -43,12 +48,13 @@ export class LostCalls {
   constructor(
     connection: Pick<Connection, 'request' | 'requestMany' | 'flush'>,
     lost: (detail: string) => Error,
-    { settleMs = 2_000, askMs = 250 }: LostCallsOptions = {},
+    { settleMs = 2_000, askMs = 250, instancesOf = () => 1 }: LostCallsOptions = {},
   ) {
     this.#connection = connection;
     this.#lost = lost;
     this.#settleMs = settleMs;
     this.#askMs = askMs;
+    this.#instancesOf = instancesOf;
     this.#deadInstances = new DeadInstances(connection, this.#running);
   }
 
@@ -123,14 +129,20 @@ export class LostCalls {
     }
     // Without an answer nothing is known: the plugin is not back yet, or has no SDK and may be at work.
     const isAnswered = answers.length > 0;
+    const areAll = answers.length >= this.#instancesOf(plugin);
     const held = new Set(answers.flat());
     const isLost = (call: RunningCall): boolean =>
       isAnswered ? !held.has(call.invocationId) : call.isIdempotent();
     // What a death has made us send again meanwhile the answers do not speak of.
     const asked = calls.filter((call) => this.#running.has(call) && call.loss === losses.get(call));
     for (const call of asked) {
-      if (isLost(call)) call.end(this.#lost(lostDetail(call, isAnswered)));
-      else if (!isAnswered) this.#suspects.add(call);
+      if (isLost(call) && (areAll || !isAnswered || this.#doubted.has(call)))
+        call.end(this.#lost(lostDetail(call, isAnswered)));
+      else if (isLost(call)) {
+        // One that is not back yet may have it.
+        this.#doubted.add(call);
+        this.#suspects.add(call);
+      } else if (!isAnswered) this.#suspects.add(call);
     }
   }
 

@@ -48,9 +48,12 @@ function idsIn(data: unknown): string[] {
 }
 
 /** The invocations of plugin `a` over a fake connection. */
-function start() {
+function start(instances = 1) {
   const connection = new FakeConnection();
-  const lost = new LostCalls(connection, (detail) => new BkgError('PLUGIN_CRASHED', detail), { settleMs: 0 });
+  const lost = new LostCalls(connection, (detail) => new BkgError('PLUGIN_CRASHED', detail), {
+    settleMs: 0,
+    instancesOf: () => instances,
+  });
   const call = (invocationId: string, isIdempotent = false) => {
     const controller = new AbortController();
     const running = new RunningCall({
@@ -84,6 +87,35 @@ function start() {
 /** Longer than the wait for instances that nobody knows. */
 const laterMs = 250;
 const later = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, laterMs));
+
+describe('a broker that is back', () => {
+  it('is asked once more when not all instances have answered: one of them may have it', async () => {
+    const { connection, lost, call } = start(2);
+    const [slow, gone] = [call('slow'), call('gone')];
+    lost.connectionChanged(false);
+    lost.connectionChanged(true);
+    await eventually(() => connection.searches.length === 1);
+    connection.searches[0]?.end([claim('x', [])]);
+    await eventually(() => connection.searches.length === 2);
+    expect([slow.isLost, gone.isLost]).toEqual([false, false]);
+    connection.searches[1]?.end([claim('x', []), claim('y', ['slow'])]);
+    await eventually(() => gone.isLost);
+    expect(slow.isLost).toBe(false);
+  });
+
+  it('is asked no third time about what nobody has', async () => {
+    const { connection, lost, call } = start(2);
+    const one = call('one');
+    lost.connectionChanged(false);
+    lost.connectionChanged(true);
+    for (let i = 0; i < 2; i += 1) {
+      await eventually(() => connection.searches.length === i + 1);
+      connection.searches[i]?.end([claim('x', [])]);
+    }
+    await eventually(() => one.isLost);
+    expect(connection.searches).toHaveLength(2);
+  });
+});
 
 describe('a broker that stands still', () => {
   it('makes nobody believe that what nobody has claimed is lost, as long as it does', async () => {

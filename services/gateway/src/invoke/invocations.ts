@@ -69,7 +69,9 @@ export class Invocations {
     this.#broker = broker;
     this.#catalog = catalog;
     this.#limits = limits;
-    this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail));
+    this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail), {
+      instancesOf: (id) => catalog.get(id)?.instances.length ?? 1,
+    });
     const nobody = (call: UntakenCall): BkgError => whyUnanswered(broker, catalog, call);
     this.#held = new HeldCalls({ broker, catalog, unanswered: nobody }, hold);
     this.#room = new ChunkRoom('all clients', chunksMostBytes);
