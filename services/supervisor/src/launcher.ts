@@ -3,8 +3,8 @@ import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
 import { configDefaults, createValidator, parseNeeds, schemaOf } from '@bkg/sdk';
 import type { Connection, Credentials, Logger, PluginConfig } from '@bkg/sdk';
-import { writeWhole } from '@bkg/sdk/host';
-import type { HomePaths } from '@bkg/sdk/host';
+import { isSameProcess, writeWhole } from '@bkg/sdk/host';
+import type { HomePaths, ProcessIdentity } from '@bkg/sdk/host';
 import { instanceCredentials } from './access/instance-credentials.ts';
 import { announceEnd } from './announce-end.ts';
 import { now } from './clock.ts';
@@ -14,7 +14,9 @@ import type { Confinement } from './isolation/confinement.ts';
 import type { Machine } from './isolation/machine.ts';
 import { launchCommand } from './launch.ts';
 import { KnownSecrets } from './logs/known-secrets.ts';
+import { LateCapture } from './logs/late-capture.ts';
 import { LogCapture } from './logs/log-capture.ts';
+import type { OutputCapture } from './logs/log-capture.ts';
 import { LogFile, removeOldLogs } from './logs/log-file.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import { refuseWithoutFiles } from './open-files.ts';
@@ -153,28 +155,21 @@ export class Launcher {
    * @param ensure gives the plugin of an id
    */
   async adopt(ensure: (id: string) => Plugin): Promise<void> {
-    const { home, timings, log, machine } = this.#options;
+    const { home, log, machine } = this.#options;
     const { running, ended, strays } = findSurvivors(home, this.#options.natsUrl);
+    const killed: InstanceRecord[] = [];
     for (const record of running) {
-      const plugin = ensure(record.plugin_id);
-      const { instance } = record;
-      const files = instanceFiles(home.run, instance);
-      removeIntruders(files);
-      const config = readConfig(files.config);
-      const capture = this.#capture(
-        plugin,
-        instance,
-        files,
-        new KnownSecrets(readGiven(files.credentials), config),
-      );
-      const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
-      const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
-      const held = this.#hold(plugin, record, { config, process: adopted, confinement, capture });
-      held.note('info', 'adopted by a new supervisor');
-      held.start();
-      log.info({ plugin_id: plugin.id, instance, pid: record.process.pid }, 'an instance is adopted');
+      const { instance, plugin_id } = record;
+      try {
+        this.#adopt(ensure(plugin_id), record);
+      } catch (error) {
+        // Beside one that nobody watches another would be started.
+        killSession(record.process.pid, instance, { leaderIsOurs: isSameProcess(record.process) });
+        killed.push(record);
+        log.error({ error, plugin_id, instance }, 'an instance cannot be adopted and is killed');
+      }
     }
-    for (const record of ended) {
+    for (const record of [...killed, ...ended]) {
       try {
         await this.#bury(ensure(record.plugin_id), record);
       } catch (error) {
@@ -189,7 +184,7 @@ export class Launcher {
       log.warn({ instance, pids }, 'killing what an instance that has ended left behind');
       killCarriers(pids, instance);
     }
-    const known = new Set(running.map(({ instance }) => instance));
+    const known = new Set(running.filter((one) => !killed.includes(one)).map(({ instance }) => instance));
     removeStrayFiles(home.run, known, log);
     for (const instance of machine().leftovers()) {
       if (known.has(instance)) continue;
@@ -198,6 +193,29 @@ export class Launcher {
       left.kill();
       left.release();
     }
+  }
+
+  /** @throws what the system says; then nothing watches it */
+  #adopt(plugin: Plugin, record: InstanceRecord & { process: ProcessIdentity }): void {
+    const { home, timings, log, machine } = this.#options;
+    const { instance, process } = record;
+    const files = instanceFiles(home.run, instance);
+    const config = readConfig(files.config);
+    using undo = new DisposableStack();
+    const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+    undo.defer(() => confinement.letGo());
+    const open = (): LogCapture => {
+      removeIntruders(files);
+      return this.#capture(plugin, instance, files, new KnownSecrets(readGiven(files.credentials), config));
+    };
+    const capture = new LateCapture({ open, instance, log });
+    const adopted = adoptProcess(process, instance, { everyMs: timings.watchEveryMs });
+    undo.defer(() => adopted.letGo());
+    const held = this.#hold(plugin, record, { config, process: adopted, confinement, capture });
+    undo.move();
+    held.note('info', 'adopted by a new supervisor');
+    held.start();
+    log.info({ plugin_id: plugin.id, instance, pid: process.pid }, 'an instance is adopted');
   }
 
   /** Keeps the last words of an instance that ended while nobody watched it. */
@@ -249,7 +267,7 @@ export class Launcher {
       config: PluginConfig | undefined;
       process: InstanceProcess;
       confinement: Confinement;
-      capture: LogCapture;
+      capture: OutputCapture;
     },
   ): ManagedInstance {
     const { home, connection, timings, log, onChange, onEnd } = this.#options;

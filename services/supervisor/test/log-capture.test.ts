@@ -117,6 +117,14 @@ describe('captured output', () => {
     expect(kept()).toHaveLength(20_001);
   });
 
+  it('goes on after a line that nobody could print', () => {
+    const capture = open();
+    const deep = `{"message":"x","a":${'['.repeat(60_000)}${']'.repeat(60_000)}}`;
+    appendFileSync(at('i1.out'), `${deep}\nafter it\n`);
+    capture.pump();
+    expect(messages(kept())).toEqual([expect.stringMatching(/^\{"message":"x"/), 'after it']);
+  });
+
   it('waits in its file while the disk takes nothing', () => {
     const log = new LogFile({ folder: at('logs'), instance: 'i1' });
     let full = true;

@@ -59,6 +59,13 @@ describe('a line of output', () => {
     }
   });
 
+  it('that is nested deeper than 64 levels is text, and one that is not is a record', () => {
+    const nested = (levels: number): string =>
+      `{"message":"m","a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+    expect(read(nested(63))).toMatchObject({ message: 'm', source: 'sdk' });
+    expect(read(nested(65))).toMatchObject({ message: nested(65), source: 'stdout' });
+  });
+
   it('keeps control characters, which are escaped where they are shown', () => {
     expect(read('\u001b[31mred')?.message).toBe('\u001b[31mred');
   });

@@ -23,6 +23,9 @@ export interface LogCaptureOptions {
   busBytesPerSecond?: number;
 }
 
+/** What an instance needs of it. */
+export type OutputCapture = Pick<LogCapture, 'note' | 'tail' | 'pump' | 'finish' | 'close'>;
+
 const streams = ['stdout', 'stderr'] as const;
 const unwritten = 'the log cannot be written';
 const unnoted = 'how far the output is read cannot be noted; a successor keeps some of it twice';

@@ -1,10 +1,10 @@
-import { isDeeper, isLogLevel } from '@bkg/sdk';
+import { isLogLevel } from '@bkg/sdk';
 import type { LogRecord } from '@bkg/sdk';
+import { isTooDeep } from './said-fields.ts';
 
 /** Of each instance. */
 const recordsMost = 1_000;
 const bytesMost = 4 * 1024 * 1024;
-const fieldsMostDepth = 64;
 /** Anybody may publish an event under any name. */
 const instancesMost = 64;
 
@@ -66,8 +66,7 @@ function recordOf(pluginId: string, instance: string, body: unknown): LogRecord 
   if (typeof time !== 'string' || Number.isNaN(Date.parse(time))) return undefined;
   if (!isLogLevel(level) || typeof message !== 'string') return undefined;
   return {
-    // Who prints them would run out of stack.
-    ...(isDeeper(body, fieldsMostDepth) ? {} : body),
+    ...(isTooDeep(body) ? {} : body),
     // In the one form in which texts sort as times do.
     time: new Date(time).toISOString(),
     level,
