@@ -112,6 +112,8 @@ export class Launcher {
       writeWhole(files.credentials, JSON.stringify(shown), 0o600);
       // `env` may hold what nobody else should read.
       writeWhole(files.config, JSON.stringify(config), 0o600);
+      // Here and nowhere else: while others are adopted, who lives is not known yet.
+      removeOldLogs(path.join(home.logs, plugin.id), new Set(plugin.managed.keys()));
       capture = this.#capture(plugin, instance, files, new KnownSecrets(shown, config));
       confinement = machine().confine({
         instance,
@@ -290,13 +292,11 @@ export class Launcher {
 
   #capture(plugin: Plugin, instance: string, files: InstanceFiles, secrets: KnownSecrets): LogCapture {
     const { home, connection, log } = this.#options;
-    const folder = path.join(home.logs, plugin.id);
-    removeOldLogs(folder, new Set([...plugin.managed.keys(), instance]));
     return new LogCapture({
       pluginId: plugin.id,
       instance,
       files,
-      log: new LogFile({ folder, instance }),
+      log: new LogFile({ folder: path.join(home.logs, plugin.id), instance }),
       connection,
       ownLog: log,
       secrets,

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
@@ -14,6 +14,7 @@ import type { InstanceFiles } from '../src/instance-record.ts';
 import type { Confinement } from '../src/isolation/confinement.ts';
 import type { Machine } from '../src/isolation/machine.ts';
 import { Launcher } from '../src/launcher.ts';
+import { keptInstances } from '../src/logs/log-file.ts';
 import { Plugins } from '../src/plugins.ts';
 import { defaultTimings } from '../src/timings.ts';
 
@@ -119,6 +120,20 @@ describe('an instance that runs', () => {
     expect(messages(instance)).toEqual(['last words']);
     one?.note('info', 'heard again');
     expect(messages(instance)).toEqual(['last words', 'heard again']);
+  });
+
+  it('keeps its log, however many there are and however long ago it has said something', async () => {
+    mkdirSync(path.join(home.logs, 'p'));
+    const instances = Array.from({ length: keptInstances + 3 }, (_, i) => {
+      const { instance } = left(true);
+      writeFileSync(logFile(instance), '{"message":"long ago"}\n');
+      utimesSync(logFile(instance), i, i);
+      return instance;
+    });
+    await adopt();
+    expect(adopted()).toHaveLength(instances.length);
+    for (const instance of instances)
+      expect(messages(instance)).toEqual(['long ago', 'last words', 'adopted by a new supervisor']);
   });
 
   it('that cannot be taken over is ended and told as such, and keeps nobody from the others', async () => {
