@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { configDefaults } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import type { Ending, Verdict } from '../src/verdict.ts';
 import { managed } from './managed-kit.ts';
@@ -97,6 +98,30 @@ describe('output that cannot be read', () => {
     await eventually(() => !existsSync(record));
     expect(done).toEqual(['noted', 'closed', 'released']);
   });
+});
+
+it('has nothing in `run/` any more after its end, whatever is learned of it then', async () => {
+  const folder = path.join(runFolder, 'late');
+  mkdirSync(folder);
+  const one = managed({
+    instance: 'late',
+    runFolder: folder,
+    process: { ended: Promise.resolve<Ending>({ how: 'exit', code: 1 }) },
+  });
+  one.start();
+  await eventually(() => readdirSync(folder).length === 0);
+  one.passTrial();
+  one.configured({ id: 'p', ...configDefaults, env: { API_TOKEN: 'secret' } });
+  one.reject('failed its self-test');
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('writes down its configuration for nobody else', () => {
+  const folder = path.join(runFolder, 'configured');
+  mkdirSync(folder);
+  const one = managed({ instance: 'i', runFolder: folder });
+  one.configured({ id: 'p', ...configDefaults, env: { API_TOKEN: 'secret' } });
+  expect(statSync(path.join(folder, 'i.config.json')).mode & 0o777).toBe(0o600);
 });
 
 it('is let go once', () => {
