@@ -171,11 +171,13 @@ export class Launcher {
         log.error({ error, plugin_id, instance }, 'an instance cannot be adopted and is killed');
       }
     }
+    const known = new Set(running.filter((one) => !killed.includes(one)).map(({ instance }) => instance));
     for (const record of [...killed, ...ended]) {
       try {
         await this.#bury(ensure(record.plugin_id), record);
       } catch (error) {
-        // One that is broken must not keep all others from having a supervisor.
+        // One that is broken must not keep all others from having a supervisor. What it has left stays there.
+        known.add(record.instance);
         log.error(
           { error, instance: record.instance },
           'the end of an instance cannot be noted; a successor tries again',
@@ -186,7 +188,6 @@ export class Launcher {
       log.warn({ instance, pids }, 'killing what an instance that has ended left behind');
       killCarriers(pids, instance);
     }
-    const known = new Set(running.filter((one) => !killed.includes(one)).map(({ instance }) => instance));
     removeStrayFiles(home.run, known, log);
     for (const instance of machine().leftovers()) {
       if (known.has(instance)) continue;
@@ -202,11 +203,13 @@ export class Launcher {
     const { home, timings, log, machine } = this.#options;
     const { instance, process } = record;
     const files = instanceFiles(home.run, instance);
+    removeIntruders(files);
     const config = readConfig(files.config);
     using undo = new DisposableStack();
     const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
     undo.defer(() => confinement.letGo());
     const open = (): LogCapture => {
+      // Since it runs, there may be others by now.
       removeIntruders(files);
       return this.#capture(plugin, instance, files, new KnownSecrets(readGiven(files.credentials), config));
     };
@@ -227,7 +230,9 @@ export class Launcher {
     const files = instanceFiles(home.run, instance);
     removeIntruders(files);
     const config = readConfig(files.config);
+    using undo = new DisposableStack();
     const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+    undo.defer(() => confinement.letGo());
     const { oomKill } = confinement;
     const verdict = judge({
       ending: { how: 'unknown' },
@@ -247,11 +252,11 @@ export class Launcher {
       files,
       new KnownSecrets(readGiven(files.credentials), config),
     );
+    undo.defer(() => capture.close());
     await capture.finish();
     const text = verdict.ended === 'out_of_memory' ? verdict.text : 'how is not known';
     capture.note('warn', `it ended while no supervisor watched it; ${text}`);
     capture.close();
-    confinement.release();
     if (verdict.status === 'error') {
       const { version } = record;
       const at = new Date().toISOString();
@@ -259,6 +264,7 @@ export class Launcher {
       await keepOutput(plugin, instance);
     }
     removeFiles(files);
+    confinement.release();
     log.warn({ plugin_id: plugin.id, instance }, 'an instance ended while no supervisor watched it');
   }
 

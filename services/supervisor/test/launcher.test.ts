@@ -1,6 +1,15 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
@@ -106,6 +115,22 @@ const messages = (instance: string): string[] =>
     .filter(Boolean)
     .map((line) => (JSON.parse(line) as LogRecord).message);
 
+it('an instance whose end cannot be noted is left to a successor, with all that it has printed', async () => {
+  const { instance, files } = left(false);
+  const inTheWay = path.join(home.logs, 'p');
+  writeFileSync(inTheWay, '');
+  await adopt();
+  expect(readdirSync(home.run).toSorted()).toEqual([`${instance}.json`, `${instance}.out`]);
+  rmSync(inTheWay);
+  await adopt();
+  expect(messages(instance)).toEqual([
+    'last words',
+    'it ended while no supervisor watched it; how is not known',
+  ]);
+  expect(existsSync(files.record)).toBe(false);
+  expect(readdirSync(home.run)).toEqual([]);
+});
+
 describe('an instance that runs', () => {
   it('is taken over although its log cannot be opened, which is tried again', async () => {
     const { instance } = left(true);
@@ -120,6 +145,14 @@ describe('an instance that runs', () => {
     expect(messages(instance)).toEqual(['last words']);
     one?.note('info', 'heard again');
     expect(messages(instance)).toEqual(['last words', 'heard again']);
+  });
+
+  it('is taken over although it has put something else in the place of our files', async () => {
+    const { instance, files } = left(true);
+    execFileSync('mkfifo', [files.config]);
+    execFileSync('mkfifo', [files.read]);
+    await adopt();
+    expect(messages(instance)).toContain('last words');
   });
 
   it('keeps its log, however many there are and however long ago it has said something', async () => {
