@@ -7,6 +7,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   utimesSync,
   writeFileSync,
 } from 'node:fs';
@@ -130,6 +131,21 @@ it('an instance whose end cannot be noted is left to a successor, with all that 
   expect(existsSync(files.record)).toBe(false);
   expect(readdirSync(home.run)).toEqual([]);
 });
+
+it.runIf(process.platform === 'linux')(
+  'what one has printed last stays where it is while the disk takes nothing',
+  async () => {
+    const { instance, files } = left(false);
+    mkdirSync(path.join(home.logs, 'p'));
+    symlinkSync('/dev/full', logFile(instance));
+    await adopt();
+    expect(readFileSync(files.out, 'utf8')).toBe('last words\n');
+    rmSync(logFile(instance));
+    await adopt();
+    expect(messages(instance)).toContain('last words');
+    expect(readdirSync(home.run)).toEqual([]);
+  },
+);
 
 describe('an instance that runs', () => {
   it('is taken over although its log cannot be opened, which is tried again', async () => {

@@ -92,10 +92,11 @@ export class LogCapture {
     return more.includes(true);
   }
 
-  /** Takes the rest, the process being gone. */
+  /** Takes the rest, the process being gone. @throws when the disk takes nothing */
   async finish(): Promise<void> {
     // Others get their turn in between.
     while (this.pump(true)) await setImmediate();
+    if (this.#failing.has(unwritten)) throw new Error(unwritten);
   }
 
   /** Leaves the rest to a successor. */
