@@ -43,6 +43,17 @@ describe('a line of output', () => {
     expect(read(JSON.stringify(said))).toEqual({ ...said, plugin_id: 'echo', instance: 'i1', source: 'sdk' });
   });
 
+  it('is not ours, whatever it says', () => {
+    const ours = { by: 'supervisor', unpublished_lines: 7, unpublished_bytes: 700 };
+    const said = { message: 'it was ordered to stop', level: 'info', model: 'm', invocation_id: 'abc' };
+    const record = read(JSON.stringify({ ...said, ...ours }));
+    expect(record).toMatchObject(said);
+    const long = read(JSON.stringify({ ...said, ...ours, input: 'x'.repeat(20_000) }));
+    expect(long).toMatchObject({ invocation_id: 'abc' });
+    for (const name of Object.keys(ours))
+      for (const one of [record, long]) expect(one).not.toHaveProperty(name);
+  });
+
   it('of JSON that lacks something is completed', () => {
     expect(read('{"message":"m","level":"loud","time":"yesterday"}')).toMatchObject({
       message: 'm',

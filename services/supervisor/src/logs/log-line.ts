@@ -2,7 +2,7 @@ import { isLogLevel } from '@bkg/sdk';
 import type { LogLevel, LogRecord } from '@bkg/sdk';
 import { noSecrets } from './known-secrets.ts';
 import type { KnownSecrets } from './known-secrets.ts';
-import { isTooDeep } from './said-fields.ts';
+import { isTooDeep, withoutOurs } from './said-fields.ts';
 
 /** Longer lines are cut, with a mark. */
 export const lineMostBytes = 16 * 1024;
@@ -63,7 +63,7 @@ function sdkRecord(
     plugin_id: origin.pluginId,
     instance: origin.instance,
     message,
-    ...(isLong ? tracesOf(fields) : fields),
+    ...(isLong ? tracesOf(fields) : withoutOurs(fields)),
     source: 'sdk',
   };
 }

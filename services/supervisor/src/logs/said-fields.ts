@@ -6,3 +6,14 @@ const mostDepth = 64;
 export function isTooDeep(value: unknown): boolean {
   return isDeeper(value, mostDepth);
 }
+
+/** What somebody says in a log, without the fields by which our own records are known. */
+export function withoutOurs(said: object): Record<string, unknown> {
+  const {
+    by: _by,
+    unpublished_lines: _lines,
+    unpublished_bytes: _bytes,
+    ...fields
+  } = said as Record<string, unknown>;
+  return fields;
+}
