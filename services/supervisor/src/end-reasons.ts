@@ -1,7 +1,7 @@
 import type { Logger } from '@bkg/sdk';
 import type { InstanceRecord } from './instance-record.ts';
 import type { Confinement } from './isolation/confinement.ts';
-import type { LogCapture } from './logs/log-capture.ts';
+import type { OutputCapture } from './logs/log-capture.ts';
 import type { KillReason } from './reconcile.ts';
 import type { Timings } from './timings.ts';
 import { endedByHeap, judge } from './verdict.ts';
@@ -9,7 +9,7 @@ import type { Ending, MemoryDeath, Verdict } from './verdict.ts';
 
 export interface EndOptions {
   confinement: Pick<Confinement, 'oomKill'>;
-  capture: Pick<LogCapture, 'tail'>;
+  capture: Pick<OutputCapture, 'tail'>;
   timings: Pick<Timings, 'graceMs'>;
   log: Logger;
 }

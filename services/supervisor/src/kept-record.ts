@@ -9,6 +9,8 @@ export class KeptRecord {
   readonly #files: InstanceFiles;
   readonly #log: Logger;
   #value: Readonly<InstanceRecord>;
+  /** What comes later, as the outcome of a trial, must not bring it back. */
+  #isRemoved = false;
 
   constructor(value: InstanceRecord, runFolder: string, log: Logger) {
     this.#value = value;
@@ -31,6 +33,7 @@ export class KeptRecord {
   }
 
   save(): void {
+    if (this.#isRemoved) return;
     try {
       writeRecord(this.#files.record, this.#value);
     } catch (error) {
@@ -40,9 +43,10 @@ export class KeptRecord {
 
   /** Writes down with which configuration it runs. */
   configure(config: PluginConfig): void {
+    if (this.#isRemoved) return;
     try {
       // In its place: a sandbox lets it read this file and no other. A half of it counts as none.
-      writeFileSync(this.#files.config, JSON.stringify(config), { flush: true });
+      writeFileSync(this.#files.config, JSON.stringify(config), { mode: 0o600, flush: true });
     } catch (error) {
       // A successor gives it once more.
       this.#say(error, 'its configuration cannot be written down');
@@ -51,6 +55,7 @@ export class KeptRecord {
 
   /** The instance is gone. */
   remove(): void {
+    this.#isRemoved = true;
     try {
       removeFiles(this.#files);
     } catch (error) {

@@ -3,8 +3,8 @@ import path from 'node:path';
 import { nuid } from '@nats-io/nats-core';
 import { configDefaults, createValidator, parseNeeds, schemaOf } from '@bkg/sdk';
 import type { Connection, Credentials, Logger, PluginConfig } from '@bkg/sdk';
-import { writeWhole } from '@bkg/sdk/host';
-import type { HomePaths } from '@bkg/sdk/host';
+import { isSameProcess, writeWhole } from '@bkg/sdk/host';
+import type { HomePaths, ProcessIdentity } from '@bkg/sdk/host';
 import { instanceCredentials } from './access/instance-credentials.ts';
 import { announceEnd } from './announce-end.ts';
 import { now } from './clock.ts';
@@ -14,7 +14,9 @@ import type { Confinement } from './isolation/confinement.ts';
 import type { Machine } from './isolation/machine.ts';
 import { launchCommand } from './launch.ts';
 import { KnownSecrets } from './logs/known-secrets.ts';
+import { LateCapture } from './logs/late-capture.ts';
 import { LogCapture } from './logs/log-capture.ts';
+import type { OutputCapture } from './logs/log-capture.ts';
 import { LogFile, removeOldLogs } from './logs/log-file.ts';
 import { ManagedInstance } from './managed-instance.ts';
 import { refuseWithoutFiles } from './open-files.ts';
@@ -110,6 +112,8 @@ export class Launcher {
       writeWhole(files.credentials, JSON.stringify(shown), 0o600);
       // `env` may hold what nobody else should read.
       writeWhole(files.config, JSON.stringify(config), 0o600);
+      // Here and nowhere else: while others are adopted, who lives is not known yet.
+      removeOldLogs(path.join(home.logs, plugin.id), new Set(plugin.managed.keys()));
       capture = this.#capture(plugin, instance, files, new KnownSecrets(shown, config));
       confinement = machine().confine({
         instance,
@@ -153,32 +157,27 @@ export class Launcher {
    * @param ensure gives the plugin of an id
    */
   async adopt(ensure: (id: string) => Plugin): Promise<void> {
-    const { home, timings, log, machine } = this.#options;
+    const { home, log, machine } = this.#options;
     const { running, ended, strays } = findSurvivors(home, this.#options.natsUrl);
+    const killed: InstanceRecord[] = [];
     for (const record of running) {
-      const plugin = ensure(record.plugin_id);
-      const { instance } = record;
-      const files = instanceFiles(home.run, instance);
-      removeIntruders(files);
-      const config = readConfig(files.config);
-      const capture = this.#capture(
-        plugin,
-        instance,
-        files,
-        new KnownSecrets(readGiven(files.credentials), config),
-      );
-      const adopted = adoptProcess(record.process, instance, { everyMs: timings.watchEveryMs });
-      const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
-      const held = this.#hold(plugin, record, { config, process: adopted, confinement, capture });
-      held.note('info', 'adopted by a new supervisor');
-      held.start();
-      log.info({ plugin_id: plugin.id, instance, pid: record.process.pid }, 'an instance is adopted');
+      const { instance, plugin_id } = record;
+      try {
+        this.#adopt(ensure(plugin_id), record);
+      } catch (error) {
+        // Beside one that nobody watches another would be started.
+        killSession(record.process.pid, instance, { leaderIsOurs: isSameProcess(record.process) });
+        killed.push(record);
+        log.error({ error, plugin_id, instance }, 'an instance cannot be adopted and is killed');
+      }
     }
-    for (const record of ended) {
+    const known = new Set(running.filter((one) => !killed.includes(one)).map(({ instance }) => instance));
+    for (const record of [...killed, ...ended]) {
       try {
         await this.#bury(ensure(record.plugin_id), record);
       } catch (error) {
-        // One that is broken must not keep all others from having a supervisor.
+        // One that is broken must not keep all others from having a supervisor. What it has left stays there.
+        known.add(record.instance);
         log.error(
           { error, instance: record.instance },
           'the end of an instance cannot be noted; a successor tries again',
@@ -189,7 +188,6 @@ export class Launcher {
       log.warn({ instance, pids }, 'killing what an instance that has ended left behind');
       killCarriers(pids, instance);
     }
-    const known = new Set(running.map(({ instance }) => instance));
     removeStrayFiles(home.run, known, log);
     for (const instance of machine().leftovers()) {
       if (known.has(instance)) continue;
@@ -200,6 +198,31 @@ export class Launcher {
     }
   }
 
+  /** @throws what the system says; then nothing watches it */
+  #adopt(plugin: Plugin, record: InstanceRecord & { process: ProcessIdentity }): void {
+    const { home, timings, log, machine } = this.#options;
+    const { instance, process } = record;
+    const files = instanceFiles(home.run, instance);
+    removeIntruders(files);
+    const config = readConfig(files.config);
+    using undo = new DisposableStack();
+    const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+    undo.defer(() => confinement.letGo());
+    const open = (): LogCapture => {
+      // Since it runs, there may be others by now.
+      removeIntruders(files);
+      return this.#capture(plugin, instance, files, new KnownSecrets(readGiven(files.credentials), config));
+    };
+    const capture = new LateCapture({ open, instance, log });
+    const adopted = adoptProcess(process, instance, { everyMs: timings.watchEveryMs });
+    undo.defer(() => adopted.letGo());
+    const held = this.#hold(plugin, record, { config, process: adopted, confinement, capture });
+    undo.move();
+    held.note('info', 'adopted by a new supervisor');
+    held.start();
+    log.info({ plugin_id: plugin.id, instance, pid: process.pid }, 'an instance is adopted');
+  }
+
   /** Keeps the last words of an instance that ended while nobody watched it. */
   async #bury(plugin: Plugin, record: InstanceRecord): Promise<void> {
     const { home, log, connection, machine, timings, keepOutput } = this.#options;
@@ -207,7 +230,9 @@ export class Launcher {
     const files = instanceFiles(home.run, instance);
     removeIntruders(files);
     const config = readConfig(files.config);
+    using undo = new DisposableStack();
     const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+    undo.defer(() => confinement.letGo());
     const { oomKill } = confinement;
     const verdict = judge({
       ending: { how: 'unknown' },
@@ -227,11 +252,11 @@ export class Launcher {
       files,
       new KnownSecrets(readGiven(files.credentials), config),
     );
+    undo.defer(() => capture.close());
     await capture.finish();
     const text = verdict.ended === 'out_of_memory' ? verdict.text : 'how is not known';
     capture.note('warn', `it ended while no supervisor watched it; ${text}`);
     capture.close();
-    confinement.release();
     if (verdict.status === 'error') {
       const { version } = record;
       const at = new Date().toISOString();
@@ -239,6 +264,7 @@ export class Launcher {
       await keepOutput(plugin, instance);
     }
     removeFiles(files);
+    confinement.release();
     log.warn({ plugin_id: plugin.id, instance }, 'an instance ended while no supervisor watched it');
   }
 
@@ -249,7 +275,7 @@ export class Launcher {
       config: PluginConfig | undefined;
       process: InstanceProcess;
       confinement: Confinement;
-      capture: LogCapture;
+      capture: OutputCapture;
     },
   ): ManagedInstance {
     const { home, connection, timings, log, onChange, onEnd } = this.#options;
@@ -272,13 +298,11 @@ export class Launcher {
 
   #capture(plugin: Plugin, instance: string, files: InstanceFiles, secrets: KnownSecrets): LogCapture {
     const { home, connection, log } = this.#options;
-    const folder = path.join(home.logs, plugin.id);
-    removeOldLogs(folder, new Set([...plugin.managed.keys(), instance]));
     return new LogCapture({
       pluginId: plugin.id,
       instance,
       files,
-      log: new LogFile({ folder, instance }),
+      log: new LogFile({ folder: path.join(home.logs, plugin.id), instance }),
       connection,
       ownLog: log,
       secrets,

@@ -8,7 +8,7 @@ import type { InstanceRecord } from './instance-record.ts';
 import type { Confinement } from './isolation/confinement.ts';
 import { KeptRecord } from './kept-record.ts';
 import { LifeSigns } from './life-signs.ts';
-import type { LogCapture } from './logs/log-capture.ts';
+import type { OutputCapture } from './logs/log-capture.ts';
 import type { InstanceProcess } from './process-driver.ts';
 import { UsageOfInstance } from './process-usage.ts';
 import type { ProcessUsage } from './process-usage.ts';
@@ -25,7 +25,7 @@ export interface ManagedInstanceOptions {
   runFolder: string;
   process: InstanceProcess;
   confinement: Confinement;
-  capture: LogCapture;
+  capture: OutputCapture;
   connection: Connection;
   log: Logger;
   timings: Timings;
@@ -246,7 +246,7 @@ export class ManagedInstance {
 
   note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
     // What it has printed before comes before.
-    this.#options.capture.pump();
+    this.#takeOutput();
     this.#options.capture.note(level, message, { pid: this.pid, ...fields });
   }
 
@@ -261,8 +261,17 @@ export class ManagedInstance {
     this.#isLetGo = true;
     this.#options.process.letGo();
     this.#options.confinement.letGo();
-    this.#options.capture.pump();
+    this.#takeOutput();
     this.#options.capture.close();
+  }
+
+  /** What it has printed must keep nobody from noting, ending or leaving it. */
+  #takeOutput(): void {
+    try {
+      this.#options.capture.pump();
+    } catch (error) {
+      this.#options.log.error({ error, instance: this.id }, 'its output cannot be read');
+    }
   }
 
   #exceed(what: 'memory' | 'processes', text: string): void {
@@ -312,11 +321,12 @@ export class ManagedInstance {
     }
     // Meanwhile it may have become a successor's.
     if (this.#isLetGo) return;
+    using left = new DisposableStack();
+    left.defer(() => this.#kept.remove());
+    left.defer(() => confinement.release());
+    left.defer(() => capture.close());
     const consequence = this.#options.onEnd(this, verdict);
     const isBad = verdict.status === 'error';
     this.note(isBad ? 'error' : 'info', `${verdict.text}${consequence && `; ${consequence}`}`);
-    capture.close();
-    confinement.release();
-    this.#kept.remove();
   }
 }

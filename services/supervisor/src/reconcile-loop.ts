@@ -42,6 +42,8 @@ export class ReconcileLoop {
   #isDue = false;
   #isPassing = false;
   #saidShortage = false;
+  /** Plugins whose pass has failed, which was said. */
+  readonly #failing = new Set<string>();
   /** In this pass. */
   #launchingMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -79,7 +81,7 @@ export class ReconcileLoop {
     this.#launchingMs = 0;
     let next = Infinity;
     try {
-      for (const plugin of this.#options.plugins.all()) next = Math.min(next, this.#passPlugin(plugin));
+      for (const plugin of this.#options.plugins.all()) next = Math.min(next, this.#tryPass(plugin));
     } finally {
       this.#isPassing = false;
     }
@@ -113,6 +115,25 @@ export class ReconcileLoop {
       error: consequence ? `${text}; ${consequence}` : text,
     };
     return consequence;
+  }
+
+  /** One that cannot be dealt with keeps nobody from looking after the others. @returns when to look again */
+  #tryPass(plugin: Plugin): number {
+    const { log, timings } = this.#options;
+    try {
+      const next = this.#passPlugin(plugin);
+      this.#failing.delete(plugin.id);
+      return next;
+    } catch (error) {
+      // Once, until it works again.
+      if (!this.#failing.has(plugin.id))
+        log.error(
+          { error, plugin_id: plugin.id },
+          'what is wanted of a plugin cannot be done; it is tried again',
+        );
+      this.#failing.add(plugin.id);
+      return now() + timings.restartFirstMs;
+    }
   }
 
   /** @returns when to look again */

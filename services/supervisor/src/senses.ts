@@ -86,7 +86,6 @@ export class Senses {
     log.warn({ plugin_id: id, instance }, text);
     const managed = plugins.get(id)?.managed.get(instance);
     if (managed) return managed.note('warn', text);
-    const record = { time: new Date().toISOString(), level: 'warn', message: text, by: 'supervisor' };
-    this.recentLogs.hear(id, instance, record, Buffer.byteLength(text));
+    this.recentLogs.note(id, instance, 'warn', text);
   }
 }

@@ -57,6 +57,15 @@ describe('what an instance was given and nobody is shown', () => {
     expect(shown).not.toContain('bkgi');
   });
 
+  it('has them in a record that is nested so deep that nobody could go through it, which is text', () => {
+    const deep = `${'['.repeat(60_000)}${']'.repeat(60_000)}`;
+    const shown = read(`{"message":"x","s":"${token}","a":${deep}}`);
+    expect(shown).toMatchObject({ source: 'stdout' });
+    expect(shown?.message).toMatch(
+      /^\{"message":"x","s":"\*{8}","a":\[+ … \[cut: the line had 120\d+ bytes\]$/,
+    );
+  });
+
   it('is nothing for who was given nothing, or has changed its files', () => {
     expect(noSecrets.hide(token)).toBe(token);
     for (const credentials of [null, 7, [], { password: 7, callout: null }])

@@ -1,4 +1,13 @@
-import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -117,6 +126,14 @@ describe('captured output', () => {
     expect(kept()).toHaveLength(20_001);
   });
 
+  it('goes on after a line that nobody could print', () => {
+    const capture = open();
+    const deep = `{"message":"x","a":${'['.repeat(60_000)}${']'.repeat(60_000)}}`;
+    appendFileSync(at('i1.out'), `${deep}\nafter it\n`);
+    capture.pump();
+    expect(messages(kept())).toEqual([expect.stringMatching(/^\{"message":"x"/), 'after it']);
+  });
+
   it('waits in its file while the disk takes nothing', () => {
     const log = new LogFile({ folder: at('logs'), instance: 'i1' });
     let full = true;
@@ -151,6 +168,28 @@ describe('log files', () => {
     expect(numbers.at(-1)).toBe(49);
     expect(numbers).toEqual(numbers.map((_, i) => (numbers[0] ?? 0) + i));
     expect(text.length).toBeLessThan(250);
+  });
+
+  it('go on when somebody has deleted them, or their folder', () => {
+    const log = new LogFile({ folder: at('logs'), instance: 'i1', mostBytes: 10 });
+    for (const deleted of ['logs/i1.log', 'logs']) {
+      log.append('0123456789\n');
+      rmSync(at(deleted), { recursive: true });
+      log.append('after it\n');
+      expect(readFileSync(at('logs/i1.log'), 'utf8')).toBe('after it\n');
+    }
+    log.close();
+  });
+
+  it.runIf(process.platform === 'linux')('leave nothing open when they cannot be turned over', () => {
+    const log = new LogFile({ folder, instance: 'i1', mostBytes: 10 });
+    log.append('0123456789\n');
+    mkdirSync(at('i1.log.1'));
+    const open = (): number => readdirSync('/proc/self/fd').length;
+    const before = open();
+    for (let i = 0; i < 20; i += 1) expect(() => log.append('next\n')).toThrow('EISDIR');
+    expect(open()).toBeLessThan(before + 10);
+    log.close();
   });
 
   it('are kept of the instances that ended last, and of all that live', () => {

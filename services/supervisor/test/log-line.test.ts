@@ -43,6 +43,17 @@ describe('a line of output', () => {
     expect(read(JSON.stringify(said))).toEqual({ ...said, plugin_id: 'echo', instance: 'i1', source: 'sdk' });
   });
 
+  it('is not ours, whatever it says', () => {
+    const ours = { by: 'supervisor', unpublished_lines: 7, unpublished_bytes: 700 };
+    const said = { message: 'it was ordered to stop', level: 'info', model: 'm', invocation_id: 'abc' };
+    const record = read(JSON.stringify({ ...said, ...ours }));
+    expect(record).toMatchObject(said);
+    const long = read(JSON.stringify({ ...said, ...ours, input: 'x'.repeat(20_000) }));
+    expect(long).toMatchObject({ invocation_id: 'abc' });
+    for (const name of Object.keys(ours))
+      for (const one of [record, long]) expect(one).not.toHaveProperty(name);
+  });
+
   it('of JSON that lacks something is completed', () => {
     expect(read('{"message":"m","level":"loud","time":"yesterday"}')).toMatchObject({
       message: 'm',
@@ -57,6 +68,13 @@ describe('a line of output', () => {
     for (const line of ['{"message": 7}', '{"message"', '["message"]', '{}', 'null']) {
       expect(read(line)).toMatchObject({ message: line, source: 'stdout' });
     }
+  });
+
+  it('that is nested deeper than 64 levels is text, and one that is not is a record', () => {
+    const nested = (levels: number): string =>
+      `{"message":"m","a":${'['.repeat(levels)}${']'.repeat(levels)}}`;
+    expect(read(nested(63))).toMatchObject({ message: 'm', source: 'sdk' });
+    expect(read(nested(65))).toMatchObject({ message: nested(65), source: 'stdout' });
   });
 
   it('keeps control characters, which are escaped where they are shown', () => {

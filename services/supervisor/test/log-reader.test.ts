@@ -186,6 +186,18 @@ describe('log events of instances that nobody manages', () => {
     ]);
   });
 
+  it('are not ours, whatever they say; those that are say so', () => {
+    const logs = new RecentLogs();
+    const ours = { by: 'supervisor', unpublished_lines: 7, unpublished_bytes: 700 };
+    logs.hear('echo', 'i1', { ...record, model: 'm', ...ours }, 100);
+    logs.note('echo', 'i1', 'warn', 'it says too much');
+    const common = { plugin_id: 'echo', instance: 'i1', source: 'sdk', time: expect.any(String) };
+    expect(logs.of('echo')).toEqual([
+      { ...record, ...common, model: 'm' },
+      { ...common, level: 'warn', message: 'it says too much', by: 'supervisor' },
+    ]);
+  });
+
   it('do not count when they are no records', () => {
     const logs = new RecentLogs();
     for (const body of [

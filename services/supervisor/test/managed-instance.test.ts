@@ -1,7 +1,9 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
+import { configDefaults } from '@bkg/sdk';
+import { eventually } from '@bkg/sdk/testing';
 import type { Ending, Verdict } from '../src/verdict.ts';
 import { managed } from './managed-kit.ts';
 
@@ -56,6 +58,70 @@ it('has an end although its output cannot be read', async () => {
     },
   });
   expect(await promise).toMatchObject({ text: 'ended by SIGABRT', verdict: 'crashed' });
+});
+
+describe('output that cannot be read', () => {
+  const pump = (): never => {
+    throw new Error('EIO');
+  };
+
+  it('keeps nobody from noting what becomes of the instance, or from leaving it', () => {
+    const done: string[] = [];
+    const one = managed({
+      instance: 'unread',
+      runFolder,
+      capture: { pump, note: (_, message) => void done.push(message), close: () => void done.push('closed') },
+    });
+    one.drain('it was ordered to stop');
+    one.letGo();
+    expect(done).toEqual(['stopping: it was ordered to stop', 'closed']);
+  });
+
+  it('leaves nothing open at its end, whatever fails then', async () => {
+    const { promise, resolve } = Promise.withResolvers<Ending>();
+    const done: string[] = [];
+    const fails = (what: string) => (): never => {
+      done.push(what);
+      throw new Error(what);
+    };
+    const one = managed({
+      instance: 'failing-end',
+      runFolder,
+      process: { ended: promise },
+      confinement: { release: fails('released') },
+      capture: { pump, note: fails('noted'), close: fails('closed') },
+    });
+    one.start();
+    const record = path.join(runFolder, 'failing-end.json');
+    expect(existsSync(record)).toBe(true);
+    resolve({ how: 'exit', code: 0 });
+    await eventually(() => !existsSync(record));
+    expect(done).toEqual(['noted', 'closed', 'released']);
+  });
+});
+
+it('has nothing in `run/` any more after its end, whatever is learned of it then', async () => {
+  const folder = path.join(runFolder, 'late');
+  mkdirSync(folder);
+  const one = managed({
+    instance: 'late',
+    runFolder: folder,
+    process: { ended: Promise.resolve<Ending>({ how: 'exit', code: 1 }) },
+  });
+  one.start();
+  await eventually(() => readdirSync(folder).length === 0);
+  one.passTrial();
+  one.configured({ id: 'p', ...configDefaults, env: { API_TOKEN: 'secret' } });
+  one.reject('failed its self-test');
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('writes down its configuration for nobody else', () => {
+  const folder = path.join(runFolder, 'configured');
+  mkdirSync(folder);
+  const one = managed({ instance: 'i', runFolder: folder });
+  one.configured({ id: 'p', ...configDefaults, env: { API_TOKEN: 'secret' } });
+  expect(statSync(path.join(folder, 'i.config.json')).mode & 0o777).toBe(0o600);
 });
 
 it('is let go once', () => {

@@ -52,7 +52,7 @@ export function managed({ instance, runFolder, ...parts }: ManagedParts): Manage
     usage: () => undefined,
     kill: parts.confinement?.kill ?? (() => false),
     letGo: () => undefined,
-    release: () => undefined,
+    release: parts.confinement?.release ?? (() => undefined),
     ...(parts.confinement?.watch && { watch: parts.confinement.watch }),
   };
   const capture = {
@@ -69,7 +69,7 @@ export function managed({ instance, runFolder, ...parts }: ManagedParts): Manage
     runFolder,
     process,
     confinement,
-    capture: capture as unknown as LogCapture,
+    capture,
     connection: { publish: () => undefined } as unknown as Connection,
     log: silentLogger,
     timings: defaultTimings,

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { configDefaults } from '@bkg/sdk';
-import { silentLogger } from '@bkg/sdk/testing';
+import type { Logger } from '@bkg/sdk';
+import { eventually, silentLogger } from '@bkg/sdk/testing';
 import type { ManagedInstance } from '../src/managed-instance.ts';
 import type { Plugin } from '../src/plugin.ts';
 import { Plugins } from '../src/plugins.ts';
@@ -23,7 +24,7 @@ function wanted(plugins: Plugins, id: string): Plugin {
   return plugin;
 }
 
-function stage(launch: (plugin: Plugin) => ManagedInstance) {
+function stage(launch: (plugin: Plugin) => ManagedInstance, log = silentLogger) {
   const plugins = new Plugins();
   const loop = new ReconcileLoop({
     plugins,
@@ -33,7 +34,7 @@ function stage(launch: (plugin: Plugin) => ManagedInstance) {
     liveConfig: { begin: () => undefined },
     natsUrl: 'nats://here',
     timings: defaultTimings,
-    log: silentLogger,
+    log,
   });
   return { plugins, loop };
 }
@@ -97,4 +98,30 @@ it('what the machine lacks is tried for ever, and is one end', () => {
   for (let i = 0; i < 5; i++) loop.ended(plugin, starting(`own${i}`), own);
   expect(loop.ended(plugin, starting('last'), own)).toMatch(/stays down until/);
   expect(plugin.ends).toHaveLength(5);
+});
+
+it('one plugin that cannot be dealt with keeps nobody from the others, is said once, and is tried again', async () => {
+  const errors: string[] = [];
+  const log = { ...silentLogger, error: (_: unknown, text: string) => void errors.push(text) } as Logger;
+  const launched: string[] = [];
+  const { plugins, loop } = stage((plugin) => {
+    launched.push(plugin.id);
+    const one = starting(`i-${plugin.id}`);
+    plugin.managed.set(one.id, one);
+    return one;
+  }, log);
+  const broken = wanted(plugins, 'a');
+  wanted(plugins, 'b');
+  let tries = 0;
+  broken.observedState = () => {
+    tries += 1;
+    throw new Error('EIO');
+  };
+  loop.pass();
+  expect(launched).toEqual(['b']);
+  await eventually(() => tries > 1);
+  expect(errors).toEqual(['what is wanted of a plugin cannot be done; it is tried again']);
+  delete (broken as Partial<Plugin>).observedState;
+  await eventually(() => launched.includes('a'));
+  loop.close();
 });

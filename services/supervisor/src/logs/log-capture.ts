@@ -23,6 +23,9 @@ export interface LogCaptureOptions {
   busBytesPerSecond?: number;
 }
 
+/** What an instance needs of it. */
+export type OutputCapture = Pick<LogCapture, 'note' | 'tail' | 'pump' | 'finish' | 'close'>;
+
 const streams = ['stdout', 'stderr'] as const;
 const unwritten = 'the log cannot be written';
 const unnoted = 'how far the output is read cannot be noted; a successor keeps some of it twice';
@@ -89,10 +92,11 @@ export class LogCapture {
     return more.includes(true);
   }
 
-  /** Takes the rest, the process being gone. */
+  /** Takes the rest, the process being gone. @throws when the disk takes nothing */
   async finish(): Promise<void> {
     // Others get their turn in between.
     while (this.pump(true)) await setImmediate();
+    if (this.#failing.has(unwritten)) throw new Error(unwritten);
   }
 
   /** Leaves the rest to a successor. */

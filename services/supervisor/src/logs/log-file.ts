@@ -60,12 +60,24 @@ export class LogFile {
   }
 
   #turnOver(): void {
-    const handle = openSync(`${this.#file}.new`, 'w', 0o600);
-    renameSync(this.#file, this.#file.slice(0, -ending.length) + olderEnding);
+    // Somebody may have tidied up.
+    mkdirSync(path.dirname(this.#file), { recursive: true });
+    using opened = new DisposableStack();
+    const handle = opened.adopt(openSync(`${this.#file}.new`, 'w', 0o600), closeSync);
+    this.#putAside();
     renameSync(`${this.#file}.new`, this.#file);
+    opened.move();
     closeSync(this.#handle);
     this.#handle = handle;
     this.#bytes = 0;
+  }
+
+  #putAside(): void {
+    try {
+      renameSync(this.#file, this.#file.slice(0, -ending.length) + olderEnding);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import { isLogLevel } from '@bkg/sdk';
 import type { LogLevel, LogRecord } from '@bkg/sdk';
 import { noSecrets } from './known-secrets.ts';
 import type { KnownSecrets } from './known-secrets.ts';
+import { isTooDeep, withoutOurs } from './said-fields.ts';
 
 /** Longer lines are cut, with a mark. */
 export const lineMostBytes = 16 * 1024;
@@ -21,8 +22,8 @@ export interface LineOrigin {
 }
 
 /**
- * The record of one line of output: a JSON object with a text `message` is one already; any other line is the message
- * of a new one. Undefined for an empty line.
+ * The record of one line of output: a JSON object with a text `message` is one already; any other line, and one that is
+ * nested so deep that nobody could go through it, is the message of a new one. Undefined for an empty line.
  */
 export function recordOf(line: Buffer, origin: LineOrigin): LogRecord | undefined {
   const text = decoder.decode(line).trimEnd();
@@ -62,7 +63,7 @@ function sdkRecord(
     plugin_id: origin.pluginId,
     instance: origin.instance,
     message,
-    ...(isLong ? tracesOf(fields) : fields),
+    ...(isLong ? tracesOf(fields) : withoutOurs(fields)),
     source: 'sdk',
   };
 }
@@ -97,7 +98,8 @@ function levelOf(value: unknown): LogLevel | undefined {
 function parseObject(text: string): Record<string, unknown> | undefined {
   if (!text.startsWith('{')) return undefined;
   try {
-    return JSON.parse(text) as Record<string, unknown>;
+    const value = JSON.parse(text) as Record<string, unknown>;
+    return isTooDeep(value) ? undefined : value;
   } catch {
     // A line that only begins like JSON.
     return undefined;

@@ -1,10 +1,10 @@
-import { isDeeper, isLogLevel } from '@bkg/sdk';
-import type { LogRecord } from '@bkg/sdk';
+import { isLogLevel } from '@bkg/sdk';
+import type { LogLevel, LogRecord } from '@bkg/sdk';
+import { isTooDeep, withoutOurs } from './said-fields.ts';
 
 /** Of each instance. */
 const recordsMost = 1_000;
 const bytesMost = 4 * 1024 * 1024;
-const fieldsMostDepth = 64;
 /** Anybody may publish an event under any name. */
 const instancesMost = 64;
 
@@ -29,7 +29,18 @@ export class RecentLogs {
   /** @param body of a log event; one that is no record is ignored */
   hear(pluginId: string, instance: string, body: unknown, bytes: number): void {
     const record = recordOf(pluginId, instance, body);
-    if (!record) return;
+    if (record) this.#keep(record, bytes);
+  }
+
+  /** A line of our own about an instance. */
+  note(pluginId: string, instance: string, level: LogLevel, message: string): void {
+    const time = new Date().toISOString();
+    const record = { time, level, plugin_id: pluginId, instance, message, by: 'supervisor' };
+    this.#keep({ ...record, source: 'sdk' }, Buffer.byteLength(message));
+  }
+
+  #keep(record: LogRecord, bytes: number): void {
+    const { plugin_id: pluginId, instance } = record;
     const key = `${pluginId} ${instance}`;
     const kept = this.#instances.get(key) ?? { pluginId, instance, records: [], bytes: 0 };
     if (!this.#instances.has(key) && !this.#makeRoom()) return;
@@ -66,8 +77,7 @@ function recordOf(pluginId: string, instance: string, body: unknown): LogRecord 
   if (typeof time !== 'string' || Number.isNaN(Date.parse(time))) return undefined;
   if (!isLogLevel(level) || typeof message !== 'string') return undefined;
   return {
-    // Who prints them would run out of stack.
-    ...(isDeeper(body, fieldsMostDepth) ? {} : body),
+    ...(isTooDeep(body) ? {} : withoutOurs(body)),
     // In the one form in which texts sort as times do.
     time: new Date(time).toISOString(),
     level,
