@@ -37,6 +37,11 @@ export class Bucket {
     this.#kv = undefined;
   }
 
+  /** Waits until the bucket is there. */
+  async ready(): Promise<void> {
+    await this.#use(() => Promise.resolve());
+  }
+
   /** @returns undefined for a key that is not there; 'removed' for one that somebody has removed, as long as that is known */
   async read(key: string): Promise<Stored | 'removed' | undefined> {
     const entry = await this.#use((kv) => kv.get(key));

@@ -175,6 +175,7 @@ export class Supervisor {
       log,
       entryOf: (id) => plugins.get(id)?.entry(this.#loop.mayRun),
       isKnown,
+      mayWrite: () => this.#lease.isHeld,
       everyMs: timings.registryEveryMs,
     });
     const folders = new PluginFolders({
@@ -336,8 +337,11 @@ export class Supervisor {
   /** The broker is back; it may have been started anew. */
   #comeBack(): void {
     this.#senses.forgive();
-    void this.#lease.renew().then(() => this.#loop.kick());
-    this.#registry.writeAll();
+    // Another one may have taken over meanwhile, whose entries are newer than ours.
+    void this.#lease.renew().then(() => {
+      this.#loop.kick();
+      this.#registry.writeAll();
+    });
     void this.#auditStream.ensure();
   }
 
