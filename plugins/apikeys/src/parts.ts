@@ -19,7 +19,7 @@ export interface PartsOptions {
   now?: () => number;
   /** How many keys, roles and sessions there may be. @default 10000, 1000, 10000 */
   most?: { keys?: number; roles?: number; sessions?: number };
-  /** How often one key may make sessions and tickets. @default 30 at once, then one in 2 s */
+  /** How often one key may make sessions and tickets. @default 30 at once, then one in 10 s */
   signIns?: BucketLimit;
   /** Between two looks for keys that have ended. @default 1000 */
   lookEveryMs?: number;

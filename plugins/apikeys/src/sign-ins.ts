@@ -1,8 +1,8 @@
 import { BkgError, TokenBucket, wholeSecs } from '@bkg/sdk';
 import type { BucketLimit } from '@bkg/sdk';
 
-/** More than people do, and so rare that it pushes nothing out of the audit before somebody can have looked. */
-export const signInLimit: BucketLimit = { rate: 0.5, burst: 30 };
+/** More than people do, and so rare that one key takes days to push everything else out of the audit: three events each. */
+export const signInLimit: BucketLimit = { rate: 0.1, burst: 30 };
 
 /**
  * How often one key may make sessions and tickets: each is kept, and written into the audit, which has an end. Every
