@@ -1,5 +1,5 @@
-import type { Connection, Logger } from '@bkg/sdk';
-import { AuditWriter } from '@bkg/sdk/access';
+import type { AuditEvent, BucketLimit, Connection, Logger } from '@bkg/sdk';
+import { AuditWriter, Refusals } from '@bkg/sdk/access';
 import { delay } from '@bkg/sdk/host';
 import { serveBrokerAccess } from './broker-access.ts';
 import type { Change } from './contents.ts';
@@ -7,6 +7,7 @@ import { KeyEvents } from './key-events.ts';
 import { Keys } from './keys.ts';
 import { Roles } from './roles.ts';
 import { Sessions } from './sessions.ts';
+import { SignIns } from './sign-ins.ts';
 import { Store } from './store.ts';
 import { sweep } from './sweep.ts';
 import { Uses } from './uses.ts';
@@ -18,6 +19,8 @@ export interface PartsOptions {
   now?: () => number;
   /** How many keys, roles and sessions there may be. @default 10000, 1000, 10000 */
   most?: { keys?: number; roles?: number; sessions?: number };
+  /** How often one key may make sessions and tickets. @default 30 at once, then one in 10 s */
+  signIns?: BucketLimit;
   /** Between two looks for keys that have ended. @default 1000 */
   lookEveryMs?: number;
   /** Between two writes of when keys were used. @default 10000 */
@@ -40,7 +43,7 @@ export interface Parts {
   keys: Keys;
   roles: Roles;
   sessions: Sessions;
-  audit: AuditWriter;
+  audit: Pick<AuditWriter, 'write'>;
   close: () => Promise<void>;
 }
 
@@ -58,8 +61,10 @@ export async function startParts(
   onChange = (change) => events.tell(change);
   const uses = new Uses({ store, log, now });
   const keys = new Keys({ store, uses, now, most: most.keys ?? 10_000 });
-  const sessions = new Sessions({ store, keys, uses, now, most: most.sessions ?? 10_000 });
+  const signIns = new SignIns(options.signIns);
+  const sessions = new Sessions({ store, keys, uses, signIns, now, most: most.sessions ?? 10_000 });
   const audit = new AuditWriter({ asker: connection, log });
+  const refusals = new Refusals({ write: (event) => audit.write(event) });
 
   const { issuerSeed } = options;
   const access = issuerSeed ? serveBrokerAccess({ connection, issuerSeed, keys, audit, log }) : undefined;
@@ -83,16 +88,22 @@ export async function startParts(
     keys,
     roles: new Roles(store, most.roles ?? 1_000),
     sessions,
-    audit,
+    audit: { write: (event) => (isOfFlood(event) ? refusals.note(event) : audit.write(event)) },
     close: async () => {
       await access?.close();
       ending.abort(new Error('closed'));
       await Promise.all(loops);
       if (connection.connected) await uses.flush();
+      refusals.close();
       await audit.close();
       await store.close();
     },
   };
+}
+
+/** What anybody can have refused as often as he likes: each written for itself would push out what was done. */
+function isOfFlood({ result }: Pick<AuditEvent, 'result'>): boolean {
+  return result === 'RATE_LIMITED' || result === 'UNAUTHENTICATED';
 }
 
 interface Repeated {

@@ -7,6 +7,7 @@ import type { Keys } from './keys.ts';
 import { isOver } from './record.ts';
 import type { Kind } from './record.ts';
 import { matchSecret } from './secret.ts';
+import type { SignIns } from './sign-ins.ts';
 import type { Store } from './store.ts';
 import type { Uses } from './uses.ts';
 import { endOf, judgeSession } from './verdict.ts';
@@ -15,6 +16,7 @@ export interface SessionsOptions {
   store: Store;
   keys: Keys;
   uses: Uses;
+  signIns: SignIns;
   now: () => number;
   /** Of all keys together. */
   most: number;
@@ -32,13 +34,15 @@ export class Sessions {
   readonly #store: Store;
   readonly #keys: Keys;
   readonly #uses: Uses;
+  readonly #signIns: SignIns;
   readonly #now: () => number;
   readonly #most: number;
 
-  constructor({ store, keys, uses, now, most }: SessionsOptions) {
+  constructor({ store, keys, uses, signIns, now, most }: SessionsOptions) {
     this.#store = store;
     this.#keys = keys;
     this.#uses = uses;
+    this.#signIns = signIns;
     this.#now = now;
     this.#most = most;
   }
@@ -55,6 +59,7 @@ export class Sessions {
     return verdict;
   }
 
+  /** @throws PluginError APIKEYS_CONFLICT when there are too many; BkgError RATE_LIMITED when the key signs in too often */
   async create(proof: SessionProof): Promise<NewSession | Refusal> {
     const shown = 'ticket_hash' in proof ? await this.#redeem(proof.ticket_hash) : await this.#proven(proof);
     if ('refused' in shown) return shown;
@@ -85,7 +90,10 @@ export class Sessions {
     return entry.value.prefix;
   }
 
-  /** @throws PluginError APIKEYS_NOT_FOUND; APIKEYS_CONFLICT for a key, or a secret of it, that is of no use any more */
+  /**
+   * @throws PluginError APIKEYS_NOT_FOUND; APIKEYS_CONFLICT for a key, or a secret of it, that is of no use any more;
+   *   BkgError RATE_LIMITED when the key signs in too often
+   */
   async createTicket({ prefix, hash }: KeyProof): Promise<Ticket> {
     await this.#store.current();
     const record = this.#store.get('key', prefix)?.value;
@@ -95,6 +103,7 @@ export class Sessions {
       throw conflict(`${prefix} is ${ended.refused}, so that nobody can sign in with it: take another key.`);
     if (!matchSecret(record, hash, this.#now()))
       throw conflict(`The secret that was shown of ${prefix} is none of its: show the one of now.`);
+    this.#signIns.take(prefix);
     await this.#makeRoom('ticket', prefix, ticketsOfKeyMost);
     const ticket = createSecret();
     const expires_at = this.#time(ticketMostSecs);
@@ -108,10 +117,12 @@ export class Sessions {
 
   async #proven(proof: KeyProof): Promise<KeyProof | Refusal> {
     const verdict = await this.#keys.verify(proof);
-    return 'refused' in verdict ? verdict : proof;
+    if ('refused' in verdict) return verdict;
+    this.#signIns.take(proof.prefix);
+    return proof;
   }
 
-  /** A ticket does once: of all who show it at the same time, on whatever instance, one removes it. */
+  /** A ticket does once, and was counted when it was made: of all who show it at the same time, on whatever instance, one removes it. */
   async #redeem(ticketHash: string): Promise<KeyProof | Refusal> {
     await this.#store.current();
     const entry = this.#store.get('ticket', ticketHash);

@@ -95,14 +95,19 @@ export class Store {
     return this.#write({ kind, id, value: 'remove' }, { revision });
   }
 
-  /** Lets the bucket forget what was removed before that time; it would remember it for ever. @param most of them */
-  async forgetRemovals(before: number, most: number): Promise<void> {
+  /**
+   * Lets the bucket forget what was removed before that time; it would remember it for ever.
+   * @param most of them
+   * @returns how many
+   */
+  async forgetRemovals(before: number, most: number): Promise<number> {
     const { removals } = this.#mirror.contents;
     const due = [...removals].filter(([, { at }]: [string, Removal]) => at < before).slice(0, most);
     for (const [key, removal] of due) {
       await this.#mirror.bucket.forgetRemoval(key, removal.revision);
       if (removals.get(key) === removal) removals.delete(key);
     }
+    return due.length;
   }
 
   async close(): Promise<void> {

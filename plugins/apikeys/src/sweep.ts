@@ -6,7 +6,7 @@ import { judgeSession } from './verdict.ts';
 const dayMs = 86_400_000;
 /** So long it can still be seen what a key was that the audit names. */
 export const endedKeptMs = 90 * dayMs;
-/** In one sweep, so that it takes no more than some seconds; the rest waits for the next. */
+/** Looked for at once; as long as there are so many it goes on, so that it keeps up with whoever makes them. */
 const sweptMost = 500;
 
 export interface SweepOptions {
@@ -22,11 +22,26 @@ export interface SweepOptions {
  * instances may do so at the same time: each removes only what is still as it saw it.
  */
 export async function sweep(store: Store, { now, removalKeptMs, signal }: SweepOptions): Promise<void> {
-  for (const { kind, id, revision } of due(store, now).slice(0, sweptMost)) {
-    signal.throwIfAborted();
-    await store.remove(kind, id, revision);
+  for (let isMore = true; isMore;) {
+    const found = due(store, now).slice(0, sweptMost);
+    const removed = await removeAll(store, found, signal);
+    // Where others have removed them all, it is heard of by the next sweep.
+    isMore = found.length === sweptMost && removed > 0;
   }
-  await store.forgetRemovals(Date.now() - removalKeptMs, sweptMost);
+  for (let isMore = true; isMore;) {
+    signal.throwIfAborted();
+    isMore = (await store.forgetRemovals(Date.now() - removalKeptMs, sweptMost)) === sweptMost;
+  }
+}
+
+/** @returns how many it was that removed them */
+async function removeAll(store: Store, found: readonly Due[], signal: AbortSignal): Promise<number> {
+  let removed = 0;
+  for (const { kind, id, revision } of found) {
+    signal.throwIfAborted();
+    if (await store.remove(kind, id, revision)) removed += 1;
+  }
+  return removed;
 }
 
 interface Due {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hashSecret } from '@bkg/sdk/access';
 import type { NewSession, Refusal } from '@bkg/sdk/access';
+import { eventually } from '@bkg/sdk/testing';
 import { actor, ApikeysMesh, codeOf, proofOf, wrongHash } from './apikeys-mesh.ts';
 
 let mesh: ApikeysMesh;
@@ -81,13 +82,15 @@ describe('a session', () => {
   });
 
   it('takes the place of the oldest one when a key has a hundred', async () => {
-    const { secret, hash } = await signedIn();
-    const later = [];
-    for (let n = 0; n < 100; n += 1)
-      later.push(hashSecret(made(await mesh.keeper.createSession(actor, proofOf(secret))).session));
-    expect(await mesh.keeper.verifySession(hash)).toEqual({ refused: 'unknown' });
-    for (const one of [later[0]!, later[99]!])
-      expect(await mesh.keeper.verifySession(one)).toHaveProperty('principal');
+    await using busy = await ApikeysMesh.create();
+    await busy.start({ signIns: { rate: 1_000, burst: 1_000 } });
+    const admin = await busy.admin();
+    const sessions = [];
+    for (let n = 0; n < 101; n += 1)
+      sessions.push(hashSecret(made(await busy.keeper.createSession(actor, admin)).session));
+    expect(await busy.keeper.verifySession(sessions[0]!)).toEqual({ refused: 'unknown' });
+    for (const one of [sessions[1]!, sessions[100]!])
+      expect(await busy.keeper.verifySession(one)).toHaveProperty('principal');
   });
 
   it('is not made when there are too many of all keys together', async () => {
@@ -97,6 +100,47 @@ describe('a session', () => {
     const codes = [];
     for (let n = 0; n < 3; n += 1) codes.push(await codeOf(small.keeper.createSession(actor, admin)));
     expect(codes).toEqual(['ok', 'ok', 'APIKEYS_CONFLICT']);
+  });
+});
+
+describe('a key that signs in again and again', () => {
+  it('is told to wait, by sessions and tickets together, and others are not', async () => {
+    const limit = 30;
+    const admin = await mesh.admin();
+    const { ticket } = await mesh.keeper.createTicket(actor, admin);
+    const make = (n: number) =>
+      n % 10 === 0 ? mesh.keeper.createTicket(actor, admin) : mesh.keeper.createSession(actor, admin);
+    const codes = [];
+    for (let n = 0; n < limit + 20; n += 1) codes.push(await codeOf(make(n)));
+    const good = codes.filter((code) => code === 'ok').length;
+    expect(good).toBeGreaterThanOrEqual(limit - 1);
+    // What came back meanwhile.
+    expect(good).toBeLessThan(limit + 10);
+    expect(codes.slice(limit + 10)).toContain('RATE_LIMITED');
+    await eventually(async () => (await codeOf(mesh.keeper.createTicket(actor, admin))) === 'RATE_LIMITED');
+    await expect(mesh.keeper.createSession(actor, admin)).rejects.toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterSecs: expect.any(Number) as number,
+      message: expect.stringContaining(`${admin.prefix} signs in too often: it may 30 times at once`),
+    });
+    // Its link was counted when it was made.
+    made(await mesh.keeper.createSession(actor, { ticket_hash: hashSecret(ticket) }));
+    await signedIn();
+  });
+
+  it('does not fill the audit with being refused', async () => {
+    await using busy = await ApikeysMesh.create();
+    await busy.start({ signIns: { rate: 0.001, burst: 1 } });
+    const admin = await busy.admin();
+    for (let n = 0; n < 60; n += 1) await codeOf(busy.keeper.createSession(actor, admin));
+    for (let n = 0; n < 60; n += 1) await busy.keeper.createSession(actor, { ...admin, hash: wrongHash() });
+    const { key } = await busy.keeper.createKey(actor, { name: 'last' });
+    const events = await eventually(async () => {
+      const all = await busy.audit();
+      return all.some(({ target }) => target === key.prefix) && all;
+    });
+    expect(events.length).toBeLessThan(30);
+    expect(events.map(({ result }) => result)).toContain('RATE_LIMITED');
   });
 });
 

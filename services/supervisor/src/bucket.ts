@@ -1,6 +1,6 @@
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { Bucket as KvBucket, Kvm } from '@nats-io/kv';
-import type { KV, KvOptions } from '@nats-io/kv';
+import type { KV, KvOptions, KvWatchEntry } from '@nats-io/kv';
 import { BkgError } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
 
@@ -35,6 +35,11 @@ export class Bucket {
    */
   reopen(): void {
     this.#kv = undefined;
+  }
+
+  /** Waits until the bucket is there. */
+  async ready(): Promise<void> {
+    await this.#use(() => Promise.resolve());
   }
 
   /** @returns undefined for a key that is not there; 'removed' for one that somebody has removed, as long as that is known */
@@ -81,7 +86,13 @@ export class Bucket {
   /** Forgets that keys were removed, which is kept otherwise for ever. @param olderMs how long ago */
   async forgetRemoved(olderMs: number): Promise<void> {
     await this.#use(async (kv) => {
-      if (kv instanceof KvBucket) await kv.purgeDeletes(olderMs);
+      if (!(kv instanceof KvBucket)) return;
+      const before = Date.now() - olderMs;
+      for (const { key, operation, revision, created } of await entriesOf(kv, '>')) {
+        if (operation === 'PUT' || created.getTime() >= before) continue;
+        // Not what was written to it since: the library's own `purgeDeletes` would take that, too.
+        await kv.jsm.streams.purge(kv.stream, { filter: kv.subjectForKey(key), seq: revision + 1 });
+      }
     });
   }
 
@@ -91,21 +102,8 @@ export class Bucket {
 
   /** The values of a key that are kept, oldest first; what is not JSON is left out. @throws BkgError DEADLINE_EXCEEDED */
   async history(key: string): Promise<unknown[]> {
-    return this.#use(async (kv) => {
-      const entries = await kv.history({ key });
-      // It would wait for a broker that goes away meanwhile.
-      const timer = setTimeout(() => {
-        entries.stop(new BkgError('DEADLINE_EXCEEDED', `The broker does not give the history of ${key}.`));
-      }, timeoutMs);
-      try {
-        const values: unknown[] = [];
-        for await (const entry of entries)
-          if (entry.operation === 'PUT') values.push(...parsed(entry.string()));
-        return values;
-      } finally {
-        clearTimeout(timer);
-      }
-    });
+    const entries = await this.#use((kv) => entriesOf(kv, key));
+    return entries.filter(({ operation }) => operation === 'PUT').flatMap((entry) => parsed(entry.string()));
   }
 
   async #use<T>(work: (kv: KV) => Promise<T>): Promise<T> {
@@ -120,6 +118,20 @@ export class Bucket {
       if (!isWrongRevision(error)) this.reopen();
       throw isDiskFull(error) ? diskFull(error) : error;
     }
+  }
+}
+
+/** All that is kept, oldest first. @throws BkgError DEADLINE_EXCEEDED */
+async function entriesOf(kv: KV, key: string): Promise<KvWatchEntry[]> {
+  const entries = await kv.history({ key });
+  // It would wait for a broker that goes away meanwhile.
+  const timer = setTimeout(() => {
+    entries.stop(new BkgError('DEADLINE_EXCEEDED', `The broker does not give the history of ${key}.`));
+  }, timeoutMs);
+  try {
+    return await Array.fromAsync(entries);
+  } finally {
+    clearTimeout(timer);
   }
 }
 

@@ -2,7 +2,7 @@ import type { Sighting } from './sighting.ts';
 import type { Timings } from './timings.ts';
 
 /** Heartbeats are jittered by a tenth: three missed, and a little for the way. */
-const missedHeartbeats = 3.4;
+export const missedHeartbeats = 3.4;
 /** The next question for its statistics is late by more than its jitter. */
 const latePoll = 1.25;
 

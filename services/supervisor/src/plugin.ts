@@ -230,19 +230,28 @@ export class Plugin {
   /** What it would take until the instances that run have another configuration. */
   stepTo(config: PluginConfig): ConfigStep {
     const steps = [...this.managed.values()].map((one) => {
+      const current = one.config ?? this.config;
       // How many there are they are told beside: it is not waited for, and makes no rollout of an order to scale.
-      const { replicas } = one.config ?? config;
-      return one.isLeaving ? 'none' : this.#step(one, { ...config, replicas, revision: Infinity });
+      const { replicas } = current ?? config;
+      return one.isLeaving ? 'none' : this.#step(one, { ...config, replicas, revision: Infinity }, current);
     });
     return steps.find((step) => step === 'restart') ?? steps.find((step) => step === 'live') ?? 'none';
   }
 
-  #step(one: ManagedInstance, config = this.config): ConfigStep {
+  #step(one: ManagedInstance, config = this.config, current = one.config): ConfigStep {
     // The usual case, and the cheap one.
-    if (one.config?.revision === config?.revision) return 'none';
+    if (!config || current?.revision === config.revision) return 'none';
     const isLive = this.sightings.get(one.id)?.descriptor?.settings_live === true;
-    const step = config && one.config ? configStep(one.config, config, isLive) : 'none';
-    return step === 'live' && one.notTakenOver === config?.revision ? 'restart' : step;
+    const step = current ? configStep(current, config, isLive) : this.#stepOfUnknown;
+    return step === 'live' && one.notTakenOver === config.revision ? 'restart' : step;
+  }
+
+  /**
+   * What an instance was given cannot be read, so it is given that of today. Not in a rollout: that may change what no
+   * process takes over, as its environment, and nobody could tell.
+   */
+  get #stepOfUnknown(): ConfigStep {
+    return this.rollout?.hasBegun ? 'restart' : 'live';
   }
 
   /** Every instance that is ready has said what it can do. */

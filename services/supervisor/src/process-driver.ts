@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
-import { isSameProcess, processStart } from '@bkg/sdk/host';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { isSameProcess, processStart, readProcessStat } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
 import { isProgram } from './program-file.ts';
-import { environmentOf, listProcesses } from './process-table.ts';
+import { environmentOf, lookAtProcesses } from './process-table.ts';
 import type { Ending } from './verdict.ts';
 
 export interface LaunchSpec {
@@ -48,15 +49,16 @@ export function launchProcess(spec: LaunchSpec): InstanceProcess {
   // It shall not keep us from ending.
   child.unref();
   const { pid } = child;
-  const ended = endOf(child).then((ending) => {
-    if (pid !== undefined) killSession(pid, instance, { leaderIsOurs: true });
+  if (pid === undefined) return notStarted(endOf(child));
+  const identity = { pid, start: processStart(pid) ?? '' };
+  const ended = endOf(child).then(async (ending) => {
+    await killRest(identity, instance, { leaderIsOurs: true });
     return ending;
   });
-  if (pid === undefined) return notStarted(ended);
   // Until we have been told of its end the system keeps the pid for it: nobody else can be hit.
   const isThere = (): boolean => child.exitCode === null && child.signalCode === null;
   return {
-    identity: { pid, start: processStart(pid) ?? '' },
+    identity,
     ended,
     terminate: () => isThere() && signal(pid, 'SIGTERM'),
     kill: () => isThere() && killSession(pid, instance, { leaderIsOurs: true }),
@@ -83,8 +85,8 @@ export function adoptProcess(
     timer = setInterval(() => {
       if (isSameProcess(identity)) return;
       clearInterval(timer);
-      killSession(pid, instance, { leaderIsOurs: false });
-      resolve({ how: 'unknown' });
+      const rest = killRest(identity, instance, { leaderIsOurs: false });
+      resolve(rest.then(() => ({ how: 'unknown' })));
     }, everyMs);
   });
   const isThere = (): boolean => isSameProcess(identity) && isOf(pid, instance);
@@ -97,26 +99,56 @@ export function adoptProcess(
   };
 }
 
+export interface KillOptions {
+  /** The session is known to be the instance's; otherwise one of its processes must say so. */
+  leaderIsOurs: boolean;
+  /** When the leader started that has ended; absent while it is there. */
+  endedStart?: string;
+}
+
 /**
  * Kills a session and whatever else carries the instance in its environment, as a child that made a session of its own.
- * @param leaderIsOurs the session is known to be the instance's; otherwise one of its processes must say so
  * @returns whether there was anything to kill
  */
 export function killSession(
   leader: number,
   instance: string,
-  { leaderIsOurs }: { leaderIsOurs: boolean },
+  { leaderIsOurs, endedStart }: KillOptions,
 ): boolean {
-  const rows = listProcesses();
-  if (rows.length === 0) return leaderIsOurs && signal(-leader, 'SIGKILL');
-  const carriers = new Set(rows.filter(({ pid }) => isOf(pid, instance)).map(({ pid }) => pid));
-  const members = rows.filter(({ group, session }) => group === leader || session === leader);
-  const sessionIsOurs = leaderIsOurs || members.some(({ pid }) => carriers.has(pid));
-  const targets = new Set([...carriers, ...(sessionIsOurs ? members.map(({ pid }) => pid) : [])]);
+  if (process.platform !== 'linux') return leaderIsOurs && signal(-leader, 'SIGKILL');
+  const look = lookAtProcesses();
+  const carriers = look.carriers.get(instance) ?? [];
+  const members = look.members.get(leader) ?? [];
+  const isOurs = leaderIsOurs || members.some((row) => carriers.includes(row));
+  const session = isOurs && !(endedStart !== undefined && isTaken(leader, endedStart)) ? members : [];
+  const isThere = leaderIsOurs && endedStart === undefined;
   // The group as one first: what forks while we go through the list is in it.
-  const group = sessionIsOurs && members.length > 0 && signal(-leader, 'SIGKILL');
-  const killed = [...targets].filter((pid) => signal(pid, 'SIGKILL'));
+  const group = (isThere || session.some(isSameProcess)) && signal(-leader, 'SIGKILL');
+  // The look may be of a moment ago, and a number somebody else's by now.
+  const killed = [...new Set([...carriers, ...session])].filter(
+    (row) => isSameProcess(row) && signal(row.pid, 'SIGKILL'),
+  );
   return group || killed.length > 0;
+}
+
+/**
+ * Whether the number of a leader that has ended is somebody else's by now, and so the session of that number: the system
+ * gives none away that a group or session still has.
+ */
+function isTaken(leader: number, endedStart: string): boolean {
+  const start = readProcessStat(leader)?.[19];
+  // It itself as long as nobody has asked how it ended.
+  return start !== undefined && start !== endedStart;
+}
+
+/** In the next turn: then one look shows what is left of all that have ended in this one. */
+async function killRest(
+  { pid, start }: ProcessIdentity,
+  instance: string,
+  options: KillOptions,
+): Promise<void> {
+  await nextTurn();
+  killSession(pid, instance, { ...options, endedStart: start });
 }
 
 /** Kills those of the processes that still carry the instance. */

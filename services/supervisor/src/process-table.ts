@@ -18,6 +18,42 @@ export function listProcesses(): ProcessRow[] {
     .flatMap((name) => rowOf(Number(name)) ?? []);
 }
 
+/** Everything that runs, by what is asked of it. */
+export interface ProcessLook {
+  /** By the leader of their group or session. */
+  members: ReadonlyMap<number, readonly ProcessRow[]>;
+  /** By the instance that they carry in their environment. */
+  carriers: ReadonlyMap<string, readonly ProcessRow[]>;
+}
+
+let thisTurn: ProcessLook | undefined;
+
+/** One look for all who ask in the same turn: each is at every process, and with many plugins many end at once. */
+export function lookAtProcesses(): ProcessLook {
+  if (!thisTurn) {
+    thisTurn = newLook();
+    setImmediate(() => (thisTurn = undefined));
+  }
+  return thisTurn;
+}
+
+function newLook(): ProcessLook {
+  const members = new Map<number, ProcessRow[]>();
+  const carriers = new Map<string, ProcessRow[]>();
+  for (const row of listProcesses()) {
+    for (const leader of new Set([row.group, row.session])) addTo(members, leader, row);
+    const instance = environmentOf(row.pid)?.get('BKG_INSTANCE_ID');
+    if (instance !== undefined) addTo(carriers, instance, row);
+  }
+  return { members, carriers };
+}
+
+function addTo<K>(rows: Map<K, ProcessRow[]>, key: K, row: ProcessRow): void {
+  const known = rows.get(key);
+  if (known) known.push(row);
+  else rows.set(key, [row]);
+}
+
 /** The environment a process was started with; undefined when it is gone or somebody else's. */
 export function environmentOf(pid: number): Map<string, string> | undefined {
   let text: string;

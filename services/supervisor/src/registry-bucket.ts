@@ -10,6 +10,8 @@ export interface RegistryBucketOptions {
   /** Undefined for a plugin that is not known any more. */
   entryOf: (id: string) => RegistryEntry | undefined;
   isKnown: (id: string) => boolean;
+  /** False while another supervisor may act: what this one knows is old then. */
+  mayWrite: () => boolean;
   /** Between two writes of one entry. */
   everyMs: number;
 }
@@ -59,7 +61,7 @@ export class RegistryBucket {
     written.timer = setTimeout(() => void this.#write(id, written), waitMs);
   }
 
-  /** The broker has come back, and has lost what it held in memory. */
+  /** The broker has come back, and has lost what it held in memory. What may not be written yet is as soon as it may. */
   writeAll(): void {
     this.#bucket.reopen();
     for (const [id, written] of this.#written) {
@@ -91,13 +93,22 @@ export class RegistryBucket {
   /** Removes what an earlier supervisor knew and this one does not, and the traces of what was removed. */
   async #tidy(): Promise<void> {
     try {
-      for (const id of await this.#bucket.keys())
+      for (const id of await this.#bucket.keys()) {
+        if (!(await this.#mayWrite())) return;
         if (!this.#options.entryOf(id)) await this.#bucket.remove(id);
+      }
       // Watchers have had an hour to hear of it.
-      await this.#bucket.forgetRemoved(3_600_000);
+      if (await this.#mayWrite()) await this.#bucket.forgetRemoved(3_600_000);
     } catch (error) {
       this.#options.log.warn({ error }, 'old entries of the registry could not be removed');
     }
+  }
+
+  /** The wait for the bucket may be longer than a lease. */
+  async #mayWrite(): Promise<boolean> {
+    if (!this.#options.mayWrite()) return false;
+    await this.#bucket.ready();
+    return this.#options.mayWrite();
   }
 
   close(): void {
@@ -113,9 +124,11 @@ export class RegistryBucket {
     written.writing = true;
     written.failed = false;
     try {
-      if (entry) await this.#bucket.put(id, JSON.stringify(entry));
-      else await this.#bucket.remove(id);
-      written.text = text;
+      if (await this.#mayWrite()) {
+        if (entry) await this.#bucket.put(id, JSON.stringify(entry));
+        else await this.#bucket.remove(id);
+        written.text = text;
+      } else written.failed = true;
     } catch (error) {
       written.failed = true;
       if (this.#options.connection.connected) {

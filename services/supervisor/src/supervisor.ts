@@ -175,6 +175,7 @@ export class Supervisor {
       log,
       entryOf: (id) => plugins.get(id)?.entry(this.#loop.mayRun),
       isKnown,
+      mayWrite: () => this.#lease.isHeld,
       everyMs: timings.registryEveryMs,
     });
     const folders = new PluginFolders({
@@ -267,11 +268,12 @@ export class Supervisor {
     void this.#inventory.run(signal);
     void this.#pace.run();
     void this.#auditStream.keep(signal);
-    const { heartbeatMs, diskEveryMs, tailEveryMs, tidyEveryMs } = this.#timings;
+    const { diskEveryMs, tailEveryMs, tidyFirstMs, tidyEveryMs } = this.#timings;
     void watchDisk({ folder: this.#home.home, log, everyMs: diskEveryMs, signal });
     void tailOutput({ instances: () => this.#instances(), everyMs: tailEveryMs, log, signal });
-    // First when everybody has been heard who is there.
-    void this.#registry.keepTidy({ firstMs: heartbeatMs * 3, everyMs: tidyEveryMs, signal });
+    // First when everybody has been heard who is there: an earlier supervisor may have told those whom nobody manages to
+    // beat as rarely as can be, and of a large mesh one question who is there gets to know a few hundred.
+    void this.#registry.keepTidy({ firstMs: tidyFirstMs, everyMs: tidyEveryMs, signal });
   }
 
   #probe(signal: AbortSignal): Promise<Machine> {
@@ -336,8 +338,11 @@ export class Supervisor {
   /** The broker is back; it may have been started anew. */
   #comeBack(): void {
     this.#senses.forgive();
-    void this.#lease.renew().then(() => this.#loop.kick());
-    this.#registry.writeAll();
+    // Another one may have taken over meanwhile, whose entries are newer than ours.
+    void this.#lease.renew().then(() => {
+      this.#loop.kick();
+      this.#registry.writeAll();
+    });
     void this.#auditStream.ensure();
   }
 

@@ -1,3 +1,6 @@
+import { heartbeatMostMs } from '@bkg/sdk';
+import { missedHeartbeats } from './patience.ts';
+
 /** Every delay of the supervisor, so that tests run with short ones. */
 export interface Timings {
   /** Between two looks at the plugin folders. @default 500 */
@@ -45,6 +48,8 @@ export interface Timings {
   registryEveryMs: number;
   /** Between two looks at how full the disk is. @default 10000 */
   diskEveryMs: number;
+  /** Until the first cleaning of the registry's bucket. @default 3.4 times the longest time between two heartbeats */
+  tidyFirstMs: number;
   /** Between two cleanings of the registry's bucket. @default 3600000 */
   tidyEveryMs: number;
   /** The life of a lease that is not renewed. @default 10000 */
@@ -95,6 +100,7 @@ export const defaultTimings: Timings = {
   watchEveryMs: 250,
   registryEveryMs: 1_000,
   diskEveryMs: 10_000,
+  tidyFirstMs: heartbeatMostMs * missedHeartbeats,
   tidyEveryMs: 3_600_000,
   leaseTtlMs: 10_000,
   leaseEveryMs: 3_000,

@@ -5,7 +5,7 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
 import { buckets, leaseKey, subjects } from '@bkg/sdk';
-import type { PluginInfo } from '@bkg/sdk';
+import type { PluginConfig, PluginInfo } from '@bkg/sdk';
 import { delay, processStart } from '@bkg/sdk/host';
 import { eventually, silentLogger } from '@bkg/sdk/testing';
 import { createSupervisor } from '../src/supervisor.ts';
@@ -181,6 +181,21 @@ describe('a successor', () => {
       await mesh.order('stop', 'echo');
       await stop();
     }
+  });
+
+  it('gives an instance whose configuration is lost that of today', async () => {
+    const first = await program();
+    const before = await mesh.order('start', 'echo');
+    await first.kill();
+    const file = run((records()[0] ?? '').replace('.json', '.config.json'));
+    rmSync(file);
+    await mesh.supervise();
+    const given = await eventually(
+      () => existsSync(file) && (JSON.parse(readFileSync(file, 'utf8')) as PluginConfig),
+    );
+    const { config, instances } = await mesh.get('echo');
+    expect(given).toMatchObject({ revision: config.revision, limits: config.limits });
+    expect(instances).toMatchObject([{ pid: pidOf(before), status: 'running' }]);
   });
 
   it('believes neither a configuration that a plugin has rewritten nor a process that calls itself a file of ours', async () => {

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Kvm } from '@nats-io/kv';
 import type { KvWatchEntry } from '@nats-io/kv';
-import { buckets, leaseKey, subjects } from '@bkg/sdk';
+import { buckets, heartbeatMostMs, leaseKey, subjects } from '@bkg/sdk';
 import type { Descriptor, Lease, RegistryEntry } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
+import { defaultTimings } from '../src/timings.ts';
 import { manifest, Mesh, problemOf } from './mesh.ts';
 
 let mesh: Mesh;
@@ -65,9 +66,22 @@ describe('the registry’s bucket', () => {
   it('is cleared of what nobody knows any more', async () => {
     const kv = await new Kvm(mesh.caller.nats).create(buckets.registry, { storage: 'memory', history: 1 });
     await kv.put('gone', '{}');
-    await mesh.supervise({ heartbeatMs: 100 });
+    await mesh.supervise({ tidyFirstMs: 300 });
     await eventually(async () => (await kv.get('gone'))?.operation !== 'PUT');
     expect((await kv.get('echo'))?.operation).toBe('PUT');
+  });
+});
+
+describe('a supervisor that is started again', () => {
+  it('keeps the entries of plugins of which it may not have heard yet', async () => {
+    const kv = await new Kvm(mesh.caller.nats).create(buckets.registry, { storage: 'memory', history: 1 });
+    await kv.put('rare', '{}');
+    await mesh.supervise({ heartbeatMs: 100 });
+    await eventually(() => entry('echo'));
+    await delay(1_000);
+    expect((await kv.get('rare'))?.operation).toBe('PUT');
+    // Three heartbeats that are missed, jittered by a tenth.
+    expect(defaultTimings.tidyFirstMs).toBeGreaterThan(heartbeatMostMs * 1.1 * 3);
   });
 });
 

@@ -1,6 +1,6 @@
 import { errorOf, InvalidOutputError } from '../client/errors.ts';
 import { parseJson } from '../json.ts';
-import { problemOfMsg } from '../problem.ts';
+import { problemOfMsg, retryAfterOf } from '../problem.ts';
 import type {
   ApiKey,
   AuditEvent,
@@ -173,7 +173,8 @@ export class Keeper {
         ...(signal && { signal }),
       });
       const problem = problemOfMsg(reply);
-      if (problem) throw errorOf(problem);
+      const retryAfterSecs = retryAfterOf(reply);
+      if (problem) throw errorOf(problem, { ...(retryAfterSecs && { retryAfterSecs }) });
       return readAnswer(capability, reply.data) as T;
     } catch (error) {
       throw error instanceof NoRespondersError ? nobody(error) : error;

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Keeper } from '../../src/access/keeper.ts';
 import type { Connection } from '../../src/connection.ts';
 import { InvocationError } from '../../src/client/errors.ts';
+import { BkgError } from '../../src/protocol/errors.ts';
 import { delay } from '../../src/host/delay.ts';
 import { startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
@@ -39,6 +40,14 @@ describe('a keeper', () => {
     expect(await codeOf(keeper.createTicket({ who: 'bkg', via: 'mesh', from: '' }, proof))).toBe(
       'CAPABILITY_NOT_FOUND',
     );
+  });
+
+  it('passes on how long to wait', async () => {
+    const plugin = await new KeeperPlugin().start(server);
+    plugin.verify = () => {
+      throw new BkgError('RATE_LIMITED', 'slower, please', { retryAfterSecs: 7 });
+    };
+    await expect(keeper.verifyKey(proof)).rejects.toMatchObject({ code: 'RATE_LIMITED', retryAfterSecs: 7 });
   });
 
   it('says that nobody keeps the keys when nobody does', async () => {
