@@ -3,7 +3,8 @@ import type { Verdict } from '../../chaos/rules/verdict.ts';
 import type { Fault } from '../faults.ts';
 import { complete, unforeseen, wrong } from '../ledger.ts';
 import type { Entry } from '../ledger.ts';
-import { fates, isAwaited, kinds, stallMs, timeoutMs, ways } from '../operation.ts';
+import { connectMostMs, fates, isAwaited, kinds, stallMs, timeoutMs, ways } from '../operation.ts';
+import type { Operation } from '../operation.ts';
 
 export interface EndsEvidence {
   entries: readonly Entry[];
@@ -27,10 +28,7 @@ export function judgeEnds({ entries, faults, toleranceMs }: EndsEvidence): Verdi
     const name = nameOf(entry);
     const tolerance = toleranceMs(sentAt, endedAt ?? sentAt + timeoutMs);
     if (endedAt === undefined) flaws.push(`${name} has never ended`);
-    else if (
-      endedAt - sentAt >
-      timeoutMs + graceMs + tolerance + (operation.fate === 'stall' ? stalledMs : 0)
-    )
+    else if (endedAt - sentAt > timeoutMs + graceMs + tolerance + extraMs(operation))
       flaws.push(`${name} ended with ${outcome} after ${((endedAt - sentAt) / 1_000).toFixed(1)} s`);
     if (outcome === wrong) flaws.push(`${name} was complete, with other content`);
     if (outcome === unforeseen) flaws.push(`${name} ended in no way that is promised: ${detail}`);
@@ -60,6 +58,12 @@ export function judgeEnds({ entries, faults, toleranceMs }: EndsEvidence): Verdi
       ),
     ].join('\n'),
   };
+}
+
+function extraMs({ fate, way }: Operation): number {
+  if (fate === 'stall') return stalledMs;
+  // Who is going to be gone has a connection of its own, which waits for a broker that is away.
+  return fate === 'drop' && way === 'nats' ? connectMostMs : 0;
 }
 
 /** A swap is no cause: whoever is replaced ends what it has begun. */

@@ -2,7 +2,7 @@ import { connect, createLogger } from '@bkg/sdk';
 import type { Connection, Credentials } from '@bkg/sdk';
 import { createClient } from '@bkg/sdk/client';
 import type { NatsClient } from '@bkg/sdk/client';
-import { timeoutMs } from '../operation.ts';
+import { connectMostMs, timeoutMs } from '../operation.ts';
 import type { Operation } from '../operation.ts';
 import { beginWith } from './client.ts';
 import { payloadOf, uploadOf } from './running.ts';
@@ -12,8 +12,6 @@ export interface NatsOptions {
   url: string;
   credentials: Credentials;
 }
-
-const connectMostMs = 20_000;
 
 /** Invocations by the SDK's client over the broker; who is going to be gone has a connection of its own. */
 export class NatsWay implements AsyncDisposable {

@@ -62,6 +62,17 @@ describe('a connection that its client never closes', () => {
     await eventually(async () => (await connections()) === 0, { withinMs: 10_000 });
   });
 
+  it('keeps nothing when it was closed before its answer', async () => {
+    for (let i = 0; i < 20; i += 1) {
+      const socket = open();
+      socket.write(post('reel/invoke/tick'));
+      await eventually(() => reel.instance.telemetry().in_flight === 1);
+      socket.destroy();
+      await eventually(() => reel.instance.telemetry().in_flight === 0);
+    }
+    await eventually(() => mesh.app.answersUnderWay() === 0);
+  });
+
   it('is not answered in the middle of an answer', async () => {
     const socket = open();
     let text = '';

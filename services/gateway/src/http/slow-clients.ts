@@ -1,6 +1,13 @@
 import type { ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
 
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** How many answers in one piece are not taken yet, as far as is known. */
+    answersUnderWay: () => number;
+  }
+}
+
 export interface SlowClientsOptions {
   /** For a client to take an answer, besides what its length takes. @default 60000 */
   takeMs?: number;
@@ -16,6 +23,7 @@ export const slowClients = fp<SlowClientsOptions>(
   async (app, { takeMs = 60_000, bytesPerMs = 16 }) => {
     /** Until when each has to be taken, by `performance.now()`. */
     const deadlines = new Map<ServerResponse, number>();
+    app.decorate('answersUnderWay', () => deadlines.size);
     app.addHook('onSend', (_request, reply, payload, done) => {
       const bytes = bytesOf(payload) ?? Number(reply.getHeader('content-length') ?? 0);
       deadlines.set(reply.raw, performance.now() + takeMs + bytes / bytesPerMs);
@@ -27,7 +35,11 @@ export const slowClients = fp<SlowClientsOptions>(
     });
     const sweep = setInterval(() => {
       const now = performance.now();
-      for (const [response, deadline] of deadlines) if (now > deadline) response.destroy();
+      for (const [response, deadline] of deadlines) {
+        if (now > deadline) response.destroy();
+        // Of one whose client has left nothing more is heard.
+        if (response.destroyed) deadlines.delete(response);
+      }
     }, takeMs / 4).unref();
     app.addHook('onClose', async () => clearInterval(sweep));
   },
