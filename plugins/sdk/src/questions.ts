@@ -13,7 +13,7 @@ import type { PluginTelemetry } from './protocol/telemetry.ts';
 import { serveDiscovery } from './service-responder.ts';
 
 export interface QuestionsOptions {
-  connection: Connection;
+  connection: Pick<Connection, 'subscribe' | 'respond' | 'sendKept'>;
   descriptor: Descriptor;
   instance: string;
   dispatcher: Dispatcher;

@@ -17,6 +17,7 @@ import type { EventKind } from '../protocol/subjects.ts';
 import { latencyPercentiles, round } from '../protocol/telemetry.ts';
 import type { PluginTelemetry } from '../protocol/telemetry.ts';
 import { serveQuestions } from '../questions.ts';
+import type { QuestionsOptions } from '../questions.ts';
 
 export interface SimulatedInstanceOptions {
   plugin: PluginDefinition;
@@ -163,7 +164,7 @@ export class SimulatedInstance {
   }
 
   /** The connection for what it is asked: who is silent hears nothing, and its subscriptions go with it. */
-  #line(): Connection {
+  #line(): QuestionsOptions['connection'] {
     const subscribe = (subject: string, options: SubscriptionOptions): Subscription => {
       const { callback } = options;
       const subscription = this.#connection.subscribe(subject, {
@@ -173,12 +174,11 @@ export class SimulatedInstance {
       this.#subscriptions.push(subscription);
       return subscription;
     };
-    const line: Pick<Connection, 'subscribe' | 'respond'> = {
+    return {
       subscribe,
       respond: (...reply) => this.#connection.respond(...reply),
+      sendKept: (prefix) => this.#connection.sendKept(prefix),
     };
-    // Nothing else of it is used.
-    return line as Connection;
   }
 
   async #configure(order: unknown): Promise<void> {
