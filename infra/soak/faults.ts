@@ -29,6 +29,8 @@ const backMostMs = 60_000;
 /** Who was told of the return of a part takes a moment to be there itself. */
 const afterMs = 2_500;
 const orderMostMs = 65_000;
+/** Then `bkg up` takes the next end of a part for its first. */
+const steadyMs = 60_000;
 
 export interface FaultsOptions {
   mesh: Mesh;
@@ -61,8 +63,15 @@ export class Faults {
       // In turns: a short run has all of them, too.
       const kind = kinds[this.#next % kinds.length]!;
       this.#next += 1;
-      await this.#do(kind);
+      if (!this.#isTired(kind)) await this.#do(kind);
     }
+  }
+
+  /** A part that ends again and again is started ever later, and a mesh without it shows nothing. */
+  #isTired(kind: FaultKind): boolean {
+    if (kind === 'kill instance' || kind === 'swap') return false;
+    const last = this.all.findLast((one) => one.kind === kind);
+    return last !== undefined && now() - last.until < steadyMs;
   }
 
   /** How often each was done. */
