@@ -25,9 +25,16 @@ export const standardOutput: Output = {
   discard: () => Promise.resolve(),
 };
 
+const elsewhere = 'name another file with --output.';
+
 /** A file that is there when all of it is there, and not before. @throws Failure; UsageError */
 export async function outputFile(file: string): Promise<Output> {
-  const doing = `writing ${file}`;
+  const before = failing(file, elsewhere, 1);
+  const late = failing(
+    file,
+    `${elsewhere} The invocation has been carried out, at least in part.`,
+    executedCode,
+  );
   const { target, isSpecial, mode } = targetOf(file);
   const written = isSpecial
     ? target
@@ -37,24 +44,19 @@ export async function outputFile(file: string): Promise<Output> {
   let failure: unknown;
   let isKept = isSpecial;
   stream.on('error', (error) => (failure ??= error));
-  await guarded(asFailure(doing), once(stream, 'open'));
+  await guarded(before, once(stream, 'open'));
   return {
     write: async (data) => {
-      if (failure !== undefined) throw asLateFailure(doing)(failure);
-      if (!stream.write(data)) await guarded(asLateFailure(doing), once(stream, 'drain'));
+      if (failure !== undefined) throw late(failure);
+      if (!stream.write(data)) await guarded(late, once(stream, 'drain'));
     },
     end: async () => {
       stream.end();
-      await guarded(asLateFailure(doing), finished(stream));
+      await guarded(late, finished(stream));
       if (isSpecial) return;
       isKept = true;
       await guarded(
-        (error) =>
-          new Failure(
-            `${doing} failed: ${(error as Error).message}; all of the answer is in ${written}.`,
-            'move it to where it is to be.',
-            { exitCode: executedCode, cause: error },
-          ),
+        failing(file, 'move it to where it is to be.', executedCode, `; all of the answer is in ${written}`),
         rename(written, target),
       );
     },
@@ -83,7 +85,7 @@ function targetOf(file: string): Target {
     if (!stats) return { target: file, isSpecial: false, mode: undefined };
     return { target: realpathSync(file), isSpecial: !stats.isFile(), mode: stats.mode & 0o777 };
   } catch (error) {
-    throw error instanceof Failure ? error : asFailure(`writing ${file}`)(error);
+    throw error instanceof Failure ? error : failing(file, elsewhere, 1)(error);
   }
 }
 
@@ -102,20 +104,11 @@ async function guarded(asFailure: (error: unknown) => Failure, work: Promise<unk
   }
 }
 
-/** Before the plugin has been asked. */
-function asFailure(doing: string): (error: unknown) => Failure {
+/** @param rest of the sentence that says what failed */
+function failing(file: string, remedy: string, exitCode: number, rest = ''): (error: unknown) => Failure {
   return (error) =>
-    new Failure(`${doing} failed: ${(error as Error).message}.`, 'name another file with --output.', {
+    new Failure(`writing ${file} failed: ${(error as Error).message}${rest}.`, remedy, {
+      exitCode,
       cause: error,
     });
-}
-
-/** When the plugin has answered. */
-function asLateFailure(doing: string): (error: unknown) => Failure {
-  return (error) =>
-    new Failure(
-      `${doing} failed: ${(error as Error).message}.`,
-      'name another file with --output; the invocation has been carried out, at least in part.',
-      { exitCode: executedCode, cause: error },
-    );
 }

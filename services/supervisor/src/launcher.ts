@@ -200,18 +200,14 @@ export class Launcher {
 
   /** @throws what the system says; then nothing watches it */
   #adopt(plugin: Plugin, record: InstanceRecord & { process: ProcessIdentity }): void {
-    const { home, timings, log, machine } = this.#options;
+    const { timings, log } = this.#options;
     const { instance, process } = record;
-    const files = instanceFiles(home.run, instance);
-    removeIntruders(files);
-    const config = readConfig(files.config);
     using undo = new DisposableStack();
-    const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
-    undo.defer(() => confinement.letGo());
+    const { files, config, confinement } = this.#takeUp(plugin, instance, undo);
     const open = (): LogCapture => {
       // Since it runs, there may be others by now.
       removeIntruders(files);
-      return this.#capture(plugin, instance, files, new KnownSecrets(readGiven(files.credentials), config));
+      return this.#captureLeft(plugin, instance, files, config);
     };
     const capture = new LateCapture({ open, instance, log });
     const adopted = adoptProcess(process, instance, { everyMs: timings.watchEveryMs });
@@ -225,14 +221,10 @@ export class Launcher {
 
   /** Keeps the last words of an instance that ended while nobody watched it. */
   async #bury(plugin: Plugin, record: InstanceRecord): Promise<void> {
-    const { home, log, connection, machine, timings, keepOutput } = this.#options;
+    const { log, connection, timings, keepOutput } = this.#options;
     const { instance } = record;
-    const files = instanceFiles(home.run, instance);
-    removeIntruders(files);
-    const config = readConfig(files.config);
     using undo = new DisposableStack();
-    const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
-    undo.defer(() => confinement.letGo());
+    const { files, config, confinement } = this.#takeUp(plugin, instance, undo);
     const { oomKill } = confinement;
     const verdict = judge({
       ending: { how: 'unknown' },
@@ -246,12 +238,7 @@ export class Launcher {
     announceEnd(connection, record, verdict, plugin.othersThan(instance));
     confinement.kill();
     if (record.process) killSession(record.process.pid, instance, { leaderIsOurs: false });
-    const capture = this.#capture(
-      plugin,
-      instance,
-      files,
-      new KnownSecrets(readGiven(files.credentials), config),
-    );
+    const capture = this.#captureLeft(plugin, instance, files, config);
     undo.defer(() => capture.close());
     await capture.finish();
     const text = verdict.ended === 'out_of_memory' ? verdict.text : 'how is not known';
@@ -266,6 +253,30 @@ export class Launcher {
     removeFiles(files);
     confinement.release();
     log.warn({ plugin_id: plugin.id, instance }, 'an instance ended while no supervisor watched it');
+  }
+
+  /** What an earlier supervisor has left of an instance. @param undo lets its confinement go */
+  #takeUp(
+    plugin: Plugin,
+    instance: string,
+    undo: DisposableStack,
+  ): { files: InstanceFiles; config: PluginConfig | undefined; confinement: Confinement } {
+    const { home, machine } = this.#options;
+    const files = instanceFiles(home.run, instance);
+    removeIntruders(files);
+    const config = readConfig(files.config);
+    const confinement = machine().adopt({ instance, pluginId: plugin.id, config });
+    undo.defer(() => confinement.letGo());
+    return { files, config, confinement };
+  }
+
+  #captureLeft(
+    plugin: Plugin,
+    instance: string,
+    files: InstanceFiles,
+    config: PluginConfig | undefined,
+  ): LogCapture {
+    return this.#capture(plugin, instance, files, new KnownSecrets(readGiven(files.credentials), config));
   }
 
   #hold(

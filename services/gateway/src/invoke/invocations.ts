@@ -10,7 +10,7 @@ import {
   subjects,
   Upload,
 } from '@bkg/sdk';
-import type { PluginCapability, ReplyStream, RequestOptions } from '@bkg/sdk';
+import type { ReplyStream, RequestOptions } from '@bkg/sdk';
 import { isUnbegun } from './attempt.ts';
 import type { Attempt } from './attempt.ts';
 import type { Broker } from '../mesh/broker.ts';
@@ -275,19 +275,15 @@ export class Invocations {
     return timeoutMs === undefined ? mostMs : Math.min(timeoutMs, mostMs);
   }
 
-  #isIdempotent(call: Call): boolean {
-    return this.#capabilityOf(call)?.idempotent ?? false;
+  #isIdempotent({ pluginId, capability }: Call): boolean {
+    return this.#catalog.capability(pluginId, capability)?.idempotent ?? false;
   }
 
   /** Without one JSON is meant, but where bytes are taken. */
-  #contentTypeOf(call: Call): string | undefined {
-    const { contentType } = call;
-    const isSaid = contentType !== jsonContentType || this.#capabilityOf(call)?.input_type !== undefined;
-    return isSaid ? contentType : undefined;
-  }
-
-  #capabilityOf({ pluginId, capability }: Call): PluginCapability | undefined {
-    return this.#catalog.get(pluginId)?.capabilities.find(({ id }) => id === capability);
+  #contentTypeOf({ pluginId, capability, contentType }: Call): string | undefined {
+    if (contentType !== jsonContentType) return contentType;
+    const takesBytes = this.#catalog.capability(pluginId, capability)?.input_type !== undefined;
+    return takesBytes ? contentType : undefined;
   }
 }
 

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { BkgError, headerNames, isJsonContentType, jsonContentType } from '@bkg/sdk';
-import type { Logger, PluginCapability } from '@bkg/sdk';
+import type { Logger } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
 import { needs } from '../access/route-access.ts';
 import type { Call } from './call.ts';
@@ -43,9 +43,6 @@ export const invokeRoutes = fp<InvokeRoutesOptions>(
       remedy: payloadRemedy,
     });
 
-    const capabilityOf = (pluginId: string, id: string): PluginCapability | undefined =>
-      catalog.get(pluginId)?.capabilities.find((one) => one.id === id);
-
     const answer = async (
       request: FastifyRequest,
       reply: FastifyReply,
@@ -61,7 +58,7 @@ export const invokeRoutes = fp<InvokeRoutesOptions>(
         onCharge: (charge) => void reply.headers(rateLimitHeaders(charge)),
       };
       const controller = controllerOf(request, reply, pluginId, capability);
-      const chunkType = capabilityOf(pluginId, capability)?.chunk_type;
+      const chunkType = catalog.capability(pluginId, capability)?.chunk_type;
       const asEvents = wantsEvents(request.headers.accept);
       if (!asEvents && chunkType === undefined) {
         return sendPlain(reply, await invocations.run(call, controller));
@@ -87,7 +84,7 @@ export const invokeRoutes = fp<InvokeRoutesOptions>(
         assertCapabilityId(capability);
         assertInvocable(request.caller, pluginId, capability);
         assertPlain(request);
-        const takesUpload = capabilityOf(pluginId, capability)?.upload === true;
+        const takesUpload = catalog.capability(pluginId, capability)?.upload === true;
         const config = takesUpload ? catalog.get(pluginId)?.config : undefined;
         const upload = config && uploadOf(request, reply, bodyLimit(), config, stallMs);
         const given = { ...headers, pluginId, capability };

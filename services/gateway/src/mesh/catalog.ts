@@ -1,5 +1,5 @@
 import { leaseStaleMs } from '@bkg/sdk';
-import type { PluginConfig, PluginInfo, PluginTelemetry, RegistryEntry } from '@bkg/sdk';
+import type { PluginCapability, PluginConfig, PluginInfo, PluginTelemetry, RegistryEntry } from '@bkg/sdk';
 import { readTelemetry } from './read-telemetry.ts';
 import { TelemetryBoard, telemetryKeptMs } from './telemetry-board.ts';
 
@@ -58,6 +58,11 @@ export class Catalog {
 
   get(id: string): RegistryEntry | undefined {
     return this.#known.get(id)?.entry;
+  }
+
+  /** As the registry has it. */
+  capability(pluginId: string, id: string): PluginCapability | undefined {
+    return this.get(pluginId)?.capabilities.find((one) => one.id === id);
   }
 
   /** Everything about a plugin, as the dashboard gets it. */
