@@ -12,6 +12,7 @@ import { answerGraceMs, headerNames } from './protocol/headers.ts';
 import { windowDefault } from './protocol/stream.ts';
 import { subjects } from './protocol/subjects.ts';
 import { RunningCall } from './running-call.ts';
+import type { Chunk } from './stream/chunk-reader.ts';
 import type { ReplyStream } from './stream/reply-stream.ts';
 import { StreamCutError } from './stream/stream-cut.ts';
 import { Upload } from './stream/upload.ts';
@@ -43,7 +44,7 @@ export interface Followed {
  * One try of an invocation whose answer may come in chunks. It ends with its last reply, which may be a failure, or with an
  * error: that of its reader, its deadline, its instance, the broker, its payload. Who has it is told of every end before the last reply.
  */
-export class BrokerStream implements AsyncIterable<Msg> {
+export class BrokerStream implements AsyncIterable<Chunk> {
   /** The first message, a chunk or the last reply; it is read as any other. @throws what `last` throws */
   readonly first: Promise<Msg>;
   /** The reply that ends it: look with `problemOfMsg`. @throws BkgError; what the payload's source threw */
@@ -126,7 +127,7 @@ export class BrokerStream implements AsyncIterable<Msg> {
   }
 
   /** Throws what `last` throws. */
-  async *[Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, void> {
     try {
       yield* this.#reply;
     } catch {

@@ -6,6 +6,7 @@ import { createKey } from '../src/access/key.ts';
 import { findTarget } from '../src/conformance/target.ts';
 import { UploadSending } from '../src/conformance/upload-sending.ts';
 import type { Credentials } from '../src/credentials.ts';
+import { parseJson } from '../src/json.ts';
 import { problemOfMsg } from '../src/problem.ts';
 import { instancePermissions, keyPermissions } from '../src/protocol/permissions.ts';
 import type { Permissions } from '../src/protocol/permissions.ts';
@@ -80,7 +81,7 @@ describe.each(examples)('the example in $language', ({ language, isPossible }) =
       timeoutMs: 5_000,
       window: 2,
     });
-    expect(await Array.fromAsync(stream, (msg) => msg.json())).toHaveLength(9);
+    expect(await Array.fromAsync(stream, ({ data }) => parseJson(data))).toHaveLength(9);
     expect((await stream.last).json()).toEqual({ counted: 9 });
     const sending = new UploadSending({
       connection: caller,

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
+import { parseJson } from '../src/json.ts';
 import { configDefaults, headerNames, manifestSchema, subjects } from '../src/protocol/index.ts';
 import type { JsonSchema, StatusEvent } from '../src/protocol/index.ts';
 import { eventually, startNatsServer } from '../src/testing.ts';
@@ -95,7 +96,7 @@ it('the plugin that streams, in the README of the SDK, runs as it stands there',
         timeoutMs: 1_000,
         headers: { [headerNames.contentType]: 'text/plain', 'X-Word': 'o' },
       });
-      const found = await Array.fromAsync(stream, (chunk) => chunk.json());
+      const found = await Array.fromAsync(stream, ({ data }) => parseJson(data));
       return { found, output: (await stream.last).json() };
     });
     expect(lines).toEqual({ found: ['one', 'two'], output: { lines: 3 } });

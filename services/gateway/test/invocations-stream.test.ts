@@ -1,7 +1,6 @@
-import type { Msg } from '@nats-io/nats-core';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { configDefaults, NoRespondersError, problemOfMsg } from '@bkg/sdk';
-import type { BkgError, Status } from '@bkg/sdk';
+import type { BkgError, Chunk, Status } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { completeCall } from '../src/invoke/call-headers.ts';
 import type { Call } from '../src/invoke/invocations.ts';
@@ -63,9 +62,11 @@ function open(given: Partial<Call> = {}): StreamedCall {
   return mesh.app.invocations.stream(call(given), controller);
 }
 
-async function textsOf(stream: AsyncIterable<Msg>): Promise<string[]> {
+const textOf = ({ data }: Chunk): string => Buffer.from(data).toString();
+
+async function textsOf(stream: AsyncIterable<Chunk>): Promise<string[]> {
   const texts: string[] = [];
-  for await (const msg of stream) texts.push(msg.string());
+  for await (const chunk of stream) texts.push(textOf(chunk));
   return texts;
 }
 
@@ -159,7 +160,7 @@ describe('a streamed invocation', () => {
       while (await stream.write('1'));
     });
     const given = call();
-    for await (const msg of mesh.app.invocations.stream(given, controller)) if (msg.string() === '1') break;
+    for await (const chunk of mesh.app.invocations.stream(given, controller)) if (textOf(chunk) === '1') break;
     await eventually(() => cancelled.includes(given.invocationId));
     expect(mesh.app.invocations.streams).toBe(0);
   });

@@ -9,6 +9,7 @@ import { eventually, silentLogger } from '@bkg/sdk/testing';
 // For what it adds to Fastify's types.
 import type {} from '../src/invoke/invocations.ts';
 import type { LimitedCaller } from '../src/limits/rate-limits.ts';
+import type { Spent } from '../src/limits/spent.ts';
 import { entryOf, serve, startGateway, startMesh } from './mesh.ts';
 import type { TestMesh } from './mesh.ts';
 import { connectWs } from './ws-peer.ts';
@@ -75,21 +76,26 @@ const times = <T>(n: number, act: () => Promise<T>): Promise<T>[] => Array.from(
 
 describe('the limit of a plugin', () => {
   it('is told on every answer, and when it is used up how long to wait', async () => {
-    await begin({ rate_per_second: 0.5, burst: 2 });
+    await begin({ ...slow, burst: 2 });
     const [first, second, third] = [await say(), await say(), await say()];
     expect([first.status, second.status, third.status]).toEqual([200, 200, 429]);
     const told = (answer: Answer) =>
       ['ratelimit-policy', 'ratelimit', 'retry-after'].map((name) => answer.headers.get(name));
-    expect(told(first)).toEqual(['"plugin";q=2;w=4', '"plugin";r=1;t=2', null]);
-    expect(told(second)).toEqual(['"plugin";q=2;w=4', '"plugin";r=0;t=2', null]);
-    expect(told(third)).toEqual(['"plugin";q=2;w=4', '"plugin";r=0;t=2', '2']);
+    const left = (tokens: number) => expect.stringMatching(`^"plugin";r=${tokens};t=(1000|99\\d)$`);
+    expect(told(first)).toEqual(['"plugin";q=2;w=2000', left(1), null]);
+    expect(told(second)).toEqual(['"plugin";q=2;w=2000', left(0), null]);
+    expect(told(third)).toEqual([
+      '"plugin";q=2;w=2000',
+      left(0),
+      expect.stringMatching(/^(1000|99\d)$/),
+    ]);
     expect(third.headers.get('content-type')).toBe('application/problem+json');
     expect(third.headers.get('bkg-invocation-id')).toMatch(/^[0-9a-f]{32}$/);
     expect(third.body).toMatchObject({
       code: 'RATE_LIMITED',
       status: 429,
       retryable: true,
-      detail: expect.stringContaining(`The limit of ${id} is 0.5 invocations a second, 2 at once`),
+      detail: expect.stringContaining(`The limit of ${id} is 0.001 invocations a second, 2 at once`),
     });
     expect(executed).toBe(2);
   });
@@ -200,14 +206,15 @@ describe('an instance that lets no more through', () => {
       },
     });
     const connection = await mesh.nats.connect(id);
-    const config = configOf({ rate_per_second: 0.1, burst: 1 });
+    const config = configOf({ rate_per_second: 0.01, burst: 1 });
     const instance = new Instance(plugin, { connection, config, log: silentLogger });
     await instance.start();
     // The gateway knows of no limit yet.
     await limitTo({});
     expect((await say()).status).toBe(200);
     const { status, headers, body } = await say();
-    expect([status, body.code, headers.get('retry-after')]).toEqual([429, 'RATE_LIMITED', '10']);
+    expect([status, body.code]).toEqual([429, 'RATE_LIMITED']);
+    expect(headers.get('retry-after')).toMatch(/^(9\d|100)$/);
     expect(headers.get('ratelimit')).toBeNull();
     await instance.drain(0);
   });
@@ -236,11 +243,25 @@ describe('two gateways', () => {
   it('share a limit: what one has let through the other refuses', async () => {
     await begin({ ...slow, burst: 6 });
     const { app, url } = await second();
+    let told = 0;
+    const subscription = mesh.peer.subscribe(subjects.spent('*'), {
+      callback: (_error, msg) => {
+        for (const { bucket, tokens } of msg.json<{ spent: Spent[] }>().spent)
+          if (bucket === `plugin:${id}`) told += tokens;
+      },
+    });
+    await mesh.peer.nats.flush();
+    const bothKnow = async (tokens: number): Promise<void> => {
+      await eventually(() => told === tokens);
+      // What the broker has given this connection, it has given theirs before the answer to this.
+      for (const { broker } of [mesh.app, app]) expect(await broker.flush()).toBe(true);
+    };
     expect(await statuses(times(4, () => say()))).toEqual({ ok: 4, limited: 0 });
-    await wait(400);
+    await bothKnow(4);
     expect(await statuses(times(5, () => say(url)))).toEqual({ ok: 2, limited: 3 });
-    await wait(400);
+    await bothKnow(6);
     expect(await statuses(times(5, () => say()))).toEqual({ ok: 0, limited: 5 });
+    subscription.unsubscribe();
     await app.close();
   });
 
@@ -260,7 +281,7 @@ describe('two gateways', () => {
     expect(limited).toBeGreaterThan(0);
     // The other's burst, and what comes back until it is told of; a busy machine tells late.
     expect(ok).toBeLessThanOrEqual(told + 10 + 100 * 0.5);
-    expect(ok).toBeGreaterThan(told / 2);
+    expect(ok).toBeGreaterThan(Math.min(told, answers.length) / 2);
     await app.close();
   });
 

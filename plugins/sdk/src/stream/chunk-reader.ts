@@ -48,16 +48,19 @@ const messageBytes = 1_024;
  */
 const waitingMostBytes = 64 * 1024 * 1024;
 
+/** What is kept of the message that brought it. */
+export type Chunk = Pick<Msg, 'data' | 'headers'>;
+
 /**
  * The receiving end of a stream, for one reader: chunks in their order, and credit for as many as were read. A chunk that
  * is missing, doubled or cannot be ends it.
  *
  * The window follows the size of the chunks: as many as `windowBytes` holds with what a message takes besides, from 1 to `chunksMost`.
  */
-export class ChunkReader implements AsyncIterable<Msg> {
+export class ChunkReader implements AsyncIterable<Chunk> {
   readonly #options: ChunkReaderOptions;
   readonly #last = Promise.withResolvers<Msg>();
-  readonly #waiting = new Fifo<Msg>();
+  readonly #waiting = new Fifo<Chunk>();
   #waitingBytes = 0;
   #expected = 0;
   /** Chunks that were granted, less those that were read. */
@@ -107,7 +110,7 @@ export class ChunkReader implements AsyncIterable<Msg> {
     if (this.#waiting.size >= most)
       return this.#fault('Its sender sends more chunks than it has credit for.');
     this.#chunkBytes = Math.max(bytesOf(msg), this.#chunkBytes * 0.9);
-    this.#waiting.push(msg);
+    this.#waiting.push(kept(msg));
     this.#count(bytesOf(msg));
     this.#awake();
     if (this.#waitingBytes > waitingMostBytes) this.fail(tooMuch());
@@ -126,13 +129,13 @@ export class ChunkReader implements AsyncIterable<Msg> {
     if (!this.#end) this.#complete(msg);
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, void> {
     try {
       for (;;) {
-        const msg = this.#waiting.shift();
-        if (msg) {
-          yield msg;
-          this.#count(-bytesOf(msg));
+        const chunk = this.#waiting.shift();
+        if (chunk) {
+          yield chunk;
+          this.#count(-bytesOf(chunk));
           this.#read();
           continue;
         }
@@ -222,7 +225,12 @@ export class ChunkReader implements AsyncIterable<Msg> {
   }
 }
 
-function bytesOf({ data }: Msg): number {
+/** Of a small chunk the message takes most of the memory, and a thousand streams may each have more than fifty that wait. */
+function kept({ data, headers }: Msg): Chunk {
+  return headers?.has(headerNames.contentType) ? { data, headers } : { data };
+}
+
+function bytesOf({ data }: Chunk): number {
   return data.length + messageBytes;
 }
 

@@ -3,7 +3,7 @@ import { BkgError } from '../protocol/errors.ts';
 import { headerNames } from '../protocol/headers.ts';
 import { isFlowOf } from '../protocol/subjects.ts';
 import { ChunkReader } from './chunk-reader.ts';
-import type { StreamEnd } from './chunk-reader.ts';
+import type { Chunk, StreamEnd } from './chunk-reader.ts';
 import { cancelText, creditText } from './flow.ts';
 
 export interface ReplyStreamOptions {
@@ -23,7 +23,7 @@ export interface ReplyStreamOptions {
  * The answer to one request, which may come as chunks: iterating gives these, `last` is the reply that ends it. One that
  * comes as a single reply has no chunks.
  */
-export class ReplyStream implements AsyncIterable<Msg> {
+export class ReplyStream implements AsyncIterable<Chunk> {
   readonly #plugin: string;
   readonly #reader: ChunkReader;
   readonly #first = Promise.withResolvers<Msg>();
@@ -86,7 +86,7 @@ export class ReplyStream implements AsyncIterable<Msg> {
     this.#reader.leave();
   }
 
-  [Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {
+  [Symbol.asyncIterator](): AsyncGenerator<Chunk, void, void> {
     return this.#reader[Symbol.asyncIterator]();
   }
 }

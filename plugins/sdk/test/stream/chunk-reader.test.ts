@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { BkgError } from '../../src/protocol/errors.ts';
+import { headerNames } from '../../src/protocol/headers.ts';
 import { ChunkReader } from '../../src/stream/chunk-reader.ts';
-import type { ChunkReaderOptions, StreamEnd } from '../../src/stream/chunk-reader.ts';
+import type { Chunk, ChunkReaderOptions, StreamEnd } from '../../src/stream/chunk-reader.ts';
 import { message } from './message.ts';
 
 beforeEach(() => vi.useFakeTimers());
@@ -19,18 +20,20 @@ function create(options: Partial<ChunkReaderOptions> = {}) {
   return { reader, granted, ends };
 }
 
+const textOf = ({ data }: Chunk): string => Buffer.from(data).toString();
+
 /** Reads so many, and leaves it there. */
 async function read(reader: ChunkReader, count: number): Promise<string[]> {
   const texts: string[] = [];
-  for await (const msg of reader) {
-    texts.push(msg.string());
+  for await (const chunk of reader) {
+    texts.push(textOf(chunk));
     if (texts.length === count) break;
   }
   return texts;
 }
 
 async function texts(reader: ChunkReader): Promise<string[]> {
-  return Array.fromAsync(reader, (msg) => msg.string());
+  return Array.fromAsync(reader, textOf);
 }
 
 describe('the receiving end of a stream', () => {
@@ -103,13 +106,23 @@ describe('the receiving end of a stream', () => {
     for (const seq of seqs) reader.take(message('x', { seq }));
     const came: string[] = [];
     const reading = (async () => {
-      for await (const msg of reader) came.push(msg.string());
+      for await (const chunk of reader) came.push(textOf(chunk));
     })();
     await expect(reading).rejects.toMatchObject({ code: 'INTERNAL', message: detail });
     await expect(reader.last).rejects.toMatchObject({ code: 'INTERNAL' });
     expect(came).toHaveLength(seqs.length - 1);
     expect(ends).toEqual(['failed']);
     expect(vi.getTimerCount()).toBe(0);
+  });
+
+  it('keeps the bytes of a chunk and what they are, and nothing else of its message', async () => {
+    const { reader } = create();
+    const typed = message('b', { seq: 1, headers: { [headerNames.contentType]: 'image/png' } });
+    for (const msg of [message('a', { seq: 0 }), typed, message('', { seq: 2, end: 3 })]) reader.take(msg);
+    const chunks = await Array.fromAsync(reader);
+    expect(chunks.map(textOf)).toEqual(['a', 'b']);
+    expect(chunks.map((chunk) => Object.keys(chunk))).toEqual([['data'], ['data', 'headers']]);
+    expect(chunks[1]?.headers?.get(headerNames.contentType)).toBe('image/png');
   });
 
   it('takes an end that does not fit its number for a failure', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { parseJson } from '../../src/json.ts';
 import { headerNames, subjects } from '../../src/protocol/index.ts';
 import { eventually } from '../../src/testing.ts';
 import { limits, ReelMesh } from './mesh.ts';
@@ -78,7 +79,7 @@ describe('a streaming reply', () => {
       timeoutMs: 5_000,
     });
     const chunks: unknown[] = [];
-    for await (const chunk of stream) chunks.push(chunk.json());
+    for await (const { data } of stream) chunks.push(parseJson(data));
     expect([chunks, (await stream.last).json()]).toEqual([[{ n: 0 }], { counted: 1 }]);
   });
 
@@ -109,8 +110,8 @@ describe('a streaming reply', () => {
       { plugin: 'reel', timeoutMs: 30_000 },
     );
     let expected = 0;
-    for await (const chunk of stream) {
-      expect(chunk.json<{ n: number }>().n).toBe(expected);
+    for await (const { data } of stream) {
+      expect(parseJson(data)).toMatchObject({ n: expected });
       expected += 1;
     }
     expect([expected, (await stream.last).json()]).toEqual([10_000, { counted: 10_000 }]);

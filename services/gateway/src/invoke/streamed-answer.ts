@@ -12,7 +12,7 @@ import {
   problemOfMsg,
   shortToken,
 } from '@bkg/sdk';
-import type { Logger, Problem } from '@bkg/sdk';
+import type { Chunk, Logger, Problem } from '@bkg/sdk';
 import { httpStatus } from '../http/http-status.ts';
 import { Outlet } from '../http/outlet.ts';
 import type { Call } from './call.ts';
@@ -104,7 +104,7 @@ function cutOff(outlet: Outlet, log: Logger, call: Call, why: unknown): void {
 async function writeAll(
   outlet: Outlet,
   streamed: StreamedCall,
-  textOf: (chunk: Msg) => Uint8Array | string | undefined,
+  textOf: (chunk: Chunk) => Uint8Array | string | undefined,
 ): Promise<boolean> {
   for await (const chunk of streamed) {
     const text = textOf(chunk);

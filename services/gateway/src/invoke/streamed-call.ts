@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError } from '@bkg/sdk';
-import type { ReplyStream } from '@bkg/sdk';
+import type { Chunk, ReplyStream } from '@bkg/sdk';
 
 export interface StreamedCallParts {
   /** The answer, when its first message is here. Fails with what the caller is told. */
@@ -19,7 +19,7 @@ export interface StreamedCallParts {
  * The answer to one invocation, which may come as chunks: iterating gives these, `last` is the reply that ends it. Whoever
  * has one iterates to its end, or leaves it. All its errors are those that `Invocations.run` throws.
  */
-export class StreamedCall implements AsyncIterable<Msg> {
+export class StreamedCall implements AsyncIterable<Chunk> {
   /** The first message, a chunk or the last: by it one knows what kind of answer it is. It is read as any other. */
   readonly first: Promise<Msg>;
   /** The reply that ends it, which may be a failure: look with `problemOfMsg`. Fails when there is none. */
@@ -53,7 +53,7 @@ export class StreamedCall implements AsyncIterable<Msg> {
     return Math.max(0, (this.#parts.deadlineAt() ?? 0) - performance.now());
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Msg, void, void> {
+  async *[Symbol.asyncIterator](): AsyncGenerator<Chunk, void, void> {
     const { opened, explain, release } = this.#parts;
     const stream = await opened;
     try {

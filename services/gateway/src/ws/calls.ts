@@ -147,8 +147,8 @@ export class Calls {
       else late = setTimeout(() => controller.abort(tooLate(call)), stream.leftMs).unref();
     }, end);
     try {
-      for await (const msg of stream) {
-        if (!(await chunks.write(jsonBody(call, msg, 'sent a chunk of')))) return await endOf(stream, signal);
+      for await (const chunk of stream) {
+        if (!(await chunks.write(jsonBody(call, chunk, 'sent a chunk of')))) return await endOf(stream, signal);
       }
       return await stream.last;
     } finally {

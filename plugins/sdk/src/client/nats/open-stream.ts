@@ -4,6 +4,7 @@ import type { BrokerStream, StreamAttempt, StreamCall } from '../../broker-strea
 import { isJsonContentType } from '../../protocol/content-type.ts';
 import { headerNames } from '../../protocol/headers.ts';
 import { NoRespondersError } from '../../requests.ts';
+import type { Chunk } from '../../stream/chunk-reader.ts';
 import type { OpenedStream } from '../client-stream.ts';
 import { failure } from '../failure.ts';
 import { explain } from '../invoke.ts';
@@ -48,7 +49,7 @@ export async function openJsonStream(
     throw error;
   }
   return readStream(stream, invocationId, {
-    chunk: (msg) => readGiven(call, msg).value,
+    chunk: (chunk) => readGiven(call, chunk).value,
     output: (msg) => readOutput(call, msg).value,
   });
 }
@@ -59,27 +60,27 @@ export function isChunk({ headers }: Msg): boolean {
 }
 
 /** What comes, as `read` reads it. What that throws ends the stream. */
-export function readStream<Chunk>(
+export function readStream<T>(
   stream: BrokerStream,
   invocationId: string,
-  read: { chunk: (msg: Msg) => Chunk; output: (msg: Msg) => unknown },
-): OpenedStream<Chunk, unknown> {
+  read: { chunk: (chunk: Chunk) => T; output: (msg: Msg) => unknown },
+): OpenedStream<T, unknown> {
   const output = stream.last.then(read.output).catch((error: unknown) => {
     throw explain(error, invocationId);
   });
   // Who reads sees it there.
   output.catch(() => undefined);
-  const readChunk = (msg: Msg): Chunk => {
+  const readChunk = (chunk: Chunk): T => {
     try {
-      return read.chunk(msg);
+      return read.chunk(chunk);
     } catch (error) {
       stream.fail(error as Error);
       throw error;
     }
   };
-  async function* chunks(): AsyncGenerator<Chunk, void, void> {
+  async function* chunks(): AsyncGenerator<T, void, void> {
     try {
-      for await (const msg of stream) yield readChunk(msg);
+      for await (const chunk of stream) yield readChunk(chunk);
     } catch (error) {
       await output;
       // It was complete already.

@@ -3,6 +3,7 @@ import { readJson } from '../../json.ts';
 import { problemOfMsg, retryAfterOf } from '../../problem.ts';
 import { isJsonContentType } from '../../protocol/content-type.ts';
 import { headerNames } from '../../protocol/headers.ts';
+import type { Chunk } from '../../stream/chunk-reader.ts';
 import { errorOf } from '../errors.ts';
 import type { InvocationError } from '../errors.ts';
 import { failure } from '../failure.ts';
@@ -30,8 +31,8 @@ export function failureIn(msg: Msg): InvocationError | undefined {
 }
 
 /** What a capability has written as JSON. @throws InvalidOutputError */
-export function readGiven({ plugin, capability }: Named, msg: Msg): Output {
-  const contentType = msg.headers?.get(headerNames.contentType);
+export function readGiven({ plugin, capability }: Named, { data, headers }: Chunk): Output {
+  const contentType = headers?.get(headerNames.contentType);
   if (!isJsonContentType(contentType)) {
     throw failure(
       'INVALID_OUTPUT',
@@ -39,7 +40,7 @@ export function readGiven({ plugin, capability }: Named, msg: Msg): Output {
     );
   }
   try {
-    return readJson(msg.data);
+    return readJson(data);
   } catch (cause) {
     const why = (cause as Error).message;
     throw failure('INVALID_OUTPUT', `What ${capability} of ${plugin} gave is not JSON (${why}).`, { cause });
