@@ -115,4 +115,23 @@ describe('Checker', () => {
     }
     expect(ended()).toBe(2);
   });
+
+  it.each([
+    ['loads', () => undefined],
+    [
+      'checks',
+      (message: object, reply: (message: object) => void) => 'schema' in message && reply({ ready: true }),
+    ],
+  ])('ends at once when it is closed while its worker %s', { timeout: 3_000 }, async (_, work) => {
+    const { createWorker, ended } = fake(work);
+    const checker = new Checker({ schema: {}, createWorker, checkTimeoutMs: 10_000 });
+    const answers = Promise.all(['{}', '1'].map((text) => checker.check(text)));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    checker.close();
+    expect(await answers).toMatchObject([
+      { unchecked: 'The page was left.' },
+      { unchecked: 'The page was left.' },
+    ]);
+    expect(ended()).toBe(1);
+  });
 });

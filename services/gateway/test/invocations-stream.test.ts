@@ -160,7 +160,8 @@ describe('a streamed invocation', () => {
       while (await stream.write('1'));
     });
     const given = call();
-    for await (const chunk of mesh.app.invocations.stream(given, controller)) if (textOf(chunk) === '1') break;
+    for await (const chunk of mesh.app.invocations.stream(given, controller))
+      if (textOf(chunk) === '1') break;
     await eventually(() => cancelled.includes(given.invocationId));
     expect(mesh.app.invocations.streams).toBe(0);
   });

@@ -24,6 +24,8 @@ export class PayloadCheck {
   #isCheckable: () => boolean;
   #outcome: () => Outcome | undefined;
   #checker: Checker;
+  /** What its component derives may not be read any more. */
+  #isGone = false;
 
   constructor({ payload, isCheckable, schemaText, outcome }: PayloadCheckOptions) {
     this.#payload = payload;
@@ -45,11 +47,12 @@ export class PayloadCheck {
       if (!isCheckable()) return;
       const timer = setTimeout(() => {
         void checker.check(text).then((result) => {
-          if (text === payload()) this.#checked = result;
+          if (!this.#isGone && text === payload()) this.#checked = result;
         });
       }, checkAfterMs);
       return () => clearTimeout(timer);
     });
+    $effect(() => () => (this.#isGone = true));
   }
 
   get #current(): Checked | undefined {
@@ -83,14 +86,14 @@ export class PayloadCheck {
     return left.map(({ path, message }) => ({ path, message: `The answer says: ${message}` }));
   }
 
-  /** Checks at once; undefined when the payload was changed meanwhile. */
+  /** Checks at once; undefined when the payload was changed meanwhile, or the component is gone. */
   async checkNow(): Promise<Checked | undefined> {
     const text = this.#payload();
     if (!this.#isCheckable()) return { text, mistakes: [] };
     this.isBusy = true;
     const result = await this.#checker.check(text);
     this.isBusy = false;
-    if (text !== this.#payload()) return undefined;
+    if (this.#isGone || text !== this.#payload()) return undefined;
     this.#checked = result;
     return result;
   }

@@ -148,7 +148,8 @@ export class Calls {
     }, end);
     try {
       for await (const chunk of stream) {
-        if (!(await chunks.write(jsonBody(call, chunk, 'sent a chunk of')))) return await endOf(stream, signal);
+        if (!(await chunks.write(jsonBody(call, chunk, 'sent a chunk of'))))
+          return await endOf(stream, signal);
       }
       return await stream.last;
     } finally {

@@ -7,7 +7,11 @@ import type { FrameCall } from './frame.ts';
  * @param what the plugin has done with it, in an error: `answered with`
  * @throws BkgError INVALID_OUTPUT for what cannot be one
  */
-export function jsonBody({ pluginId, capability }: FrameCall, { data, headers }: Chunk, what: string): Uint8Array {
+export function jsonBody(
+  { pluginId, capability }: FrameCall,
+  { data, headers }: Chunk,
+  what: string,
+): Uint8Array {
   const contentType = headers?.get(headerNames.contentType) || undefined;
   const way = `POST /api/plugins/${pluginId}/invoke/${capability} hands it over as it is.`;
   if (contentType !== undefined && !isJsonContentType(contentType)) {

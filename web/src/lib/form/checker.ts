@@ -38,13 +38,13 @@ export class Checker {
   #queue: Promise<unknown> = Promise.resolve();
   #nextId = 1;
   #late = 0;
-  #closed = false;
+  #closing = new AbortController();
 
   constructor(options: CheckerOptions) {
     this.#options = options;
   }
 
-  /** Resolves always; payloads are checked one after the other. */
+  /** Resolves always, and at once when it is closed; payloads are checked one after the other. */
   check(text: string): Promise<Checked> {
     const turn = this.#queue.then(() => this.#checkNow(text));
     this.#queue = turn;
@@ -52,16 +52,19 @@ export class Checker {
   }
 
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.#end();
   }
 
   async #checkNow(text: string): Promise<Checked> {
-    if (this.#closed) return { text, mistakes: [], unchecked: 'The page was left.' };
+    const { signal } = this.#closing;
+    const left: Checked = { text, mistakes: [], unchecked: 'The page was left.' };
+    if (signal.aborted) return left;
     if (this.#late >= lateMost)
       return { text, mistakes: [], unchecked: 'Checking against this schema takes too long.' };
     const { startTimeoutMs = 10_000, checkTimeoutMs = 1_500 } = this.#options;
-    const worker = await within((this.#started ??= this.#start()), startTimeoutMs);
+    const worker = await within((this.#started ??= this.#start()), startTimeoutMs, signal);
+    if (signal.aborted) return left;
     if (worker === undefined) {
       this.#end();
       return { text, mistakes: [], unchecked: 'The part that checks could not be loaded.' };
@@ -69,8 +72,9 @@ export class Checker {
     const id = this.#nextId++;
     const answer = new Promise<CheckReply>((done) => (this.#pending = { id, done }));
     worker.postMessage({ id, text });
-    const reply = await within(answer, checkTimeoutMs);
+    const reply = await within(answer, checkTimeoutMs, signal);
     this.#pending = undefined;
+    if (signal.aborted) return left;
     if (reply === undefined) {
       this.#late += 1;
       this.#end();
@@ -105,11 +109,12 @@ export function startCheckWorker(): CheckWorker {
   return new Worker(new URL('./check.worker.ts', import.meta.url), { type: 'module' });
 }
 
-/** Undefined when it takes longer or fails. */
-async function within<T>(promise: Promise<T>, ms: number): Promise<T | undefined> {
+/** Undefined when it takes longer or fails, or when `signal` aborts. */
+async function within<T>(promise: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
   const ended = new AbortController();
   try {
-    return await Promise.race([promise, wait(ms, ended.signal).then(() => undefined)]);
+    const late = wait(ms, AbortSignal.any([signal, ended.signal])).then(() => undefined);
+    return await Promise.race([promise, late]);
   } catch {
     return undefined;
   } finally {
