@@ -17,6 +17,9 @@ export default defineConfig({
     pool: 'forks',
     // A process of its own for every file would load the SDK and Nest anew, for a second each; nothing here has a state.
     isolate: false,
+    // A machine that others use as well may stand still for longer than anything waits. What passes only then is named at the end.
+    retry: 1,
+    expect: { poll: { timeout: 10_000 } },
     testTimeout: 20_000,
     hookTimeout: 60_000,
   },

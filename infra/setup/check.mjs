@@ -143,6 +143,7 @@ async function test(context, programs, step, sum, filters) {
     const { code } = await run(command, args, { ...options, show: true });
     const found = readReport(report, code);
     for (const key of ['passed', 'failed', 'skipped']) sum[key] += found[key];
+    for (const test of found.unsteady) say.write(`  ~ at its second try only: ${test}`);
     for (const problem of found.problems) say.write(`  ✗ tests: ${problem}`);
   } finally {
     rmSync(folder, { recursive: true, force: true });

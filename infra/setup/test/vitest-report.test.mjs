@@ -17,8 +17,29 @@ const report = (passed, failed, testResults = []) =>
   });
 
 it('counts what passed and what failed', () => {
-  expect(read(report(5, 0), 0)).toEqual({ passed: 5, failed: 0, skipped: 0, problems: [] });
+  expect(read(report(5, 0), 0)).toEqual({
+    passed: 5,
+    failed: 0,
+    skipped: 0,
+    problems: [],
+    unsteady: [],
+  });
   expect(read(report(5, 2), 1)).toMatchObject({ passed: 5, failed: 2 });
+});
+
+it('names what passed at its second try only, and why', () => {
+  const file = {
+    name: 'x.test.ts',
+    status: 'passed',
+    assertionResults: [
+      { status: 'passed', fullName: 'is steady', failureMessages: [] },
+      { status: 'passed', fullName: 'is late', failureMessages: ['Error: after 1 s\n    at x'] },
+      { status: 'failed', fullName: 'is wrong', failureMessages: ['Error: 1', 'Error: 2'] },
+    ],
+  };
+  const found = read(report(2, 1, [file]), 1);
+  expect(found).toMatchObject({ passed: 2, failed: 1, problems: [] });
+  expect(found.unsteady).toEqual(['x.test.ts: is late: Error: after 1 s']);
 });
 
 it('takes a run without a single test for a failure', () => {

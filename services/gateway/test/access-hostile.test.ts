@@ -32,7 +32,7 @@ afterAll(async () => {
 });
 
 /** What is answered to exactly these bytes, until the other end closes or has been silent for a moment. */
-function raw(text: string, silenceMs = 500): Promise<string> {
+function raw(text: string, silenceMs = 2_000): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
     const socket = connect(mesh.port, '127.0.0.1', () => socket.write(text, 'latin1'));
