@@ -20,7 +20,7 @@ export default defineConfig({
     // A machine that others use as well may stand still for longer than anything waits. What passes only then is named at the end.
     retry: 1,
     expect: { poll: { timeout: 10_000 } },
-    testTimeout: 20_000,
-    hookTimeout: 60_000,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
   },
 });

@@ -200,7 +200,7 @@ export function natsServerProgram(env = process.env): string {
  */
 export async function eventually<T>(
   check: () => T | Promise<T>,
-  { withinMs = 10_000, everyMs = 20 }: { withinMs?: number; everyMs?: number } = {},
+  { withinMs = 20_000, everyMs = 20 }: { withinMs?: number; everyMs?: number } = {},
 ): Promise<Exclude<T, false | undefined>> {
   const until = Date.now() + withinMs;
   for (;;) {
