@@ -177,13 +177,13 @@ describe('a broker that is killed and comes back', () => {
   });
 
   it('lets a configuration that has failed meanwhile be taken back', async () => {
-    await mesh.supervise({ startTimeoutMs: 1_500 });
+    await mesh.supervise({ startTimeoutMs: 4_500 });
     const before = await mesh.order('start', 'echo');
     const env = { ECHO_START_MS: '60000' };
     await mesh.ask(subjects.control('configure', 'echo'), { revision: 1, env, wait: false });
     await eventually(async () => (await mesh.get('echo')).instances.length === 2);
     await mesh.server.kill();
-    await delay(2_000);
+    await delay(5_000);
     await mesh.server.restart();
     await eventually(() => mesh.caller.connected);
     const after = await eventually(async () => {

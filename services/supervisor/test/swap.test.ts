@@ -21,7 +21,7 @@ beforeAll(async () => {
   versions('many', {}, { config: { replicas: 3 } });
   versions('broken', { ECHO_FAILS: 'it is broken' });
   versions('files', {}, { single_writer: true });
-  await mesh.supervise({ startTimeoutMs: 4_000 });
+  await mesh.supervise({ startTimeoutMs: 30_000 });
   desired = await new Kvm(mesh.caller.nats).open(buckets.desired);
 });
 afterAll(() => mesh[Symbol.asyncDispose]());
