@@ -157,7 +157,12 @@ describe('the pool of models', () => {
 
   it('drops a load when the last one who waits for it has gone, and loads anew for who comes then', async () => {
     const started = vi.spyOn(ModelProcess, 'start');
-    await Promise.all([cancelledUse('a'), cancelledUse('a'), cancelledUse('a')]);
+    const controller = new AbortController();
+    const uses = Array.from({ length: 3 }, () => use('a', () => Promise.resolve(), controller.signal));
+    await eventually(() => pool.residents.has('a'));
+    controller.abort(cancelled);
+    const ends = await Promise.allSettled(uses);
+    expect(ends).toEqual(uses.map(() => ({ status: 'rejected', reason: cancelled })));
     expect(inMemory()).toEqual([]);
     await expect(started.mock.results[0]?.value).rejects.toThrow('a has been unloaded');
     expect(started).toHaveBeenCalledTimes(1);
