@@ -45,12 +45,16 @@ export class PayloadCheck {
     $effect(() => {
       const [checker, text] = [this.#checker, payload()];
       if (!isCheckable()) return;
+      let isOver = false;
       const timer = setTimeout(() => {
         void checker.check(text).then((result) => {
-          if (!this.#isGone && text === payload()) this.#checked = result;
+          if (!isOver) this.#checked = result;
         });
       }, checkAfterMs);
-      return () => clearTimeout(timer);
+      return () => {
+        isOver = true;
+        clearTimeout(timer);
+      };
     });
     $effect(() => () => (this.#isGone = true));
   }
