@@ -158,8 +158,9 @@ describe('the pool of models', () => {
   it('drops a load when the last one who waits for it has gone, and loads anew for who comes then', async () => {
     const started = vi.spyOn(ModelProcess, 'start');
     const controller = new AbortController();
-    const uses = Array.from({ length: 3 }, () => use('a', () => Promise.resolve(), controller.signal));
-    await eventually(() => pool.residents.has('a'));
+    const file = await locator.locate({ model_id: 'a' });
+    const uses = Array.from({ length: 3 }, () => pool.use(file, controller.signal, () => Promise.resolve()));
+    await eventually(() => started.mock.calls.length > 0);
     controller.abort(cancelled);
     const ends = await Promise.allSettled(uses);
     expect(ends).toEqual(uses.map(() => ({ status: 'rejected', reason: cancelled })));
