@@ -34,6 +34,10 @@ export const bodies = fp<BodiesOptions>(
       arrivals.set(request, begin(true));
       app.server.emit('request', request, response);
     });
+    // Of another expectation Node would say 417, without a body, before anybody has looked at it: the guard refuses it.
+    app.server.on('checkExpectation', (request: IncomingMessage, response: ServerResponse) => {
+      app.server.emit('request', request, response);
+    });
     app.addHook('onRequest', ({ raw }, _reply, done) => {
       if (hasBody(raw)) {
         const arrival = arrivals.get(raw) ?? begin(false);

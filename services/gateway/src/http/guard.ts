@@ -42,6 +42,9 @@ const headersMost = 100;
 /** Of those two could be meant for two readers: a proxy decides by one, we by the other. */
 const single = ['host', 'origin', 'authorization', 'content-type', 'sec-fetch-site'];
 
+/** As Node finds it. */
+const continuation = /(?:^|\W)100-continue(?:$|\W)/i;
+
 /** Refuses what is not addressed to this gateway or comes from another site's page, and sets the headers of safety. */
 export const guard = fp<GuardOptions>(
   async (app, { host, port, publicUrl }) => {
@@ -84,6 +87,8 @@ function targetProblem(target: string): string | undefined {
 function headersProblem({ rawHeaders, headers }: IncomingMessage): string | undefined {
   const count = rawHeaders.length / 2;
   if (count > headersMost) return `The request has ${count} headers; at most ${headersMost} are taken.`;
+  if (headers.expect !== undefined && !continuation.test(headers.expect))
+    return `The Expect header is "${headers.expect.slice(0, 200)}"; it takes 100-continue, or is left out.`;
   // Node keeps one of several: only then there is something to look for.
   if (Object.keys(headers).length === count) return undefined;
   const names = rawHeaders.filter((_, i) => i % 2 === 0).map((name) => name.toLowerCase());
