@@ -1,0 +1,2 @@
+/** Copied beside the plugin from `infra/soak/plugins`, where it stands. */
+export { diagnose } from '../../soak/plugins/diagnosis.mjs';
