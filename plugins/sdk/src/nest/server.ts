@@ -4,6 +4,7 @@ import type { Msg, Subscription } from '@nats-io/nats-core';
 import { defaultIfEmpty, lastValueFrom } from 'rxjs';
 import type { Observable } from 'rxjs';
 import type { Connection } from '../connection.ts';
+import { headerFault } from '../header-fault.ts';
 import type { Logger } from '../logger.ts';
 import { decodeJson, problemOfError, respondProblem } from '../problem.ts';
 import { BkgError } from '../protocol/errors.ts';
@@ -75,8 +76,19 @@ export class BkgServer extends Server implements CustomTransportStrategy {
       );
       return;
     }
+    const fault = headerFault(msg);
+    if (fault !== undefined) return this.#refuseHeaders(msg, handler, fault);
     const work = this.#answer(msg, handler).finally(() => this.#running.delete(work));
     this.#running.add(work);
+  }
+
+  /** Whoever looks at them later would be what fails. */
+  #refuseHeaders(msg: Msg, { isEventHandler }: MessageHandler, fault: string): void {
+    const { connection, log } = this.#options;
+    log.warn({ subject: msg.subject }, `refused a message whose headers cannot be read (${fault})`);
+    if (!msg.reply || isEventHandler) return;
+    const detail = `The headers of the request cannot be read (${fault}): send each in one line, with a name in ASCII.`;
+    respondProblem(connection, msg, problemOfError(new BkgError('INVALID_PAYLOAD', detail)));
   }
 
   async #answer(msg: Msg, handler: MessageHandler): Promise<void> {

@@ -11,7 +11,7 @@ export class RawClient {
   #onData: () => void = () => undefined;
 
   /** @param shown as in a CONNECT of the protocol: `user` and `pass`, or `auth_token` */
-  constructor(port: number, shown: Record<string, string>) {
+  constructor(port: number, shown: Record<string, string | boolean>) {
     this.#socket = connect(port, '127.0.0.1');
     this.#socket.setEncoding('utf8');
     this.#socket.on('data', (chunk: string) => {

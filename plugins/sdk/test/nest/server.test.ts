@@ -4,6 +4,7 @@ import { NestFactory } from '@nestjs/core';
 import { Ctx, EventPattern, MessagePattern, Payload } from '@nestjs/microservices';
 import type { MicroserviceOptions } from '@nestjs/microservices';
 import type { INestMicroservice } from '@nestjs/common';
+import type { Msg } from '@nats-io/nats-core';
 import { of } from 'rxjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection.ts';
@@ -13,6 +14,7 @@ import { problemOfMsg } from '../../src/problem.ts';
 import { BkgError } from '../../src/protocol/errors.ts';
 import { eventually, silentLogger, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
+import { RawClient } from '../access/raw-client.ts';
 import { collectGarbage } from '../collect-garbage.ts';
 
 const heard: unknown[] = [];
@@ -123,6 +125,23 @@ describe('a Nest controller on bkg', () => {
       return answered.every((one) => one.deref() === undefined);
     });
     expect(answered).toHaveLength(10);
+  });
+
+  it('goes on after a message whose headers cannot be read, and says what is wrong with a request', async () => {
+    const { user, password } = server.credentials;
+    const raw = new RawClient(Number(new URL(server.url).port), { user, pass: password, headers: true });
+    const reply = '_INBOX.raw.1';
+    const answers: Msg[] = [];
+    caller.subscribe(reply, { callback: (_, msg) => void answers.push(msg) });
+    await caller.flush();
+    const head = 'NATS/1.0\r\nno name: x\r\n\r\n';
+    const hpub = (subject: string, to: string): string =>
+      `HPUB ${subject} ${to} ${head.length} ${head.length + 2}\r\n${head}{}`;
+    expect(await raw.say([hpub('shop.several', reply), hpub('shop.note', '')])).toEqual([]);
+    raw.close();
+    await eventually(() => answers.length > 0);
+    expect(problemOfMsg(answers[0]!)).toMatchObject({ code: 'INVALID_PAYLOAD' });
+    expect((await ask('shop.several')).json()).toBe(3);
   });
 
   it('never publishes to a reply subject outside of _INBOX', async () => {
