@@ -85,8 +85,8 @@ function readConfig(id: string, file: string | undefined): PluginConfig {
   try {
     return completeConfig(id, JSON.parse(readFileSync(file, 'utf8')) as Partial<PluginConfig>);
   } catch (error) {
-    throw new Error(`BKG_CONFIG_FILE ${file} is not readable JSON: ${(error as Error).message}.`, {
-      cause: error,
-    });
+    // Its own words quote what stands there, which may be a secret of `env`.
+    const why = error instanceof SyntaxError ? 'is not JSON' : `cannot be read (${(error as Error).message})`;
+    throw new Error(`BKG_CONFIG_FILE ${file} ${why}.`, { cause: error });
   }
 }

@@ -133,6 +133,16 @@ describe('a plugin as a program', () => {
     expect(plugin.records().at(-1)).toMatchObject({ level: 'fatal', message: 'the settings say so' });
   });
 
+  it('repeats nothing of a configuration that is no JSON: it may be a secret', async () => {
+    const config = path.join(folder, 'broken.json');
+    await writeFile(config, '{"env": {"TOKEN": hunter2}}');
+    const plugin = run({ ...broker(), BKG_CONFIG_FILE: config });
+    expect(await plugin.ended).toBe(1);
+    const { message } = plugin.records()[0]!;
+    expect(message).toContain(`BKG_CONFIG_FILE ${config} is not JSON`);
+    expect(JSON.stringify(plugin.records())).not.toContain('hunter2');
+  });
+
   it('says everything that is missing of its environment at once', async () => {
     const plugin = run({ BKG_PLUGIN_ID: 'other', BKG_HOLD: 'yes', BKG_HEARTBEAT_MS: '499' });
     expect(await plugin.ended).toBe(1);
