@@ -72,6 +72,7 @@ export default ts.config(
       '.config/**/*.ts',
       'infra/bench/**/*.ts',
       'infra/chaos/**/*.ts',
+      'infra/fuzz/**/*.ts',
       'infra/soak/**/*.ts',
       'plugins/sdk/examples/**/*.ts',
       'web/*.ts',

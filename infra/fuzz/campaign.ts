@@ -46,11 +46,15 @@ export async function runCampaign<Input>(options: CampaignOptions<Input>): Promi
       const { outcomes, flaws, shown } = await tryInput(way, seed, lineage);
       done += 1;
       corpus.learn(outcomes, lineage);
-      for (const flaw of flaws) findings.push({ way: name, input: `${name}:${lineageText(lineage)}`, flaw, shown });
+      for (const flaw of flaws)
+        findings.push({ way: name, input: `${name}:${lineageText(lineage)}`, flaw, shown });
     }
   };
   await Promise.all(Array.from({ length: way.atOnce }, work));
-  const outcomes = corpus.outcomes.map(({ lineage, ...rest }) => ({ ...rest, example: lineageText(lineage) }));
+  const outcomes = corpus.outcomes.map(({ lineage, ...rest }) => ({
+    ...rest,
+    example: lineageText(lineage),
+  }));
   return { way: name, inputs: done, findings, outcomes };
 }
 

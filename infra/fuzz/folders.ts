@@ -43,6 +43,8 @@ export class Folders implements Disposable {
       version: '1.0.0',
       command: ['node', 'target.ts'],
       autostart: true,
+      // Others may use the machine.
+      start_timeout_secs: 120,
       config: { resources: { timeout_secs: 5, max_cpu_percent: 400 } },
     };
     writeFileSync(path.join(folder, 'plugin.json'), JSON.stringify(manifest));

@@ -35,5 +35,7 @@ export const lineageText = (lineage: Lineage): string => lineage.join('.');
 export function readLineage(text: string): Lineage {
   const numbers = text.split('.').map(Number);
   if (/^\d+(\.\d+)*$/.test(text) && numbers.every(Number.isSafeInteger)) return numbers;
-  throw new Error(`"${text}" is no input: it takes its numbers with dots between them, such as 4711 or 320.4711.`);
+  throw new Error(
+    `"${text}" is no input: it takes its numbers with dots between them, such as 4711 or 320.4711.`,
+  );
 }

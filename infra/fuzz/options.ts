@@ -49,5 +49,7 @@ function readOnly(text: string): NonNullable<Options['only']> {
 function readWay(text: string): WayName {
   const way = wayNames.find((name) => name === text);
   if (way) return way;
-  throw new Error(`"${text}" is no way; there are ${wayNames.join(', ')}. --only takes one with an input: http:4711.`);
+  throw new Error(
+    `"${text}" is no way; there are ${wayNames.join(', ')}. --only takes one with an input: http:4711.`,
+  );
 }

@@ -11,7 +11,11 @@ export function describeResult({ campaigns, verdicts }: Result, seed: number): s
     ...campaigns.map(({ way, inputs, outcomes }) => {
       const rows = outcomes
         .slice(0, shownOutcomes)
-        .map(({ count, outcome, example }) => [outcome.slice(0, shownChars), String(count), example.slice(-40)]);
+        .map(({ count, outcome, example }) => [
+          outcome.slice(0, shownChars),
+          String(count),
+          example.slice(-40),
+        ]);
       const more = outcomes.length > shownOutcomes ? `\nand ${outcomes.length - shownOutcomes} more` : '';
       return `\n${way}: ${inputs} inputs, ${outcomes.length} outcomes\n${table([['outcome', 'times', 'first'], ...rows])}${more}`;
     }),
@@ -27,4 +31,3 @@ export function describeResult({ campaigns, verdicts }: Result, seed: number): s
       : []),
   ].join('\n');
 }
-

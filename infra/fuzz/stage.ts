@@ -10,7 +10,7 @@ import { fillOf, otherRoutes } from './ways/grounds.ts';
 import type { Grounds, Keys } from './ways/grounds.ts';
 
 const diagnosis = path.join(import.meta.dirname, '../soak/plugins/diagnosis.mjs');
-const startMostMs = 60_000;
+const startMostMs = 180_000;
 const answerMostMs = 10_000;
 
 /** A mesh as its user starts it, with plugins that are there to be used badly. Ends with everything that it has started. */

@@ -55,18 +55,21 @@ const ownName = 'soak';
 /** Looks at a mesh from all sides. Ends with `close`. */
 export class Observer implements AsyncDisposable {
   readonly #mesh: Mesh;
+  readonly #pluginIds: readonly string[];
   readonly #connection: Connection;
   readonly #system: Connection;
 
-  static async connect(mesh: Mesh): Promise<Observer> {
+  /** @param plugins that are looked at, each with a capability `diagnose` */
+  static async connect(mesh: Mesh, plugins: readonly string[] = pluginIds): Promise<Observer> {
     const { credentials } = mesh;
     const { system } = credentials;
     if (!system) throw new Error('the credentials of the mesh have no user of the system account');
-    return new Observer(mesh, await open(mesh, credentials), await open(mesh, system));
+    return new Observer(mesh, plugins, await open(mesh, credentials), await open(mesh, system));
   }
 
-  constructor(mesh: Mesh, connection: Connection, system: Connection) {
+  constructor(mesh: Mesh, plugins: readonly string[], connection: Connection, system: Connection) {
     this.#mesh = mesh;
+    this.#pluginIds = plugins;
     this.#connection = connection;
     this.#system = system;
   }
@@ -74,7 +77,7 @@ export class Observer implements AsyncDisposable {
   /** @param ids of invocations that nobody may hold any more */
   async look(ids: readonly string[]): Promise<QuietState> {
     const subscriptions = await this.#subscriptions();
-    const plugins = await Promise.all(pluginIds.map((id) => this.#get<PluginInfo>(id)));
+    const plugins = await Promise.all(this.#pluginIds.map((id) => this.#get<PluginInfo>(id)));
     const parts = Object.entries(this.#mesh.parts).map(async ([role, pid]) => {
       const diagnosis = role === 'nats-server' ? undefined : await this.#diagnosisOf(pid);
       return stateOf(role, pid, subscriptions.get(`bkg ${role}`) ?? [], diagnosis);
@@ -85,7 +88,7 @@ export class Observer implements AsyncDisposable {
         return stateOf(id, pid, subscriptions.get(`${id} ${instance}`) ?? [], diagnosis);
       }),
     );
-    const held = pluginIds.map(async (plugin) => {
+    const held = this.#pluginIds.map(async (plugin) => {
       const telemetry = await this.#get<PluginTelemetry>(`${plugin}/telemetry`);
       return { plugin, inFlight: telemetry.in_flight, queueDepth: telemetry.queue_depth };
     });
@@ -130,7 +133,7 @@ export class Observer implements AsyncDisposable {
 
   async #held(ids: readonly string[]): Promise<string[]> {
     const query = JSON.stringify({ invocation_ids: ids });
-    const asked = pluginIds.map((plugin) =>
+    const asked = this.#pluginIds.map((plugin) =>
       this.#connection.requestMany(subjects.inflight(plugin), query, { forMs: inflightMs }),
     );
     return (await Promise.all(asked))

@@ -37,11 +37,17 @@ export interface HostileDescriptor {
 export type HostileInput = HostileCall | HostileDescriptor;
 
 const headed = (...lines: string[]): Bytes => `\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
-const problem = '{"type":"urn:bkg:error:busy","title":"Busy","status":429,"detail":"x","code":"BUSY","retryable":true}';
+const problem =
+  '{"type":"urn:bkg:error:busy","title":"Busy","status":429,"detail":"x","code":"BUSY","retryable":true}';
 
 const conversations: readonly (readonly HostileReply[])[] = [
   [{ body: '{"a":1}' }],
-  [{ body: problem, headers: headed('Nats-Service-Error: BUSY: x', 'Nats-Service-Error-Code: 429', 'Bkg-Instance: x') }],
+  [
+    {
+      body: problem,
+      headers: headed('Nats-Service-Error: BUSY: x', 'Nats-Service-Error-Code: 429', 'Bkg-Instance: x'),
+    },
+  ],
   [{ body: '', headers: headed('Nats-Service-Error: FOO: x', 'Nats-Service-Error-Code: 409') }],
   [
     { body: '1', headers: headed('Bkg-Seq: 0'), flow: '{flow}' },
@@ -54,13 +60,39 @@ const conversations: readonly (readonly HostileReply[])[] = [
   ],
   [
     { body: '1', headers: headed('Bkg-Seq: 0') },
-    { body: problem, headers: headed('Bkg-Seq: 1', 'Bkg-End: 2', 'Nats-Service-Error: BUSY: x', 'Nats-Service-Error-Code: 429') },
+    {
+      body: problem,
+      headers: headed(
+        'Bkg-Seq: 1',
+        'Bkg-End: 2',
+        'Nats-Service-Error: BUSY: x',
+        'Nats-Service-Error-Code: 429',
+      ),
+    },
   ],
   [{ body: '{"credit":2}', flow: '{flow}' }, { body: '{"bytes":1}' }],
   [],
 ];
-const flows = ['{flow}', 'plugin.steady.flow.x.y', 'plugin.target.ctl.x.drain', '_INBOX.x', '*', '>', 'bkg.control.shutdown'];
-const types = ['text/html', 'image/png', 'application/json', '', '\xff', 'a/b; c="\xff"', 'x'.repeat(20_000), 'text/event-stream', 'a/b\x01'];
+const flows = [
+  '{flow}',
+  'plugin.steady.flow.x.y',
+  'plugin.target.ctl.x.drain',
+  '_INBOX.x',
+  '*',
+  '>',
+  'bkg.control.shutdown',
+];
+const types = [
+  'text/html',
+  'image/png',
+  'application/json',
+  '',
+  '\xff',
+  'a/b; c="\xff"',
+  'x'.repeat(20_000),
+  'text/event-stream',
+  'a/b\x01',
+];
 
 /** What a plugin with everything says of itself. Schemas are texts in a text. */
 const info = JSON.stringify({
@@ -68,7 +100,12 @@ const info = JSON.stringify({
   name: '{plugin}',
   id: '{evil}',
   version: '1.0.0',
-  metadata: { 'bkg.name': 'Evil', 'bkg.protocol': '1', 'bkg.settings_schema': '{"type":"object"}', 'bkg.settings_live': '1' },
+  metadata: {
+    'bkg.name': 'Evil',
+    'bkg.protocol': '1',
+    'bkg.settings_schema': '{"type":"object"}',
+    'bkg.settings_live': '1',
+  },
   description: 'd',
   endpoints: [
     {
@@ -76,7 +113,8 @@ const info = JSON.stringify({
       subject: 'plugin.{plugin}.invoke.a.b',
       queue_group: 'q',
       metadata: {
-        'bkg.input_schema': '{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"string","pattern":"^a$"}}}',
+        'bkg.input_schema':
+          '{"type":"object","properties":{"a":{"$ref":"#/$defs/x"}},"$defs":{"x":{"type":"string","pattern":"^a$"}}}',
         'bkg.output_schema': '{"anyOf":[{"type":"string"},{"type":"null"}]}',
         'bkg.errors': '{"EVIL_X":{"number":409,"retryable":false,"description":"x"}}',
         'bkg.stream': '1',
@@ -85,10 +123,20 @@ const info = JSON.stringify({
         'bkg.chunk_schema': '{}',
       },
     },
-    { name: 'c', subject: 'plugin.{plugin}.invoke.c', metadata: { 'bkg.input_type': 'image/*', 'bkg.chunk_type': '*/*' } },
+    {
+      name: 'c',
+      subject: 'plugin.{plugin}.invoke.c',
+      metadata: { 'bkg.input_type': 'image/*', 'bkg.chunk_type': '*/*' },
+    },
   ],
 });
-const event = JSON.stringify({ id: '{plugin}', instance: '{evil}', status: 'running', version: '1.0.0', started_at: '2026-11-24T08:00:00.000Z' });
+const event = JSON.stringify({
+  id: '{plugin}',
+  instance: '{evil}',
+  status: 'running',
+  version: '1.0.0',
+  started_at: '2026-11-24T08:00:00.000Z',
+});
 
 const schemas = [
   '{"$ref":"#"}',
@@ -112,14 +160,26 @@ const schemas = [
 
 export const hostileGrammar: Grammar<HostileInput> = {
   make: (random) => {
-    if (chance(random, 0.3)) return { kind: 'descriptor', info: makeInfo(random), event: chance(random, 0.8) ? event : mutateJson(event, random) };
+    if (chance(random, 0.3))
+      return {
+        kind: 'descriptor',
+        info: makeInfo(random),
+        event: chance(random, 0.8) ? event : mutateJson(event, random),
+      };
     const replies = [...pick(random, conversations)];
-    const call = { kind: 'call' as const, asker: pick(random, askers), capability: pick(random, hostileCapabilities), replies };
+    const call = {
+      kind: 'call' as const,
+      asker: pick(random, askers),
+      capability: pick(random, hostileCapabilities),
+      replies,
+    };
     return chance(random, 0.3) ? call : changeCall(call, random);
   },
   mutate: (input, random) => {
     if (input.kind === 'call') return changeCall(input, random);
-    return chance(random, 0.85) ? { ...input, info: changeInfo(input.info, random) } : { ...input, event: mutateJson(input.event, random) };
+    return chance(random, 0.85)
+      ? { ...input, info: changeInfo(input.info, random) }
+      : { ...input, event: mutateJson(input.event, random) };
   },
 };
 
@@ -144,12 +204,26 @@ function changeCall(call: HostileCall, random: Random): HostileCall {
   const { replies } = call;
   const at = between(random, 0, Math.max(0, replies.length - 1));
   const reply = replies[at];
-  const added = (): HostileReply => ({ body: makeJson(random), headers: makeNatsHeaders(random), flow: pick(random, flows) });
+  const added = (): HostileReply => ({
+    body: makeJson(random),
+    headers: makeNatsHeaders(random),
+    flow: pick(random, flows),
+  });
   if (!reply) return { ...call, replies: [added()] };
-  const replaced = (...by: HostileReply[]): HostileCall => ({ ...call, replies: replies.toSpliced(at, 1, ...by) });
+  const replaced = (...by: HostileReply[]): HostileCall => ({
+    ...call,
+    replies: replies.toSpliced(at, 1, ...by),
+  });
   return weighted<() => HostileCall>(random, [
     [3, () => replaced({ ...reply, headers: makeNatsHeaders(random) })],
-    [3, () => replaced({ ...reply, headers: (reply.headers ?? headed()).replace(/\d+/, String(between(random, -1, 4))) })],
+    [
+      3,
+      () =>
+        replaced({
+          ...reply,
+          headers: (reply.headers ?? headed()).replace(/\d+/, String(between(random, -1, 4))),
+        }),
+    ],
     [2, () => replaced({ ...reply, headers: headed(`Content-Type: ${pick(random, types)}`) + '' })],
     [2, () => replaced({ ...reply, body: mutateJson(reply.body, random) })],
     [1, () => replaced({ ...reply, body: makeJson(random) })],
@@ -161,6 +235,12 @@ function changeCall(call: HostileCall, random: Random): HostileCall {
     [1, () => ({ ...call, replies: replies.toReversed() })],
     [1, () => ({ ...call, asker: pick(random, askers), capability: pick(random, hostileCapabilities) })],
     // More than anybody has asked for.
-    [0.2, () => ({ ...call, replies: Array.from({ length: 2_000 }, (_, i) => ({ ...reply, headers: headed(`Bkg-Seq: ${i}`) })) })],
+    [
+      0.2,
+      () => ({
+        ...call,
+        replies: Array.from({ length: 2_000 }, (_, i) => ({ ...reply, headers: headed(`Bkg-Seq: ${i}`) })),
+      }),
+    ],
   ])();
 }

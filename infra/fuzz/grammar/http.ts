@@ -67,7 +67,9 @@ export function httpGrammar(routes: Routes): Grammar<HttpInput> {
     mutate: (input, random) => {
       if (input.raw !== undefined) return { ...input, raw: mutateBytes(input.raw, random) };
       const at = between(random, 0, input.requests.length - 1);
-      const requests = input.requests.map((request, i) => (i === at ? mutateRequest(request, random) : request));
+      const requests = input.requests.map((request, i) =>
+        i === at ? mutateRequest(request, random) : request,
+      );
       return damage({ ...input, requests }, random, 0.1);
     },
   };
@@ -88,7 +90,20 @@ function makeRequest(routes: Routes, random: Random): HttpRequest {
   };
 }
 
-const methods = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'PATCH', 'DELETE', 'POST', 'TRACE', 'CONNECT', 'PROPFIND', 'get', ''];
+const methods = [
+  'GET',
+  'HEAD',
+  'OPTIONS',
+  'PUT',
+  'PATCH',
+  'DELETE',
+  'POST',
+  'TRACE',
+  'CONNECT',
+  'PROPFIND',
+  'get',
+  '',
+];
 const versions = ['HTTP/1.0', 'HTTP/0.9', 'HTTP/2.0', 'HTTP/1.9', 'HTTP/11', 'HTTPS/1.1', '', 'RTSP/1.0'];
 
 function makeFraming(body: Bytes, random: Random): Framing {
@@ -108,7 +123,10 @@ function mutateRequest(request: HttpRequest, random: Random): HttpRequest {
     [4, () => ({ ...request, body: mutateJson(body, random) })],
     [2, () => ({ ...request, body: makeJson(random) })],
     [3, () => ({ ...request, target: mutateTarget(target, random) })],
-    [3, () => withHeaders((copy) => void copy.splice(between(random, 0, copy.length), 0, otherHeader(random)))],
+    [
+      3,
+      () => withHeaders((copy) => void copy.splice(between(random, 0, copy.length), 0, otherHeader(random))),
+    ],
     [1, () => withHeaders((copy) => void copy.splice(between(random, 0, copy.length), 1))],
     [1, () => withHeaders((copy) => void (copy.length > 0 && copy.push(pick(random, copy))))],
     [

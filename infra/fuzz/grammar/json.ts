@@ -5,21 +5,96 @@ import type { Bytes } from './bytes.ts';
 
 /** Names that every object has without having been given them, and some that are somebody's. */
 const names = [
-  ...['__proto__', 'constructor', 'prototype', 'toString', 'hasOwnProperty', 'valueOf', 'then', 'toJSON', 'length'],
-  ...['id', 'op', 'type', 'code', 'status', '$ref', '$id', '', ' ', '0', '-1', 'a', 'text', 'capability', 'payload'],
+  ...[
+    '__proto__',
+    'constructor',
+    'prototype',
+    'toString',
+    'hasOwnProperty',
+    'valueOf',
+    'then',
+    'toJSON',
+    'length',
+  ],
+  ...[
+    'id',
+    'op',
+    'type',
+    'code',
+    'status',
+    '$ref',
+    '$id',
+    '',
+    ' ',
+    '0',
+    '-1',
+    'a',
+    'text',
+    'capability',
+    'payload',
+  ],
 ];
 const texts = [
-  ...['', ' ', 'a', '0', 'null', '__proto__', 'target', 'steady', 'spare', 'echo', '*', '>', 'a.b', '../../etc/passwd'],
+  ...[
+    '',
+    ' ',
+    'a',
+    '0',
+    'null',
+    '__proto__',
+    'target',
+    'steady',
+    'spare',
+    'echo',
+    '*',
+    '>',
+    'a.b',
+    '../../etc/passwd',
+  ],
   ...['\u0000', '\u2028', '\u202e', '🦊', 'ﬀ', '\r\nX-Injected: 1\r\n\r\n', '${7*7}', '%s%n', "' OR 1=1 --"],
   ...['2026-11-24T08:00:00.000Z', '15m', '1.0.0', '1e3', 'true', 'x'.repeat(300), 'ä'.repeat(70_000)],
 ];
 const numbers = [
-  ...['0', '-0', '1', '-1', '0.1', '1e3', '1e-400', '1e400', '-1e400', '9007199254740993', '4294967296', '2147483648'],
+  ...[
+    '0',
+    '-0',
+    '1',
+    '-1',
+    '0.1',
+    '1e3',
+    '1e-400',
+    '1e400',
+    '-1e400',
+    '9007199254740993',
+    '4294967296',
+    '2147483648',
+  ],
   ...['1025', '1024', '999999999', '1000000000', '123456789012345678901234567890', '1.0', '65536'],
 ];
 /** Nearly JSON. */
-const broken = ['NaN', 'Infinity', '01', '+1', '.5', "'a'", 'undefined', '{a:1}', '[1,]', '{"a":1,}', '/*a*/1', '"\t"'];
-const lone = ['"\\ud800"', '"\\udc00\\ud800"', '"\xff"', '"\xc3\x28"', '"\xed\xa0\x80"', '\xef\xbb\xbf{}', '"\\u00"'];
+const broken = [
+  'NaN',
+  'Infinity',
+  '01',
+  '+1',
+  '.5',
+  "'a'",
+  'undefined',
+  '{a:1}',
+  '[1,]',
+  '{"a":1,}',
+  '/*a*/1',
+  '"\t"',
+];
+const lone = [
+  '"\\ud800"',
+  '"\\udc00\\ud800"',
+  '"\xff"',
+  '"\xc3\x28"',
+  '"\xed\xa0\x80"',
+  '\xef\xbb\xbf{}',
+  '"\\u00"',
+];
 const depths = [10, 33, 65, 200, 1_000, 10_000, 60_000];
 
 /** A text that is JSON, or nearly. */
@@ -56,7 +131,13 @@ function valueText(random: Random, depth: number): Bytes {
   return weighted<() => Bytes>(random, [
     ...leaf,
     [2, () => `[${many().map(inner).join(',')}]`],
-    [4, () => `{${many().map(() => `${utf8(JSON.stringify(pick(random, names)))}:${inner()}`).join(',')}}`],
+    [
+      4,
+      () =>
+        `{${many()
+          .map(() => `${utf8(JSON.stringify(pick(random, names)))}:${inner()}`)
+          .join(',')}}`,
+    ],
     [0.2, () => `[${Array.from({ length: 5_000 }, () => '0').join(',')}]`],
   ])();
 }

@@ -3,21 +3,66 @@ import type { Random } from '../../chaos/random.ts';
 import { chance, mutateBytes, pick, utf8 } from './bytes.ts';
 import type { Bytes } from './bytes.ts';
 
-const numbers: readonly Bytes[] = ['0', '1', '2', '32', '1024', '1025', '-1', '1.5', '1e3', '', ' 1', '999999999', '1000000000', 'x', '0x1', '9007199254740993', '٣'.normalize()].map(utf8);
-const ids: readonly Bytes[] = ['a', '0123456789abcdef', '__proto__', 'a b', '', 'x'.repeat(129), 'a.b', '*', utf8('ä')];
+const numbers: readonly Bytes[] = [
+  '0',
+  '1',
+  '2',
+  '32',
+  '1024',
+  '1025',
+  '-1',
+  '1.5',
+  '1e3',
+  '',
+  ' 1',
+  '999999999',
+  '1000000000',
+  'x',
+  '0x1',
+  '9007199254740993',
+  '٣'.normalize(),
+].map(utf8);
+const ids: readonly Bytes[] = [
+  'a',
+  '0123456789abcdef',
+  '__proto__',
+  'a b',
+  '',
+  'x'.repeat(129),
+  'a.b',
+  '*',
+  utf8('ä'),
+];
 
 const values: Record<string, readonly Bytes[]> = {
   'Bkg-Invocation-Id': ids,
   'Bkg-Timeout-Ms': ['100', '50', ...numbers],
   'Bkg-Stream': numbers,
   'Bkg-Upload': ['-', '10', ...numbers],
-  'Bkg-Flow': ['_INBOX.nobody', 'plugin.target.invoke.echo', 'plugin.target.ctl.{instance}.drain', '_INBOX.*', '_INBOX.a b', '_INBOX.', '>', ''],
+  'Bkg-Flow': [
+    '_INBOX.nobody',
+    'plugin.target.invoke.echo',
+    'plugin.target.ctl.{instance}.drain',
+    '_INBOX.*',
+    '_INBOX.a b',
+    '_INBOX.',
+    '>',
+    '',
+  ],
   'Bkg-Seq': numbers,
   'Bkg-End': numbers,
   'Bkg-Instance': ids,
   'Bkg-From': ['1.2.3.4', 'x'.repeat(1_000)],
   'Bkg-Admin': ['1', '0'],
-  'Content-Type': ['application/json', 'text/plain', 'image/png', '', '\xff', 'application/problem+json', 'x'.repeat(5_000)],
+  'Content-Type': [
+    'application/json',
+    'text/plain',
+    'image/png',
+    '',
+    '\xff',
+    'application/problem+json',
+    'x'.repeat(5_000),
+  ],
   'Nats-Service-Error': ['INTERNAL: x', 'BUSY: x', '', '\xff'],
   'Nats-Service-Error-Code': ['500', '429', '200', 'x', '', '-1', '1e3', '99999999999'],
   'Retry-After': numbers,

@@ -24,7 +24,22 @@ export interface NatsInput {
 export const ownReply = 'own';
 export const flowSubject = '{flow}';
 
-const capabilities = ['echo', 'echo', 'strict.say', 'wait', 'fail', 'count', 'bytes', 'take', 'rows', 'nothing', '__proto__', 'constructor', 'ECHO', 'x'.repeat(200)];
+const capabilities = [
+  'echo',
+  'echo',
+  'strict.say',
+  'wait',
+  'fail',
+  'count',
+  'bytes',
+  'take',
+  'rows',
+  'nothing',
+  '__proto__',
+  'constructor',
+  'ECHO',
+  'x'.repeat(200),
+];
 const verbs = ['start', 'stop', 'restart', 'swap', 'scale', 'configure', 'rollback', '__proto__', 'nothing'];
 const strangers = ['spare', 'ghost', 'ghost2', '__proto__', 'constructor', 'sdk', 'x'.repeat(64), 'Ä', 'bkg'];
 const kinds = ['status', 'telemetry', 'log', 'key', 'nothing', '__proto__'];
@@ -46,12 +61,38 @@ function makeSubject(random: Random): Bytes {
     [3, () => `plugin.target.flow.{instance}.${pick(random, ['x', '0'.repeat(32), '__proto__'])}`],
     [5, () => flowSubject],
     [1, () => `plugin.target.ctl.{instance}.${pick(random, ['configure', 'admit', 'nothing'])}`],
-    [2, () => ['$SRV', pick(random, ['PING', 'INFO', 'STATS', 'NOTHING']), ...pick(random, [[], ['target'], ['target', '{instance}'], ['ghost']])].join('.')],
-    [2, () => pick(random, ['bkg.registry.list', 'bkg.audit.list', 'bkg.access.instance', 'bkg.spent.x', 'bkg.spent.__proto__'])],
+    [
+      2,
+      () =>
+        [
+          '$SRV',
+          pick(random, ['PING', 'INFO', 'STATS', 'NOTHING']),
+          ...pick(random, [[], ['target'], ['target', '{instance}'], ['ghost']]),
+        ].join('.'),
+    ],
+    [
+      2,
+      () =>
+        pick(random, [
+          'bkg.registry.list',
+          'bkg.audit.list',
+          'bkg.access.instance',
+          'bkg.spent.x',
+          'bkg.spent.__proto__',
+        ]),
+    ],
     [2, () => `bkg.registry.${pick(random, ['get', 'history'])}.${pick(random, ['target', ...strangers])}`],
     [2, () => `bkg.control.${pick(random, verbs)}.${stranger}`],
-    [1, () => `bkg.control.${pick(random, verbs)}.${stranger}.by.${pick(random, ['Kabcdefghi', '__proto__', 'x'])}`],
-    [3, () => `plugin.${pick(random, ['target', 'ghost', 'ghost2'])}.events.${pick(random, instances)}.${pick(random, kinds)}`],
+    [
+      1,
+      () =>
+        `bkg.control.${pick(random, verbs)}.${stranger}.by.${pick(random, ['Kabcdefghi', '__proto__', 'x'])}`,
+    ],
+    [
+      3,
+      () =>
+        `plugin.${pick(random, ['target', 'ghost', 'ghost2'])}.events.${pick(random, instances)}.${pick(random, kinds)}`,
+    ],
     [1, () => `plugin.apikeys.events.${pick(random, instances)}.key`],
     [1, () => `plugin.apikeys.invoke.${pick(random, ['keys.nothing', '__proto__', 'keys.verify'])}`],
   ])();
@@ -61,12 +102,30 @@ type Sampled = 'StatusEvent' | 'Heartbeat' | 'LogRecord' | 'KeyEvent' | 'AuditQu
 
 /** Good bodies of what has a type, by a part of the subject. */
 const samples: readonly (readonly [part: string, bodies: readonly Bytes[]])[] = [
-  ['.events.', (['StatusEvent', 'Heartbeat', 'LogRecord', 'KeyEvent'] as const).map((name) => sampleText(name))],
+  [
+    '.events.',
+    (['StatusEvent', 'Heartbeat', 'LogRecord', 'KeyEvent'] as const).map((name) => sampleText(name)),
+  ],
   ['.inflight', ['{"invocation_ids":["a","b"]}', '{"invocation_ids":[]}']],
   ['.cancel', ['{"invocation_id":"a"}', '{"invocation_id":"0123456789abcdef"}']],
   ['.flow.', ['{"credit":1}', '{"credit":1025}', '{"credit":-1}', '{"cancel":true}']],
-  [flowSubject, ['{"credit":1}', '{"credit":1}', '{"credit":1024}', '{"credit":1e9}', '{"credit":0}', '{"cancel":true}', '{"cancel":1}', '']],
-  ['bkg.control.', ['{"wait":false}', '{"version":"2.0.0","wait":false}', '{"replicas":-1}', '{"revision":0,"wait":false}']],
+  [
+    flowSubject,
+    [
+      '{"credit":1}',
+      '{"credit":1}',
+      '{"credit":1024}',
+      '{"credit":1e9}',
+      '{"credit":0}',
+      '{"cancel":true}',
+      '{"cancel":1}',
+      '',
+    ],
+  ],
+  [
+    'bkg.control.',
+    ['{"wait":false}', '{"version":"2.0.0","wait":false}', '{"replicas":-1}', '{"revision":0,"wait":false}'],
+  ],
   ['.logs', ['{"lines":10}', '{"level":"info","since":"15m"}']],
   ['bkg.spent', [sampleText('AuditQuery'), '{"at":1,"spent":{}}']],
   ['bkg.audit', [sampleText('AuditQuery'), '{"most":1}']],
@@ -99,7 +158,17 @@ function makeMessage(random: Random): NatsMessage {
 }
 
 /** Where an answer would do harm, or cannot go. */
-const replies: readonly Bytes[] = ['', 'plugin.target.invoke.echo', 'plugin.target.ctl.{instance}.drain', 'bkg.control.shutdown', '_INBOX.nobody', '_INBOX.', '$SRV.PING', '$JS.API.INFO', '_CORE.gateway.x'];
+const replies: readonly Bytes[] = [
+  '',
+  'plugin.target.invoke.echo',
+  'plugin.target.ctl.{instance}.drain',
+  'bkg.control.shutdown',
+  '_INBOX.nobody',
+  '_INBOX.',
+  '$SRV.PING',
+  '$JS.API.INFO',
+  '_CORE.gateway.x',
+];
 
 const headed = (...lines: string[]): Bytes => `\r\n${lines.map((line) => `${line}\r\n`).join('')}\r\n`;
 const upload = ['Bkg-Upload: -', 'Bkg-Flow: {inbox}.flow'];
@@ -108,22 +177,42 @@ const flows = '{inbox}.flow';
 /** A stream that is read, and payloads that come in chunks, as they should be. */
 const conversations: readonly (readonly NatsMessage[])[] = [
   [
-    { subject: 'plugin.target.invoke.count', reply: ownReply, headers: headed('Bkg-Stream: 2'), body: '{"to":10}' },
+    {
+      subject: 'plugin.target.invoke.count',
+      reply: ownReply,
+      headers: headed('Bkg-Stream: 2'),
+      body: '{"to":10}',
+    },
     { subject: flowSubject, body: '{"credit":2}' },
     { subject: flowSubject, body: '{"credit":8}' },
   ],
   [
-    { subject: 'plugin.target.invoke.bytes', reply: ownReply, headers: headed('Bkg-Stream: 1'), body: '{"pieces":3}' },
+    {
+      subject: 'plugin.target.invoke.bytes',
+      reply: ownReply,
+      headers: headed('Bkg-Stream: 1'),
+      body: '{"pieces":3}',
+    },
     { subject: flowSubject, body: '{"credit":1}' },
     { subject: flowSubject, body: '{"cancel":true}' },
   ],
   [
-    { subject: 'plugin.target.invoke.take', reply: ownReply, headers: headed(...upload, 'Content-Type: image/png'), body: '' },
+    {
+      subject: 'plugin.target.invoke.take',
+      reply: ownReply,
+      headers: headed(...upload, 'Content-Type: image/png'),
+      body: '',
+    },
     { subject: flowSubject, reply: flows, headers: headed('Bkg-Seq: 0'), body: 'abc' },
     { subject: flowSubject, headers: headed('Bkg-Seq: 1', 'Bkg-End: 2'), body: 'd' },
   ],
   [
-    { subject: 'plugin.target.at.{instance}.invoke.rows', reply: ownReply, headers: headed(...upload), body: '' },
+    {
+      subject: 'plugin.target.at.{instance}.invoke.rows',
+      reply: ownReply,
+      headers: headed(...upload),
+      body: '',
+    },
     { subject: flowSubject, reply: flows, headers: headed('Bkg-Seq: 0'), body: '[1,' },
     { subject: flowSubject, headers: headed('Bkg-Seq: 1', 'Bkg-End: 2'), body: '2]' },
   ],
@@ -146,7 +235,14 @@ export const natsGrammar: Grammar<NatsInput> = {
       [2, () => replaced(message, makeMessage(random))],
       [1, () => ({ messages: messages.toReversed() })],
       [1, () => replaced(message, message)],
-      [2, () => replaced(message, { subject: flowSubject, body: pick(random, ['{"credit":1}', '{"cancel":true}', '{}', '{"credit":1024}']) })],
+      [
+        2,
+        () =>
+          replaced(message, {
+            subject: flowSubject,
+            body: pick(random, ['{"credit":1}', '{"cancel":true}', '{}', '{"credit":1024}']),
+          }),
+      ],
       [1, () => replaced()],
     ])();
   },

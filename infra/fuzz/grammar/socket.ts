@@ -53,13 +53,31 @@ const samples = [
   '{"op":"cancel","id":"w"}',
   '{"op":"__proto__","id":"constructor"}',
 ];
-const members = ['op', 'id', 'topic', 'plugins', 'after_seq', 'gateway', 'plugin', 'capability', 'payload', 'invocation_id', 'timeout_ms', 'stream', 'credit', '__proto__', 'constructor'];
+const members = [
+  'op',
+  'id',
+  'topic',
+  'plugins',
+  'after_seq',
+  'gateway',
+  'plugin',
+  'capability',
+  'payload',
+  'invocation_id',
+  'timeout_ms',
+  'stream',
+  'credit',
+  '__proto__',
+  'constructor',
+];
 const paths = ['/ws', '/ws', '/ws', '/ws', '/ws', '/ws', '/ws/plugins/target', '/ws/plugins/ghost'];
 
 export const socketGrammar: Grammar<SocketInput> = {
   make: (random) => ({
     path: pick(random, paths),
-    frames: Array.from({ length: between(random, 1, chance(random, 0.05) ? 90 : 6) }, () => makeFrame(random)),
+    frames: Array.from({ length: between(random, 1, chance(random, 0.05) ? 90 : 6) }, () =>
+      makeFrame(random),
+    ),
     leaves: chance(random, 0.08),
   }),
   mutate: (input, random) => {
@@ -67,7 +85,10 @@ export const socketGrammar: Grammar<SocketInput> = {
     const at = between(random, 0, Math.max(0, frames.length - 1));
     const frame = frames[at];
     if (!frame) return { ...input, frames: [makeFrame(random)] };
-    const replaced = (...by: SocketFrame[]): SocketInput => ({ ...input, frames: frames.toSpliced(at, 1, ...by) });
+    const replaced = (...by: SocketFrame[]): SocketInput => ({
+      ...input,
+      frames: frames.toSpliced(at, 1, ...by),
+    });
     return weighted<() => SocketInput>(random, [
       [5, () => replaced({ ...frame, payload: mutateJson(frame.payload, random) })],
       [2, () => replaced(breakFrame(frame, random))],
@@ -88,7 +109,11 @@ function makeFrame(random: Random): SocketFrame {
     [2, () => makeMembers(random)],
     [1, () => makeJson(random)],
     [0.3, () => mutateBytes(pick(random, samples), random)],
-    [0.02, () => `{"op":"invoke","id":"h","plugin":"target","capability":"echo","payload":"${'x'.repeat(1_100_000)}"}`],
+    [
+      0.02,
+      () =>
+        `{"op":"invoke","id":"h","plugin":"target","capability":"echo","payload":"${'x'.repeat(1_100_000)}"}`,
+    ],
     [0.005, () => 'x'.repeat(3_000_000)],
   ])();
   const frame = { opcode: text, isLast: true, reserved: 0, isMasked: true, payload };
@@ -115,7 +140,14 @@ function breakFrame(frame: SocketFrame, random: Random): SocketFrame {
     [1, () => ({ ...frame, length: 2 ** 63, isLong: true })],
     [1, () => ({ ...frame, isLong: true })],
     // A close, with a code that there is not, or half of one.
-    [2, () => ({ ...frame, opcode: 8, payload: pick(random, ['', '\x03', '\x03\xe8', '\x03\xee', '\xff\xff', '\x03\xe8\xff', '\0\0']) })],
+    [
+      2,
+      () => ({
+        ...frame,
+        opcode: 8,
+        payload: pick(random, ['', '\x03', '\x03\xe8', '\x03\xee', '\xff\xff', '\x03\xe8\xff', '\0\0']),
+      }),
+    ],
     [1, () => ({ ...frame, opcode: 9, payload: 'p'.repeat(pick(random, [0, 125, 126])) })],
     [1, () => ({ ...frame, payload: pick(random, ['\xff', '\xed\xa0\x80', utf8('ä').slice(0, 1)]) })],
   ])();
@@ -131,7 +163,15 @@ function fragments(frame: SocketFrame, random: Random): SocketFrame[] {
 }
 
 /** As it goes over the wire. */
-export function frameBytes({ opcode, isLast, reserved, isMasked, payload, length = payload.length, isLong }: SocketFrame): Buffer {
+export function frameBytes({
+  opcode,
+  isLast,
+  reserved,
+  isMasked,
+  payload,
+  length = payload.length,
+  isLong,
+}: SocketFrame): Buffer {
   const first = (isLast ? 0x80 : 0) | (reserved << 4) | opcode;
   const mask = isMasked ? 0x80 : 0;
   const short = length < 126 && !isLong;

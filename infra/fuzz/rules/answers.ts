@@ -8,34 +8,39 @@ const failure = 400;
 
 /** What is wrong with an answer of the gateway, whatever was asked. @param secrets what no failure may have in it */
 export function answerFlaws(
-  { status, headers, body, isComplete }: HttpAnswer,
+  { status, headers, body, isHead }: HttpAnswer,
   secrets: readonly string[],
   options: ProblemOptions = {},
 ): string[] {
   const flaws: string[] = [];
   const valueOf = (name: string): string | undefined => headers.find(([one]) => one === name)?.[1];
-  if (valueOf('x-injected') !== undefined) flaws.push('a header that the client has made up stands in the answer');
+  if (valueOf('x-injected') !== undefined)
+    flaws.push('a header that the client has made up stands in the answer');
   // What a plugin was sent it may send back.
   if (status < failure) return flaws;
   if (secrets.some((secret) => body.includes(secret) || headers.some(([, value]) => value.includes(secret))))
     flaws.push(`an answer ${status} repeats a key`);
   for (const [name, value] of Object.entries(safety))
-    if (valueOf(name) !== value) flaws.push(`an answer ${status} has "${name}: ${valueOf(name) ?? 'nothing'}"`);
-  // An answer to HEAD.
-  if (body === '' && isComplete && valueOf('content-length') !== '0') return flaws;
+    if (valueOf(name) !== value)
+      flaws.push(`an answer ${status} has "${name}: ${valueOf(name) ?? 'nothing'}"`);
+  if (isHead) return flaws;
   const problem = parse(body);
   flaws.push(...problemFlaws(problem, options));
   if (valueOf('content-type') !== 'application/problem+json')
     flaws.push(`an answer ${status} is ${valueOf('content-type') ?? 'nothing'}`);
   const inBody = (Object(problem) as { status?: unknown }).status;
-  if (inBody !== undefined && inBody !== status) flaws.push(`an answer ${status} says in its body that it is ${String(inBody)}`);
+  if (inBody !== undefined && inBody !== status)
+    flaws.push(`an answer ${status} says in its body that it is ${String(inBody)}`);
   return flaws;
 }
 
 /** What is the same for all answers of a kind. */
 export function outcomeOf({ status, headers, body, isComplete }: HttpAnswer): string {
   const type = headers.find(([name]) => name === 'content-type')?.[1] ?? '';
-  const { code, detail } = Object(status >= failure ? parse(body) : {}) as { code?: unknown; detail?: unknown };
+  const { code, detail } = Object(status >= failure ? parse(body) : {}) as {
+    code?: unknown;
+    detail?: unknown;
+  };
   const why = typeof detail === 'string' ? ` ${String(code)} ${shapeOf(detail)}` : '';
   return `${status} ${type.split(';')[0]}${isComplete ? '' : ' (cut)'}${why}`;
 }

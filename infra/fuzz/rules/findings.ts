@@ -16,6 +16,8 @@ export function judgeFindings(campaigns: readonly CampaignResult[]): Verdict {
   return {
     rule: 'every input ends in time, with an answer that is allowed and no 5xx that no plugin has earned',
     flaws,
-    counted: campaigns.map(({ way, inputs, outcomes }) => `${way}: ${inputs} inputs, ${outcomes.length} outcomes`).join('\n'),
+    counted: campaigns
+      .map(({ way, inputs, outcomes }) => `${way}: ${inputs} inputs, ${outcomes.length} outcomes`)
+      .join('\n'),
   };
 }

@@ -11,7 +11,10 @@ const types: ReadonlySet<unknown> = new Set([
 const closeCodes = new Set([1000, 1001, 1002, 1003, 1005, 1007, 1009, 4401, 4403, 4404]);
 
 /** What is wrong with what a gateway has sent over a socket. */
-export function frameFlaws({ messages, closeCode, flaws }: SocketReading, options: ProblemOptions = {}): string[] {
+export function frameFlaws(
+  { messages, closeCode, flaws }: SocketReading,
+  options: ProblemOptions = {},
+): string[] {
   return [
     ...flaws,
     ...messages.flatMap((message) => {

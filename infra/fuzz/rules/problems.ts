@@ -28,6 +28,8 @@ export function problemFlaws(value: unknown, { isHostile = false }: ProblemOptio
   const isEarned = earned.has(code) || (code === 'INVALID_OUTPUT' && bytesAsJson.test(detail));
   if (status >= serverFailure && !isEarned && !isHostile)
     flaws.push(`${code} (${status}), which no plugin has earned: ${detail.slice(0, 300)}`);
+  // What a plugin says beside what makes it a problem is handed on as it is.
+  if (isHostile) return flaws;
   if (typeof retryable !== 'boolean' || typeof title !== 'string' || typeof type !== 'string')
     flaws.push(`a problem object lacks a member: ${shown(value)}`);
   return flaws;

@@ -11,7 +11,8 @@ export function replyFlaws({ headers, body }: RawMessage): string[] {
   const problem = parse(body);
   const { status } = Object(problem) as { status?: unknown };
   const flaws = problemFlaws(problem);
-  if (String(status) !== number) flaws.push(`a failure has ${number} in its headers and ${String(status)} in its body`);
+  if (String(status) !== number)
+    flaws.push(`a failure has ${number} in its headers and ${String(status)} in its body`);
   if (error === undefined || error.length > errorMostChars || !/^[A-Z_]+: [ -~]*$/.test(error))
     flaws.push(`a failure has the header Nats-Service-Error: ${String(error)}`);
   return flaws;

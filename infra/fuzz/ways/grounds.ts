@@ -29,9 +29,21 @@ export interface Keys {
 }
 
 /** The routes that no document names, with what it names. */
-export const otherRoutes = ['/livez', '/readyz', '/', '/sign-in', '/ws', '/ws/plugins/{id}', '/nowhere', '/plugins/{id}', '/_app/x', '/api', '//', '/..;/', '*'].map(
-  (route) => `GET ${route}`,
-);
+export const otherRoutes = [
+  '/livez',
+  '/readyz',
+  '/',
+  '/sign-in',
+  '/ws',
+  '/ws/plugins/{id}',
+  '/nowhere',
+  '/plugins/{id}',
+  '/_app/x',
+  '/api',
+  '//',
+  '/..;/',
+  '*',
+].map((route) => `GET ${route}`);
 
 /**
  * The admin's key goes where keys, roles and the audit are, and nowhere else, whatever an input was changed into: with it
@@ -39,7 +51,9 @@ export const otherRoutes = ['/livez', '/readyz', '/', '/sign-in', '/ws', '/ws/pl
  */
 export function fillOf({ key, narrow, admin }: Keys, host: string): Grounds['fill'] {
   return (bytes) => {
-    const decoded = bytes.replaceAll(/%([0-9a-f]{2})/gi, (_all, code: string) => String.fromCharCode(parseInt(code, 16)));
+    const decoded = bytes.replaceAll(/%([0-9a-f]{2})/gi, (_all, code: string) =>
+      String.fromCharCode(parseInt(code, 16)),
+    );
     return bytes
       .replaceAll('{admin}', /plugins/i.test(decoded) ? key : admin)
       .replaceAll('{key}', key)

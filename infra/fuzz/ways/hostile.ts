@@ -40,14 +40,18 @@ export async function hostileWay(grounds: Grounds): Promise<Way<HostileInput>> {
   const beat = (): void => say(client, plugin, hostileInstance);
   const heart = setInterval(beat, heartbeatMs);
   beat();
-  await eventually(async () => (await ask(grounds, `/api/plugins/${plugin}`)).answers[0]?.body.includes('"upload"'), {
-    withinMs: registeredMs,
-    everyMs: 200,
-  });
+  await eventually(
+    async () => (await ask(grounds, `/api/plugins/${plugin}`)).answers[0]?.body.includes('"upload"'),
+    {
+      withinMs: registeredMs,
+      everyMs: 200,
+    },
+  );
   return {
     grammar: hostileGrammar,
     atOnce: 32,
-    run: (input) => (input.kind === 'call' ? call(grounds, scripts, input) : introduce(grounds, client, infos, input)),
+    run: (input) =>
+      input.kind === 'call' ? call(grounds, scripts, input) : introduce(grounds, client, infos, input),
     show: (input) => JSON.stringify(input).slice(0, 2_000),
     [Symbol.asyncDispose]: async () => {
       clearInterval(heart);
@@ -59,7 +63,12 @@ export async function hostileWay(grounds: Grounds): Promise<Way<HostileInput>> {
 }
 
 function ownInfo(): string {
-  const metadata = { stream: { 'bkg.stream': '1' }, bytes: { 'bkg.stream': '1', 'bkg.chunk_type': '*/*' }, upload: { 'bkg.upload': '1' }, plain: {} };
+  const metadata = {
+    stream: { 'bkg.stream': '1' },
+    bytes: { 'bkg.stream': '1', 'bkg.chunk_type': '*/*' },
+    upload: { 'bkg.upload': '1' },
+    plain: {},
+  };
   const endpoints = hostileCapabilities.map((name) => ({
     name,
     subject: `plugin.${plugin}.invoke.${name}`,
@@ -67,11 +76,25 @@ function ownInfo(): string {
     metadata: metadata[name],
   }));
   const type = 'io.nats.micro.v1.info_response';
-  return JSON.stringify({ type, name: plugin, id: hostileInstance, version: '1.0.0', metadata: {}, description: '', endpoints });
+  return JSON.stringify({
+    type,
+    name: plugin,
+    id: hostileInstance,
+    version: '1.0.0',
+    metadata: {},
+    description: '',
+    endpoints,
+  });
 }
 
 function say(client: RawNats, id: string, instance: string, status = 'running'): void {
-  const body = JSON.stringify({ id, instance, status, version: '1.0.0', started_at: new Date().toISOString() });
+  const body = JSON.stringify({
+    id,
+    instance,
+    status,
+    version: '1.0.0',
+    started_at: new Date().toISOString(),
+  });
   client.publish({ subject: `plugin.${id}.events.${instance}.status`, body });
 }
 
@@ -91,11 +114,17 @@ function act(client: RawNats, scripts: ReadonlyMap<string, HostileReply[]>, mess
       subject: body.startsWith('{"credit"') ? inbox : answerTo,
       body,
       ...(headers !== undefined && { headers }),
-      ...(flow !== undefined && { reply: flow.replace('{flow}', `plugin.${plugin}.flow.${hostileInstance}.${token}`) }),
+      ...(flow !== undefined && {
+        reply: flow.replace('{flow}', `plugin.${plugin}.flow.${hostileInstance}.${token}`),
+      }),
     });
 }
 
-async function call(grounds: Grounds, scripts: Map<string, HostileReply[]>, input: HostileCall): Promise<Observation> {
+async function call(
+  grounds: Grounds,
+  scripts: Map<string, HostileReply[]>,
+  input: HostileCall,
+): Promise<Observation> {
   const id = randomBytes(16).toString('hex');
   scripts.set(id, input.replies);
   try {
@@ -103,12 +132,16 @@ async function call(grounds: Grounds, scripts: Map<string, HostileReply[]>, inpu
     const accept = input.asker === 'events' ? 'Accept: text/event-stream\r\n' : '';
     const path = `/api/plugins/${plugin}/invoke/${input.capability}`;
     const head = `Bkg-Invocation-Id: ${id}\r\nBkg-Timeout-Ms: ${timeoutMs}\r\nContent-Type: application/json\r\n${accept}`;
-    const body = input.capability === 'upload' ? 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n' : 'Content-Length: 2\r\n\r\n{}';
+    const body =
+      input.capability === 'upload'
+        ? 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n'
+        : 'Content-Length: 2\r\n\r\n{}';
     const { answers, rest, isLate } = await ask(grounds, path, `POST`, head + body);
     const flaws = answers.flatMap((answer) => answerFlaws(answer, grounds.secrets, hostile));
     if (isLate) flaws.push(`it has not ended within ${overMs} ms`);
     // A stream may be cut before its first byte is out.
-    if (rest !== '' && !isLate) flaws.push(`something came that is no answer: ${JSON.stringify(rest.slice(0, 200))}`);
+    if (rest !== '' && !isLate)
+      flaws.push(`something came that is no answer: ${JSON.stringify(rest.slice(0, 200))}`);
     return { outcomes: answers.map((answer) => `${input.asker} ${outcomeOf(answer)}`), flaws };
   } finally {
     scripts.delete(id);
@@ -135,13 +168,31 @@ function ask({ port, fill }: Grounds, path: string, method = 'GET', rest = '\r\n
     socket.on('close', () => settle(false));
     // `close` follows.
     socket.on('error', () => undefined);
-    socket.write(fill(`${method} ${path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n${rest}`), 'latin1');
+    socket.write(
+      fill(
+        `${method} ${path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n${rest}`,
+      ),
+      'latin1',
+    );
   });
 }
 
-function callOverSocket({ port, fill }: Grounds, id: string, { capability }: HostileCall): Promise<Observation> {
+function callOverSocket(
+  { port, fill }: Grounds,
+  id: string,
+  { capability }: HostileCall,
+): Promise<Observation> {
   const streams = capability === 'stream' || capability === 'bytes';
-  const order = { op: 'invoke', id: 'i', plugin, capability, payload: {}, invocation_id: id, timeout_ms: timeoutMs, ...(streams && { stream: 4 }) };
+  const order = {
+    op: 'invoke',
+    id: 'i',
+    plugin,
+    capability,
+    payload: {},
+    invocation_id: id,
+    timeout_ms: timeoutMs,
+    ...(streams && { stream: 4 }),
+  };
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1');
     let bytes: Buffer = Buffer.alloc(0);
@@ -161,7 +212,16 @@ function callOverSocket({ port, fill }: Grounds, id: string, { capability }: Hos
       if (headEnd === 0) {
         headEnd = bytes.indexOf('\r\n\r\n') + 4;
         if (headEnd < 4) headEnd = 0;
-        else socket.write(frameBytes({ opcode: 1, isLast: true, reserved: 0, isMasked: true, payload: JSON.stringify(order) }));
+        else
+          socket.write(
+            frameBytes({
+              opcode: 1,
+              isLast: true,
+              reserved: 0,
+              isMasked: true,
+              payload: JSON.stringify(order),
+            }),
+          );
       }
       const { messages } = readFrames(bytes.subarray(headEnd));
       if (messages.some((message) => /^\{"type":"(?:result|error)"/.test(message))) settle(false);
@@ -200,5 +260,10 @@ async function introduce(
     ...answers.flatMap((answer) => answerFlaws(answer, grounds.secrets)),
     ...(isLate || answers.length !== 1 ? [`${views[i]} was not answered within ${overMs} ms`] : []),
   ]);
-  return { outcomes: asked.flatMap(({ answers }, i) => answers.map((answer) => `${views[i]?.replace(/\d/, '#')} ${outcomeOf(answer)}`)), flaws };
+  return {
+    outcomes: asked.flatMap(({ answers }, i) =>
+      answers.map((answer) => `${views[i]?.replace(/\d/, '#')} ${outcomeOf(answer)}`),
+    ),
+    flaws,
+  };
 }

@@ -8,6 +8,8 @@ export interface HttpAnswer {
   body: Bytes;
   /** Its end came, and not that of the connection. */
   isComplete: boolean;
+  /** It answers HEAD. */
+  isHead: boolean;
 }
 
 export interface Reading {
@@ -33,16 +35,21 @@ export function readAnswers(bytes: Bytes, methods: readonly string[], isOver: bo
     const status = Number(/^HTTP\/1\.1 (\d{3}) [ -~]*$/.exec(line)?.[1]);
     const headers = lines.map((text) => /^([!#$%&'*+.^_`|~\w-]+): ?(.*)$/.exec(text));
     if (Number.isNaN(status) || headers.includes(null)) break;
-    const pairs = headers.map((found): [string, string] => [found?.[1]?.toLowerCase() ?? '', found?.[2] ?? '']);
+    const pairs = headers.map((found): [string, string] => [
+      found?.[1]?.toLowerCase() ?? '',
+      found?.[2] ?? '',
+    ]);
     const after = rest.slice(headEnd + 4);
     if (status >= 100 && status < 200 && status !== 101) {
       rest = after;
       continue;
     }
-    const hasNone = noBody.has(status) || status === 101 || methods[answers.length] === 'HEAD';
+    // What the parser refuses is answered without knowing what was asked for; nothing comes after it.
+    const isHead = methods[answers.length] === 'HEAD' && !(status === 400 && after !== '' && isOver);
+    const hasNone = noBody.has(status) || status === 101 || isHead;
     const taken = hasNone ? { body: '', length: 0, isComplete: true } : takeBody(after, pairs, isOver);
     if (!taken.isComplete && !isOver) break;
-    answers.push({ status, headers: pairs, body: taken.body, isComplete: taken.isComplete });
+    answers.push({ status, headers: pairs, body: taken.body, isComplete: taken.isComplete, isHead });
     rest = after.slice(taken.length);
     // What comes after it is no HTTP any more.
     if (status === 101) return { answers, rest: '' };
@@ -63,7 +70,11 @@ function takeBody(bytes: Bytes, headers: HttpAnswer['headers'], isOver: boolean)
   const length = valueOf('content-length');
   if (length === undefined) return { body: bytes, length: bytes.length, isComplete: isOver };
   const size = Number(length);
-  return { body: bytes.slice(0, size), length: Math.min(size, bytes.length), isComplete: bytes.length >= size };
+  return {
+    body: bytes.slice(0, size),
+    length: Math.min(size, bytes.length),
+    isComplete: bytes.length >= size,
+  };
 }
 
 function takeChunks(bytes: Bytes): Taken {
@@ -73,7 +84,8 @@ function takeChunks(bytes: Bytes): Taken {
     const lineEnd = bytes.indexOf('\r\n', at);
     const size = lineEnd < 0 ? NaN : parseInt(bytes.slice(at, lineEnd), 16);
     const end = lineEnd + 2 + size;
-    if (Number.isNaN(size) || bytes.length < end + 2) return { body, length: bytes.length, isComplete: false };
+    if (Number.isNaN(size) || bytes.length < end + 2)
+      return { body, length: bytes.length, isComplete: false };
     body += bytes.slice(lineEnd + 2, end);
     at = end + 2;
     if (size === 0) return { body, length: at, isComplete: true };

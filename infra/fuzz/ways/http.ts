@@ -33,12 +33,19 @@ async function run(grounds: Grounds, input: HttpInput): Promise<Observation> {
   const { reading, isClosed, isLate } = await exchange(grounds, input, methods, isSure);
   const { answers, rest } = reading;
   const flaws = answers.flatMap((answer) => answerFlaws(answer, grounds.secrets));
-  if (isLate) flaws.push(`it has not ended within ${overMs} ms: ${answers.length} answers, then ${JSON.stringify(rest.slice(0, 200))}`);
+  if (isLate)
+    flaws.push(
+      `it has not ended within ${overMs} ms: ${answers.length} answers, then ${JSON.stringify(rest.slice(0, 200))}`,
+    );
   if (rest !== '' && isClosed && !isLate && input.leaves === undefined)
     flaws.push(`something came that is no answer: ${JSON.stringify(rest.slice(0, 200))}`);
   if (isSure && answers.length === 0 && !isLate) flaws.push('the connection was closed without an answer');
   const end = isClosed ? ', closed' : '';
-  return { outcomes: answers.length === 0 ? [`nothing${end}`] : answers.map((answer) => `${outcomeOf(answer)}${end}`), flaws };
+  return {
+    outcomes:
+      answers.length === 0 ? [`nothing${end}`] : answers.map((answer) => `${outcomeOf(answer)}${end}`),
+    flaws,
+  };
 }
 
 /** Nothing in it may make the gateway wait for more, or think that there is another request. */
@@ -49,7 +56,12 @@ function isPlain({ method, target, version, headers }: HttpInput['requests'][num
       /^[ -~]*$/.test(value) &&
       !/^(?:upgrade|connection|expect|transfer-encoding|content-length|trailer)$/i.test(name),
   );
-  return isNamed && version === 'HTTP/1.1' && /^(?:GET|POST|PUT|PATCH|DELETE)$/.test(method) && /^[!-~]+$/.test(target);
+  return (
+    isNamed &&
+    version === 'HTTP/1.1' &&
+    /^(?:GET|POST|PUT|PATCH|DELETE)$/.test(method) &&
+    /^[!-~]+$/.test(target)
+  );
 }
 
 interface Exchange {
@@ -66,7 +78,8 @@ function exchange(grounds: Grounds, input: HttpInput, methods: string[], isSure:
     const pieces: Buffer[] = [];
     let isClosed = false;
     let quiet: NodeJS.Timeout | undefined;
-    const read = (): Reading => readAnswers(Buffer.concat(pieces).toString('latin1') satisfies Bytes, methods, isClosed);
+    const read = (): Reading =>
+      readAnswers(Buffer.concat(pieces).toString('latin1') satisfies Bytes, methods, isClosed);
     const settle = (isLate: boolean): void => {
       clearTimeout(late);
       clearTimeout(quiet);
@@ -98,7 +111,8 @@ function exchange(grounds: Grounds, input: HttpInput, methods: string[], isSure:
     socket.on('connect', () => {
       const { splitAt, leaves } = input;
       socket.write(bytes.subarray(0, splitAt ?? bytes.length));
-      if (splitAt !== undefined) setTimeout(() => void (socket.writable && socket.write(bytes.subarray(splitAt))), pauseMs);
+      if (splitAt !== undefined)
+        setTimeout(() => void (socket.writable && socket.write(bytes.subarray(splitAt))), pauseMs);
       if (leaves === 'end') socket.end();
       if (leaves === 'reset') setTimeout(() => settle(false), pauseMs);
       wait();

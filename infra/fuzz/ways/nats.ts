@@ -57,9 +57,14 @@ async function run({ instance }: Grounds, client: RawNats, { messages }: NatsInp
       ...(headers !== undefined && { headers: fill(headers) }),
     });
   }
-  client.publish({ subject: fill('plugin.target.at.{instance}.invoke.echo'), reply: `${inbox}.${probe}`, body: '1' });
+  client.publish({
+    subject: fill('plugin.target.at.{instance}.invoke.echo'),
+    reply: `${inbox}.${probe}`,
+    body: '1',
+  });
   const wanted = [...messages.flatMap((message, i) => (isSure(message) ? [String(i)] : [])), probe];
-  const open = (): string[] => wanted.filter((last) => !replies.some((one) => one.subject === `${inbox}.${last}`));
+  const open = (): string[] =>
+    wanted.filter((last) => !replies.some((one) => one.subject === `${inbox}.${last}`));
   const begun = performance.now();
   while (!client.isClosed && performance.now() - begun < overMs) {
     if (open().length === 0 && performance.now() - lastAt > quietMs) break;
@@ -67,12 +72,20 @@ async function run({ instance }: Grounds, client: RawNats, { messages }: NatsInp
   }
   client.unsubscribe(1);
   const flaws = replies.flatMap(replyFlaws);
-  if (!client.isClosed && open().length > 0) flaws.push(`not answered within ${overMs} ms: ${open().join(', ')}`);
+  if (!client.isClosed && open().length > 0)
+    flaws.push(`not answered within ${overMs} ms: ${open().join(', ')}`);
   const others = replies.filter(({ subject }) => subject !== `${inbox}.${probe}`);
-  return { outcomes: [...new Set(others.map(replyOutcome)), ...(others.length === 0 ? ['nothing'] : [])], flaws };
+  return {
+    outcomes: [...new Set(others.map(replyOutcome)), ...(others.length === 0 ? ['nothing'] : [])],
+    flaws,
+  };
 }
 
 /** It has to be answered, whatever stands in its body. */
 function isSure({ subject, reply, headers }: NatsMessage): boolean {
-  return reply === ownReply && headers === undefined && /^plugin\.target\.(?:at\.\{instance\}\.)?invoke(?:\.[a-z.]+)?$/.test(subject);
+  return (
+    reply === ownReply &&
+    headers === undefined &&
+    /^plugin\.target\.(?:at\.\{instance\}\.)?invoke(?:\.[a-z.]+)?$/.test(subject)
+  );
 }

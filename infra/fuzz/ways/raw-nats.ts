@@ -31,10 +31,20 @@ export class RawNats {
   errors: string[] = [];
   onMessage: (message: RawMessage) => void = () => undefined;
 
-  static async connect(port: number, { user, password }: { user: string; password: string }): Promise<RawNats> {
+  static async connect(
+    port: number,
+    { user, password }: { user: string; password: string },
+  ): Promise<RawNats> {
     const socket = connect(port, '127.0.0.1');
     const client = new RawNats(socket);
-    const options = { verbose: false, pedantic: false, lang: 'fuzz', version: '1', name: 'fuzz', protocol: 1 };
+    const options = {
+      verbose: false,
+      pedantic: false,
+      lang: 'fuzz',
+      version: '1',
+      name: 'fuzz',
+      protocol: 1,
+    };
     const all = { ...options, headers: true, no_responders: true, user, pass: password };
     socket.write(`CONNECT ${JSON.stringify(all)}\r\n`);
     await client.flush(connectMostMs);

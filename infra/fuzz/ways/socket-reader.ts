@@ -21,7 +21,8 @@ export function readFrames(bytes: Buffer): SocketReading {
     const short = second & 0x7f;
     const head = short < longest ? 2 : short === longest ? 4 : 10;
     if (at + head > bytes.length) break;
-    const length = head === 2 ? short : head === 4 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
+    const length =
+      head === 2 ? short : head === 4 ? bytes.readUInt16BE(at + 2) : Number(bytes.readBigUInt64BE(at + 2));
     if (at + head + length > bytes.length) break;
     const payload = bytes.subarray(at + head, at + head + length);
     at += head + length;
@@ -34,7 +35,8 @@ export function readFrames(bytes: Buffer): SocketReading {
         reading.messages.push(Buffer.concat(message).toString());
         message = [];
       }
-    } else if (opcode !== 9 && opcode !== 10) reading.flaws.push(`a frame of the gateway has the opcode ${opcode}`);
+    } else if (opcode !== 9 && opcode !== 10)
+      reading.flaws.push(`a frame of the gateway has the opcode ${opcode}`);
   }
   return reading;
 }

@@ -84,7 +84,10 @@ function exchange({ port, fill }: Grounds, { path, frames, leaves }: SocketInput
       // Its answer may be followed by what was asked for before.
       const isAnswered = bytes.includes(probeId);
       clearTimeout(quiet);
-      quiet = setTimeout(() => (isAnswered ? settle(false) : socket.end()), isAnswered ? quietMs / 5 : quietMs);
+      quiet = setTimeout(
+        () => (isAnswered ? settle(false) : socket.end()),
+        isAnswered ? quietMs / 5 : quietMs,
+      );
     });
     let isOver = false;
     const close = (): void => {

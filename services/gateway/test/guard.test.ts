@@ -144,14 +144,17 @@ describe('the guard', () => {
     }
   });
 
-  it.each(['', '200-ok', '100-continued'])('answers the expectation "%s" with a problem', async (expectation) => {
-    const headers = { Host: `localhost:${mesh.port}`, Expect: expectation, 'Content-Length': '2' };
-    const answer = await request('POST', '/api/plugins/echo/invoke/echo', headers, '{}');
-    expect(answer).toMatch(/^HTTP\/1.1 400 /);
-    expect(answer).toMatch(/^x-content-type-options: nosniff\r$/im);
-    expect(problemIn(answer)).toMatchObject({ code: 'INVALID_PAYLOAD', status: 400 });
-    expect(problemIn(answer).detail).toContain('100-continue');
-  });
+  it.each(['', '200-ok', '100-continued'])(
+    'answers the expectation "%s" with a problem',
+    async (expectation) => {
+      const headers = { Host: `localhost:${mesh.port}`, Expect: expectation, 'Content-Length': '2' };
+      const answer = await request('POST', '/api/plugins/echo/invoke/echo', headers, '{}');
+      expect(answer).toMatch(/^HTTP\/1.1 400 /);
+      expect(answer).toMatch(/^x-content-type-options: nosniff\r$/im);
+      expect(problemIn(answer)).toMatchObject({ code: 'INVALID_PAYLOAD', status: 400 });
+      expect(problemIn(answer).detail).toContain('100-continue');
+    },
+  );
 
   it('takes a request with an upgrade that it does not make as one without', async () => {
     const answer = await request(
