@@ -141,6 +141,9 @@ it('the rule about logs finds errors of those who should have none', () => {
   expect(judge(line('error'))).toHaveLength(1);
   expect(judge(line('error', { time: '2025-01-01T00:00:00.000Z' }))).toEqual([]);
   expect(judge(line('error', { plugin_id: 'mutant-1' }))).toEqual([]);
+  const refused = { message: 'the broker refused something' };
+  expect(judge(line('error', { ...refused, error: 'Publish to "_INBOX."' }))).toEqual([]);
+  expect(judge(line('error', { ...refused, error: 'Publish to "_INBOX.x"' }))).toHaveLength(1);
   expect(judge(line('error'), 'spare/x')).toEqual(['nobody has written anything']);
   expect(judge('InvalidArgumentError: Uncaught')).toHaveLength(1);
 });
