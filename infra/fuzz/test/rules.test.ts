@@ -111,7 +111,7 @@ it('the rule about files finds errors of the language, secrets and what takes lo
   );
   expect(fileFlaws(input, { outcome: 'refused', error: 'TypeError', message: 'x', ms: 1 })).toHaveLength(1);
   expect(
-    fileFlaws(input, { outcome: 'refused', error: 'Error', message: 'hunter2!', ms: 9_000 }),
+    fileFlaws(input, { outcome: 'refused', error: 'Error', message: 'hunter2!', ms: 19_000 }),
   ).toHaveLength(2);
 });
 

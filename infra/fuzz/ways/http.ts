@@ -85,8 +85,10 @@ function exchange(grounds: Grounds, input: HttpInput, methods: string[], isSure:
       clearTimeout(quiet);
       socket.removeAllListeners().on('error', () => undefined);
       const reading = read();
-      // A port that is in TIME_WAIT on our side cannot be taken again for a minute.
-      socket.resetAndDestroy();
+      // A port that is in TIME_WAIT on our side cannot be taken again for a minute. One whose end is under way cannot be
+      // reset: Node would keep it, and never end.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
       resolve({ reading, isClosed, isLate });
     };
     const late = setTimeout(() => settle(true), overMs);

@@ -62,7 +62,9 @@ function exchange({ port, fill }: Grounds, { path, frames, leaves }: SocketInput
       clearTimeout(late);
       clearTimeout(quiet);
       socket.removeAllListeners().on('error', () => undefined);
-      socket.resetAndDestroy();
+      // One whose end is under way cannot be reset: Node would keep it, and never end.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
       const isSocket = headEnd >= 0 && bytes.toString('latin1', 0, 12) === upgraded;
       const reading = isSocket ? readFrames(bytes.subarray(headEnd)) : { messages: [], flaws: [] };
       // Of a plugin that there is not.
