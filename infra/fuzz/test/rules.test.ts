@@ -75,6 +75,13 @@ describe('the rule about answers over HTTP', () => {
       [204, ''],
     ]);
     expect(rest).toBe('garbage');
+    const head = 'HTTP/1.1 403 X\r\nContent-Length: 9\r\n\r\n';
+    const piped = readAnswers(`${head}${answer(400, '{}')}`, ['HEAD', 'HEAD'], true);
+    expect(piped.answers.map(({ isHead, body }) => [isHead, body])).toEqual([
+      [true, ''],
+      [false, '{}'],
+    ]);
+    expect(piped.rest).toBe('');
   });
 });
 

@@ -28,7 +28,10 @@ export async function httpWay(grounds: Grounds): Promise<Way<HttpInput>> {
 }
 
 async function run(grounds: Grounds, input: HttpInput): Promise<Observation> {
-  const methods = input.raw === undefined ? input.requests.map(({ method }) => method) : [];
+  const methods =
+    input.raw === undefined
+      ? input.requests.map(({ method }) => method)
+      : [input.raw.slice(0, input.raw.indexOf(' '))];
   const isSure = isWhole(input) && input.requests.every(isPlain);
   const { reading, isClosed, isLate } = await exchange(grounds, input, methods, isSure);
   const { answers, rest } = reading;
