@@ -1,3 +1,3 @@
 /** Of many small files; the build joins them into this one (`join-modules.mjs`). */
-export { Ajv2020 } from 'ajv/dist/2020.js';
+export { _, Ajv2020 } from 'ajv/dist/2020.js';
 export { default as formats } from 'ajv-formats';

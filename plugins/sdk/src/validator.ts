@@ -1,5 +1,5 @@
 import type { ErrorObject, ValidateFunction } from 'ajv';
-import { Ajv2020, formats } from './ajv.ts';
+import { compileSchema } from './compiled-schema.ts';
 import type { PayloadError } from './protocol/errors.ts';
 import type { JsonSchema } from './protocol/plugin.ts';
 
@@ -8,6 +8,13 @@ export type Validator = (value: unknown, bytes?: number) => PayloadError[];
 
 /** More than this many complaints about one payload help nobody. */
 const errorsMost = 20;
+type Complaint = Pick<ErrorObject, 'keyword' | 'instancePath' | 'message' | 'params'>;
+const tooDeep: Complaint = {
+  keyword: '$ref',
+  instancePath: '',
+  message: 'is nested too deeply to be checked',
+  params: {},
+};
 /** Of larger values only the first complaint is looked for: a hostile one would make us collect hundreds of thousands. */
 const explainMostBytes = 64 * 1024;
 
@@ -20,28 +27,41 @@ export function createValidator(schema: JsonSchema): Validator {
   let validate: ValidateFunction | undefined;
   let explainAll: ValidateFunction | undefined;
   return (value, bytes = 0) => {
-    validate ??= compile(schema);
-    if (validate(value)) return [];
-    if (bytes > explainMostBytes) return explain(validate.errors ?? []);
-    explainAll ??= compile(schema, { allErrors: true });
-    explainAll(value);
-    return explain(explainAll.errors ?? []);
+    validate ??= compileSchema(schema);
+    const errors = errorsOf(validate, value);
+    if (errors.length === 0 || bytes > explainMostBytes) return explain(errors);
+    explainAll ??= compileSchema(schema, { allErrors: true });
+    return explain(allErrorsOf(explainAll, value) ?? errors);
   };
 }
 
 /** @throws Error that says what is wrong with the schema */
 export function assertSchema(schema: JsonSchema): void {
-  compile(schema);
+  compileSchema(schema);
 }
 
-function compile(schema: JsonSchema, options: { allErrors?: boolean } = {}): ValidateFunction {
-  // One compiler per schema: schemas of different plugins may carry the same $id.
-  const ajv = new Ajv2020({ ...options, strict: false, logger: false });
-  formats.default(ajv);
-  return ajv.compile(schema);
+function errorsOf(validate: ValidateFunction, value: unknown): Complaint[] {
+  try {
+    return validate(value) ? [] : (validate.errors ?? []);
+  } catch (error) {
+    // JSON may be nested deeper than functions may call each other: a schema that refers to itself follows it down there.
+    if (error instanceof RangeError) return [tooDeep];
+    throw error;
+  }
 }
 
-function explain(errors: ErrorObject[]): PayloadError[] {
+/** Undefined where ajv fails at it, as it does with unevaluatedProperties in some places: the first complaint is known by then. */
+function allErrorsOf(validate: ValidateFunction, value: unknown): Complaint[] | undefined {
+  try {
+    const errors = errorsOf(validate, value);
+    return errors.length > 0 ? errors : undefined;
+  } catch (error) {
+    if (error instanceof TypeError) return undefined;
+    throw error;
+  }
+}
+
+function explain(errors: Complaint[]): PayloadError[] {
   return errors
     .filter(({ keyword }) => keyword !== 'if')
     .slice(0, errorsMost)
@@ -49,7 +69,7 @@ function explain(errors: ErrorObject[]): PayloadError[] {
 }
 
 /** ajv's words, completed by what they leave out. */
-function messageOf({ keyword, message = 'is invalid', params }: ErrorObject): string {
+function messageOf({ keyword, message = 'is invalid', params }: Complaint): string {
   const { allowedValues, allowedValue, additionalProperty } = params as Record<string, unknown>;
   if (keyword === 'enum') return `${message}: ${JSON.stringify(allowedValues)}`;
   if (keyword === 'const') return `${message} ${JSON.stringify(allowedValue)}`;

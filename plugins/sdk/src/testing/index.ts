@@ -1,4 +1,5 @@
 export * from './certificates.ts';
+export * from './random.ts';
 export * from './simulated-mesh.ts';
 export type { SimulatedInstance } from './simulated-instance.ts';
 export * from './timing.ts';
