@@ -5,8 +5,9 @@ import {
   type SchemaDraft,
 } from '@cfworker/json-schema';
 import { isRecord } from '../json-schema.ts';
+import { takeFormats } from './formats.ts';
 import { findNode, pointerTo } from './json-edit.ts';
-import { parseTree } from '../json-tree.ts';
+import { parseTree, type JsonNode } from '../json-tree.ts';
 
 export interface Mistake {
   /** JSON pointer (RFC 6901). */
@@ -14,6 +15,7 @@ export interface Mistake {
   message: string;
 }
 
+takeFormats();
 const mistakesMost = 200;
 
 /**
@@ -23,6 +25,7 @@ const mistakesMost = 200;
 export function checkPayload(schema: unknown, text: string): Mistake[] {
   const { root } = parseTree(text);
   if (!root) return [];
+  assertReadAlike(schema);
   const { errors } = validate(
     JSON.parse(text),
     schema as CheckedSchema | boolean,
@@ -40,14 +43,19 @@ export function checkPayload(schema: unknown, text: string): Mistake[] {
   return [...found.values()];
 
   /** Reading changed the number, so what was compared is not what is sent. */
-  function isUnsure({ keyword }: OutputUnit, path: string): boolean {
-    if (!comparing.has(keyword)) return false;
-    const node = findNode(root, path);
-    if (!node) return false;
-    return node.kind === 'scalar'
-      ? !readsExactly(text.slice(node.start, node.end))
-      : keyword !== 'type' && hasInexact(text.slice(node.start, node.end));
+  function isUnsure({ keyword, error }: OutputUnit, path: string): boolean {
+    const isCompared = comparing.has(keyword) || (keyword === 'type' && error.includes('"integer"'));
+    const node = isCompared ? findNode(root, path) : undefined;
+    return node !== undefined && hasInexact(text, node);
   }
+}
+
+/** What plugins read otherwise: what is refused here might be taken there. */
+function assertReadAlike(schema: unknown): void {
+  const text = JSON.stringify(schema);
+  const has = (keyword: string): boolean => text.includes(`"${keyword}":`);
+  if (has('$dynamicRef')) throw new Error('It has a $dynamicRef.');
+  if (has('unevaluatedItems') && has('contains')) throw new Error('It has unevaluatedItems and contains.');
 }
 
 const comparing = new Set([
@@ -66,8 +74,9 @@ export function readsExactly(text: string): boolean {
   return !/^-?\d/.test(text) || decimalOf(text) === decimalOf(String(Number(text)));
 }
 
-function hasInexact(text: string): boolean {
-  return (text.match(/-?\d[\d.eE+-]*/g) ?? []).some((number) => !readsExactly(number));
+function hasInexact(text: string, { kind, start, end, children }: JsonNode): boolean {
+  if (kind === 'scalar') return !readsExactly(text.slice(start, end));
+  return children.some(({ value }) => hasInexact(text, value));
 }
 
 /** "digits e exponent" without superfluous zeros, so that equal numbers read equal. */
@@ -169,7 +178,7 @@ const fitsNone = 'It fits none of the forms that the schema allows.';
 
 /** Turns the validator's words into this page's, and moves what is missing to where it would be. */
 function toMistake({ instanceLocation, keyword, error }: OutputUnit): Mistake {
-  const path = decodeURI(instanceLocation.slice(1));
+  const path = decodeURIComponent(instanceLocation.slice(1));
   const missing = /^Instance does not have required property "(.*)"\.$/s.exec(error)?.[1];
   if (keyword === 'required' && missing !== undefined) {
     return { path: pointerTo(path, missing), message: 'The schema requires it.' };
