@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { memberText } from '../../src/client/ws/member-text.ts';
+import { parseAnew, randomObject } from '../../src/testing/random-json.ts';
 import { createRandom } from '../protocol/random.ts';
 import type { Random } from '../protocol/random.ts';
 
@@ -32,5 +33,19 @@ it('a member of anything is what JSON.parse says it is', () => {
     const parsed = JSON.parse(json) as { output?: unknown };
     const found = memberText(json, 'output');
     expect(found === undefined ? undefined : JSON.parse(found), json).toEqual(parsed.output);
+  }
+});
+
+it('so it is with names and texts written in any way, with any space, and with several of one name', () => {
+  const names = ['output', 'out', '', '__proto__', '"'];
+  for (let seed = 1; seed <= 3_000; seed += 1) {
+    const json = randomObject(createRandom(seed), names);
+    const parsed = parseAnew(json) as Record<string, unknown>;
+    for (const name of names) {
+      const found = memberText(json, name);
+      const where = `seed ${seed}: ${name} of ${json}`;
+      expect(found !== undefined, where).toBe(Object.hasOwn(parsed, name));
+      if (found !== undefined) expect(parseAnew(found), where).toEqual(parsed[name]);
+    }
   }
 });
