@@ -1,4 +1,5 @@
 export * from './certificates.ts';
+export * from './hostile-schemas.ts';
 export * from './random.ts';
 export * from './random-json.ts';
 export * from './simulated-mesh.ts';
