@@ -37,14 +37,19 @@ export async function load(options: Load): Promise<LoadResult> {
   return result;
 }
 
+interface RequestParts extends Pick<Load, 'port' | 'path' | 'body' | 'key'> {
+  headers?: Readonly<Record<string, string>>;
+}
+
 /** The bytes of it. */
-export function requestOf({ port, path, body, key }: Pick<Load, 'port' | 'path' | 'body' | 'key'>): Buffer {
+export function requestOf({ port, path, body, key, headers = {} }: RequestParts): Buffer {
   const head = [
     `POST ${path} HTTP/1.1`,
     `Host: 127.0.0.1:${port}`,
     'Content-Type: application/json',
     `Content-Length: ${Buffer.byteLength(body)}`,
     ...(key === undefined ? [] : [`Authorization: Bearer ${key}`]),
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
   ];
   return Buffer.from(`${head.join('\r\n')}\r\n\r\n${body}`);
 }
@@ -69,7 +74,7 @@ function drive(port: number, request: Buffer, until: number, result: LoadResult)
       clearTimeout(late);
       resolve();
     });
-    readAnswers(socket, (status) => {
+    readAnswers(socket, ({ status }) => {
       const now = performance.now();
       if (status === 200) {
         result.answered += 1;
@@ -81,8 +86,15 @@ function drive(port: number, request: Buffer, until: number, result: LoadResult)
   });
 }
 
-/** Calls `take` with the status of each answer; answers are Content-Length framed, as both sides send them. */
-export function readAnswers(socket: Socket, take: (status: number) => void): void {
+export interface Answer {
+  status: number;
+  /** Its first line and its headers. */
+  head: string;
+  body: string;
+}
+
+/** Calls `take` with each answer; answers are Content-Length framed, as both sides send them. */
+export function readAnswers(socket: Socket, take: (answer: Answer) => void): void {
   let text = '';
   socket.setEncoding('latin1');
   socket.on('data', (chunk: string) => {
@@ -94,8 +106,9 @@ export function readAnswers(socket: Socket, take: (status: number) => void): voi
       const length = Number(/^content-length: (\d+)$/im.exec(head)?.[1]);
       if (Number.isNaN(length)) return void socket.destroy(new Error(`an answer without length: ${head}`));
       if (text.length < end + 4 + length) return;
+      const body = text.slice(end + 4, end + 4 + length);
       text = text.slice(end + 4 + length);
-      take(Number(head.slice(9, 12)));
+      take({ status: Number(head.slice(9, 12)), head, body });
     }
   });
 }

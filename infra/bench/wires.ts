@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Socket } from 'node:net';
 import { readAnswers } from './load.ts';
+import type { Answer } from './load.ts';
 
 export interface WiresOptions {
   port: number;
@@ -12,7 +13,7 @@ export interface WiresOptions {
 
 interface Wire {
   socket: Socket;
-  settle: PromiseWithResolvers<number> | undefined;
+  settle: PromiseWithResolvers<Answer> | undefined;
 }
 
 const answerMostMs = 10_000;
@@ -27,17 +28,22 @@ export class Wires implements Disposable {
     this.#options = { localAddress: '127.0.0.1', most: 256, ...options };
   }
 
-  /** @returns the status of the answer. @throws Error without one within 10 s, or when too much is unanswered */
+  /** @returns the status of the answer. @throws what `exchange` throws */
   async ask(request: Buffer | string): Promise<number> {
+    return (await this.exchange(request)).status;
+  }
+
+  /** @returns the whole answer. @throws Error without one within 10 s, or when too much is unanswered */
+  async exchange(request: Buffer | string): Promise<Answer> {
     const wire = this.#free.pop() ?? this.#open();
-    const settle = Promise.withResolvers<number>();
+    const settle = Promise.withResolvers<Answer>();
     wire.settle = settle;
     const late = setTimeout(() => wire.socket.destroy(new Error('no answer within 10 s')), answerMostMs);
     wire.socket.write(request);
     try {
-      const status = await settle.promise;
+      const answer = await settle.promise;
       this.#free.push(wire);
-      return status;
+      return answer;
     } finally {
       clearTimeout(late);
     }
@@ -54,10 +60,13 @@ export class Wires implements Disposable {
     const wire: Wire = { socket, settle: undefined };
     this.#all.add(wire);
     socket.setNoDelay(true);
-    readAnswers(socket, (status) => wire.settle?.resolve(status));
+    readAnswers(socket, (answer) => wire.settle?.resolve(answer));
     socket.once('error', (error) => wire.settle?.reject(error));
     socket.once('close', () => {
       this.#all.delete(wire);
+      // One that nobody uses: a request on it would wait for an answer that cannot come.
+      const place = this.#free.indexOf(wire);
+      if (place >= 0) this.#free.splice(place, 1);
       wire.settle?.reject(new Error('the gateway has closed a connection'));
     });
     return wire;

@@ -1,12 +1,13 @@
+import { MemoryWatch, settle } from '../memory.ts';
+import type { MemoryUse } from '../memory.ts';
 import { chunkEvents } from '../server-events.ts';
 import { post } from './http-streams.ts';
-import { MemoryWatch, settle } from './memory.ts';
-import type { MemoryUse } from './memory.ts';
 import { natsWords } from './nats-streams.ts';
 import type { ManyWay } from './options.ts';
 import type { WordsInput } from './plugin.ts';
 import { SocketStreams } from './socket-streams.ts';
 import { Stage } from './stage.ts';
+import type { ProcessName } from './stage.ts';
 
 export interface ManyPlan {
   streams: number;
@@ -25,7 +26,7 @@ export interface ManyResult {
   openMs: number;
   /** From then until the last has ended. */
   chunksPerSecond: number;
-  memory: MemoryUse;
+  memory: MemoryUse<ProcessName>;
 }
 
 const chunkBytes = 100;

@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readAmount } from '../options.ts';
+import { readAmount, readSome } from '../options.ts';
 
 export const parts = ['slow', 'many', 'rates'] as const;
 export type Part = (typeof parts)[number];
@@ -58,12 +58,4 @@ export function readOptions(args: string[]): Options {
     seconds: readAmount('seconds', values.seconds, 1, 600),
     isJson: values.json,
   };
-}
-
-function readSome<T extends string>(name: string, given: string, allowed: readonly T[]): T[] {
-  return given.split(',').map((text) => {
-    const one = allowed.find((word) => word === text);
-    if (one) return one;
-    throw new Error(`--${name} names "${text}"; it takes ${allowed.join(', ')}, with commas between them.`);
-  });
 }

@@ -3,10 +3,9 @@ import { median } from '../figures.ts';
 import { cpuMs } from '../program.ts';
 import { chunkEvents } from '../server-events.ts';
 import { post } from './http-streams.ts';
-import { eachProcess } from './memory.ts';
 import { countRaw, natsWords } from './nats-streams.ts';
 import { SocketStreams } from './socket-streams.ts';
-import { Stage } from './stage.ts';
+import { eachProcess, Stage } from './stage.ts';
 import type { ProcessName } from './stage.ts';
 
 /** Bytes of a chunk, and how many of them a slow reader takes in a second. */

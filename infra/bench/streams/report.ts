@@ -1,10 +1,11 @@
 import { table } from '../figures.ts';
+import type { MemoryUse } from '../memory.ts';
 import type { ManyResult } from './many.ts';
-import type { MemoryUse } from './memory.ts';
 import { isSlow } from './rates.ts';
 import type { RateResult } from './rates.ts';
 import type { SlowResult } from './slow.ts';
 import { processes } from './stage.ts';
+import type { ProcessName } from './stage.ts';
 
 /** MB: what a process may grow by while much goes through it to a slow reader. */
 export const growthMostMb = 64;
@@ -115,6 +116,6 @@ function describeRates(results: readonly RateResult[]): string {
   return table([head, ...rows]);
 }
 
-function growthOf({ growth }: MemoryUse): string[] {
+function growthOf({ growth }: MemoryUse<ProcessName>): string[] {
   return processes.map((name) => growth[name].toFixed(1));
 }

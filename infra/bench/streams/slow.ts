@@ -1,14 +1,15 @@
 import { Readable } from 'node:stream';
+import { MemoryWatch, settle } from '../memory.ts';
+import type { MemoryUse } from '../memory.ts';
 import { chunkEvents } from '../server-events.ts';
 import { post, upload } from './http-streams.ts';
-import { MemoryWatch, settle } from './memory.ts';
-import type { MemoryUse } from './memory.ts';
 import type { SlowWay } from './options.ts';
 import { readPaced } from './pace.ts';
 import type { Pace, Paced } from './pace.ts';
 import { PatternCheck, pieceAt } from './pattern.ts';
 import { SocketStreams } from './socket-streams.ts';
 import { Stage } from './stage.ts';
+import type { ProcessName } from './stage.ts';
 
 export interface SlowPlan {
   /** All that goes through. */
@@ -26,9 +27,9 @@ export interface SlowResult {
   /** In the fast part, MB a second. */
   perSecond: number;
   /** From when all have come to rest after a short stream, which each process has seen by then. */
-  warm: MemoryUse;
+  warm: MemoryUse<ProcessName>;
   /** From the very start of the processes, the short stream included. */
-  cold: MemoryUse;
+  cold: MemoryUse<ProcessName>;
 }
 
 /** Everything is JSON, of about a message that is worth it. */

@@ -12,6 +12,10 @@ import { defineStreamer, streamer } from './plugin.ts';
 export const processes = ['nats-server', 'gateway', 'plugin'] as const;
 export type ProcessName = (typeof processes)[number];
 
+export function eachProcess<T>(of: (name: ProcessName) => T): Record<ProcessName, T> {
+  return Object.fromEntries(processes.map((name) => [name, of(name)])) as Record<ProcessName, T>;
+}
+
 const config: Partial<PluginConfig> = {
   resources: { timeout_secs: 3_600, max_memory_mb: 4_096, max_cpu_percent: 400, max_processes: 256 },
   limits: { max_concurrency: 2_000, max_queue: 2_000, max_upload_mb: 16_384 },
