@@ -1,0 +1,42 @@
+import { roundedTo } from '../figures.ts';
+import { optionsOrEnd } from '../options.ts';
+import { measure } from './measure.ts';
+import type { Result } from './measure.ts';
+import { readOptions } from './options.ts';
+import type { Options } from './options.ts';
+import { describe, flawsOf } from './report.ts';
+import { Stage } from './stage.ts';
+
+/**
+ * Ten times what can be done, for a minute: of a plugin with so many places, of one with a rate limit, and of the gateway by
+ * one that answers at once; over HTTP, over `/ws` and over NATS, on a mesh that `bkg up` has started. Is it refused as it is
+ * promised, do health, dashboard, neighbour and subscriber get their answers meanwhile, and is all as before five seconds
+ * later? Prints a table; the last line is all of it as JSON. Ends with code 1 when a rule was broken.
+ *
+ *   node infra/bench/overload/run.ts [--seconds 60] [--times 10] [--parts work,rate,echo] [--ways http,ws,nats]
+ *     [--connections 1000] [--json]
+ */
+process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
+
+async function run(options: Options): Promise<boolean> {
+  const { parts, ways, seconds, times, isJson } = options;
+  const say = (text: string): void => void (isJson || console.log(text));
+  await using stage = await Stage.start();
+  endOnSignal(stage);
+  const results: Result[] = [];
+  for (const part of parts)
+    for (const way of ways) {
+      say(`${part} over ${way}: ${times} times of what it can do, for ${seconds} s …`);
+      results.push(await measure(stage, part, way, options));
+    }
+  const flaws = results.flatMap(flawsOf);
+  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
+  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(100)));
+  return flaws.length === 0;
+}
+
+/** Plugins outlive `bkg up` when it is killed: nothing must stay when somebody loses patience. */
+function endOnSignal(stage: Stage): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => void stage[Symbol.asyncDispose]().finally(() => process.exit(1)));
+}
