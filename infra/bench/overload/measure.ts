@@ -63,6 +63,7 @@ export async function measure(stage: Stage, part: Part, way: Way, options: Optio
   const meant = sustainable * times;
   const calm = { perSecond: sustainable / 2, mostUnderWay: calmUnderWay };
   const connection = await connectTo(mesh.busPort, apiKey);
+  stack.defer(() => connection.close());
   const follower = stack.use(await Follower.connect(mesh));
   const pids = await stage.pids(plugin);
   const over = Promise.withResolvers<void>();
