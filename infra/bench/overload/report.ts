@@ -1,4 +1,4 @@
-import { table } from '../figures.ts';
+import { median, table } from '../figures.ts';
 import { ok } from './load/outcome.ts';
 import type { Offered } from './load/phase.ts';
 import { recoveryMostSeconds } from './measure.ts';
@@ -91,7 +91,7 @@ function memoryFlaws({ memory: { growth }, growthAtHalf }: Result): string[] {
 function recoveryFlaws({ before, after }: Result): string[] {
   const p50Most = before.p50 * bounds.p50TimesMost + bounds.p50MoreMostMs;
   const later = after.bySecond.slice(recoveryMostSeconds);
-  const p50 = Math.max(...later.filter(({ sent }) => sent > 0).map((second) => second.p50));
+  const p50 = median(later.filter(({ sent }) => sent > 0).map((second) => second.p50));
   const failedBefore = before.sent - (before.outcomes[ok] ?? 0);
   return kept([
     failedBefore > 0 &&
