@@ -48,7 +48,7 @@ export async function measure(stage: Stage, part: Part, way: Way, options: Optio
   const { seconds, times, mostUnderWay } = options;
   const { mesh } = stage;
   const { httpPort, busPort, apiKey } = mesh;
-  const { plugin, trial } = plans[part];
+  const { plugin, trial, configuredPerSecond = 0 } = plans[part];
   await using stack = new AsyncDisposableStack();
   const room = mostUnderWay + calmUnderWay;
   const load = stack.use(await Load.open({ way, httpPort, busPort, apiKey, plugin, mostUnderWay: room }));
@@ -60,7 +60,8 @@ export async function measure(stage: Stage, part: Part, way: Way, options: Optio
   ]);
   const sustainable = (tried.outcomes[ok] ?? 0) / besideSeconds;
   if (sustainable === 0) throw new Error(`${plugin} answers nothing: ${JSON.stringify(tried.outcomes)}`);
-  const meant = sustainable * times;
+  // A machine that was busy at the trial must not make less of it than there has to be.
+  const meant = Math.max(sustainable, configuredPerSecond) * times;
   const calm = { perSecond: sustainable / 2, mostUnderWay: calmUnderWay };
   const connection = await connectTo(mesh.busPort, apiKey);
   stack.defer(() => connection.close());

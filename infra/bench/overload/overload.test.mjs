@@ -224,7 +224,7 @@ it(
   { timeout: 300_000 },
   async () => {
     const some = ['--parts', 'work,rate', '--ways', 'http,ws'];
-    const options = [...some, '--seconds', '1', '--times', '5', '--connections', '256', '--json'];
+    const options = [...some, '--seconds', '1', '--connections', '256', '--json'];
     const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), options);
     expect(result, text).toBeDefined();
     expect(result.results).toHaveLength(4);

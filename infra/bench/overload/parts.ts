@@ -17,7 +17,7 @@ export interface PartPlan {
 }
 
 const [handlerMs, maxConcurrency, maxQueue] = [20, 8, 16];
-const ratePerSecond = 100;
+const [ratePerSecond, burst] = [100, 50];
 
 export const plans: Readonly<Record<Part, PartPlan>> = {
   work: {
@@ -33,7 +33,7 @@ export const plans: Readonly<Record<Part, PartPlan>> = {
   rate: {
     plugin: 'metered',
     handlerMs: 0,
-    limits: { rate_per_second: ratePerSecond, burst: ratePerSecond },
+    limits: { rate_per_second: ratePerSecond, burst },
     configuredPerSecond: ratePerSecond,
     trial: { perSecond: ratePerSecond, mostUnderWay: 64 },
     refusal: 'RATE_LIMITED',
