@@ -1,3 +1,4 @@
+import { endOnSignal } from '../end-on-signal.ts';
 import { roundedTo } from '../figures.ts';
 import { optionsOrEnd } from '../options.ts';
 import { measure } from './measure.ts';
@@ -28,10 +29,4 @@ async function run({ culprits, pairs, seconds, rate, isJson }: Options): Promise
   say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
   console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(1_000)));
   return flaws.length === 0;
-}
-
-/** Plugins outlive their supervisor: they must not stay when somebody loses patience. */
-function endOnSignal(stage: Stage): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => void stage[Symbol.asyncDispose]().finally(() => process.exit(1)));
 }

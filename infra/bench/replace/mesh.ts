@@ -15,6 +15,10 @@ const stopMostMs = 20_000;
 const orderMostMs = 70_000;
 const keptOutputChars = 8_192;
 
+/** The processes of a mesh but its plugins. */
+export const partNames = ['nats-server', 'supervisor', 'gateway'] as const;
+export type PartName = (typeof partNames)[number];
+
 export interface MeshOptions {
   home: string;
   plugins: string;
@@ -41,6 +45,8 @@ export class Mesh implements AsyncDisposable {
   busPort = 0;
   /** That of who has started it. */
   apiKey = '';
+  /** Of what `bkg up` has started. */
+  pids: Readonly<Record<PartName, number>> = { 'nats-server': 0, supervisor: 0, gateway: 0 };
   /** All status events of its plugins, in the order in which they were heard. */
   readonly statuses: HeardStatus[] = [];
 
@@ -98,12 +104,17 @@ export class Mesh implements AsyncDisposable {
   }
 
   /** An order as `POST /api/plugins/<id>/<verb>` takes it. */
-  async order(id: string, verb: string, body: unknown = {}): Promise<Answer<PluginInfo>> {
+  async order(
+    id: string,
+    verb: string,
+    body: unknown = {},
+    timeoutMs = orderMostMs,
+  ): Promise<Answer<PluginInfo>> {
     const response = await fetch(`${this.#url}/api/plugins/${id}/${verb}`, {
       method: 'POST',
       headers: { ...this.#headers, 'content-type': 'application/json' },
       body: JSON.stringify(body),
-      signal: AbortSignal.timeout(orderMostMs),
+      signal: AbortSignal.timeout(timeoutMs),
     });
     return { status: response.status, body: (await response.json()) as PluginInfo | Problem };
   }
@@ -137,9 +148,16 @@ export class Mesh implements AsyncDisposable {
     const record = JSON.parse(readFileSync(path.join(run, 'up.json'), 'utf8')) as {
       port: number;
       bus_port: number;
+      parts: Record<PartName, { pid: number }>;
     };
     this.httpPort = record.port;
     this.busPort = record.bus_port;
+    const { parts } = record;
+    this.pids = {
+      'nats-server': parts['nats-server'].pid,
+      supervisor: parts.supervisor.pid,
+      gateway: parts.gateway.pid,
+    };
     this.apiKey = readFileSync(path.join(this.#home, 'admin.key'), 'utf8').trim();
     await this.#listen(readCredentials(path.join(run, 'credentials.json')));
   }

@@ -1,3 +1,4 @@
+import { endOnSignal } from '../end-on-signal.ts';
 import { roundedTo } from '../figures.ts';
 import { optionsOrEnd } from '../options.ts';
 import { Folders } from './folders.ts';
@@ -44,10 +45,4 @@ async function prove({ plans, isJson }: Options): Promise<boolean> {
 function titleOf({ id, perSecond, steadyMs, swaps, restarts, isPlain, isSingleWriter }: Plan): string {
   const kind = isPlain ? ', without the SDK' : isSingleWriter ? ', a single_writer' : '';
   return `${id}${kind}: ${perSecond} invocations/s, ${steadyMs / 1_000} s steady, ${swaps} swaps, ${restarts} restarts`;
-}
-
-/** The mesh and the folders must not stay when somebody loses patience. */
-function endOnSignal(stack: AsyncDisposableStack): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => void stack.disposeAsync().finally(() => process.exit(1)));
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { subjects } from '@bkg/sdk';
+import { now } from '../replace/invocation.ts';
 import type { Side, Stage, StartedPlugin } from './stage.ts';
 
 /** Where the time from the spawn to the first answer has gone, in ms, in this order. */
@@ -45,7 +46,7 @@ const answerMostMs = 30_000;
 const memoryAfterMs = 1_000;
 
 export async function measure(stage: Stage, nats: NatsConnection, side: Side): Promise<Measured> {
-  const spawnedAt = epochMs();
+  const spawnedAt = now();
   await using plugin = stage.launch(side);
   const { marks, answeredAt } = await firstAnswer(nats, plugin);
   await delay(memoryAfterMs);
@@ -77,7 +78,7 @@ async function firstAnswer(
       // The broker itself, which knows of nobody who listens.
       if (msg.headers?.code === 503) return;
       if (msg.headers?.hasError || msg.data.length === 0) return reject(new Error(msg.headers?.toString()));
-      resolve({ marks: msg.json<Marks>(), answeredAt: epochMs() });
+      resolve({ marks: msg.json<Marks>(), answeredAt: now() });
     },
   });
   const asking = setInterval(() => {
@@ -106,11 +107,6 @@ function phasesOf(marks: Marks, spawnedAt: number, answeredAt: number): Record<P
     ready: askedMs - connectedMs,
     answer: answeredAt - startedAt - askedMs,
   };
-}
-
-/** Of the clock that all processes share. */
-function epochMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 /** proc(5), smaps_rollup: lines as `Pss:   1234 kB`. */

@@ -36,8 +36,8 @@ it(
       ...['bare 64', 'sdk 64'],
     ]);
     for (const { middle } of result.results) expect(middle.perSecond).toBeGreaterThan(50);
-    // What it is says little while other tests run; a plugin of a tenth would be another one.
+    // While other tests run it says little; only another order of magnitude is sure to be no accident.
     const [, , , plugin] = result.results;
-    expect(plugin.ratio.perSecond).toBeGreaterThan(0.2);
+    expect(plugin.ratio.perSecond).toBeGreaterThan(0.03);
   },
 );
