@@ -1,15 +1,13 @@
-import { spawn } from 'node:child_process';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { subjects } from '@bkg/sdk';
+import { accessPlugin, subjects } from '@bkg/sdk';
 import { createKey, createSecret, hashSecret, Keeper } from '@bkg/sdk/access';
 import type { Actor } from '@bkg/sdk/access';
 import { eventually, startNatsServer } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
 import { limitedEntry } from '../limits/limited-entry.ts';
+import { startPlugin } from '../plugin-process.ts';
 import { Program } from '../program.ts';
 import type { EchoOptions } from '../programs/echo.ts';
 import type { GatewayOptions } from '../programs/gateway.ts';
@@ -18,7 +16,6 @@ export const invokePath = '/api/plugins/echo/invoke/say';
 export const invokeBody = JSON.stringify({ text: 'x'.repeat(100) });
 
 const actor: Actor = { who: 'bkg', via: 'http', from: '127.0.0.1' };
-const apikeys = path.join(import.meta.dirname, '../../../plugins/apikeys/dist/main.js');
 /** The supervisor makes it otherwise. */
 const auditStream = {
   name: 'bkg_audit',
@@ -44,7 +41,9 @@ export class HttpStage implements AsyncDisposable {
     const { error } = made.json<{ error?: { description: string } }>();
     if (error) throw new Error(`the stream of the audit cannot be made: ${error.description}`);
     const keeper = new Keeper(connection);
-    starting.use(await keepKeys(nats));
+    const home = await mkdtemp(path.join(tmpdir(), 'bkg-bench-'));
+    starting.defer(() => rm(home, { recursive: true, force: true }));
+    starting.use(await startPlugin({ id: accessPlugin, broker: nats, home }));
     await eventually(() =>
       keeper.verifyKey({ prefix: createKey().prefix, hash: hashSecret(createSecret()) }),
     );
@@ -86,29 +85,4 @@ export class HttpStage implements AsyncDisposable {
 export interface Gateway {
   port: number;
   pid: number;
-}
-
-/** Starts apikeys as the supervisor does. */
-async function keepKeys({ url, credentialsFile }: TestServer): Promise<AsyncDisposable> {
-  const folder = await mkdtemp(path.join(tmpdir(), 'bkg-bench-'));
-  const child: ChildProcess = spawn(process.execPath, [apikeys], {
-    env: {
-      PATH: process.env['PATH'],
-      BKG_PLUGIN_ID: 'apikeys',
-      BKG_INSTANCE_ID: 'bench',
-      BKG_NATS_URL: url,
-      BKG_CREDENTIALS_FILE: credentialsFile,
-      BKG_DATA_DIR: path.join(folder, 'data'),
-      BKG_HOME: folder,
-    },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-  const ended = once(child, 'exit');
-  return {
-    async [Symbol.asyncDispose]() {
-      child.kill('SIGKILL');
-      await ended;
-      await rm(folder, { recursive: true, force: true });
-    },
-  };
 }
