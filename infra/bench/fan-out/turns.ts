@@ -7,15 +7,15 @@ import { WebSocket } from 'ws';
 import { subjects } from '@bkg/sdk';
 import type { RegistryEntry } from '@bkg/sdk';
 import { eventually, silentLogger, startNatsServer } from '@bkg/sdk/testing';
-import { createServer } from '../src/server.ts';
-import { beat, entryOf, FakeSupervisor } from '../test/mesh.ts';
+import { createServer } from '../../../services/gateway/dist/server.js';
+import { beat, entryOf, FakeSupervisor } from '../../../services/gateway/test/mesh.ts';
 
 /**
  * What a thousand clients of `/ws` that follow all plugins cost the gateway, which runs in a process of its own: how
  * long it works without giving its event loop a turn (in CPU time of its thread, so that other programs on the machine do
  * not count), and how much later it answers others meanwhile (in which they do).
  *
- *   node services/gateway/bench/fan-out.ts [clients] [plugins]
+ *   node infra/bench/fan-out/turns.ts [clients] [plugins]
  *
  * Ends with code 1 when it worked for longer than 50 ms without a turn.
  */
