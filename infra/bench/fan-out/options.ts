@@ -27,8 +27,8 @@ export function readOptions(args: string[]): Options {
   return {
     rounds: readAmount('rounds', values.rounds, 1, 100),
     seconds: readAmount('seconds', values.seconds, 1, 600),
-    // Two file descriptors each, in two processes; many systems let a process have 1,024, others far more.
-    sockets: readAmount('sockets', values.sockets, 1, 10_000),
+    // A gateway takes no more.
+    sockets: readAmount('sockets', values.sockets, 1, 1_000),
     rates: values.rates.split(',').map((text) => readAmount('rates', text, 1, 1_000)),
     isJson: values.json,
   };
