@@ -97,12 +97,16 @@ export class Answers {
   }
 
   /** @throws BkgError PAYLOAD_TOO_LARGE */
-  #send({ msg, chunks, log }: Invocation, data: Payload, headers: HeaderValues | undefined): void {
+  #send(invocation: Invocation, data: Payload, headers: HeaderValues | undefined): void {
+    const { msg, chunks } = invocation;
     // A message without a reply subject is carried out like any other; its sender does not want to know.
     if (!msg.reply) return;
     const isFirst = chunks === undefined || (chunks.count === 0 && isFailure(headers));
     if (!isFirst) chunks.end(data, headers);
-    else if (!this.#options.connection.respond(msg, data, headers)) log.error('the reply was lost');
+    else if (!this.#options.connection.respond(msg, data, headers)) {
+      // Made when it is asked for, which few handlers do: not taken out above.
+      invocation.log.error('the reply was lost');
+    }
   }
 
   #remember(
