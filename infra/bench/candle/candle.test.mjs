@@ -31,7 +31,7 @@ it('the report finds what was not measured', () => {
   ]);
 });
 
-it('a model runs alone, over NATS and over HTTP', { timeout: 120_000 }, async () => {
+it('a model runs alone, over NATS and over HTTP', { timeout: 240_000 }, async () => {
   const args = ['--rounds', '1', '--runs', '20', '--large-ms', '3', '--json'];
   const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
   expect(result, text).toBeDefined();

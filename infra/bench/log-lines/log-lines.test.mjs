@@ -41,7 +41,7 @@ it('a line says which it is and when it was printed, and has its length', () => 
   expect(readLine('draining')).toBeUndefined();
 });
 
-it('lines go through a whole mesh to a socket, and each is accounted for', { timeout: 120_000 }, async () => {
+it('lines go through a whole mesh to a socket, and each is accounted for', { timeout: 240_000 }, async () => {
   const args = ['--rounds', '1', '--seconds', '1', '--rates', '200,20000', '--json'];
   const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
   expect(result, text).toBeDefined();

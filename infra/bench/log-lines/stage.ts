@@ -15,7 +15,7 @@ const manifest: Manifest = {
   autostart: true,
   config: { resources: { timeout_secs: 900 } },
 };
-const startMostMs = 30_000;
+const startMostMs = 60_000;
 
 /** `bkg up` with a plugin that prints, and a socket that follows its log. */
 export class Stage implements AsyncDisposable {

@@ -8,6 +8,7 @@ import { eventually, natsServerProgram } from '@bkg/sdk/testing';
 import { now } from './invocation.ts';
 
 const program = path.join(import.meta.dirname, '../../../services/cli/dist/main.js');
+/** It takes some seconds where nobody else wants the machine. */
 const startMostMs = 60_000;
 /** `bkg up` promises 15 s. */
 const stopMostMs = 20_000;
