@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import { readProcessTotals } from '@bkg/sdk/host';
 
-const startMostMs = 20_000;
+const startMostMs = 60_000;
 
 /** A program of `programs/`, in a process of its own. It says `{ready: …}` over IPC when it takes load. */
 export class Program implements AsyncDisposable {
@@ -12,13 +12,14 @@ export class Program implements AsyncDisposable {
   /** What it said when it was ready. */
   readonly ready: unknown;
 
-  static async start(file: string, options: unknown): Promise<Program> {
+  /** @param readyMostMs how long it may take until it is ready, for one that does its work before */
+  static async start(file: string, options: unknown, readyMostMs = startMostMs): Promise<Program> {
     const program = path.join(import.meta.dirname, 'programs', file);
     const child = spawn(process.execPath, [program, JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
     const [message] = (await Promise.race([
-      once(child, 'message', { signal: AbortSignal.timeout(startMostMs) }),
+      once(child, 'message', { signal: AbortSignal.timeout(readyMostMs) }),
       once(child, 'exit').then(([code]) => Promise.reject(new Error(`${file} ended with ${String(code)}`))),
     ])) as [{ ready: unknown }];
     return new Program(child, message.ready);

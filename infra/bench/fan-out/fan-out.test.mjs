@@ -68,7 +68,7 @@ it('an event says which it is and how old, within whatever frame', () => {
   expect(readEvent(Buffer.from('{"type":"hello"}'))).toBeUndefined();
 });
 
-it('every event comes to every socket, once and in order', { timeout: 90_000 }, async () => {
+it('every event comes to every socket, once and in order', { timeout: 240_000 }, async () => {
   const args = ['--rounds', '1', '--seconds', '1', '--sockets', '100', '--rates', '10', '--json'];
   const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
   expect(result, text).toBeDefined();

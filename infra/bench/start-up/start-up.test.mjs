@@ -23,7 +23,7 @@ it.each([
   expect(flawsOf(given)).toEqual(flaws.map((flaw) => expect.stringMatching(flaw)));
 });
 
-it('a plugin starts, answers, and is measured until then', { timeout: 90_000 }, async () => {
+it('a plugin starts, answers, and is measured until then', { timeout: 240_000 }, async () => {
   const args = ['--rounds', '1', '--json'];
   const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
   expect(result, text).toBeDefined();

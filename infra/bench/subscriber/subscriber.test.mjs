@@ -26,7 +26,7 @@ it.each([
 
 it(
   'a plugin and a bare subscriber answer the same caller, and are measured',
-  { timeout: 90_000 },
+  { timeout: 240_000 },
   async () => {
     const args = ['--rounds', '1', '--seconds', '1', '--in-flight', '1,64', '--json'];
     const { text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
