@@ -64,10 +64,10 @@ function hasDependencies(root, dir) {
   return Object.keys({ ...manifest.dependencies, ...manifest.devDependencies }).length > 0;
 }
 
-/** The folders whose TypeScript becomes programs. */
+/** The folders whose TypeScript becomes programs: the dashboard's does not, and what lies in infra runs from its source. */
 function programFolders(root) {
   return packageFolders(root).filter(
-    (dir) => dir !== 'web' && existsSync(path.join(root, dir, 'tsconfig.json')),
+    (dir) => /^(plugins|services)\//.test(dir) && existsSync(path.join(root, dir, 'tsconfig.json')),
   );
 }
 

@@ -42,7 +42,13 @@ function scriptedCheckout() {
   write('node_modules/typescript/package.json', '{}');
   write('plugins/sdk/join-modules.mjs', `import fs from 'node:fs';\n${log(`'join-modules'`)}`);
   write('nats-server', `#!/bin/sh\necho "nats-server: v2.10.27"\n`, 0o755);
-  write('pnpm-workspace.yaml', 'packages:\n  - services/cli\n  - web\n\ncatalogMode: strict\n');
+  write(
+    'pnpm-workspace.yaml',
+    'packages:\n  - infra/bench\n  - services/cli\n  - web\n\ncatalogMode: strict\n',
+  );
+  // It has types to check, and nobody waits for those to start a mesh.
+  write('infra/bench/package.json', '{}');
+  write('infra/bench/tsconfig.json', '{}');
   write('services/cli/package.json', '{}');
   write('services/cli/tsconfig.json', '{}');
   write('services/cli/src/main.ts', `console.log('bkg', process.argv[2]);`);
