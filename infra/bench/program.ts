@@ -6,15 +6,18 @@ import { readProcessTotals } from '@bkg/sdk/host';
 
 const startMostMs = 60_000;
 
-/** A program of `programs/`, in a process of its own. It says `{ready: …}` over IPC when it takes load. */
+/** A program in a process of its own. It says `{ready: …}` over IPC when it takes load. */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
   /** What it said when it was ready. */
   readonly ready: unknown;
 
-  /** @param readyMostMs how long it may take until it is ready, for one that does its work before */
+  /**
+   * @param file in `programs/`, when it is no whole path
+   * @param readyMostMs how long it may take until it is ready, for one that does its work before
+   */
   static async start(file: string, options: unknown, readyMostMs = startMostMs): Promise<Program> {
-    const program = path.join(import.meta.dirname, 'programs', file);
+    const program = path.resolve(import.meta.dirname, 'programs', file);
     const child = spawn(process.execPath, [program, JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });

@@ -90,6 +90,11 @@ export class Mesh implements AsyncDisposable {
     this.#ended = new Promise((resolve) => this.#child.once('close', resolve));
   }
 
+  /** Of `bkg up` itself. */
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }

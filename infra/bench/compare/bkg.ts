@@ -1,0 +1,107 @@
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { accessPlugin } from '@bkg/sdk';
+import type { KeyOrder, RateLimit } from '@bkg/sdk';
+import { eventually } from '@bkg/sdk/testing';
+import { Mesh } from '../replace/mesh.ts';
+import { body, post } from './side.ts';
+import type { Side } from './side.ts';
+
+const plugin = 'echo';
+const invokePath = `/api/plugins/${plugin}/invoke/say`;
+/** So much that nothing is ever refused. */
+const wide: RateLimit = { rate_per_second: 1_000_000, burst: 1_000_000 };
+const startMostMs = 60_000;
+
+/**
+ * bkg as its user runs it: `bkg up` in a home of its own, with the plugin in a folder, which the supervisor starts, and an
+ * API key that may invoke this plugin and nothing else. Key, plugin and capability have a rate limit each.
+ */
+export async function startBkg(): Promise<Side> {
+  await using starting = new AsyncDisposableStack();
+  const root = mkdtempSync(path.join(tmpdir(), 'bkg-compare-'));
+  starting.defer(() => rmSync(root, { recursive: true, force: true }));
+  const mesh = starting.use(await Mesh.start({ home: path.join(root, 'home'), plugins: writePlugin(root) }));
+  const key = await createKey(mesh, { name: 'bench', scopes: [`invoke:${plugin}`], limits: wide });
+  const [pid, keeperPid] = [await pidOf(mesh, plugin), await pidOf(mesh, accessPlugin)];
+  const { 'nats-server': broker, supervisor, gateway } = mesh.parts;
+  if (!broker || !supervisor || !gateway) throw new Error('bkg up has not written down all of its parts');
+  const side: Omit<Side, typeof Symbol.asyncDispose> = {
+    target: { port: mesh.httpPort, path: invokePath, key },
+    pids: {
+      gateway: [gateway.pid],
+      plugin: [pid],
+      broker: [broker.pid],
+      rest: [supervisor.pid, keeperPid, mesh.pid],
+    },
+  };
+  await expectAllOn(side.target);
+  const stack = starting.move();
+  return { ...side, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}
+
+/** @returns the folder for BKG_PLUGINS_PATH */
+function writePlugin(root: string): string {
+  // Its instances may run under a user of their own, who must get there.
+  chmodSync(root, 0o711);
+  const modules = path.join(root, 'node_modules/@bkg');
+  mkdirSync(modules, { recursive: true });
+  symlinkSync(
+    path.join(path.dirname(fileURLToPath(import.meta.resolve('@bkg/sdk'))), '..'),
+    path.join(modules, 'sdk'),
+  );
+  const plugins = path.join(root, 'plugins');
+  const folder = path.join(plugins, plugin);
+  mkdirSync(folder, { recursive: true });
+  cpSync(path.join(import.meta.dirname, 'plugins/echo.ts'), path.join(folder, 'main.ts'));
+  const manifest = {
+    id: plugin,
+    version: '1.0.0',
+    command: ['node', 'main.ts'],
+    autostart: true,
+    config: { limits: { ...wide, capabilities: { say: wide } } },
+  };
+  writeFileSync(path.join(folder, 'plugin.json'), JSON.stringify(manifest));
+  return plugins;
+}
+
+/** @returns the whole of it */
+async function createKey({ httpPort, apiKey }: Mesh, order: KeyOrder): Promise<string> {
+  const response = await post({ port: httpPort, path: '/api/keys', key: apiKey }, JSON.stringify(order));
+  if (response.status !== 201)
+    throw new Error(`POST /api/keys answered ${response.status}: ${await response.text()}`);
+  const { secret } = (await response.json()) as { secret: string };
+  return secret;
+}
+
+async function pidOf(mesh: Mesh, id: string): Promise<number> {
+  return eventually(
+    async () => (await mesh.plugin(id)).instances.find(({ status }) => status === 'running')?.pid,
+    { withinMs: startMostMs, everyMs: 100 },
+  );
+}
+
+/** What is not on costs nothing. @throws Error when somebody is let through who must not be, or something */
+async function expectAllOn(target: Side['target']): Promise<void> {
+  const { key: _, ...withoutKey } = target;
+  const elsewhere = { ...target, path: `/api/plugins/${accessPlugin}/invoke/role.list` };
+  await expectStatus(401, 'without a key', withoutKey, body);
+  await expectStatus(403, 'of a plugin that the key is not for', elsewhere, '{}');
+  await expectStatus(400, 'with what the plugin does not take', target, JSON.stringify({ text: 1 }));
+}
+
+async function expectStatus(
+  wanted: number,
+  what: string,
+  target: Side['target'],
+  sent: string,
+): Promise<void> {
+  const response = await post(target, sent);
+  const text = await response.text();
+  if (response.status !== wanted)
+    throw new Error(
+      `an invocation ${what} has to be answered ${wanted}, and was ${response.status}: ${text}`,
+    );
+}

@@ -1,0 +1,82 @@
+import { percentile } from '../figures.ts';
+import { load } from '../load.ts';
+import type { Load, LoadResult } from '../load.ts';
+import { pacedLoad } from '../paced-load.ts';
+import { cpuMs } from '../program.ts';
+import { body, roles } from './side.ts';
+import type { Role, Side } from './side.ts';
+
+/** Of one side in one round, with as much load as 64 connections make. */
+export interface Most {
+  perSecond: number;
+  p50: number;
+  p99: number;
+  /** CPU in µs per invocation, of each and of all of these. */
+  cpu: Record<Role, number>;
+  cpuSum: number;
+  /** The same of this process, which makes the load. */
+  client: number;
+}
+
+/** At a rate that is the same for all; ms from when a request was due. */
+export interface Paced {
+  p50: number;
+  p99: number;
+  /** How late 1 % of the requests, or more, were sent: no server can be faster than that tells. */
+  lateP99: number;
+}
+
+export const connections = 64;
+/** What compilers have seen before it counts: how often something was called decides, and not how long that took. */
+const warmUpInvocations = 10_000;
+const warmUpMostMs = 10_000;
+const warmUpPieceMs = 250;
+
+export async function measureMost({ target, pids }: Side, seconds: number): Promise<Most> {
+  const all = { ...target, body, connections };
+  await warmUp(all);
+  const spent = (): number[] => [...roles.map((role) => sum(pids[role].map(cpuMs))), cpuMs(process.pid)];
+  const before = spent();
+  const result = await load({ ...all, durationMs: seconds * 1_000 });
+  const perInvocation = spent().map((ms, i) => ((ms - (before[i] ?? NaN)) * 1_000) / result.answered);
+  expectAll(result);
+  const { answered, durationMs, latencies } = result;
+  const cpu = Object.fromEntries(roles.map((role, i) => [role, perInvocation[i] ?? NaN])) as Most['cpu'];
+  return {
+    perSecond: (answered * 1_000) / durationMs,
+    p50: percentile(latencies, 0.5),
+    p99: percentile(latencies, 0.99),
+    cpu,
+    cpuSum: sum(Object.values(cpu)),
+    client: perInvocation[roles.length] ?? NaN,
+  };
+}
+
+export async function measurePaced({ target }: Side, seconds: number, perSecond: number): Promise<Paced> {
+  const all = { ...target, body, connections };
+  await warmUp(all);
+  const result = await pacedLoad({ ...all, durationMs: seconds * 1_000, perSecond });
+  expectAll(result);
+  return {
+    p50: percentile(result.latencies, 0.5),
+    p99: percentile(result.latencies, 0.99),
+    lateP99: percentile(result.lateness, 0.99),
+  };
+}
+
+async function warmUp(all: Omit<Load, 'durationMs'>): Promise<void> {
+  const until = performance.now() + warmUpMostMs;
+  for (let answered = 0; answered < warmUpInvocations && performance.now() < until;) {
+    const result = await load({ ...all, durationMs: warmUpPieceMs });
+    expectAll(result);
+    answered += result.answered;
+  }
+}
+
+function expectAll({ answered, failed }: LoadResult): void {
+  if (failed > 0) throw new Error(`${failed} of ${answered + failed} invocations failed`);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, one) => all + one, 0);
+}

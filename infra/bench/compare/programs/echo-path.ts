@@ -1,0 +1,2 @@
+/** Where all but bkg answer. */
+export const echoPath = '/echo';

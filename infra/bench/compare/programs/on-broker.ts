@@ -1,0 +1,6 @@
+/** What a program is told that needs a broker. */
+export interface OnBroker {
+  url: string;
+  user: string;
+  password: string;
+}

@@ -1,0 +1,79 @@
+import { roundedTo } from '../figures.ts';
+import { optionsOrEnd } from '../options.ts';
+import { measureMost, measurePaced } from './measure.ts';
+import { readOptions } from './options.ts';
+import type { Options } from './options.ts';
+import { describe, fixedRate, flawsOf, judge } from './report.ts';
+import type { Measured } from './report.ts';
+import { describeSetUp, readSetUp } from './set-up.ts';
+import type { Side } from './side.ts';
+import type { SideName } from './side-names.ts';
+import { startSide } from './sides.ts';
+
+/**
+ * bkg with everything on beside what one would take otherwise: POST JSON over 64 kept-alive connections, one hop over NATS,
+ * an echo in another process, and back. First as much as each can do, with the CPU of each process; then at a fixed rate, half
+ * of what the slowest has done. Every side is started fresh in each round, rounds are interleaved. Prints tables; the last
+ * line is all of it as JSON. Ends with code 1 when a target of `targets.ts` was missed.
+ *
+ *   node infra/bench/compare/run.ts [--rounds 7] [--seconds 3]
+ *     [--sides bkg,bridge,coalesced,moleculer,nestjs,fastify] [--json]
+ */
+const options = optionsOrEnd(readOptions);
+// All processes have it from this one.
+process.env['NODE_ENV'] = 'production';
+/** The one that is measured, or about to start. */
+let current: Promise<Side> | undefined;
+endOnSignal();
+process.exitCode = (await run(options)) ? 0 : 1;
+
+async function run({ rounds, seconds, sides, isJson }: Options): Promise<boolean> {
+  const say = (text: string): void => void (isJson || console.log(text));
+  const setUp = readSetUp(sides);
+  say(`${describeSetUp(sides, setUp)}\n\n${rounds} rounds of ${seconds} s each side, twice …`);
+  const measured: Measured[] = sides.map((side) => ({ side, most: [], paced: [] }));
+  await inTurns(measured, rounds, async ({ side, most }) =>
+    most.push(await withSide(side, (started) => measureMost(started, seconds))),
+  );
+  const perSecond = fixedRate(measured);
+  await inTurns(measured, rounds, async ({ side, paced }) =>
+    paced.push(await withSide(side, (started) => measurePaced(started, seconds, perSecond))),
+  );
+  const judged = judge(measured);
+  const flaws = flawsOf(judged);
+  say(
+    `\n${describe(measured, perSecond)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`,
+  );
+  console.log(
+    JSON.stringify({ ok: flaws.length === 0, flaws, judged, perSecond, setUp, measured }, roundedTo(1_000)),
+  );
+  return flaws.length === 0;
+}
+
+/** Everybody in each round, and another one first in each: what grows over time counts for all. */
+async function inTurns(
+  measured: readonly Measured[],
+  rounds: number,
+  measure: (one: Measured) => Promise<unknown>,
+): Promise<void> {
+  for (let round = 0; round < rounds; round += 1) {
+    const first = round % measured.length;
+    for (const one of [...measured.slice(first), ...measured.slice(0, first)]) await measure(one);
+  }
+}
+
+async function withSide<T>(name: SideName, measure: (side: Side) => Promise<T>): Promise<T> {
+  current = startSide(name);
+  await using side = await current;
+  // Awaited here: the side ends with this block.
+  return await measure(side);
+}
+
+/** A mesh must not stay when somebody loses patience. */
+function endOnSignal(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.once(signal, () => {
+      const ended = current?.then((side) => side[Symbol.asyncDispose]());
+      void Promise.resolve(ended).finally(() => process.exit(1));
+    });
+}
