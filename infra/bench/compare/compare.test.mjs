@@ -144,7 +144,7 @@ it('at a fixed rate, what waits while a server says nothing counts as late as it
 });
 
 it(
-  'bkg with everything on keeps up with a bare bridge and with Moleculer',
+  'bkg with everything on is in the range of a bare bridge and of Moleculer',
   { timeout: 400_000 },
   async () => {
     const args = ['--rounds', '2', '--seconds', '1', '--sides', 'bkg,bridge,moleculer', '--json'];
