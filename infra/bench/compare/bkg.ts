@@ -26,15 +26,13 @@ export async function startBkg(): Promise<Side> {
   const mesh = starting.use(await Mesh.start({ home: path.join(root, 'home'), plugins: writePlugin(root) }));
   const key = await createKey(mesh, { name: 'bench', scopes: [`invoke:${plugin}`], limits: wide });
   const [pid, keeperPid] = [await pidOf(mesh, plugin), await pidOf(mesh, accessPlugin)];
-  const { 'nats-server': broker, supervisor, gateway } = mesh.parts;
-  if (!broker || !supervisor || !gateway) throw new Error('bkg up has not written down all of its parts');
   const side: Omit<Side, typeof Symbol.asyncDispose> = {
     target: { port: mesh.httpPort, path: invokePath, key },
     pids: {
-      gateway: [gateway.pid],
+      gateway: [mesh.pids.gateway],
       plugin: [pid],
-      broker: [broker.pid],
-      rest: [supervisor.pid, keeperPid, mesh.pid],
+      broker: [mesh.pids['nats-server']],
+      rest: [mesh.pids.supervisor, keeperPid, mesh.pid],
     },
   };
   await expectAllOn(side.target);

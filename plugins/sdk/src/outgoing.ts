@@ -1,5 +1,4 @@
 import type { MsgHdrs, Payload } from '@nats-io/nats-core';
-import { headers as createHeaders } from '@nats-io/nats-core';
 
 export type HeaderValues = Record<string, string | undefined>;
 
@@ -13,13 +12,25 @@ export interface Outgoing {
   onLost: (why: Error) => void;
 }
 
+const namePattern = /^[!-9;-~]+$/;
+const lineBreak = /[\r\n]/;
+
+/**
+ * Headers for `publish` of nats.js, which asks for nothing but their bytes. Its own headers come to the same, but look at each
+ * letter of each name of each message, which takes six times as long.
+ * @throws Error for a name that is none, and for a value of more than one line
+ */
 export function encodeHeaders(values: HeaderValues): MsgHdrs {
-  const encoded = createHeaders();
+  let text = 'NATS/1.0\r\n';
   for (const name in values) {
     const value = values[name];
-    if (value !== undefined) encoded.set(name, value);
+    if (value === undefined) continue;
+    if (!namePattern.test(name)) throw new Error(`"${name.slice(0, 64)}" is no name of a header.`);
+    if (lineBreak.test(value)) throw new Error(`The header ${name} has more than one line.`);
+    text += `${name}: ${value.trim()}\r\n`;
   }
-  return encoded;
+  const bytes = Buffer.from(`${text}\r\n`);
+  return { encode: () => bytes } as unknown as MsgHdrs;
 }
 
 /** No message is larger than this on the wire: counting its bytes exactly would cost as much as encoding it. */
