@@ -9,7 +9,6 @@ import { respondProblem } from './problem.ts';
 import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
 import type { Problem } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
-import { capabilityOf } from './protocol/subjects.ts';
 import type { Statistics } from './statistics.ts';
 import { shortToken } from './token.ts';
 
@@ -77,8 +76,8 @@ export class Answers {
    */
   repeat(invocation: Invocation): boolean {
     if (!invocation.isNamed) return false;
-    const { msg, invocationId } = invocation;
-    const found = this.#answered.find(invocationId, capabilityOf(msg.subject) ?? '', msg.data);
+    const { msg, invocationId, named } = invocation;
+    const found = this.#answered.find(invocationId, named, msg.data);
     if (found === undefined) return false;
     const which = `The invocation ${shortToken(invocationId)}`;
     if (found === 'different')
@@ -110,13 +109,13 @@ export class Answers {
   }
 
   #remember(
-    { isNamed, invocationId, msg, chunks, upload }: Invocation,
+    { isNamed, invocationId, named, msg, chunks, upload }: Invocation,
     reply: { data: Payload; headers: HeaderValues | undefined } | undefined,
     now: number,
   ): void {
     if (!isNamed) return;
     const kept = chunks || upload ? undefined : reply;
-    this.#answered.keep(invocationId, capabilityOf(msg.subject) ?? '', msg.data, kept, now);
+    this.#answered.keep(invocationId, named, msg.data, kept, now);
   }
 
   /** The failure as the caller is told of it; what nobody foresaw goes to the log and not to the caller. */

@@ -1,4 +1,11 @@
-import type { Msg, NatsConnection, Payload, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
+import type {
+  Msg,
+  NatsConnection,
+  Payload,
+  PublishOptions,
+  Subscription,
+  SubscriptionOptions,
+} from '@nats-io/nats-core';
 import { InvalidArgumentError, PermissionViolationError } from '@nats-io/nats-core';
 import { settlesWithin } from './host/delay.ts';
 import { noteMessage } from './host/message-garbage.ts';
@@ -233,10 +240,7 @@ export class Connection {
 
   #publish({ subject, data, reply, headers }: Omit<Outgoing, 'onLost'>): void {
     try {
-      this.nats.publish(subject, data, {
-        ...(reply && { reply }),
-        ...(headers && { headers: encodeHeaders(headers) }),
-      });
+      this.nats.publish(subject, data, optionsOf(reply, headers));
       noteMessage(data.length);
     } catch (error) {
       if (!(error instanceof InvalidArgumentError) || !error.message.includes('max_payload')) throw error;
@@ -296,6 +300,11 @@ export class Connection {
       }
     }
   }
+}
+
+function optionsOf(reply: string | undefined, headers: HeaderValues | undefined): PublishOptions | undefined {
+  if (headers) return { reply: reply ?? '', headers: encodeHeaders(headers) };
+  return reply ? { reply } : undefined;
 }
 
 /** Of a message that waits for the end of the turn: until then the owner of its bytes may write into them again. */

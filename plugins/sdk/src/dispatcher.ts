@@ -7,7 +7,6 @@ import type { Connection } from './connection.ts';
 import type { PluginDefinition } from './define-plugin.ts';
 import { Endpoints } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
-import { headerFault } from './header-fault.ts';
 import { Inbox } from './inbox.ts';
 import { InstanceLimits } from './instance-limits.ts';
 import { assertHeaders, contentTypeOf, streamWindowOf } from './invocation-headers.ts';
@@ -15,6 +14,8 @@ import { invocationLimitsOf } from './invocation-limits.ts';
 import type { InvocationLimits } from './invocation-limits.ts';
 import { Invocation, isNested } from './invocation.ts';
 import type { Logger } from './logger.ts';
+import { readHeaders } from './message-headers.ts';
+import type { MessageHeaders } from './message-headers.ts';
 import { OverdueHandlers } from './overdue-handlers.ts';
 import { inputOfBody, inputOfEnvelope, inputOfUpload, readEnvelope } from './payload.ts';
 import { respondProblem } from './problem.ts';
@@ -25,6 +26,7 @@ import { capabilityOf, inboxRoot, subjects } from './protocol/subjects.ts';
 import { Slots } from './slots.ts';
 import { Statistics } from './statistics.ts';
 import { brokerLost, runStream } from './stream-run.ts';
+import { Tally } from './tally.ts';
 import { shortToken } from './token.ts';
 import { openUpload, uploadLost } from './upload-input.ts';
 import type { UploadInput } from './upload-input.ts';
@@ -42,6 +44,12 @@ export interface DispatcherOptions {
   stuckLeastMs?: number;
   /** How long the other end of a stream may give no sign when it has to. @default creditPatienceMs */
   streamPatienceMs?: number;
+}
+
+/** What a handler is called for. */
+interface Request {
+  endpoint: Endpoint;
+  input: unknown;
 }
 
 /**
@@ -68,10 +76,11 @@ export class Dispatcher {
   #limits: InvocationLimits;
   /** From the arrival of a request until its answer is published. */
   readonly #inFlight = new Map<string, Invocation>();
-  /** Handlers go on after their answer was due; a drain waits for them too. */
-  readonly #running = new Set<Promise<void>>();
+  /** Requests without their answer, and handlers: those go on after their answer was due, and a drain waits for them too. */
+  readonly #running = new Tally();
   /** What handlers invoke themselves; most plugins invoke nobody. */
   #nested: BrokerCalls | undefined;
+  readonly #nestedCalls = (): BrokerCalls => (this.#nested ??= new BrokerCalls(this.#connection));
 
   constructor(options: DispatcherOptions) {
     const { plugin, instance, config, connection, log } = options;
@@ -146,7 +155,7 @@ export class Dispatcher {
 
   /** Resolves when no handler runs and every answer is published. */
   async settled(): Promise<void> {
-    while (this.#running.size > 0) await Promise.all(this.#running);
+    await this.#running.settled();
   }
 
   /** Ends what handlers that go on have invoked. */
@@ -158,20 +167,24 @@ export class Dispatcher {
 
   /** Takes one message of an invoke subject. */
   accept(msg: Msg): void {
-    const fault = headerFault(msg);
-    if (fault !== undefined) return this.#refuse(msg, fault);
+    let headers: MessageHeaders;
+    try {
+      headers = readHeaders(msg);
+    } catch (error) {
+      return this.#refuse(msg, (error as Error).message);
+    }
     // They are the caller's choice, and the plugin would publish to whatever they name.
-    const flow = msg.headers?.get(headerNames.flow);
+    const flow = headers.get(headerNames.flow);
     if (isForeign(msg.reply) || isForeign(flow)) {
       const why = `refused a request whose reply subject is not under ${inboxRoot}`;
       this.#log.warn({ reply: msg.reply, ...(flow && { flow }) }, why);
       return;
     }
-    const work = this.#answer(msg)
-      // Nothing is known to come here; if it does, it must not end the process for everybody else.
-      .catch((error: unknown) => this.#log.fatal({ error }, 'an invocation could not be answered'))
-      .finally(() => this.#running.delete(work));
-    this.#running.add(work);
+    this.#running.enter();
+    // Nothing is known to come here; if it does, it must not end the process for everybody else.
+    this.#answer(msg, headers).catch((error: unknown) =>
+      this.#log.fatal({ error }, 'an invocation could not be answered'),
+    );
   }
 
   /** Nothing is known of it, its id included. */
@@ -181,85 +194,135 @@ export class Dispatcher {
     respondProblem(this.#connection, msg, new BkgError('INVALID_PAYLOAD', detail).problem);
   }
 
-  async #answer(msg: Msg): Promise<void> {
+  async #answer(msg: Msg, headers: MessageHeaders): Promise<void> {
     const named = capabilityOf(msg.subject);
     const invocation = new Invocation({
       msg,
+      headers,
       // Until the body is read, which comes later: it may be large.
       capability: named ?? '',
       timeoutMs: this.#limits.timeoutMs,
-      nested: () => (this.#nested ??= new BrokerCalls(this.#connection)),
+      nested: this.#nestedCalls,
       log: this.#log,
     });
     const first = this.#inFlight.get(invocation.invocationId);
-    if (first) {
-      invocation.close();
-      // Who took it for lost has sent it again, and waits for one answer: the first one's.
-      if (first.msg.reply === msg.reply) return;
-      return this.#answers.fail(invocation, conflict(invocation.invocationId));
-    }
-    this.#inFlight.set(invocation.invocationId, invocation);
     try {
+      if (first) return this.#refuseSecond(invocation, first);
+      this.#inFlight.set(invocation.invocationId, invocation);
       if (this.#answers.repeat(invocation)) return;
-      assertHeaders(msg);
+      assertHeaders(headers);
       const endpoint = named === undefined ? undefined : this.#enter(invocation, named);
-      const window = streamWindowOf(msg);
+      const window = streamWindowOf(headers);
       invocation.upload = this.#uploadOf(invocation, endpoint);
-      await this.#slots.take(invocation.ended);
-      await this.#run(invocation, endpoint, window);
+      const place = this.#slots.take(invocation);
+      // Nothing is awaited that is there already: most invocations are answered in the turn in which they come.
+      if (place) await place;
+      const running = this.#run(invocation, endpoint, window);
+      if (running) await running;
     } catch (error) {
       this.#answers.fail(invocation, error);
     } finally {
       invocation.close();
       invocation.upload?.close();
-      this.#inFlight.delete(invocation.invocationId);
+      if (!first) this.#inFlight.delete(invocation.invocationId);
+      this.#running.leave();
     }
+  }
+
+  /** Who took it for lost has sent it again, and waits for one answer: the first one's. @throws BkgError for anybody else */
+  #refuseSecond({ msg, invocationId }: Invocation, first: Invocation): void {
+    if (first.msg.reply !== msg.reply) throw conflict(invocationId);
   }
 
   /** It is known by now which of the capabilities it is. */
   #enter(invocation: Invocation, id: string): Endpoint {
     const endpoint = this.#endpoints.of(id);
-    contentTypeOf(invocation.msg, endpoint.capability.input);
+    contentTypeOf(invocation.headers, endpoint.capability.input);
     invocation.enter(endpoint);
     this.#rates.take(id);
     return endpoint;
   }
 
-  /** With a slot: it is given back when the handler has ended, which may be after the answer. */
-  async #run(invocation: Invocation, named: Endpoint | undefined, window: number | undefined): Promise<void> {
+  /**
+   * With a slot: it is given back when the handler has ended, which may be after the answer.
+   * @returns undefined when it is answered already
+   */
+  #run(
+    invocation: Invocation,
+    named: Endpoint | undefined,
+    window: number | undefined,
+  ): Promise<void> | undefined {
+    const { upload } = invocation;
+    if (named && upload) return this.#runWithUpload(invocation, named, upload, window);
+    let request: Request;
+    try {
+      request = named
+        ? { endpoint: named, input: inputOfBody(named, invocation) }
+        : this.#readEnvelope(invocation);
+    } catch (error) {
+      this.#giveBack(false);
+      throw error;
+    }
+    return this.#execute(invocation, request, window);
+  }
+
+  async #runWithUpload(
+    invocation: Invocation,
+    endpoint: Endpoint,
+    upload: UploadInput,
+    window: number | undefined,
+  ): Promise<void> {
+    let input: unknown;
+    try {
+      input = await inputOfUpload(endpoint, invocation, upload);
+    } catch (error) {
+      this.#giveBack(false);
+      throw error;
+    }
+    await this.#execute(invocation, { endpoint, input }, window);
+  }
+
+  /** It is its body that names the capability. */
+  #readEnvelope(invocation: Invocation): Request {
+    const { msg, headers } = invocation;
+    contentTypeOf(headers, undefined);
+    const { id, payload } = readEnvelope(msg);
+    invocation.capability = id;
+    const endpoint = this.#endpoints.of(id);
+    invocation.enter(endpoint);
+    this.#rates.take(id);
+    return { endpoint, input: inputOfEnvelope(this.#plugin.id, endpoint, payload, msg.data.length) };
+  }
+
+  /** @returns undefined when the handler has ended */
+  #execute(
+    invocation: Invocation,
+    { endpoint, input }: Request,
+    window: number | undefined,
+  ): Promise<void> | undefined {
     let handled: Promise<unknown> | undefined;
     try {
-      const { msg, upload } = invocation;
-      let endpoint: Endpoint;
-      let input: unknown;
-      if (named === undefined) {
-        contentTypeOf(msg, undefined);
-        const { id, payload } = readEnvelope(msg);
-        invocation.capability = id;
-        endpoint = this.#endpoints.of(id);
-        invocation.enter(endpoint);
-        this.#rates.take(id);
-        input = inputOfEnvelope(this.#plugin.id, endpoint, payload, msg.data.length);
-      } else {
-        endpoint = named;
-        input = upload ? await inputOfUpload(named, msg, upload) : inputOfBody(named, msg);
-      }
-      invocation.signal.throwIfAborted();
-      handled = this.#handle(endpoint, input, invocation, window);
-      const output = await Promise.race([handled.catch(rethrowAsRun), invocation.ended]);
+      if (invocation.endedBy) throw invocation.endedBy;
+      const result = this.#handle(endpoint, input, invocation, window);
+      if (isThenable(result)) handled = Promise.resolve(result);
+      else this.#answers.succeed(invocation, endpoint, result);
+    } finally {
+      if (!handled) this.#giveBack(false);
+    }
+    return handled && this.#follow(invocation, endpoint, handled);
+  }
+
+  async #follow(invocation: Invocation, endpoint: Endpoint, handled: Promise<unknown>): Promise<void> {
+    try {
+      const output = await invocation.outcomeOf(handled).catch(rethrowAsRun);
       this.#answers.succeed(invocation, endpoint, output);
     } finally {
-      if (handled) this.#watch(invocation, handled);
+      if (invocation.endedBy) this.#watch(invocation, handled);
       else this.#giveBack(false);
     }
   }
 
-  #handle(
-    endpoint: Endpoint,
-    input: unknown,
-    invocation: Invocation,
-    window: number | undefined,
-  ): Promise<unknown> {
+  #handle(endpoint: Endpoint, input: unknown, invocation: Invocation, window: number | undefined): unknown {
     const { handler, chunk } = endpoint.capability;
     const flows = this.#flows;
     if (chunk !== undefined && isBytes(chunk) && window === undefined && invocation.msg.reply) {
@@ -270,7 +333,7 @@ export class Dispatcher {
     }
     invocation.hasRun = true;
     const result = handler(input as never, invocation);
-    if (chunk === undefined || !flows) return Promise.resolve(result);
+    if (chunk === undefined || !flows) return result;
     const patienceMs = this.#streamPatienceMs;
     return runStream(result, {
       endpoint,
@@ -282,22 +345,20 @@ export class Dispatcher {
     });
   }
 
-  /** Keeps its place for a handler until it has ended. */
+  /** Keeps the place of a handler that goes on although its answer was due. */
   #watch(invocation: Invocation, handled: Promise<unknown>): void {
-    const isOverdue = invocation.signal.aborted;
-    if (isOverdue) this.#overdue.add();
-    const left = handled.then(
-      () => this.#giveBack(isOverdue),
-      (error: unknown) => {
-        this.#giveBack(isOverdue);
-        // When the answer was due earlier, nobody else hears of this failure.
-        if (invocation.signal.aborted && error !== invocation.signal.reason) {
-          invocation.log.debug({ error }, 'the handler failed after its answer was due');
-        }
-      },
-    );
-    const work = left.finally(() => this.#running.delete(work));
-    this.#running.add(work);
+    this.#overdue.add();
+    this.#running.enter();
+    const leave = (): void => {
+      this.#giveBack(true);
+      this.#running.leave();
+    };
+    handled.then(leave, (error: unknown) => {
+      leave();
+      // Nobody else hears of this failure.
+      if (error !== invocation.endedBy)
+        invocation.log.debug({ error }, 'the handler failed after its answer was due');
+    });
   }
 
   #giveBack(isOverdue: boolean): void {
@@ -326,6 +387,10 @@ export class Dispatcher {
       else if (invocation.chunks && invocation.chunks.count > 0) invocation.abort(brokerLost());
     }
   }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
 }
 
 function isForeign(subject: string | undefined): boolean {

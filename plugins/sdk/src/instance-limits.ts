@@ -41,8 +41,7 @@ export class InstanceLimits {
     const plugin = this.#plugin;
     const own = this.#capabilities.size > 0 ? this.#capabilities.get(capability) : undefined;
     if (!plugin && !own) return;
-    const buckets = [plugin, own].filter((one) => one !== undefined);
-    const shortage = takeOneOfEach(buckets, now);
+    const shortage = takeOneOfEach(plugin && own ? [plugin, own] : [plugin ?? own!], now);
     if (!shortage) return;
     const { bucket, waitMs } = shortage;
     const what = `${bucket === own ? `${capability} of ` : ''}this instance of ${this.#id}`;

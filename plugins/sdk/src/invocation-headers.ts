@@ -1,6 +1,6 @@
-import type { Msg } from '@nats-io/nats-core';
 import { isBytes } from './bytes.ts';
 import type { Shape } from './bytes.ts';
+import type { MessageHeaders } from './message-headers.ts';
 import { bytesContentType, isContentType, isInRange, isJsonContentType } from './protocol/content-type.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
@@ -19,8 +19,8 @@ export interface UploadHeaders {
 const flowPattern = /^(?=.{1,255}$)[^\s\p{Cc}.*>]+(?:\.[^\s\p{Cc}.*>]+)+$/u;
 
 /** @throws BkgError INVALID_PAYLOAD for a header of an invocation that cannot be */
-export function assertHeaders(msg: Msg): void {
-  const invocationId = msg.headers?.get(headerNames.invocationId);
+export function assertHeaders(headers: MessageHeaders): void {
+  const invocationId = headers.get(headerNames.invocationId);
   if (invocationId && !isSubjectToken(invocationId)) {
     throw invalidHeader(
       headerNames.invocationId,
@@ -28,7 +28,7 @@ export function assertHeaders(msg: Msg): void {
       'up to 128 characters of A-Z, a-z, 0-9, "_" and "-"',
     );
   }
-  const timeoutMs = msg.headers?.get(headerNames.timeoutMs);
+  const timeoutMs = headers.get(headerNames.timeoutMs);
   if (timeoutMs && !/^\d{1,9}$/.test(timeoutMs)) {
     throw invalidHeader(headerNames.timeoutMs, timeoutMs, 'whole milliseconds');
   }
@@ -39,8 +39,8 @@ export function assertHeaders(msg: Msg): void {
  * @param input undefined for the envelope, which is JSON
  * @throws BkgError INVALID_PAYLOAD
  */
-export function contentTypeOf(msg: Msg, input: Shape | undefined): string {
-  const given = msg.headers?.get(headerNames.contentType);
+export function contentTypeOf(headers: MessageHeaders, input: Shape | undefined): string {
+  const given = headers.get(headerNames.contentType);
   if (isBytes(input)) {
     const contentType = given || bytesContentType;
     if (isContentType(contentType) && isInRange(contentType, input.contentType)) return contentType;
@@ -51,8 +51,8 @@ export function contentTypeOf(msg: Msg, input: Shape | undefined): string {
 }
 
 /** How many chunks the caller takes; undefined when it wants the answer in one. @throws BkgError INVALID_PAYLOAD */
-export function streamWindowOf(msg: Msg): number | undefined {
-  const text = msg.headers?.get(headerNames.stream);
+export function streamWindowOf(headers: MessageHeaders): number | undefined {
+  const text = headers.get(headerNames.stream);
   if (!text) return undefined;
   const window = readWindow(text);
   if (window !== undefined) return window;
@@ -60,13 +60,13 @@ export function streamWindowOf(msg: Msg): number | undefined {
 }
 
 /** Undefined when the payload is the body. @throws BkgError INVALID_PAYLOAD */
-export function uploadHeadersOf(msg: Msg): UploadHeaders | undefined {
-  const text = msg.headers?.get(headerNames.upload);
+export function uploadHeadersOf(headers: MessageHeaders, bodyBytes: number): UploadHeaders | undefined {
+  const text = headers.get(headerNames.upload);
   if (!text) return undefined;
   const size = readUploadSize(text);
   if (size === undefined)
     throw invalidHeader(headerNames.upload, text, 'how many bytes will come, or "-" when you do not know');
-  const flow = msg.headers?.get(headerNames.flow);
+  const flow = headers.get(headerNames.flow);
   if (!flow) {
     throw new BkgError(
       'INVALID_PAYLOAD',
@@ -74,10 +74,10 @@ export function uploadHeadersOf(msg: Msg): UploadHeaders | undefined {
     );
   }
   if (!flowPattern.test(flow)) throw invalidHeader(headerNames.flow, flow, 'a subject of your inbox');
-  if (msg.data.length > 0) {
+  if (bodyBytes > 0) {
     throw new BkgError(
       'INVALID_PAYLOAD',
-      `A request with ${headerNames.upload} has an empty body, ${msg.data.length} bytes were given: send them as chunks.`,
+      `A request with ${headerNames.upload} has an empty body, ${bodyBytes} bytes were given: send them as chunks.`,
     );
   }
   return { sizeBytes: size === 'unknown' ? undefined : size, flow };

@@ -2,6 +2,7 @@ import type { Msg } from '@nats-io/nats-core';
 import type { BrokerCalls } from './broker-calls.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Logger } from './logger.ts';
+import type { MessageHeaders } from './message-headers.ts';
 import { NestedCalls } from './nested-calls.ts';
 import type { NestedInvocations } from './nested-calls.ts';
 import { isContentType, isInRange } from './protocol/content-type.ts';
@@ -38,6 +39,7 @@ export interface InvocationContext extends NestedInvocations {
 
 export interface InvocationOptions {
   msg: Msg;
+  headers: MessageHeaders;
   capability: string;
   /** Default and ceiling of the time for an answer. */
   timeoutMs: number;
@@ -47,14 +49,18 @@ export interface InvocationOptions {
 }
 
 /**
- * One request from its arrival to its one answer. `ended` rejects when the answer is due before the handler has one:
- * at the deadline and when it is cancelled.
+ * One request from its arrival to its one answer. That may be due before the handler has one: at the deadline and when it is
+ * cancelled. Most invocations are answered at once, and their handlers look at their input only: what few ask for is made
+ * when it is asked for.
  */
 export class Invocation implements InvocationContext {
   readonly invocationId: string;
   /** Set once more when it was named in the body. */
   capability: string;
+  /** The capability in its subject; '' when there is none. */
+  readonly named: string;
   readonly msg: Msg;
+  readonly headers: MessageHeaders;
   /** Whether its caller has given it its id. */
   readonly isNamed: boolean;
   /** Its handler has been called. */
@@ -67,39 +73,63 @@ export class Invocation implements InvocationContext {
   contentType: string | undefined;
   readonly deadlineAt: number;
   readonly receivedAt = performance.now();
-  readonly #controller = new AbortController();
   readonly #nested: () => BrokerCalls;
   readonly #parentLog: Logger;
-  readonly #ended = Promise.withResolvers<never>();
+  readonly #budgetMs: number;
   readonly #timer: NodeJS.Timeout;
+  #endedBy: BkgError | undefined;
+  #controller: AbortController | undefined;
+  #ended: PromiseWithResolvers<never> | undefined;
+  #onEnd: ((why: BkgError) => void) | undefined;
   #log: Logger | undefined;
   #ownCalls: NestedCalls | undefined;
   #responseTypes: readonly string[] = [];
 
-  constructor({ msg, capability, timeoutMs, nested, log }: InvocationOptions) {
+  constructor({ msg, headers, capability, timeoutMs, nested, log }: InvocationOptions) {
     this.msg = msg;
+    this.headers = headers;
     this.capability = capability;
+    this.named = capability;
     this.#nested = nested;
     this.#parentLog = log;
-    const givenId = msg.headers?.get(headerNames.invocationId);
+    const givenId = headers.get(headerNames.invocationId);
     this.isNamed = Boolean(givenId);
     this.invocationId = givenId || createToken();
-    const givenMs = Number(msg.headers?.get(headerNames.timeoutMs) || timeoutMs);
-    const budgetMs = givenMs >= 0 ? Math.min(givenMs, timeoutMs) : timeoutMs;
-    this.deadlineAt = Date.now() + budgetMs;
-    this.#timer = setTimeout(() => {
-      this.abort(new BkgError('DEADLINE_EXCEEDED', `${capability} did not answer within ${budgetMs} ms.`));
-    }, budgetMs);
-    // Whoever awaits it sees the rejection; when nobody does any more, it is of no interest.
-    this.#ended.promise.catch(() => undefined);
+    const givenMs = Number(headers.get(headerNames.timeoutMs) || timeoutMs);
+    this.#budgetMs = givenMs >= 0 ? Math.min(givenMs, timeoutMs) : timeoutMs;
+    this.deadlineAt = Date.now() + this.#budgetMs;
+    this.#timer = setTimeout(expire, this.#budgetMs, this);
   }
 
   get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#endedBy && !this.#controller.signal.aborted) this.#controller.abort(this.#endedBy);
     return this.#controller.signal;
   }
 
+  /** Why its answer was due before its handler had one. */
+  get endedBy(): BkgError | undefined {
+    return this.#endedBy;
+  }
+
+  /** Rejects when the answer is due before there is one. */
   get ended(): Promise<never> {
+    if (!this.#ended) {
+      this.#ended = Promise.withResolvers<never>();
+      // Whoever awaits it sees the rejection; when nobody does any more, it is of no interest.
+      this.#ended.promise.catch(() => undefined);
+      if (this.#endedBy) this.#ended.reject(this.#endedBy);
+    }
     return this.#ended.promise;
+  }
+
+  /** What becomes of the work of its handler, unless the answer is due before. */
+  outcomeOf<T>(work: PromiseLike<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      work.then(resolve, reject);
+      if (this.#endedBy) reject(this.#endedBy);
+      else this.#onEnd = reject;
+    });
   }
 
   get log(): Logger {
@@ -119,9 +149,13 @@ export class Invocation implements InvocationContext {
   }
 
   /** Bound, because handlers take it out of the context. */
-  readonly remainingMs = (): number => Math.max(0, this.deadlineAt - Date.now());
+  get remainingMs(): () => number {
+    return () => Math.max(0, this.deadlineAt - Date.now());
+  }
 
-  readonly header = (name: string): string | undefined => this.msg.headers?.get(name) || undefined;
+  get header(): (name: string) => string | undefined {
+    return (name) => this.headers.get(name) || undefined;
+  }
 
   get invoke(): NestedInvocations['invoke'] {
     return this.#nestedCalls().invoke;
@@ -135,19 +169,31 @@ export class Invocation implements InvocationContext {
     return this.#nestedCalls().fetch;
   }
 
-  readonly respondAs = (contentType: string): void => {
-    const types = this.#responseTypes;
-    if (types.length === 0)
-      throw new Error(`${this.capability} answers in JSON, which needs no content type: declare bytes().`);
-    if (!isContentType(contentType) || !types.some((range) => isInRange(contentType, range)))
-      throw new Error(`${this.capability} cannot respond as "${contentType}": it takes ${types.join(', ')}.`);
-    this.contentType = contentType;
-  };
+  get respondAs(): (contentType: string) => void {
+    return (contentType) => {
+      const types = this.#responseTypes;
+      if (types.length === 0)
+        throw new Error(`${this.capability} answers in JSON, which needs no content type: declare bytes().`);
+      if (!isContentType(contentType) || !types.some((range) => isInRange(contentType, range)))
+        throw new Error(
+          `${this.capability} cannot respond as "${contentType}": it takes ${types.join(', ')}.`,
+        );
+      this.contentType = contentType;
+    };
+  }
 
-  /** Makes the answer due now, with this failure. */
+  /** Makes the answer due now, with this failure; the first counts. */
   abort(reason: BkgError): void {
-    this.#controller.abort(reason);
-    this.#ended.reject(reason);
+    this.#endedBy ??= reason;
+    this.#controller?.abort(this.#endedBy);
+    this.#ended?.reject(this.#endedBy);
+    this.#onEnd?.(this.#endedBy);
+  }
+
+  /** Its time is over. */
+  expire(): void {
+    const detail = `${this.capability} did not answer within ${this.#budgetMs} ms.`;
+    this.abort(new BkgError('DEADLINE_EXCEEDED', detail));
   }
 
   /** To be called when the answer is on its way: there is nothing to wait for any more. */
@@ -160,4 +206,9 @@ export class Invocation implements InvocationContext {
     const { signal, remainingMs, header } = this;
     return (this.#ownCalls ??= new NestedCalls({ calls: this.#nested, signal, remainingMs, header }));
   }
+}
+
+/** One function for the timers of all, and no closure for each. */
+function expire(invocation: Invocation): void {
+  invocation.expire();
 }

@@ -2,6 +2,7 @@ import type { Msg } from '@nats-io/nats-core';
 import { isBytes } from './bytes.ts';
 import type { Endpoint } from './endpoint.ts';
 import { contentTypeOf } from './invocation-headers.ts';
+import type { Invocation } from './invocation.ts';
 import { decodeJson } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import type { PayloadError } from './protocol/errors.ts';
@@ -38,17 +39,25 @@ export function inputOfEnvelope(
 }
 
 /** What a handler gets of a body that names no capability. @throws BkgError INVALID_PAYLOAD for what does not fit */
-export function inputOfBody(endpoint: Endpoint, msg: Msg): unknown {
+export function inputOfBody(
+  endpoint: Endpoint,
+  { msg, headers }: Pick<Invocation, 'msg' | 'headers'>,
+): unknown {
   const { input } = endpoint.capability;
-  if (isBytes(input)) return Body.of(msg.data, contentTypeOf(msg, input));
-  return checked(endpoint, decodeJson(msg.data), msg.data.length);
+  const { data } = msg;
+  if (isBytes(input)) return Body.of(data, contentTypeOf(headers, input));
+  return checked(endpoint, decodeJson(data), data.length);
 }
 
 /**
  * What a handler gets of chunks: bytes come while it reads them, JSON is collected first.
  * @throws BkgError INVALID_PAYLOAD for what does not fit; what ends the invocation before all is here
  */
-export async function inputOfUpload(endpoint: Endpoint, msg: Msg, upload: UploadInput): Promise<unknown> {
+export async function inputOfUpload(
+  endpoint: Endpoint,
+  { headers }: Pick<Invocation, 'headers'>,
+  upload: UploadInput,
+): Promise<unknown> {
   const { input } = endpoint.capability;
   if (!isBytes(input)) {
     const data = await upload.collect();
@@ -56,7 +65,7 @@ export async function inputOfUpload(endpoint: Endpoint, msg: Msg, upload: Upload
   }
   const { sizeBytes } = upload;
   const pieces = { [Symbol.asyncIterator]: () => upload.pieces() };
-  return new Body({ contentType: contentTypeOf(msg, input), sizeBytes, pieces });
+  return new Body({ contentType: contentTypeOf(headers, input), sizeBytes, pieces });
 }
 
 function checked({ validateInput }: Endpoint, payload: unknown, bodyBytes: number): unknown {

@@ -1,6 +1,6 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
 import { headerFault } from './header-fault.ts';
-import type { Inbox } from './inbox.ts';
+import type { Inbox, Taker } from './inbox.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
@@ -54,16 +54,6 @@ export class NoRespondersError extends BkgError {
   }
 }
 
-interface Outcome<T> {
-  resolve: (value: T) => void;
-  reject: (error: Error) => void;
-}
-
-interface Exchange<T> {
-  onReply: (msg: Msg, outcome: Outcome<T>) => void;
-  onLate: (outcome: Outcome<T>) => void;
-}
-
 /** What requests need of a connection. */
 export interface Sender {
   isConnected(): boolean;
@@ -90,39 +80,12 @@ export class Requests {
 
   /** As `Connection.request`. */
   one(subject: string, data: Payload, options: RequestOptions): Promise<Msg> {
-    const { accept } = options;
-    return this.#ask(subject, data, options, {
-      onReply: (msg, { resolve, reject }) => {
-        const fault = headerFault(msg);
-        // Whose it is cannot be told.
-        if (fault !== undefined && accept) return;
-        if (fault !== undefined) reject(unreadable(subject, fault));
-        else if (isNoResponders(msg)) reject(new NoRespondersError(subject));
-        else if (!accept || accept(msg)) resolve(msg);
-      },
-      onLate: ({ reject }) => {
-        reject(late(subject, options.timeoutMs));
-      },
-    });
+    return this.#ask(new OneReply(subject, data, options), options);
   }
 
   /** As `Connection.requestMany`. */
-  many(subject: string, data: Payload, options: RequestManyOptions): Promise<Msg[]> {
-    const { forMs, most = Infinity, signal } = options;
-    const replies: Msg[] = [];
-    return this.#ask<Msg[]>(
-      subject,
-      data,
-      { timeoutMs: forMs, ...(signal && { signal }) },
-      {
-        onReply: (msg, { resolve }) => {
-          if (headerFault(msg) !== undefined) return;
-          if (!isNoResponders(msg)) replies.push(msg);
-          if (isNoResponders(msg) || replies.length >= most) resolve(replies);
-        },
-        onLate: ({ resolve }) => resolve(replies),
-      },
-    );
+  many(subject: string, data: Payload, { forMs, most = Infinity, signal }: RequestManyOptions): Promise<Msg[]> {
+    return this.#ask(new ManyReplies(subject, data, most), { timeoutMs: forMs, ...(signal && { signal }) });
   }
 
   /** As `Connection.requestStream`. */
@@ -205,50 +168,149 @@ export class Requests {
     for (const one of [...this.#pending]) one.reject(closedMeanwhile(one.subject));
   }
 
-  #ask<T>(
-    subject: string,
-    data: Payload,
-    { timeoutMs, headers, signal, onSend }: RequestOptions,
-    { onReply, onLate }: Exchange<T>,
-  ): Promise<T> {
-    return new Promise((resolve, reject) => {
-      if (!this.#sender.isConnected()) {
-        throw brokerAway();
-      }
-      if (signal?.aborted) throw cancelled(subject);
-      const close = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', abort);
-        leave();
-        this.#pending.delete(pending);
-      };
-      const outcome: Outcome<T> = {
-        resolve: (value) => {
-          close();
-          resolve(value);
-        },
-        reject: (error) => {
-          close();
-          reject(error);
-        },
-      };
-      const pending: Pending = { subject, reject: outcome.reject };
-      this.#pending.add(pending);
-      const abort = (): void => outcome.reject(cancelled(subject));
-      const timer = setTimeout(onLate, timeoutMs, outcome);
-      const { reply, leave } = this.#inbox.open((msg) => onReply(msg, outcome));
-      signal?.addEventListener('abort', abort, { once: true });
-      const send = (values: HeaderValues | undefined): void => {
-        try {
-          this.#sender.send({ subject, data, reply, headers: values, onLost: outcome.reject });
-        } catch (error) {
-          outcome.reject(error as Error);
-        }
-      };
-      send(headers);
-      onSend?.(send);
-    });
+  #ask<T>(exchange: Exchange<T>, { timeoutMs, headers, signal, onSend }: RequestOptions): Promise<T> {
+    if (!this.#sender.isConnected()) return Promise.reject(brokerAway());
+    if (signal?.aborted) return Promise.reject(cancelled(exchange.subject));
+    this.#pending.add(exchange);
+    exchange.begin({ inbox: this.#inbox, sender: this.#sender, pending: this.#pending, timeoutMs, signal });
+    exchange.send(headers);
+    onSend?.((values) => exchange.send(values));
+    return exchange.outcome;
   }
+}
+
+interface Surrounding {
+  inbox: Inbox;
+  sender: Sender;
+  pending: Set<Pending>;
+  timeoutMs: number;
+  signal: AbortSignal | undefined;
+}
+
+/**
+ * One request until it is settled. It is what listens, to its replies and to its signal: there are thousands a second, and
+ * functions made for each would be the most of what they cost.
+ */
+abstract class Exchange<T> implements Taker, Pending, EventListenerObject {
+  readonly subject: string;
+  readonly #data: Payload;
+  readonly #settled = Promise.withResolvers<T>();
+  #around: Surrounding | undefined;
+  #reply = '';
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(subject: string, data: Payload) {
+    this.subject = subject;
+    this.#data = data;
+  }
+
+  get outcome(): Promise<T> {
+    return this.#settled.promise;
+  }
+
+  abstract take(msg: Msg): void;
+
+  /** Its time is over. */
+  abstract expire(): void;
+
+  begin(around: Surrounding): void {
+    this.#around = around;
+    this.#reply = around.inbox.enter(this);
+    this.#timer = setTimeout(expire, around.timeoutMs, this);
+    around.signal?.addEventListener('abort', this, once);
+  }
+
+  /** As long as it is not settled. */
+  send(headers: HeaderValues | undefined): void {
+    const onLost = (error: Error): void => this.reject(error);
+    try {
+      this.#around?.sender.send({
+        subject: this.subject,
+        data: this.#data,
+        reply: this.#reply,
+        headers,
+        onLost,
+      });
+    } catch (error) {
+      this.reject(error as Error);
+    }
+  }
+
+  /** Its signal has aborted. */
+  handleEvent(): void {
+    this.reject(cancelled(this.subject));
+  }
+
+  resolve(value: T): void {
+    this.#end();
+    this.#settled.resolve(value);
+  }
+
+  reject(error: Error): void {
+    this.#end();
+    this.#settled.reject(error);
+  }
+
+  #end(): void {
+    const around = this.#around;
+    if (!around) return;
+    this.#around = undefined;
+    clearTimeout(this.#timer);
+    around.signal?.removeEventListener('abort', this);
+    around.inbox.leave(this.#reply);
+    around.pending.delete(this);
+  }
+}
+
+class OneReply extends Exchange<Msg> {
+  readonly #accept: ((reply: Msg) => boolean) | undefined;
+  readonly #timeoutMs: number;
+
+  constructor(subject: string, data: Payload, { accept, timeoutMs }: RequestOptions) {
+    super(subject, data);
+    this.#accept = accept;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  take(msg: Msg): void {
+    const fault = headerFault(msg);
+    // Whose it is cannot be told.
+    if (fault !== undefined && this.#accept) return;
+    if (fault !== undefined) this.reject(unreadable(this.subject, fault));
+    else if (isNoResponders(msg)) this.reject(new NoRespondersError(this.subject));
+    else if (!this.#accept || this.#accept(msg)) this.resolve(msg);
+  }
+
+  expire(): void {
+    this.reject(late(this.subject, this.#timeoutMs));
+  }
+}
+
+class ManyReplies extends Exchange<Msg[]> {
+  readonly #replies: Msg[] = [];
+  readonly #most: number;
+
+  constructor(subject: string, data: Payload, most: number) {
+    super(subject, data);
+    this.#most = most;
+  }
+
+  take(msg: Msg): void {
+    if (headerFault(msg) !== undefined) return;
+    if (!isNoResponders(msg)) this.#replies.push(msg);
+    if (isNoResponders(msg) || this.#replies.length >= this.#most) this.resolve(this.#replies);
+  }
+
+  expire(): void {
+    this.resolve(this.#replies);
+  }
+}
+
+const once = { once: true };
+
+/** One function for the timers of all. */
+function expire<T>(exchange: Exchange<T>): void {
+  exchange.expire();
 }
 
 /** The server's own word that no subscription takes the subject. */

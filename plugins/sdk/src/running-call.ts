@@ -11,11 +11,11 @@ export interface RunningCallOptions {
   /** Aborted, with the reason, when waiting has no use any more. */
   controller: AbortController;
   /** Whether running it twice does no harm. */
-  isIdempotent: () => boolean;
+  isIdempotent(): boolean;
   /** Asked before it is sent again, because of `loss`. @default isIdempotent */
-  mayResend?: (loss: BkgError) => boolean;
+  mayResend?(loss: BkgError): boolean;
   /** Of the request, with so much time left. */
-  headers: (timeoutMs: number) => HeaderValues;
+  headers(timeoutMs: number): HeaderValues;
 }
 
 /** One invocation that waits for its answer. Its instance may die: then it is sent once more, if that does no harm. */
@@ -80,11 +80,15 @@ export class RunningCall {
   }
 
   #sendAgain(loss: BkgError): boolean {
-    const { deadlineAt, isIdempotent, mayResend = isIdempotent, headers } = this.#options;
-    const leftMs = Math.floor(deadlineAt - performance.now());
-    if (this.#loss || this.#isCancelled || !this.#resend || leftMs < 1 || !mayResend(loss)) return false;
+    const leftMs = Math.floor(this.#options.deadlineAt - performance.now());
+    if (this.#loss || this.#isCancelled || !this.#resend || leftMs < 1 || !this.#mayResend(loss))
+      return false;
     this.#loss = loss;
-    this.#resend(headers(leftMs));
+    this.#resend(this.#options.headers(leftMs));
     return true;
+  }
+
+  #mayResend(loss: BkgError): boolean {
+    return this.#options.mayResend ? this.#options.mayResend(loss) : this.isIdempotent();
   }
 }

@@ -40,11 +40,11 @@ export class Slots {
   }
 
   /**
-   * Undefined when there is a free slot, which is then taken; otherwise a promise of one. Who leaves the queue because
-   * `ended` rejects takes none.
+   * Undefined when there is a free slot, which is then taken; otherwise a promise of one. Whose `ended` rejects leaves the
+   * queue and takes none; it is asked for when there is something to wait for.
    * @throws BkgError BUSY when the queue is full
    */
-  take(ended: Promise<never>): Promise<void> | undefined {
+  take(invocation: { readonly ended: Promise<never> }): Promise<void> | undefined {
     if (!this.isFull) {
       this.#running += 1;
       return undefined;
@@ -59,7 +59,7 @@ export class Slots {
     const entered = Promise.withResolvers<void>();
     const waiter: Waiter = { enter: entered.resolve };
     this.#waiting.add(waiter);
-    return Promise.race([entered.promise, ended]).catch((error: unknown) => {
+    return Promise.race([entered.promise, invocation.ended]).catch((error: unknown) => {
       // Handed a slot in the very turn in which it gave up: passed on, or it would be lost.
       if (!this.#waiting.delete(waiter)) this.give();
       throw error;

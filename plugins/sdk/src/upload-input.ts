@@ -178,8 +178,8 @@ export class UploadInput {
  */
 export function openUpload(options: OpenUploadOptions): UploadInput | undefined {
   const { pluginId, invocation, endpoint, connection, flows, mostBytes, patienceMs } = options;
-  const headers = uploadHeadersOf(invocation.msg);
-  if (!headers) return undefined;
+  const announced = uploadHeadersOf(invocation.headers, invocation.msg.data.length);
+  if (!announced) return undefined;
   if (!endpoint) {
     throw new BkgError(
       'INVALID_PAYLOAD',
@@ -194,7 +194,7 @@ export function openUpload(options: OpenUploadOptions): UploadInput | undefined 
     );
   }
   return new UploadInput({
-    ...headers,
+    ...announced,
     connection,
     flows,
     // JSON is in memory as a whole before it can be checked.

@@ -16,8 +16,17 @@ export interface Caller {
   assertCurrent(): void;
   /** Hears when it may do something else. @returns ends it */
   onChange(listener: () => void): () => void;
-  /** Aborts what runs for it when it ends, as `ended` does, at less cost than listening to that. @returns ends it */
-  hold(controller: AbortController): () => void;
+  /** Tells what runs for it both, at less cost than listening to each, until it is released. */
+  hold(running: Held): void;
+  release(running: Held): void;
+}
+
+/** Something that runs for a caller. */
+export interface Held {
+  /** Its caller may do something else from now on. */
+  changed(): void;
+  /** Its caller may do nothing any more. @param why a BkgError */
+  ended(why: unknown): void;
 }
 
 const never = new AbortController().signal;
@@ -33,7 +42,8 @@ export const anonymous: Caller = {
   readable: () => new Set(),
   assertCurrent: () => undefined,
   onChange: nobodyHears,
-  hold: nobodyHears,
+  hold: nothing,
+  release: nothing,
 };
 
 /** Everybody, where nobody is asked. */
@@ -45,7 +55,8 @@ export const nobody: Caller = {
   readable: () => undefined,
   assertCurrent: () => undefined,
   onChange: nobodyHears,
-  hold: nobodyHears,
+  hold: nothing,
+  release: nothing,
 };
 
 /** The prefix of its key, as the audit has it. */

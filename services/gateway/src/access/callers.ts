@@ -143,6 +143,8 @@ export class Callers {
     for (const [key, caller] of this.#known) {
       if (caller.isWatched) continue;
       this.#known.delete(key);
+      // Nothing that is heard of it reaches it any more.
+      caller.doubt();
       return;
     }
   }

@@ -1,7 +1,7 @@
 import { BkgError, isAllowed } from '@bkg/sdk';
 import type { Need, Principal, Scope } from '@bkg/sdk';
 import type { Refusal } from '@bkg/sdk/access';
-import type { Caller } from './caller.ts';
+import type { Caller, Held } from './caller.ts';
 import { readableBy, scopesOf } from './caller.ts';
 
 /** By what it has shown who it is. */
@@ -27,7 +27,7 @@ export class LiveCaller implements Caller {
   #lookedUpAt: number;
   /** When its time is over, in ms since the epoch. */
   #endsAt: number;
-  readonly #running = new Set<AbortController>();
+  readonly #running = new Set<Held>();
   /** What was remembered of it, which is the same object as long as nobody was asked. */
   #remembered: Principal;
 
@@ -104,19 +104,23 @@ export class LiveCaller implements Caller {
     this.#readable = readableBy(this.#scopes);
     this.#revision += 1;
     for (const listener of [...this.#listeners]) listener();
+    for (const running of [...this.#running]) running.changed();
   }
 
-  hold(controller: AbortController): () => void {
-    if (this.#ending.signal.aborted) controller.abort(this.#ending.signal.reason);
-    this.#running.add(controller);
-    return () => this.#running.delete(controller);
+  hold(running: Held): void {
+    if (this.#ending.signal.aborted) running.ended(this.#ending.signal.reason);
+    this.#running.add(running);
+  }
+
+  release(running: Held): void {
+    this.#running.delete(running);
   }
 
   end({ refused }: Refusal): void {
     if (this.#ending.signal.aborted) return;
     const why = refusedError(this.proof.by, refused);
     this.#ending.abort(why);
-    for (const controller of this.#running) controller.abort(why);
+    for (const running of [...this.#running]) running.ended(why);
   }
 
   /** Its time is over, whatever else is known of it. */

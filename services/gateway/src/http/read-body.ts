@@ -36,9 +36,11 @@ function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
-    const end = (settle: () => void): void => {
+    let isOver = false;
+    const fail = (error: BkgError): void => {
       raw.off('data', take).off('end', finish).off('error', leave).off('close', leave);
-      settle();
+      isOver = true;
+      reject(error);
     };
     const take = (chunk: Buffer): void => {
       bytes += chunk.length;
@@ -47,19 +49,22 @@ function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
       if (bytes > limit.mostBytes + discardedMostBytes) giveUp(tooLarge(`${bytes} or more`, limit));
     };
     const finish = (): void => {
-      if (bytes > limit.mostBytes) return end(() => reject(tooLarge(`${bytes}`, limit)));
+      if (bytes > limit.mostBytes) return fail(tooLarge(`${bytes}`, limit));
       const [first = nothing] = chunks;
       const body = chunks.length <= 1 ? first : Buffer.concat(chunks, bytes);
       // What hears that it is late lives as long as the request.
       chunks.length = 0;
-      end(() => resolve(body));
+      // Nothing is heard after the end but that it closes: to take the listeners away costs more than they do.
+      isOver = true;
+      resolve(body);
     };
     const leave = (): void => {
-      end(() => reject(new BkgError('CANCELLED', 'The client left before its request was complete.')));
+      if (!isOver) fail(new BkgError('CANCELLED', 'The client left before its request was complete.'));
     };
     const giveUp = (error: BkgError): void => {
+      if (isOver) return;
       abandonBody(raw);
-      end(() => reject(error));
+      fail(error);
     };
     const bearableBytes = isOffered(raw) ? limit.mostBytes : limit.mostBytes + discardedMostBytes;
     if (Number(declared) > bearableBytes) return giveUp(tooLarge(`${declared}`, limit));

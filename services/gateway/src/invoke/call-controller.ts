@@ -1,5 +1,7 @@
+import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertInvocable } from '../access/caller.ts';
+import type { Caller, Held } from '../access/caller.ts';
 
 const left = new Error('the client has left');
 
@@ -13,23 +15,43 @@ export function controllerOf(
   pluginId: string,
   capability: string,
 ): AbortController {
-  const controller = new AbortController();
-  const release = caller.hold(controller);
-  const review = caller.onChange(() => {
-    try {
-      assertInvocable(caller, pluginId, capability);
-    } catch (error) {
-      controller.abort(error);
-    }
-  });
-  const leave = (): void => {
-    release();
-    review();
-    // It closes after the answer too.
-    if (!response.writableFinished) controller.abort(left);
-  };
+  const call = new HeldCall(caller, response, pluginId, capability);
+  caller.hold(call);
   // One that is closed will not say so again.
-  if (response.destroyed) leave();
-  else response.once('close', leave);
-  return controller;
+  if (response.destroyed) call.leave();
+  else response.once('close', () => call.leave());
+  return call.controller;
+}
+
+class HeldCall implements Held {
+  readonly controller = new AbortController();
+  readonly #caller: Caller;
+  readonly #response: ServerResponse;
+  readonly #pluginId: string;
+  readonly #capability: string;
+
+  constructor(caller: Caller, response: ServerResponse, pluginId: string, capability: string) {
+    this.#caller = caller;
+    this.#response = response;
+    this.#pluginId = pluginId;
+    this.#capability = capability;
+  }
+
+  changed(): void {
+    try {
+      assertInvocable(this.#caller, this.#pluginId, this.#capability);
+    } catch (error) {
+      this.controller.abort(error);
+    }
+  }
+
+  ended(why: unknown): void {
+    this.controller.abort(why);
+  }
+
+  /** Its connection has closed, or its answer was given: it closes after that too. */
+  leave(): void {
+    this.#caller.release(this);
+    if (!this.#response.writableFinished) this.controller.abort(left);
+  }
 }

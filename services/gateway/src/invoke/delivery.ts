@@ -1,7 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError, headerNames, isSubjectToken, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
 import type { LostCalls } from '@bkg/sdk';
-import { isUnbegun, leftMsOf } from './attempt.ts';
 import type { Ask, Attempt } from './attempt.ts';
 import type { Broker } from '../mesh/broker.ts';
 import type { Call } from './call.ts';
@@ -39,26 +38,29 @@ export class Delivery {
 
   /** @throws NoRespondersError when nobody has got it */
   async #reach(attempt: Attempt, ask: Ask, timeoutMs: number): Promise<Msg> {
-    const reply = await this.#firstTry(attempt, ask, timeoutMs);
+    const { call } = attempt;
+    const owners = this.#parts.choice.ownersOf(call);
+    const reply =
+      owners.length > 0
+        ? await this.#askOwners(attempt, ask, owners, timeoutMs)
+        : await ask(subjects.invokeCapability(call.pluginId, call.capability), timeoutMs);
     const busy = busyInstanceOf(reply);
     return busy === undefined ? reply : this.#secondTry(attempt, ask, busy, reply);
   }
 
-  /** @throws NoRespondersError when nobody has got it */
-  async #firstTry(attempt: Attempt, ask: Ask, timeoutMs: number): Promise<Msg> {
+  /** Those first, and then whoever the broker chooses. @throws NoRespondersError when nobody has got it */
+  async #askOwners(attempt: Attempt, ask: Ask, owners: readonly string[], timeoutMs: number): Promise<Msg> {
     const { pluginId, capability } = attempt.call;
-    const owners = this.#parts.choice.ownersOf(attempt.call);
     for (const [i, instance] of owners.entries()) {
-      const leftMs = i === 0 ? timeoutMs : leftMsOf(attempt);
       try {
-        return await ask(subjects.invokeAt(pluginId, instance, capability), leftMs);
+        const subject = subjects.invokeAt(pluginId, instance, capability);
+        return await ask(subject, i === 0 ? timeoutMs : attempt.leftMs);
       } catch (error) {
         // It is going, or does not listen there.
         if (!(error instanceof NoRespondersError)) throw error;
       }
     }
-    const leftMs = owners.length === 0 ? timeoutMs : leftMsOf(attempt);
-    return ask(subjects.invokeCapability(pluginId, capability), leftMs);
+    return ask(subjects.invokeCapability(pluginId, capability), attempt.leftMs);
   }
 
   /** An instance has no place, and nothing was executed: another one may have. @returns its answer; else that of the first */
@@ -66,8 +68,8 @@ export class Delivery {
     const { call, running } = attempt;
     const { choice } = this.#parts;
     if (running.isCancelled) throw new BkgError('CANCELLED', 'It was cancelled before it found a place.');
-    const leftMs = leftMsOf(attempt);
-    const other = isUnbegun(attempt) ? choice.another(call, busy, leftMs) : undefined;
+    const leftMs = attempt.leftMs;
+    const other = attempt.isUnbegun ? choice.another(call, busy, leftMs) : undefined;
     if (other === undefined) return reply;
     try {
       const second = await ask(subjects.invokeAt(call.pluginId, other, call.capability), leftMs);
@@ -110,7 +112,7 @@ export class Delivery {
     const { loss } = running;
     this.#parts.running.add(running);
     try {
-      return await this.#reach(attempt, ask, leftMsOf(attempt));
+      return await this.#reach(attempt, ask, attempt.leftMs);
     } catch (error) {
       this.#parts.running.delete(running);
       // Somebody had it, and died with it, when it has been sent another time meanwhile.

@@ -7,7 +7,9 @@ export const keepAliveComment = ':\n\n';
 
 /** Whether an `Accept` asks for server-sent events by name. */
 export function wantsEvents(accept: string | undefined): boolean {
-  return (accept ?? '').split(',').some((range) => {
+  // Nearly all ask for something else, or for anything.
+  if (accept === undefined || accept === '*/*') return false;
+  return accept.split(',').some((range) => {
     const [type = '', ...parameters] = range.split(';').map((part) => part.trim().toLowerCase());
     return type === eventStreamType && !parameters.some((one) => /^q=0(?:\.0*)?$/.test(one));
   });

@@ -6,15 +6,12 @@ import {
   configDefaults,
   jsonContentType,
   LostCalls,
-  RunningCall,
   subjects,
   Upload,
 } from '@bkg/sdk';
 import type { ReplyStream, RequestOptions } from '@bkg/sdk';
-import { isUnbegun } from './attempt.ts';
-import type { Attempt } from './attempt.ts';
+import { Attempt } from './attempt.ts';
 import type { Broker } from '../mesh/broker.ts';
-import { requestHeaders } from './call.ts';
 import type { Call } from './call.ts';
 import type { Catalog } from '../mesh/catalog.ts';
 import { ChunkPlace, ChunkRoom } from './chunk-room.ts';
@@ -162,32 +159,16 @@ export class Invocations {
       throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
     }
     this.#charge(call);
-    const { pluginId, invocationId, upload: source } = call;
-    const timeoutMs = this.#timeoutMs(call);
-    const deadlineAt = performance.now() + timeoutMs;
-    const fail = (error: Error): void => controller.abort(error);
-    const upload = source && new Upload(pluginId, this.#broker, source, fail);
-    const running = new RunningCall({
-      plugin: pluginId,
-      invocationId,
-      deadlineAt,
-      controller,
-      isIdempotent: () => this.#isIdempotent(call),
-      mayResend: () => this.#isIdempotent(call) && isUnbegun(attempt),
-      headers: (leftMs) => headersOf(attempt, leftMs),
-    });
-    const attempt: Attempt = {
+    const { pluginId, upload: source } = call;
+    const attempt = new Attempt({
       call,
       contentType: this.#contentTypeOf(call),
-      timeoutMs,
-      deadlineAt,
+      timeoutMs: this.#timeoutMs(call),
       controller,
-      running,
-      upload,
-      stream: undefined,
-      hasEnded: false,
-    };
-    this.#running.add(running);
+      upload: source && new Upload(pluginId, this.#broker, source, (error) => controller.abort(error)),
+      isIdempotent: this.#isIdempotent,
+    });
+    this.#running.add(attempt.running);
     return attempt;
   }
 
@@ -221,7 +202,7 @@ export class Invocations {
     return {
       timeoutMs: timeoutMs + answerGraceMs,
       signal: attempt.controller.signal,
-      headers: headersOf(attempt, timeoutMs),
+      headers: attempt.headers(timeoutMs),
       onSend: attempt.running.onSend,
     };
   }
@@ -275,9 +256,8 @@ export class Invocations {
     return timeoutMs === undefined ? mostMs : Math.min(timeoutMs, mostMs);
   }
 
-  #isIdempotent({ pluginId, capability }: Call): boolean {
-    return this.#catalog.capability(pluginId, capability)?.idempotent ?? false;
-  }
+  readonly #isIdempotent = ({ pluginId, capability }: Call): boolean =>
+    this.#catalog.capability(pluginId, capability)?.idempotent ?? false;
 
   /** Without one JSON is meant, but where bytes are taken. */
   #contentTypeOf({ pluginId, capability, contentType }: Call): string | undefined {
@@ -294,14 +274,6 @@ function crowded({ bytes, streams }: ChunkRoom): BkgError {
     'BUSY',
     `${bytes} bytes of ${streams} streams wait for clients that are slow, and this gateway keeps no more: try again later, or at another one.`,
   );
-}
-
-function headersOf(
-  { call, contentType, upload }: Attempt,
-  timeoutMs: number,
-): Record<string, string | undefined> {
-  const headers = requestHeaders(call, contentType, timeoutMs);
-  return upload ? { ...headers, ...upload.headers } : headers;
 }
 
 /** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */

@@ -12,7 +12,7 @@ import { readEnvelope } from './envelope.ts';
 import { wantsEvents } from './event-stream.ts';
 import { rateLimitHeaders } from '../limits/rate-limit-headers.ts';
 import { payloadMostBytes, payloadRemedy } from './payload-limit.ts';
-import { sendPlain } from './plain-answer.ts';
+import { joinShort, sendPlain } from './plain-answer.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
 import { readBody } from '../http/read-body.ts';
 import type { BodyLimit } from '../http/read-body.ts';
@@ -36,7 +36,7 @@ export interface InvokeRoutesOptions {
 export const invokeRoutes = fp<InvokeRoutesOptions>(
   async (app, { log, keepAliveMs, stallMs, restMs }) => {
     const { broker, catalog, invocations } = app;
-    const options = { config: { isQuiet: true, access: needs('invoke') } };
+    const options = { config: { isQuiet: true, access: needs('invoke') }, onSend: joinShort };
 
     const bodyLimit = (): BodyLimit => ({
       mostBytes: payloadMostBytes(broker),

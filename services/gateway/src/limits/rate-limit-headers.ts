@@ -16,12 +16,20 @@ export function rateLimitHeaders({ holdings, at }: Charge): Record<'RateLimit-Po
   };
 }
 
+/** A limit says the same for as long as it is one. */
+const quotas = new WeakMap<BucketLimit, string>();
+
 /** In the time in which an empty bucket fills, in whole seconds. */
-function policyOf({ policy, bucket }: Holding): string {
-  const { rate, burst }: BucketLimit = bucket.limit;
-  const window = Math.min(most, Math.max(1, Math.ceil(burst / rate)));
-  const quota = Math.min(most, Math.max(Math.floor(burst), Math.floor(rate * window)));
-  return `"${policy}";q=${quota};w=${window}`;
+function policyOf({ policy, bucket: { limit } }: Holding): string {
+  let quota = quotas.get(limit);
+  if (quota === undefined) {
+    const { rate, burst } = limit;
+    const window = Math.min(most, Math.max(1, Math.ceil(burst / rate)));
+    const tokens = Math.min(most, Math.max(Math.floor(burst), Math.floor(rate * window)));
+    quota = `q=${tokens};w=${window}`;
+    quotas.set(limit, quota);
+  }
+  return `"${policy}";${quota}`;
 }
 
 function stateOf({ policy, bucket }: Holding, at: number): string {

@@ -60,8 +60,10 @@ export class Broker {
   }
 
   /** @throws what `Connection.request` throws; PLUGIN_UNAVAILABLE at once while the broker is away */
-  async request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Msg> {
-    return this.#live().request(subject, data, options);
+  request(subject: string, data: Uint8Array | string, options: RequestOptions): Promise<Msg> {
+    const connection = this.#connection;
+    if (!connection?.connected) return Promise.reject(this.awayError());
+    return connection.request(subject, data, options);
   }
 
   /** @throws what `Connection.requestMany` throws; PLUGIN_UNAVAILABLE at once while the broker is away */
