@@ -1,5 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Msg } from '@nats-io/nats-core';
+import type { BriefSet } from './brief-set.ts';
 import { wait } from './client/wait.ts';
 import type { Connection } from './connection.ts';
 import { deathError, deathIn } from './death.ts';
@@ -36,7 +37,7 @@ const othersMost = 256;
  */
 export class DeadInstances {
   readonly #connection: Pick<Connection, 'request' | 'flush'>;
-  readonly #running: ReadonlySet<RunningCall>;
+  readonly #running: BriefSet<RunningCall>;
   /** Those on whose death something was done, as `<plugin>.<instance>`: the same news again is none. */
   readonly #dead = new Set<string>();
   readonly #open = new Set<Question>();
@@ -47,7 +48,7 @@ export class DeadInstances {
    * @param connection the one that carries the invocations: the broker keeps the order of what comes on it
    * @param running those that wait for their answers
    */
-  constructor(connection: Pick<Connection, 'request' | 'flush'>, running: ReadonlySet<RunningCall>) {
+  constructor(connection: Pick<Connection, 'request' | 'flush'>, running: BriefSet<RunningCall>) {
     this.#connection = connection;
     this.#running = running;
   }

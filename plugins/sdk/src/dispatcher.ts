@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { Answers } from './answer.ts';
+import { BriefMap } from './brief-map.ts';
 import { BrokerCalls } from './broker-calls.ts';
 import { isBytes } from './bytes.ts';
 import { InvocationError } from './client/errors.ts';
@@ -75,7 +76,7 @@ export class Dispatcher {
   readonly #unwatch: () => void;
   #limits: InvocationLimits;
   /** From the arrival of a request until its answer is published. */
-  readonly #inFlight = new Map<string, Invocation>();
+  readonly #inFlight = new BriefMap<Invocation>();
   /** Requests without their answer, and handlers: those go on after their answer was due, and a drain waits for them too. */
   readonly #running = new Tally();
   /** What handlers invoke themselves; most plugins invoke nobody. */
@@ -131,7 +132,7 @@ export class Dispatcher {
 
   /** Whether this instance holds the invocation: it has arrived, and its answer is not published yet. */
   holds(invocationId: string): boolean {
-    return this.#inFlight.has(invocationId);
+    return this.#inFlight.get(invocationId) !== undefined;
   }
 
   /** Holds for what arrives from now on; an invocation that is here keeps its deadline and its place. */

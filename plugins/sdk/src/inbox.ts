@@ -1,9 +1,14 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
-import { createToken } from './token.ts';
+import { createToken, tokenLength } from './token.ts';
 
 /** Who listens to one of the subjects. */
 export interface Taker {
   take(msg: Msg): void;
+}
+
+interface Entered {
+  reply: string;
+  taker: Taker;
 }
 
 /**
@@ -13,7 +18,9 @@ export interface Taker {
 export class Inbox {
   readonly #prefix: string;
   readonly #subscription: Subscription;
-  readonly #takers = new Map<string, Taker>();
+  /** By its number, which stands at the end of its subject: a Map would keep those that have gone (see `BriefSet`). */
+  readonly #takers: (Entered | undefined)[] = [];
+  readonly #free: number[] = [];
 
   /**
    * @param connection whose `subscribe` reports what a callback throws
@@ -24,26 +31,30 @@ export class Inbox {
     this.#subscription = connection.subscribe(pattern, {
       callback: (error, msg) => {
         // An error here is the connection's, which says it by itself.
-        if (!error) this.#takers.get(msg.subject.slice(this.#prefix.length))?.take(msg);
+        if (!error) this.#at(msg.subject)?.taker.take(msg);
       },
     });
   }
 
   /** How many subjects are listened to. */
   get size(): number {
-    return this.#takers.size;
+    return this.#takers.length - this.#free.length;
   }
 
   /** A reply subject whose messages go to this taker until it leaves. */
   enter(taker: Taker): string {
-    const token = createToken();
-    this.#takers.set(token, taker);
-    return this.#prefix + token;
+    const number = this.#free.pop() ?? this.#takers.length;
+    const reply = `${this.#prefix}${createToken()}${number}`;
+    this.#takers[number] = { reply, taker };
+    return reply;
   }
 
   /** @param reply what `enter` gave */
   leave(reply: string): void {
-    this.#takers.delete(reply.slice(this.#prefix.length));
+    if (!this.#at(reply)) return;
+    const number = this.#numberOf(reply);
+    this.#takers[number] = undefined;
+    this.#free.push(number);
   }
 
   /** A reply subject whose messages go to `take` until `leave` is called. */
@@ -54,6 +65,16 @@ export class Inbox {
 
   close(): void {
     this.#subscription.unsubscribe();
-    this.#takers.clear();
+    for (const entered of this.#takers) if (entered) this.leave(entered.reply);
+  }
+
+  /** Nobody, when the number is somebody else's by now. */
+  #at(subject: string): Entered | undefined {
+    const entered = this.#takers[this.#numberOf(subject)];
+    return entered?.reply === subject ? entered : undefined;
+  }
+
+  #numberOf(subject: string): number {
+    return Number(subject.slice(this.#prefix.length + tokenLength));
   }
 }

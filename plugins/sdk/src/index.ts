@@ -2,6 +2,7 @@
 export * from './protocol/index.ts';
 export { bytes } from './bytes.ts';
 export type { Bytes, Given, Received, Shape } from './bytes.ts';
+export * from './brief-set.ts';
 export * from './connect.ts';
 export * from './connection.ts';
 export * from './credentials.ts';

@@ -1,4 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
+import { BriefSet } from './brief-set.ts';
 import { wait } from './client/wait.ts';
 import type { Connection } from './connection.ts';
 import { DeadInstances } from './dead-instances.ts';
@@ -34,7 +35,7 @@ export class LostCalls {
   readonly #settleMs: number;
   readonly #askMs: number;
   readonly #instancesOf: (plugin: string) => number;
-  readonly #running = new Set<RunningCall>();
+  readonly #running = new BriefSet<RunningCall>();
   readonly #suspects = new Set<RunningCall>();
   /** That not all instances have been heard about was no reason to give these up, once. */
   readonly #doubted = new WeakSet<RunningCall>();
@@ -64,7 +65,7 @@ export class LostCalls {
 
   delete(call: RunningCall): void {
     this.#running.delete(call);
-    this.#suspects.delete(call);
+    if (this.#suspects.size > 0) this.#suspects.delete(call);
     this.#deadInstances.forget(call);
   }
 

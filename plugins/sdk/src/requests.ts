@@ -1,4 +1,6 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
+import { BriefSet, nowhere } from './brief-set.ts';
+import type { Placed } from './brief-set.ts';
 import { headerFault } from './header-fault.ts';
 import type { Inbox, Taker } from './inbox.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
@@ -61,8 +63,8 @@ export interface Sender {
 }
 
 /** One that is not settled. */
-interface Pending {
-  subject: string;
+interface Pending extends Placed {
+  readonly subject: string;
   reject: (error: Error) => void;
 }
 
@@ -70,7 +72,7 @@ interface Pending {
 export class Requests {
   readonly #inbox: Inbox;
   readonly #sender: Sender;
-  readonly #pending = new Set<Pending>();
+  readonly #pending = new BriefSet<Pending>();
   readonly #streams = new Set<ReplyStream>();
 
   constructor(inbox: Inbox, sender: Sender) {
@@ -84,7 +86,11 @@ export class Requests {
   }
 
   /** As `Connection.requestMany`. */
-  many(subject: string, data: Payload, { forMs, most = Infinity, signal }: RequestManyOptions): Promise<Msg[]> {
+  many(
+    subject: string,
+    data: Payload,
+    { forMs, most = Infinity, signal }: RequestManyOptions,
+  ): Promise<Msg[]> {
     return this.#ask(new ManyReplies(subject, data, most), { timeoutMs: forMs, ...(signal && { signal }) });
   }
 
@@ -125,7 +131,7 @@ export class Requests {
     let body: Payload | undefined = data;
     const fail = (error: unknown): void => stream.fail(error);
     const abort = (): void => fail(cancelled(subject));
-    const pending: Pending = { subject, reject: fail };
+    const pending: Pending = { subject, reject: fail, place: nowhere };
     const timer = setTimeout(() => fail(late(subject, timeoutMs)), timeoutMs);
     const { reply, leave } = this.#inbox.open((msg) => {
       const fault = headerFault(msg);
@@ -160,12 +166,12 @@ export class Requests {
 
   /** The broker does not let through what is sent there: nobody will answer. */
   refuse(subject: string): void {
-    for (const one of [...this.#pending]) if (one.subject === subject) one.reject(forbidden(subject));
+    for (const one of this.#pending) if (one.subject === subject) one.reject(forbidden(subject));
   }
 
   /** The connection is closed: nobody is heard any more. */
   close(): void {
-    for (const one of [...this.#pending]) one.reject(closedMeanwhile(one.subject));
+    for (const one of this.#pending) one.reject(closedMeanwhile(one.subject));
   }
 
   #ask<T>(exchange: Exchange<T>, { timeoutMs, headers, signal, onSend }: RequestOptions): Promise<T> {
@@ -182,7 +188,7 @@ export class Requests {
 interface Surrounding {
   inbox: Inbox;
   sender: Sender;
-  pending: Set<Pending>;
+  pending: BriefSet<Pending>;
   timeoutMs: number;
   signal: AbortSignal | undefined;
 }
@@ -193,6 +199,7 @@ interface Surrounding {
  */
 abstract class Exchange<T> implements Taker, Pending, EventListenerObject {
   readonly subject: string;
+  place = nowhere;
   readonly #data: Payload;
   readonly #settled = Promise.withResolvers<T>();
   #around: Surrounding | undefined;

@@ -1,3 +1,5 @@
+import { nowhere } from './brief-set.ts';
+import type { Placed } from './brief-set.ts';
 import { entryOf } from './client/table.ts';
 import type { HeaderValues } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -19,9 +21,11 @@ export interface RunningCallOptions {
 }
 
 /** One invocation that waits for its answer. Its instance may die: then it is sent once more, if that does no harm. */
-export class RunningCall {
+export class RunningCall implements Placed {
   readonly plugin: string;
   readonly invocationId: string;
+  /** Among those of its LostCalls. */
+  place = nowhere;
   readonly #options: RunningCallOptions;
   #resend: Resend | undefined;
   #loss: BkgError | undefined;

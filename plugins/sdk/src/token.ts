@@ -16,8 +16,11 @@ export function randomHex(bytes: number): string {
 
 /** 128 bits as one subject token: invocation ids, reply subjects. */
 export function createToken(): string {
-  return randomHex(16);
+  return randomHex(tokenLength / 2);
 }
+
+/** Of `createToken`, in characters. */
+export const tokenLength = 32;
 
 /** How logs show an id that is its caller's secret. */
 export function shortToken(token: string): string {

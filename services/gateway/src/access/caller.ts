@@ -1,5 +1,5 @@
 import { accessPlugin, BkgError, isAllowed, parseScope } from '@bkg/sdk';
-import type { Need, Principal, Scope } from '@bkg/sdk';
+import type { Need, Placed, Principal, Scope } from '@bkg/sdk';
 
 /** Who sends requests here: what it may do now, not what it might when it came. */
 export interface Caller {
@@ -22,7 +22,7 @@ export interface Caller {
 }
 
 /** Something that runs for a caller. */
-export interface Held {
+export interface Held extends Placed {
   /** Its caller may do something else from now on. */
   changed(): void;
   /** Its caller may do nothing any more. @param why a BkgError */

@@ -1,4 +1,4 @@
-import { BkgError, isAllowed } from '@bkg/sdk';
+import { BkgError, BriefSet, isAllowed } from '@bkg/sdk';
 import type { Need, Principal, Scope } from '@bkg/sdk';
 import type { Refusal } from '@bkg/sdk/access';
 import type { Caller, Held } from './caller.ts';
@@ -27,7 +27,7 @@ export class LiveCaller implements Caller {
   #lookedUpAt: number;
   /** When its time is over, in ms since the epoch. */
   #endsAt: number;
-  readonly #running = new Set<Held>();
+  readonly #running = new BriefSet<Held>();
   /** What was remembered of it, which is the same object as long as nobody was asked. */
   #remembered: Principal;
 
@@ -104,7 +104,7 @@ export class LiveCaller implements Caller {
     this.#readable = readableBy(this.#scopes);
     this.#revision += 1;
     for (const listener of [...this.#listeners]) listener();
-    for (const running of [...this.#running]) running.changed();
+    for (const running of this.#running) running.changed();
   }
 
   hold(running: Held): void {
@@ -120,7 +120,7 @@ export class LiveCaller implements Caller {
     if (this.#ending.signal.aborted) return;
     const why = refusedError(this.proof.by, refused);
     this.#ending.abort(why);
-    for (const running of [...this.#running]) running.ended(why);
+    for (const running of this.#running) running.ended(why);
   }
 
   /** Its time is over, whatever else is known of it. */

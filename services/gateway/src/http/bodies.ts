@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import fp from 'fastify-plugin';
+import { BriefSet, nowhere } from '@bkg/sdk';
+import type { Placed } from '@bkg/sdk';
 
 export interface BodiesOptions {
   /** For a body to arrive in, but for one that is piped. */
@@ -8,7 +10,8 @@ export interface BodiesOptions {
 }
 
 /** Of one request that announces a body. */
-interface Arrival {
+interface Arrival extends Placed {
+  raw: Arriving;
   /** Its sender waits for a word before it sends the body, and has not got it. */
   awaitsContinue: boolean;
   /** Until when it has to be complete, by `performance.now()`. */
@@ -26,8 +29,8 @@ const discardMs = 2_000;
 const sweepMostMs = 1_000;
 
 /**
- * A member of the request, and no WeakMap of requests: the collector of the youngest garbage takes what stands in one for
- * alive, and would carry each whole request into the old generation (measured, as a third of what the gateway does).
+ * A member of the request, and no WeakMap of requests: a collection of the young takes for alive what such a one holds that
+ * refers to its key (`infra/bench/README.md#findings`).
  */
 const arrivalOf = Symbol('arrival');
 type Arriving = IncomingMessage & { [arrivalOf]?: Arrival };
@@ -38,10 +41,10 @@ type Arriving = IncomingMessage & { [arrivalOf]?: Arrival };
  */
 export const bodies = fp<BodiesOptions>(
   async (app, { timeoutMs }) => {
-    /** Of which the rest is to come in time. A timer for each would cost the same as a WeakMap of them. */
-    const awaited = new Set<Arriving>();
+    /** Of which the rest is to come in time. */
+    const awaited = new BriefSet<Arrival>();
     app.server.on('checkContinue', (request: Arriving, response: ServerResponse) => {
-      request[arrivalOf] = begin(true);
+      request[arrivalOf] = begin(request, true);
       app.server.emit('request', request, response);
     });
     // Of another expectation Node would say 417, without a body, before anybody has looked at it: the guard refuses it.
@@ -50,24 +53,24 @@ export const bodies = fp<BodiesOptions>(
     });
     app.addHook('onRequest', ({ raw }: { raw: Arriving }, _reply, done) => {
       if (hasBody(raw)) {
-        const arrival = (raw[arrivalOf] ??= begin(false));
+        const arrival = (raw[arrivalOf] ??= begin(raw, false));
         arrival.deadline = performance.now() + timeoutMs;
-        awaited.add(raw);
+        awaited.add(arrival);
       }
       done();
     });
-    app.addHook('onResponse', ({ raw }, _reply, done) => {
-      if (raw.complete) awaited.delete(raw);
+    app.addHook('onResponse', ({ raw }: { raw: Arriving }, _reply, done) => {
+      if (raw.complete && raw[arrivalOf]) awaited.delete(raw[arrivalOf]);
       done();
     });
     const sweep = setInterval(
       () => {
         const now = performance.now();
-        for (const raw of awaited) {
-          const { deadline = 0, onLate } = raw[arrivalOf] ?? {};
+        for (const arrival of awaited) {
+          const { raw, deadline, onLate } = arrival;
           const isOver = raw.complete || raw.destroyed;
           if (!isOver && now < deadline) continue;
-          awaited.delete(raw);
+          awaited.delete(arrival);
           if (isOver) continue;
           if (onLate) onLate();
           // It was answered without its body, which its sender goes on sending.
@@ -149,8 +152,8 @@ export async function discardRest(raw: IncomingMessage): Promise<void> {
   });
 }
 
-function begin(awaitsContinue: boolean): Arrival {
-  return { awaitsContinue, deadline: Infinity, onLate: undefined, isAbandoned: false };
+function begin(raw: Arriving, awaitsContinue: boolean): Arrival {
+  return { raw, place: nowhere, awaitsContinue, deadline: Infinity, onLate: undefined, isAbandoned: false };
 }
 
 function sendContinue(arrival: Arrival, response: ServerResponse): void {

@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
+import { BriefSet, nowhere } from '@bkg/sdk';
+import type { Placed } from '@bkg/sdk';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -7,6 +9,16 @@ declare module 'fastify' {
     answersUnderWay: () => number;
   }
 }
+
+/** One in one piece that is being sent. */
+interface Answer extends Placed {
+  response: ServerResponse;
+  /** Until when it has to be taken, by `performance.now()`. */
+  deadline: number;
+}
+
+const answerOf = Symbol('answer');
+type Answering = ServerResponse & { [answerOf]?: Answer };
 
 export interface SlowClientsOptions {
   /** For a client to take an answer, besides what its length takes. @default 60000 */
@@ -21,24 +33,28 @@ export interface SlowClientsOptions {
  */
 export const slowClients = fp<SlowClientsOptions>(
   async (app, { takeMs = 60_000, bytesPerMs = 16 }) => {
-    /** Until when each has to be taken, by `performance.now()`. */
-    const deadlines = new Map<ServerResponse, number>();
-    app.decorate('answersUnderWay', () => deadlines.size);
+    const underWay = new BriefSet<Answer>();
+    app.decorate('answersUnderWay', () => underWay.size);
     app.addHook('onSend', (_request, reply, payload, done) => {
       const bytes = bytesOf(payload) ?? Number(reply.getHeader('content-length') ?? 0);
-      deadlines.set(reply.raw, performance.now() + takeMs + bytes / bytesPerMs);
+      const response: Answering = reply.raw;
+      response[answerOf] ??= { response, deadline: 0, place: nowhere };
+      response[answerOf].deadline = performance.now() + takeMs + bytes / bytesPerMs;
+      underWay.add(response[answerOf]);
       done(null, payload);
     });
     app.addHook('onResponse', (_request, reply, done) => {
-      deadlines.delete(reply.raw);
+      const { [answerOf]: answer }: Answering = reply.raw;
+      if (answer) underWay.delete(answer);
       done();
     });
     const sweep = setInterval(() => {
       const now = performance.now();
-      for (const [response, deadline] of deadlines) {
+      for (const answer of underWay) {
+        const { response, deadline } = answer;
         if (now > deadline) response.destroy();
         // Of one whose client has left nothing more is heard.
-        if (response.destroyed) deadlines.delete(response);
+        if (response.destroyed) underWay.delete(answer);
       }
     }, takeMs / 4).unref();
     app.addHook('onClose', async () => clearInterval(sweep));

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { nowhere } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
 import type { Caller, Held } from '../access/caller.ts';
 
@@ -24,6 +25,7 @@ export function controllerOf(
 }
 
 class HeldCall implements Held {
+  place = nowhere;
   readonly controller = new AbortController();
   readonly #caller: Caller;
   readonly #response: ServerResponse;
