@@ -17,7 +17,7 @@ export const sides = ['bare.mjs', 'sdk.mjs', 'bare.ts', 'sdk.ts'] as const;
 export type Side = (typeof sides)[number];
 
 const sources = path.join(import.meta.dirname, 'plugins');
-const packages = path.join(import.meta.dirname, '../../../node_modules');
+const packages = path.join(import.meta.dirname, '../node_modules');
 const id = 'small';
 
 /** A broker, and a folder with the programs, which are started as the supervisor starts a plugin. */

@@ -1,4 +1,4 @@
-/** Keeps the value of an entry as long as it is one. */
+/** An entry, which keeps its value as long as it is one. */
 interface Holder<T> {
   value: T | undefined;
 }
@@ -10,28 +10,17 @@ interface Holder<T> {
 export class BriefMap<T> {
   readonly #holders = new Map<string, Holder<T>>();
 
-  get size(): number {
-    return this.#holders.size;
-  }
-
   get(name: string): T | undefined {
     return this.#holders.get(name)?.value;
   }
 
-  set(name: string, value: T): void {
-    this.delete(name);
-    this.#holders.set(name, { value });
-  }
-
-  delete(name: string): void {
-    const holder = this.#holders.get(name);
-    if (!holder) return;
-    holder.value = undefined;
-    this.#holders.delete(name);
-  }
-
-  /** All that are in it now; who comes and goes meanwhile makes no difference. */
-  values(): T[] {
-    return [...this.#holders.values()].flatMap(({ value }) => (value === undefined ? [] : [value]));
+  /** @param name one that is not in it. @returns takes it out again */
+  add(name: string, value: T): () => void {
+    const holder: Holder<T> = { value };
+    this.#holders.set(name, holder);
+    return () => {
+      holder.value = undefined;
+      this.#holders.delete(name);
+    };
   }
 }

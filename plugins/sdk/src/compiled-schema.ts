@@ -3,6 +3,7 @@ import { _, Ajv2020, formats } from './ajv.ts';
 import { isMultipleOf } from './decimal.ts';
 import { areUnique, equalityText } from './equal-json.ts';
 import { plainSchema } from './plain-schema.ts';
+import { isPlainlyValid } from './plainly-valid.ts';
 import type { JsonSchema } from './protocol/plugin.ts';
 
 /** Where JavaScript finds a member that an object has not: only for these ajv has to ask whose it is, which takes time. */
@@ -18,14 +19,19 @@ let judge: Ajv2020 | undefined;
  * @throws Error that says what is wrong with the schema
  */
 export function compileSchema(schema: JsonSchema, options: { allErrors?: boolean } = {}): ValidateFunction {
-  judge ??= compiler();
-  if (judge.validateSchema(schema) !== true)
-    throw new Error(`schema is invalid: ${judge.errorsText(judge.errors, { dataVar: 'schema' })}`);
+  if (!isPlainlyValid(schema)) assertValid(schema);
   const text = JSON.stringify(schema);
   const ownProperties = inherited.some((name) => text.includes(`"${name}"`));
   // One compiler per schema: schemas of different plugins may carry the same $id.
   const ajv = compiler({ ...options, ownProperties, meta: false, validateSchema: false });
   return ajv.compile(plainSchema(schema, text));
+}
+
+/** By the schema of schemas. @throws Error that says what is wrong with it */
+export function assertValid(schema: JsonSchema): void {
+  judge ??= compiler();
+  if (judge.validateSchema(schema) !== true)
+    throw new Error(`schema is invalid: ${judge.errorsText(judge.errors, { dataVar: 'schema' })}`);
 }
 
 function compiler(options: Options = {}): Ajv2020 {

@@ -240,8 +240,10 @@ export class Connection {
 
   #publish({ subject, data, reply, headers }: Omit<Outgoing, 'onLost'>): void {
     try {
-      this.nats.publish(subject, data, optionsOf(reply, headers));
-      noteMessage(data.length);
+      // A short text is written into memory that is there already; nats.js would ask for some.
+      const bytes = typeof data === 'string' ? Buffer.from(data) : data;
+      this.nats.publish(subject, bytes, optionsOf(reply, headers));
+      noteMessage(bytes.length);
     } catch (error) {
       if (!(error instanceof InvalidArgumentError) || !error.message.includes('max_payload')) throw error;
       throw this.#tooLarge(data, error);

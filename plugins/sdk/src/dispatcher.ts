@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { Answers } from './answer.ts';
 import { BriefMap } from './brief-map.ts';
+import { BriefSet } from './brief-set.ts';
 import { BrokerCalls } from './broker-calls.ts';
 import { isBytes } from './bytes.ts';
 import { InvocationError } from './client/errors.ts';
@@ -76,7 +77,11 @@ export class Dispatcher {
   readonly #unwatch: () => void;
   #limits: InvocationLimits;
   /** From the arrival of a request until its answer is published. */
-  readonly #inFlight = new BriefMap<Invocation>();
+  readonly #inFlight = new BriefSet<Invocation>();
+  /** Those to which their callers have given an id: nobody knows that of another one. */
+  readonly #byId = new BriefMap<Invocation>();
+  /** What the subjects name that have named a capability of the plugin. */
+  readonly #namedBy = new Map<string, string>();
   /** Requests without their answer, and handlers: those go on after their answer was due, and a drain waits for them too. */
   readonly #running = new Tally();
   /** What handlers invoke themselves; most plugins invoke nobody. */
@@ -132,7 +137,7 @@ export class Dispatcher {
 
   /** Whether this instance holds the invocation: it has arrived, and its answer is not published yet. */
   holds(invocationId: string): boolean {
-    return this.#inFlight.get(invocationId) !== undefined;
+    return this.#byId.get(invocationId) !== undefined;
   }
 
   /** Holds for what arrives from now on; an invocation that is here keeps its deadline and its place. */
@@ -144,14 +149,14 @@ export class Dispatcher {
   }
 
   cancel(invocationId: string): void {
-    this.#inFlight
+    this.#byId
       .get(invocationId)
       ?.abort(new BkgError('CANCELLED', `The invocation ${shortToken(invocationId)} was cancelled.`));
   }
 
   /** Answers everything that is still waiting, with this failure. */
   abortAll(reason: BkgError): void {
-    for (const invocation of this.#inFlight.values()) invocation.abort(reason);
+    for (const invocation of this.#inFlight) invocation.abort(reason);
   }
 
   /** Resolves when no handler runs and every answer is published. */
@@ -196,7 +201,7 @@ export class Dispatcher {
   }
 
   async #answer(msg: Msg, headers: MessageHeaders): Promise<void> {
-    const named = capabilityOf(msg.subject);
+    const named = this.#namedIn(msg.subject);
     const invocation = new Invocation({
       msg,
       headers,
@@ -206,10 +211,12 @@ export class Dispatcher {
       nested: this.#nestedCalls,
       log: this.#log,
     });
-    const first = this.#inFlight.get(invocation.invocationId);
+    const first = invocation.isNamed ? this.#byId.get(invocation.invocationId) : undefined;
+    let forget: (() => void) | undefined;
     try {
       if (first) return this.#refuseSecond(invocation, first);
-      this.#inFlight.set(invocation.invocationId, invocation);
+      this.#inFlight.add(invocation);
+      if (invocation.isNamed) forget = this.#byId.add(invocation.invocationId, invocation);
       if (this.#answers.repeat(invocation)) return;
       assertHeaders(headers);
       const endpoint = named === undefined ? undefined : this.#enter(invocation, named);
@@ -225,7 +232,8 @@ export class Dispatcher {
     } finally {
       invocation.close();
       invocation.upload?.close();
-      if (!first) this.#inFlight.delete(invocation.invocationId);
+      this.#inFlight.delete(invocation);
+      forget?.();
       this.#running.leave();
     }
   }
@@ -233,6 +241,14 @@ export class Dispatcher {
   /** Who took it for lost has sent it again, and waits for one answer: the first one's. @throws BkgError for anybody else */
   #refuseSecond({ msg, invocationId }: Invocation, first: Invocation): void {
     if (first.msg.reply !== msg.reply) throw conflict(invocationId);
+  }
+
+  #namedIn(subject: string): string | undefined {
+    const known = this.#namedBy.get(subject);
+    if (known !== undefined) return known;
+    const named = capabilityOf(subject);
+    if (named !== undefined && this.#endpoints.find(named)) this.#namedBy.set(subject, named);
+    return named;
   }
 
   /** It is known by now which of the capabilities it is. */
@@ -383,7 +399,7 @@ export class Dispatcher {
 
   /** The broker is away: of what has begun something may be missing. */
   #cutStreams(): void {
-    for (const invocation of this.#inFlight.values()) {
+    for (const invocation of this.#inFlight) {
       if (invocation.upload?.isUnderWay) invocation.abort(uploadLost());
       else if (invocation.chunks && invocation.chunks.count > 0) invocation.abort(brokerLost());
     }

@@ -1,4 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
+import { nowhere } from './brief-set.ts';
+import type { Placed } from './brief-set.ts';
 import type { BrokerCalls } from './broker-calls.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Logger } from './logger.ts';
@@ -53,7 +55,8 @@ export interface InvocationOptions {
  * cancelled. Most invocations are answered at once, and their handlers look at their input only: what few ask for is made
  * when it is asked for.
  */
-export class Invocation implements InvocationContext {
+export class Invocation implements InvocationContext, Placed {
+  place = nowhere;
   readonly invocationId: string;
   /** Set once more when it was named in the body. */
   capability: string;
@@ -79,7 +82,6 @@ export class Invocation implements InvocationContext {
   readonly #timer: NodeJS.Timeout;
   #endedBy: BkgError | undefined;
   #controller: AbortController | undefined;
-  #ended: PromiseWithResolvers<never> | undefined;
   #onEnd: ((why: BkgError) => void) | undefined;
   #log: Logger | undefined;
   #ownCalls: NestedCalls | undefined;
@@ -112,18 +114,7 @@ export class Invocation implements InvocationContext {
     return this.#endedBy;
   }
 
-  /** Rejects when the answer is due before there is one. */
-  get ended(): Promise<never> {
-    if (!this.#ended) {
-      this.#ended = Promise.withResolvers<never>();
-      // Whoever awaits it sees the rejection; when nobody does any more, it is of no interest.
-      this.#ended.promise.catch(() => undefined);
-      if (this.#endedBy) this.#ended.reject(this.#endedBy);
-    }
-    return this.#ended.promise;
-  }
-
-  /** What becomes of the work of its handler, unless the answer is due before. */
+  /** What becomes of something that is waited for, one after the other, unless the answer is due before. */
   outcomeOf<T>(work: PromiseLike<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       work.then(resolve, reject);
@@ -186,7 +177,6 @@ export class Invocation implements InvocationContext {
   abort(reason: BkgError): void {
     this.#endedBy ??= reason;
     this.#controller?.abort(this.#endedBy);
-    this.#ended?.reject(this.#endedBy);
     this.#onEnd?.(this.#endedBy);
   }
 

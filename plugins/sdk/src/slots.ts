@@ -1,3 +1,4 @@
+import type { Invocation } from './invocation.ts';
 import { BkgError } from './protocol/errors.ts';
 
 export interface SlotLimits {
@@ -40,11 +41,11 @@ export class Slots {
   }
 
   /**
-   * Undefined when there is a free slot, which is then taken; otherwise a promise of one. Whose `ended` rejects leaves the
-   * queue and takes none; it is asked for when there is something to wait for.
+   * Undefined when there is a free slot, which is then taken; otherwise a promise of one. Whose answer is due before leaves
+   * the queue and takes none.
    * @throws BkgError BUSY when the queue is full
    */
-  take(invocation: { readonly ended: Promise<never> }): Promise<void> | undefined {
+  take(invocation: Pick<Invocation, 'outcomeOf'>): Promise<void> | undefined {
     if (!this.isFull) {
       this.#running += 1;
       return undefined;
@@ -59,7 +60,7 @@ export class Slots {
     const entered = Promise.withResolvers<void>();
     const waiter: Waiter = { enter: entered.resolve };
     this.#waiting.add(waiter);
-    return Promise.race([entered.promise, invocation.ended]).catch((error: unknown) => {
+    return invocation.outcomeOf(entered.promise).catch((error: unknown) => {
       // Handed a slot in the very turn in which it gave up: passed on, or it would be lost.
       if (!this.#waiting.delete(waiter)) this.give();
       throw error;

@@ -1,6 +1,3 @@
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
-
 /** A smaller message makes as much garbage inside V8's heap as outside of it, and so is collected in time. */
 const leastBytes = 4 * 1024;
 const collectEveryBytes = 8 * 1024 * 1024;
@@ -25,7 +22,9 @@ export function noteMessage(length: number): void {
 
 /** V8 shows it to contexts that are made after it was told to: no flag on the command line of every plugin is needed. */
 function collectorOfTheYoung(): () => void {
-  setFlagsFromString('--expose-gc');
-  const gc = runInNewContext('globalThis.gc') as NodeJS.GCFunction | undefined;
+  // Not loaded before: few processes ever need them.
+  const [v8, vm] = [process.getBuiltinModule('node:v8'), process.getBuiltinModule('node:vm')];
+  v8.setFlagsFromString('--expose-gc');
+  const gc = vm.runInNewContext('globalThis.gc') as NodeJS.GCFunction | undefined;
   return () => void gc?.({ type: 'minor' });
 }
