@@ -14,7 +14,13 @@ const schemas: unknown[] = [
     uniqueItems: true,
     maxItems: 3,
   }),
-  { prefixItems: [{ type: 'number', default: 1 }, { type: 'string', examples: ['a'] }], items: false },
+  {
+    prefixItems: [
+      { type: 'number', default: 1 },
+      { type: 'string', examples: ['a'] },
+    ],
+    items: false,
+  },
   { type: ['string', 'null'], enum: ['a', null], description: 'a', deprecated: true },
   { allOf: [{ not: { const: 1 } }, { oneOf: [true, false] }], minProperties: 1, additionalProperties: false },
   {
