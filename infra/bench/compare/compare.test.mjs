@@ -143,26 +143,20 @@ it('at a fixed rate, what waits while a server says nothing counts as late as it
   }
 });
 
-it(
-  'bkg with everything on is in the range of a bare bridge and of Moleculer',
-  { timeout: 400_000 },
-  async () => {
-    const args = ['--rounds', '2', '--seconds', '1', '--sides', 'bkg,bridge,moleculer', '--json'];
-    const { code, text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
-    expect(result, text).toBeDefined();
-    expect(code).toBe(result.ok ? 0 : 1);
-    expect(result.measured.map(({ side, most, paced }) => [side, most.length, paced.length])).toEqual([
-      ['bkg', 2, 2],
-      ['bridge', 2, 2],
-      ['moleculer', 2, 2],
-    ]);
-    // The best of both rounds, and far from the targets: so short, and among other tests, a round may meet anything, and only
-    // what has gone wrong altogether is seen.
-    const best = (name, of, pick) => pick(...result.measured.find(({ side }) => side === name).most.map(of));
-    const cpu = (side) => best(side, ({ cpuSum }) => cpuSum, Math.min);
-    const perSecond = (side) => best(side, (one) => one.perSecond, Math.max);
-    expect(cpu('bkg') / cpu('bridge'), text).toBeLessThan(2.5);
-    expect(cpu('bkg') / cpu('moleculer'), text).toBeLessThan(2);
-    expect(perSecond('bkg') / perSecond('bridge'), text).toBeGreaterThan(0.25);
-  },
-);
+it('bkg with everything on is in the range of a bare bridge', { timeout: 400_000 }, async () => {
+  const args = ['--rounds', '2', '--seconds', '1', '--warm-up', '5000', '--sides', 'bkg,bridge', '--json'];
+  const { code, text, result } = await runToLastLine(path.join(import.meta.dirname, 'run.ts'), args);
+  expect(result, text).toBeDefined();
+  expect(code).toBe(result.ok ? 0 : 1);
+  expect(result.measured.map(({ side, most, paced }) => [side, most.length, paced.length])).toEqual([
+    ['bkg', 2, 2],
+    ['bridge', 2, 2],
+  ]);
+  // The best of both rounds, and far from the targets: so short, and among other tests, a round may meet anything, and only
+  // what has gone wrong altogether is seen.
+  const best = (name, of, pick) => pick(...result.measured.find(({ side }) => side === name).most.map(of));
+  const cpu = (side) => best(side, ({ cpuSum }) => cpuSum, Math.min);
+  const perSecond = (side) => best(side, (one) => one.perSecond, Math.max);
+  expect(cpu('bkg') / cpu('bridge'), text).toBeLessThan(2);
+  expect(perSecond('bkg') / perSecond('bridge'), text).toBeGreaterThan(0.4);
+});

@@ -1,6 +1,6 @@
 import { percentile } from '../figures.ts';
 import { load } from '../load.ts';
-import type { Load, LoadResult } from '../load.ts';
+import type { LoadResult } from '../load.ts';
 import { pacedLoad } from '../paced-load.ts';
 import { cpuMs } from '../program.ts';
 import { body, roles } from './side.ts';
@@ -27,14 +27,11 @@ export interface Paced {
 }
 
 export const connections = 64;
-/** What compilers have seen before it counts: how often something was called decides, and not how long that took. */
-const warmUpInvocations = 10_000;
-const warmUpMostMs = 10_000;
+const warmUpMostMs = 60_000;
 const warmUpPieceMs = 250;
 
 export async function measureMost({ target, pids }: Side, seconds: number): Promise<Most> {
   const all = { ...target, body, connections };
-  await warmUp(all);
   const spent = (): number[] => [...roles.map((role) => sum(pids[role].map(cpuMs))), cpuMs(process.pid)];
   const before = spent();
   const result = await load({ ...all, durationMs: seconds * 1_000 });
@@ -54,7 +51,6 @@ export async function measureMost({ target, pids }: Side, seconds: number): Prom
 
 export async function measurePaced({ target }: Side, seconds: number, perSecond: number): Promise<Paced> {
   const all = { ...target, body, connections };
-  await warmUp(all);
   const result = await pacedLoad({ ...all, durationMs: seconds * 1_000, perSecond });
   expectAll(result);
   return {
@@ -64,9 +60,11 @@ export async function measurePaced({ target }: Side, seconds: number, perSecond:
   };
 }
 
-async function warmUp(all: Omit<Load, 'durationMs'>): Promise<void> {
+/** So many invocations before it counts: how often something was called decides whether it is compiled, and not when. */
+export async function warmUp({ target }: Side, invocations: number): Promise<void> {
+  const all = { ...target, body, connections };
   const until = performance.now() + warmUpMostMs;
-  for (let answered = 0; answered < warmUpInvocations && performance.now() < until;) {
+  for (let answered = 0; answered < invocations && performance.now() < until;) {
     const result = await load({ ...all, durationMs: warmUpPieceMs });
     expectAll(result);
     answered += result.answered;

@@ -7,6 +7,8 @@ export interface Options {
   rounds: number;
   /** Of each side in each round, and in each of both parts. */
   seconds: number;
+  /** Invocations of each before it counts. */
+  warmUp: number;
   /** In the order of the table. */
   sides: SideName[];
   /** Nothing is printed but the line of JSON. */
@@ -20,6 +22,7 @@ export function readOptions(args: string[]): Options {
     options: {
       rounds: { type: 'string', default: '7' },
       seconds: { type: 'string', default: '3' },
+      'warm-up': { type: 'string', default: '50000' },
       sides: { type: 'string', default: sideNames.join(',') },
       json: { type: 'boolean', default: false },
     },
@@ -27,6 +30,7 @@ export function readOptions(args: string[]): Options {
   return {
     rounds: readAmount('rounds', values.rounds, 1, 1_000),
     seconds: readAmount('seconds', values.seconds, 1, 600),
+    warmUp: readAmount('warm-up', values['warm-up'], 1, 10_000_000),
     sides: readSides(values.sides),
     isJson: values.json,
   };

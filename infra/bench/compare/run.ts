@@ -1,8 +1,9 @@
 import { roundedTo } from '../figures.ts';
 import { optionsOrEnd } from '../options.ts';
-import { measureMost, measurePaced } from './measure.ts';
+import { measureMost, measurePaced, warmUp as warm } from './measure.ts';
 import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
+import type { Most } from './measure.ts';
 import { describe, fixedRate, flawsOf, judge } from './report.ts';
 import type { Measured } from './report.ts';
 import { describeSetUp, readSetUp } from './set-up.ts';
@@ -12,11 +13,11 @@ import { startSide } from './sides.ts';
 
 /**
  * bkg with everything on beside what one would take otherwise: POST JSON over 64 kept-alive connections, one hop over NATS,
- * an echo in another process, and back. First as much as each can do, with the CPU of each process; then at a fixed rate, half
- * of what the slowest has done. Every side is started fresh in each round, rounds are interleaved. Prints tables; the last
- * line is all of it as JSON. Ends with code 1 when a target of `targets.ts` was missed.
+ * an echo in another process, and back. As much as each can do, with the CPU of each process, and at a fixed rate: half
+ * of what the slowest has done in a trial before. Every side is started fresh in each round, and warmed up; rounds are
+ * interleaved. Prints tables; the last line is all of it as JSON. Ends with code 1 when a target of `targets.ts` was missed.
  *
- *   node infra/bench/compare/run.ts [--rounds 7] [--seconds 3]
+ *   node infra/bench/compare/run.ts [--rounds 7] [--seconds 3] [--warm-up 50000]
  *     [--sides bkg,bridge,coalesced,moleculer,nestjs,fastify] [--json]
  */
 const options = optionsOrEnd(readOptions);
@@ -27,17 +28,25 @@ let current: Promise<Side> | undefined;
 endOnSignal();
 process.exitCode = (await run(options)) ? 0 : 1;
 
-async function run({ rounds, seconds, sides, isJson }: Options): Promise<boolean> {
+async function run({ rounds, seconds, warmUp, sides, isJson }: Options): Promise<boolean> {
   const say = (text: string): void => void (isJson || console.log(text));
   const setUp = readSetUp(sides);
-  say(`${describeSetUp(sides, setUp)}\n\n${rounds} rounds of ${seconds} s each side, twice …`);
+  say(`${describeSetUp(sides, setUp)}\n\na trial, and ${rounds} rounds of ${seconds} s each side, twice …`);
   const measured: Measured[] = sides.map((side) => ({ side, most: [], paced: [] }));
-  await inTurns(measured, rounds, async ({ side, most }) =>
-    most.push(await withSide(side, (started) => measureMost(started, seconds))),
+  const trials = sides.map((side) => ({ side, most: [] as Most[] }));
+  await inTurns(trials, 1, ({ side, most }) =>
+    withSide(side, async (started) => {
+      await warm(started, warmUp);
+      most.push(await measureMost(started, seconds));
+    }),
   );
-  const perSecond = fixedRate(measured);
-  await inTurns(measured, rounds, async ({ side, paced }) =>
-    paced.push(await withSide(side, (started) => measurePaced(started, seconds, perSecond))),
+  const perSecond = fixedRate(trials);
+  await inTurns(measured, rounds, ({ side, most, paced }) =>
+    withSide(side, async (started) => {
+      await warm(started, warmUp);
+      most.push(await measureMost(started, seconds));
+      paced.push(await measurePaced(started, seconds, perSecond));
+    }),
   );
   const judged = judge(measured);
   const flaws = flawsOf(judged);
@@ -51,10 +60,10 @@ async function run({ rounds, seconds, sides, isJson }: Options): Promise<boolean
 }
 
 /** Everybody in each round, and another one first in each: what grows over time counts for all. */
-async function inTurns(
-  measured: readonly Measured[],
+async function inTurns<T>(
+  measured: readonly T[],
   rounds: number,
-  measure: (one: Measured) => Promise<unknown>,
+  measure: (one: T) => Promise<void>,
 ): Promise<void> {
   for (let round = 0; round < rounds; round += 1) {
     const first = round % measured.length;

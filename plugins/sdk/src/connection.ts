@@ -15,7 +15,7 @@ import type { Logger } from './logger.ts';
 import { encodeHeaders, mostBytes } from './outgoing.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
-import { inboxRoot, subjects } from './protocol/subjects.ts';
+import { inboxRoot, isInbox, subjects } from './protocol/subjects.ts';
 import { brokerAway, Requests } from './requests.ts';
 import type { RequestManyOptions, RequestOptions, StreamRequestOptions } from './requests.ts';
 import type { ReplyStream } from './stream/reply-stream.ts';
@@ -154,7 +154,7 @@ export class Connection {
     const subject = msg.reply;
     if (!subject || this.nats.isClosed()) return false;
     // It is the asker's choice, and whoever has more rights than the asker would publish for it.
-    if (!subject.startsWith(inboxRoot)) {
+    if (!isInbox(subject)) {
       this.#log.warn(
         { subject: msg.subject, reply: subject },
         `a reply was dropped: its subject is not under ${inboxRoot}`,

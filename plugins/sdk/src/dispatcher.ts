@@ -24,7 +24,7 @@ import { respondProblem } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import type { PluginConfig } from './protocol/plugin.ts';
-import { capabilityOf, inboxRoot, subjects } from './protocol/subjects.ts';
+import { capabilityOf, inboxRoot, isInbox, subjects } from './protocol/subjects.ts';
 import { Slots } from './slots.ts';
 import { Statistics } from './statistics.ts';
 import { brokerLost, runStream } from './stream-run.ts';
@@ -411,7 +411,7 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 function isForeign(subject: string | undefined): boolean {
-  return Boolean(subject) && !subject?.startsWith(inboxRoot);
+  return subject !== undefined && subject !== '' && !isInbox(subject);
 }
 
 /**

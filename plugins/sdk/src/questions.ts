@@ -8,7 +8,7 @@ import { BkgError } from './protocol/errors.ts';
 import type { StatusEvent } from './protocol/event.ts';
 import { isRecord } from './protocol/is-record.ts';
 import type { Descriptor } from './protocol/micro.ts';
-import { inboxRoot, subjects } from './protocol/subjects.ts';
+import { isInbox, subjects } from './protocol/subjects.ts';
 import type { PluginTelemetry } from './protocol/telemetry.ts';
 import { serveDiscovery } from './service-responder.ts';
 
@@ -32,7 +32,7 @@ export function serveQuestions(options: QuestionsOptions): void {
     connection.subscribe(subject, {
       callback: (error, msg) => {
         // The reply subject is the asker's choice, and we would publish to whatever it names.
-        if (!error && (!msg.reply || msg.reply.startsWith(inboxRoot))) take(msg);
+        if (!error && (!msg.reply || isInbox(msg.reply))) take(msg);
       },
     });
   };

@@ -146,6 +146,11 @@ export function ordererOf(subject: string): string | undefined {
   return tokens[4] === 'by' ? tokens[5] : undefined;
 }
 
+/** Whether a reply subject is under `_INBOX.`, and one that the broker takes: no token of it is empty. */
+export function isInbox(subject: string): boolean {
+  return subject.startsWith(inboxRoot) && !subject.endsWith('.') && !subject.includes('..');
+}
+
 /** The capability in an invoke subject: what follows `.invoke.`; undefined for the bare one and for other subjects. */
 export function capabilityOf(subject: string): string | undefined {
   const tokens = subject.split('.');

@@ -16,7 +16,9 @@ const headersOfAll = {
   'x-content-type-options': 'nosniff',
   'cross-origin-resource-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
-  // Of what a browser can do the dashboard needs nothing but to copy a text.
+};
+/** Of what a browser can do the dashboard needs nothing but to copy a text. No script runs of what is data. */
+const permissions = {
   'permissions-policy':
     'accelerometer=(), autoplay=(), camera=(), display-capture=(), encrypted-media=(), fullscreen=(self), ' +
     'geolocation=(), gyroscope=(), magnetometer=(), microphone=(), midi=(), payment=(), usb=(), ' +
@@ -32,6 +34,7 @@ export const headersOfData = {
 /** The page itself gets another policy, with the hashes of its scripts: see dashboard.ts. */
 const headersOfFiles = {
   ...headersOfAll,
+  ...permissions,
   'referrer-policy': 'same-origin',
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
 };

@@ -1,5 +1,5 @@
 import { bucketLimitOf, rateLimited, takeOneOfEach } from '@bkg/sdk';
-import type { BkgError, PluginConfig, RateLimit, TokenBucket } from '@bkg/sdk';
+import type { BkgError, BucketLimit, PluginConfig, RateLimit, TokenBucket } from '@bkg/sdk';
 import type { Catalog } from '../mesh/catalog.ts';
 import { Buckets } from './buckets.ts';
 
@@ -74,17 +74,20 @@ export class RateLimits {
     if (!ofKey && ofPlugin?.rate_per_second === undefined && !ofPlugin?.capabilities) return undefined;
     const at = this.#now();
     const holdings: Holding[] = [];
-    const hold = (policy: Policy, name: string, limit: RateLimit | undefined): void => {
-      if (limit) holdings.push({ policy, name, bucket: this.#buckets.get(name, bucketLimitOf(limit), at) });
+    const buckets: TokenBucket[] = [];
+    const hold = (named: Named | undefined): void => {
+      if (!named) return;
+      const { policy, name, limit } = named;
+      const bucket = this.#buckets.get(name, limit, at);
+      holdings.push({ policy, name, bucket });
+      buckets.push(bucket);
     };
-    if (caller) hold('key', `key:${caller.prefix}`, ofKey);
-    hold('plugin', `plugin:${pluginId}`, ofPlugin && wholeOf(ofPlugin));
-    hold('capability', `plugin:${pluginId}:${capability}`, capabilityOf(ofPlugin, capability));
+    if (caller && ofKey) hold(namedOfKey(caller.prefix, ofKey));
+    const { whole, capabilities } = (ofPlugin && namedOfPlugin(pluginId, ofPlugin)) ?? {};
+    hold(whole);
+    hold(capabilities?.get(capability));
     if (holdings.length === 0) return undefined;
-    const shortage = takeOneOfEach(
-      holdings.map(({ bucket }) => bucket),
-      at,
-    );
+    const shortage = takeOneOfEach(buckets, at);
     if (!shortage) {
       for (const holding of holdings) this.#onSpend(holding);
       return { holdings, at, refusal: undefined };
@@ -107,12 +110,53 @@ export class RateLimits {
   }
 }
 
-function wholeOf({ rate_per_second, burst }: PluginConfig['limits']): RateLimit | undefined {
-  if (rate_per_second === undefined) return undefined;
-  return { rate_per_second, ...(burst !== undefined && { burst }) };
+/** A limit with the name of its bucket. */
+interface Named {
+  policy: Policy;
+  name: string;
+  limit: BucketLimit;
 }
 
-function capabilityOf(limits: PluginConfig['limits'] | undefined, capability: string): RateLimit | undefined {
-  const { capabilities } = limits ?? {};
-  return capabilities && Object.hasOwn(capabilities, capability) ? capabilities[capability] : undefined;
+interface NamedOfPlugin {
+  pluginId: string;
+  whole: Named | undefined;
+  capabilities: ReadonlyMap<string, Named>;
+}
+
+/** What a configuration says stays the same object for as long as it says it: names are made once, and not for each invocation. */
+const ofKeys = new WeakMap<RateLimit, Named>();
+const ofPlugins = new WeakMap<PluginConfig['limits'], NamedOfPlugin>();
+
+function namedOfKey(prefix: string, ofKey: RateLimit): Named {
+  let named = ofKeys.get(ofKey);
+  // Nothing keeps two keys from sharing what they are limited by.
+  if (named?.name !== `key:${prefix}`) {
+    named = { policy: 'key', name: `key:${prefix}`, limit: bucketLimitOf(ofKey) };
+    ofKeys.set(ofKey, named);
+  }
+  return named;
+}
+
+function namedOfPlugin(pluginId: string, limits: PluginConfig['limits']): NamedOfPlugin {
+  let named = ofPlugins.get(limits);
+  // As above.
+  if (named?.pluginId === pluginId) return named;
+  const { rate_per_second, burst, capabilities = {} } = limits;
+  const whole = rate_per_second !== undefined && {
+    rate_per_second,
+    ...(burst !== undefined && { burst }),
+  };
+  const name = `plugin:${pluginId}`;
+  named = {
+    pluginId,
+    whole: whole ? { policy: 'plugin', name, limit: bucketLimitOf(whole) } : undefined,
+    capabilities: new Map(
+      Object.entries(capabilities).map(([id, limit]): [string, Named] => [
+        id,
+        { policy: 'capability', name: `${name}:${id}`, limit: bucketLimitOf(limit) },
+      ]),
+    ),
+  };
+  ofPlugins.set(limits, named);
+  return named;
 }
