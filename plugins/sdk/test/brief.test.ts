@@ -1,9 +1,11 @@
+import { getHeapSpaceStatistics } from 'node:v8';
 import { describe, expect, it } from 'vitest';
 import { BriefMap } from '../src/brief-map.ts';
 import { BriefSet, nowhere } from '../src/brief-set.ts';
 import type { Placed } from '../src/brief-set.ts';
 import { Inbox } from '../src/inbox.ts';
 import { createRandom } from '../src/testing/random.ts';
+import { collectGarbage } from './collect-garbage.ts';
 
 interface Member extends Placed {
   name: number;
@@ -56,6 +58,48 @@ describe('a set of what is in it for a moment', () => {
     }
     expect(seen).toEqual([1, 2]);
     expect([...set]).toEqual([a, c]);
+  });
+});
+
+/** Bytes of each of many that came and went, one after the other, which have grown old. */
+async function grownOld(come: (member: Member & { body: number[] }) => () => void): Promise<number> {
+  const count = 40_000;
+  const leaving: (() => void)[] = [];
+  const oldBytes = (): number =>
+    getHeapSpaceStatistics().find(({ space_name }) => space_name === 'old_space')?.space_used_size ?? NaN;
+  const turn = (): void => {
+    leaving.push(come({ ...member(0), body: new Array<number>(400).fill(1) }));
+    if (leaving.length > 64) leaving.shift()?.();
+  };
+  for (let i = 0; i < 100; i += 1) turn();
+  collectGarbage();
+  let [before, grown] = [oldBytes(), 0];
+  for (let i = 0; i < count; i += 1) {
+    turn();
+    if (i % 200 !== 0) continue;
+    await new Promise(setImmediate);
+    const now = oldBytes();
+    grown += Math.max(0, now - before);
+    before = now;
+  }
+  return grown / count;
+}
+
+describe('what has been there for a moment', () => {
+  // 3,200 of the bytes of each are its body.
+  it('does not grow old in a set', async () => {
+    const set = new BriefSet<Member>();
+    const bytes = await grownOld((one) => {
+      set.add(one);
+      return () => set.delete(one);
+    });
+    expect(bytes).toBeLessThan(200);
+  });
+
+  it('leaves little more than its name in a map', async () => {
+    const map = new BriefMap<Member>();
+    let id = 0;
+    expect(await grownOld((one) => map.add(String((id += 1)), one))).toBeLessThan(400);
   });
 });
 
