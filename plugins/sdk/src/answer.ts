@@ -64,7 +64,8 @@ export class Answers {
     const durationMs = now - invocation.receivedAt;
     this.#options.statistics.count(invocation.capability, durationMs, `${problem.code}: ${problem.detail}`);
     const level = problem.status >= 500 ? 'warn' : 'debug';
-    invocation.log[level]({ code: problem.code, duration_ms: Math.round(durationMs) }, problem.detail);
+    if (invocation.logs(level))
+      invocation.log[level]({ code: problem.code, duration_ms: Math.round(durationMs) }, problem.detail);
     if (mayHaveRun(invocation, problem)) this.#remember(invocation, reply, now);
   }
 

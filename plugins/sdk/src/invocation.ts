@@ -123,6 +123,11 @@ export class Invocation implements InvocationContext, Placed {
     });
   }
 
+  /** Whether lines of this level are written: to make its log for one that is not costs more than to refuse it. */
+  logs(level: 'warn' | 'debug'): boolean {
+    return this.#parentLog.isLevelEnabled(level);
+  }
+
   get log(): Logger {
     const traceId = traceIdOf(this.header(headerNames.traceparent));
     this.#log ??= this.#parentLog.child({

@@ -1,7 +1,7 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
 import type { Connection } from './connection.ts';
 import { parseJson } from './json.ts';
-import { BkgError, errorTable, isProblem, problemOf } from './protocol/errors.ts';
+import { BkgError, errorTable, isProblem, problemOf, sentProblem } from './protocol/errors.ts';
 import type { ErrorCode, Problem } from './protocol/errors.ts';
 import { problemContentType } from './protocol/content-type.ts';
 import { headerNames } from './protocol/headers.ts';
@@ -14,7 +14,7 @@ export function problemOfMsg(msg: Msg): Problem | undefined {
   const number = msg.headers?.get(headerNames.errorCode);
   if (!number) return undefined;
   const body = bodyOf(msg);
-  if (isProblem(body)) return body;
+  if (isProblem(body)) return sentProblem(body);
   // A plugin without the SDK: ADR-32's two headers are all it says.
   const status = /^[45]\d\d$/.test(number) ? Number(number) : 500;
   const detail = msg.headers?.get(headerNames.error) || 'The plugin failed and did not say why.';

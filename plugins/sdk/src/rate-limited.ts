@@ -1,4 +1,5 @@
-import { BkgError } from './protocol/errors.ts';
+import type { BkgError } from './protocol/errors.ts';
+import { refusal } from './refusal.ts';
 import type { BucketLimit } from './token-bucket.ts';
 
 export interface Excess {
@@ -16,7 +17,7 @@ const secsMost = 999_999_999;
 export function rateLimited({ what, limit, waitMs }: Excess): BkgError {
   const rate = Number(limit.rate.toPrecision(4));
   const secs = Math.ceil(waitMs / 10) / 100;
-  return new BkgError(
+  return refusal(
     'RATE_LIMITED',
     `The limit of ${what} is ${rate} invocations a second, ${Math.floor(limit.burst)} at once: try again in ${secs} s.`,
     { retryAfterSecs: wholeSecs(waitMs) },

@@ -1,5 +1,5 @@
 import type { Invocation } from './invocation.ts';
-import { BkgError } from './protocol/errors.ts';
+import { refusal } from './refusal.ts';
 
 export interface SlotLimits {
   /** Handlers at the same time. */
@@ -52,7 +52,7 @@ export class Slots {
     }
     if (this.#waiting.size >= this.#limits.maxQueue) {
       const { maxConcurrency, maxQueue } = this.#limits;
-      throw new BkgError(
+      throw refusal(
         'BUSY',
         `${maxConcurrency} invocations run and ${maxQueue} wait in this instance, which is its limit: try again shortly.`,
       );

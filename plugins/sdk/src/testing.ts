@@ -14,6 +14,7 @@ import type { Credentials } from './credentials.ts';
 import { delay } from './host/delay.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
+import { packageFolder } from './package-folder.ts';
 import { gatewayPermissions } from './protocol/permissions.ts';
 import { coreInbox } from './protocol/subjects.ts';
 import { createToken } from './token.ts';
@@ -190,7 +191,7 @@ export class TestServer {
 
 /** The program, as absolute as it is known. */
 export function natsServerProgram(env = process.env): string {
-  const fetched = path.resolve(import.meta.dirname, '../../../.bkg/tools/nats-server/usr/sbin/nats-server');
+  const fetched = path.resolve(packageFolder, '../../.bkg/tools/nats-server/usr/sbin/nats-server');
   return env['BKG_NATS_SERVER'] ?? (existsSync(fetched) ? fetched : 'nats-server');
 }
 

@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { packageFolder } from '../package-folder.ts';
 import type { WireName } from '../protocol/schemas/index.ts';
 
 /** From `service` to `full` one upon the other; the rest is beside them, for plugins that have what it is about. */
@@ -155,7 +157,7 @@ export type Check =
 
 /** It lies with the sources only: nothing but this runner needs it at run time. */
 export const suite = JSON.parse(
-  readFileSync(new URL('../../src/conformance/suite.json', import.meta.url), 'utf8'),
+  readFileSync(path.join(packageFolder, 'src/conformance/suite.json'), 'utf8'),
 ) as Suite;
 
 /** The level and those that it stands on, the lowest first. */

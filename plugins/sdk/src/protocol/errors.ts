@@ -84,13 +84,10 @@ export class BkgError extends Error {
     return this.problem.code;
   }
 
-  /** Rebuilds the error that a peer sent as a problem object; only what `isProblem` looks at is sure to be there. */
-  static from({ code, status, title, detail, retryable, errors }: Problem): BkgError {
-    const error = new BkgError('INTERNAL', detail);
-    // Of what is not looked at, anything may have been sent in its place.
-    const words = typeof title === 'string' ? { title } : {};
-    const entry = { number: status, retryable: retryable === true, ...words };
-    Object.assign(error.problem, problemOf(code, entry, detail, errors));
+  /** Rebuilds the error that a peer sent as a problem object. */
+  static from(problem: Problem): BkgError {
+    const error = new BkgError('INTERNAL', problem.detail);
+    Object.assign(error.problem, sentProblem(problem));
     return error;
   }
 }
@@ -154,7 +151,13 @@ function titleOf(code: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** True when a peer's JSON is a problem object that can be passed on. */
+/** What a peer sent as a problem object, as one: only what `isProblem` looks at is sure to be there, and the rest may be anything. */
+export function sentProblem({ code, status, title, detail, retryable, errors }: Problem): Problem {
+  const words = typeof title === 'string' ? { title } : {};
+  return problemOf(code, { number: status, retryable: retryable === true, ...words }, detail, errors);
+}
+
+/** True when a peer's JSON is a problem object that can be passed on, as `sentProblem` makes it. */
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== 'object' || value === null) return false;
   const { code, status, detail } = value as Record<string, unknown>;

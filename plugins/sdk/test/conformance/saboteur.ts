@@ -97,9 +97,11 @@ const originals = new WeakMap<Msg, Msg>();
 
 /** A message of which the plugin sees something otherwise; it is answered where it came from. */
 export function altered(msg: Msg, change: Partial<Pick<Msg, 'headers' | 'reply' | 'data'>>): Msg {
+  // Of its bytes the SDK would read the headers that it came with.
+  const seenOf = { ...change, ...('headers' in change && { _msg: undefined }) };
   const seen = new Proxy(msg, {
     get: (target, name) =>
-      (Object.hasOwn(change, name) ? Reflect.get(change, name) : Reflect.get(target, name)) as unknown,
+      (Object.hasOwn(seenOf, name) ? Reflect.get(seenOf, name) : Reflect.get(target, name)) as unknown,
   });
   originals.set(seen, msg);
   return seen;

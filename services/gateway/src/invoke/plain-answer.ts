@@ -1,27 +1,24 @@
 import { isAscii } from 'node:buffer';
 import type { Msg } from '@nats-io/nats-core';
 import type { FastifyReply } from 'fastify';
-import { bytesContentType, headerNames, jsonContentType, problemContentType, problemOfMsg } from '@bkg/sdk';
-import { httpStatus } from '../http/http-status.ts';
+import { bytesContentType, headerNames, jsonContentType, problemOfMsg } from '@bkg/sdk';
 import { sendProblem } from '../http/problems.ts';
 import { isHeaderText } from './content-type.ts';
 
 const joinMostBytes = 16 * 1024;
 
-/** Gives a plugin's reply to the client: body and content type as they are, the status from the error headers. */
+/** Gives a plugin's reply to the client: body and content type as they are, or the problem that it says. */
 export function sendPlain(reply: FastifyReply, msg: Msg): FastifyReply {
-  const contentType = msg.headers?.get(headerNames.contentType) || jsonContentType;
   const problem = problemOfMsg(msg);
-  const status = problem ? httpStatus(problem.status) : 200;
-  const retryAfter = problem && msg.headers?.get(headerNames.retryAfter);
-  // It may be any text of a plugin without the SDK.
-  if (retryAfter && /^\d{1,9}$/.test(retryAfter)) reply.header(headerNames.retryAfter, retryAfter);
-  // A plugin without the SDK says no more than a number and a line: the problem object is made of these.
-  if (problem && (contentType !== problemContentType || status !== problem.status)) {
+  if (problem) {
+    const retryAfter = msg.headers?.get(headerNames.retryAfter) ?? '';
+    // It may be any text of a plugin without the SDK.
+    if (/^\d{1,9}$/.test(retryAfter)) reply.header(headerNames.retryAfter, retryAfter);
     return sendProblem(reply, problem);
   }
+  const contentType = msg.headers?.get(headerNames.contentType) || jsonContentType;
   return reply
-    .code(status)
+    .code(200)
     .header('content-type', isHeaderText(contentType) ? contentType : bytesContentType)
     .send(msg.data);
 }
