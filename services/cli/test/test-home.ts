@@ -132,7 +132,7 @@ export class Up {
   }
 
   /** Waits until it has printed that, and fails with all that it printed. */
-  async said(text: string | RegExp, withinMs = 15_000): Promise<void> {
+  async said(text: string | RegExp, withinMs = 60_000): Promise<void> {
     const isSaid = (): boolean =>
       typeof text === 'string' ? this.output.includes(text) : text.test(this.output);
     try {
