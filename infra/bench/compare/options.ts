@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { readAmount } from '../options.ts';
+import { readAmount, readSome } from '../options.ts';
 import { sideNames } from './side-names.ts';
 import type { SideName } from './side-names.ts';
 
@@ -37,12 +37,7 @@ export function readOptions(args: string[]): Options {
 }
 
 function readSides(text: string): SideName[] {
-  const given = text.split(',').map((one) => one.trim());
-  const unknown = given.find((one) => !sideNames.some((name) => name === one));
-  if (unknown !== undefined)
-    throw new Error(
-      `--sides names "${unknown}"; it takes ${sideNames.join(', ')}, with commas between them.`,
-    );
+  const given = readSome('sides', text.replaceAll(' ', ''), sideNames);
   if (!given.includes('bridge'))
     throw new Error(`--sides is "${text}"; it has to name bridge, which all others are compared with.`);
   return sideNames.filter((name) => given.includes(name));
