@@ -8,7 +8,7 @@ import type { Death } from './death.ts';
 import { inflightQuery, portions, readInflightReply } from './inflight-question.ts';
 import { timeoutMostMs } from './protocol/headers.ts';
 import { subjects } from './protocol/subjects.ts';
-import { NoRespondersError } from './requests.ts';
+import { NoRespondersError } from './request-failures.ts';
 import type { RunningCall } from './running-call.ts';
 
 /** Which of these invocations of a plugin somebody holds. */

@@ -3,23 +3,21 @@ import { Answers } from './answer.ts';
 import { BriefMap } from './brief-map.ts';
 import { BriefSet } from './brief-set.ts';
 import { BrokerCalls } from './broker-calls.ts';
-import { isBytes } from './bytes.ts';
-import { InvocationError } from './client/errors.ts';
 import type { Connection } from './connection.ts';
 import type { PluginDefinition } from './define-plugin.ts';
 import { Endpoints } from './endpoint.ts';
 import type { Endpoint } from './endpoint.ts';
+import { Handling } from './handling.ts';
 import { Inbox } from './inbox.ts';
 import { InstanceLimits } from './instance-limits.ts';
 import { assertHeaders, contentTypeOf, streamWindowOf } from './invocation-headers.ts';
 import { invocationLimitsOf } from './invocation-limits.ts';
 import type { InvocationLimits } from './invocation-limits.ts';
-import { Invocation, isNested } from './invocation.ts';
+import { Invocation } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { readHeaders } from './message-headers.ts';
 import type { MessageHeaders } from './message-headers.ts';
 import { OverdueHandlers } from './overdue-handlers.ts';
-import { inputOfBody, inputOfEnvelope, inputOfUpload, readEnvelope } from './payload.ts';
 import { respondProblem } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
@@ -27,7 +25,7 @@ import type { PluginConfig } from './protocol/plugin.ts';
 import { capabilityOf, inboxRoot, isInbox, subjects } from './protocol/subjects.ts';
 import { Slots } from './slots.ts';
 import { Statistics } from './statistics.ts';
-import { brokerLost, runStream } from './stream-run.ts';
+import { brokerLost } from './stream-run.ts';
 import { Tally } from './tally.ts';
 import { shortToken } from './token.ts';
 import { openUpload, uploadLost } from './upload-input.ts';
@@ -48,12 +46,6 @@ export interface DispatcherOptions {
   streamPatienceMs?: number;
 }
 
-/** What a handler is called for. */
-interface Request {
-  endpoint: Endpoint;
-  input: unknown;
-}
-
 /**
  * Takes requests to the invoke subjects to their one answer:
  *
@@ -71,6 +63,7 @@ export class Dispatcher {
   readonly #rates: InstanceLimits;
   readonly #slots: Slots;
   readonly #overdue: OverdueHandlers;
+  readonly #handling: Handling;
   readonly #streamPatienceMs: number | undefined;
   /** What the other ends of streams say; most plugins have none. */
   readonly #flows: Inbox | undefined;
@@ -114,6 +107,18 @@ export class Dispatcher {
     });
     if (this.#endpoints.haveStreams)
       this.#flows = new Inbox(connection, subjects.flow(plugin.id, instance, '*'));
+    this.#handling = new Handling({
+      pluginId: plugin.id,
+      connection,
+      endpoints: this.#endpoints,
+      answers: this.#answers,
+      rates: this.#rates,
+      slots: this.#slots,
+      overdue: this.#overdue,
+      running: this.#running,
+      flows: this.#flows,
+      streamPatienceMs,
+    });
     this.#unwatch = connection.onStatus((connected) => !connected && this.#cutStreams());
   }
 
@@ -225,7 +230,7 @@ export class Dispatcher {
       const place = this.#slots.take(invocation);
       // Nothing is awaited that is there already: most invocations are answered in the turn in which they come.
       if (place) await place;
-      const running = this.#run(invocation, endpoint, window);
+      const running = this.#handling.run(invocation, endpoint, window);
       if (running) await running;
     } catch (error) {
       this.#answers.fail(invocation, error);
@@ -260,130 +265,6 @@ export class Dispatcher {
     return endpoint;
   }
 
-  /**
-   * With a slot: it is given back when the handler has ended, which may be after the answer.
-   * @returns undefined when it is answered already
-   */
-  #run(
-    invocation: Invocation,
-    named: Endpoint | undefined,
-    window: number | undefined,
-  ): Promise<void> | undefined {
-    const { upload } = invocation;
-    if (named && upload) return this.#runWithUpload(invocation, named, upload, window);
-    let request: Request;
-    try {
-      request = named
-        ? { endpoint: named, input: inputOfBody(named, invocation) }
-        : this.#readEnvelope(invocation);
-    } catch (error) {
-      this.#giveBack(false);
-      throw error;
-    }
-    return this.#execute(invocation, request, window);
-  }
-
-  async #runWithUpload(
-    invocation: Invocation,
-    endpoint: Endpoint,
-    upload: UploadInput,
-    window: number | undefined,
-  ): Promise<void> {
-    let input: unknown;
-    try {
-      input = await inputOfUpload(endpoint, invocation, upload);
-    } catch (error) {
-      this.#giveBack(false);
-      throw error;
-    }
-    await this.#execute(invocation, { endpoint, input }, window);
-  }
-
-  /** It is its body that names the capability. */
-  #readEnvelope(invocation: Invocation): Request {
-    const { msg, headers } = invocation;
-    contentTypeOf(headers, undefined);
-    const { id, payload } = readEnvelope(msg);
-    invocation.capability = id;
-    const endpoint = this.#endpoints.of(id);
-    invocation.enter(endpoint);
-    this.#rates.take(id);
-    return { endpoint, input: inputOfEnvelope(this.#plugin.id, endpoint, payload, msg.data.length) };
-  }
-
-  /** @returns undefined when the handler has ended */
-  #execute(
-    invocation: Invocation,
-    { endpoint, input }: Request,
-    window: number | undefined,
-  ): Promise<void> | undefined {
-    let handled: Promise<unknown> | undefined;
-    try {
-      if (invocation.endedBy) throw invocation.endedBy;
-      const result = this.#handle(endpoint, input, invocation, window);
-      if (isThenable(result)) handled = Promise.resolve(result);
-      else this.#answers.succeed(invocation, endpoint, result);
-    } finally {
-      if (!handled) this.#giveBack(false);
-    }
-    return handled && this.#follow(invocation, endpoint, handled);
-  }
-
-  async #follow(invocation: Invocation, endpoint: Endpoint, handled: Promise<unknown>): Promise<void> {
-    try {
-      const output = await invocation.outcomeOf(handled).catch(rethrowAsRun);
-      this.#answers.succeed(invocation, endpoint, output);
-    } finally {
-      if (invocation.endedBy) this.#watch(invocation, handled);
-      else this.#giveBack(false);
-    }
-  }
-
-  #handle(endpoint: Endpoint, input: unknown, invocation: Invocation, window: number | undefined): unknown {
-    const { handler, chunk } = endpoint.capability;
-    const flows = this.#flows;
-    if (chunk !== undefined && isBytes(chunk) && window === undefined && invocation.msg.reply) {
-      throw new BkgError(
-        'INVALID_PAYLOAD',
-        `${endpoint.id} answers with bytes in chunks (${chunk.contentType}): send ${headerNames.stream} with the number that you take, such as 32.`,
-      );
-    }
-    invocation.hasRun = true;
-    const result = handler(input as never, invocation);
-    if (chunk === undefined || !flows) return result;
-    const patienceMs = this.#streamPatienceMs;
-    return runStream(result, {
-      endpoint,
-      invocation,
-      connection: this.#connection,
-      flows,
-      window,
-      patienceMs,
-    });
-  }
-
-  /** Keeps the place of a handler that goes on although its answer was due. */
-  #watch(invocation: Invocation, handled: Promise<unknown>): void {
-    this.#overdue.add();
-    this.#running.enter();
-    const leave = (): void => {
-      this.#giveBack(true);
-      this.#running.leave();
-    };
-    handled.then(leave, (error: unknown) => {
-      leave();
-      // Nobody else hears of this failure.
-      if (error !== invocation.endedBy)
-        invocation.log.debug({ error }, 'the handler failed after its answer was due');
-    });
-  }
-
-  #giveBack(isOverdue: boolean): void {
-    this.#slots.give();
-    if (isOverdue) this.#overdue.remove();
-    else this.#overdue.look();
-  }
-
   /** Undefined when the payload is the body. */
   #uploadOf(invocation: Invocation, endpoint: Endpoint | undefined): UploadInput | undefined {
     return openUpload({
@@ -406,24 +287,8 @@ export class Dispatcher {
   }
 }
 
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as Partial<PromiseLike<unknown>> | null | undefined)?.then === 'function';
-}
-
 function isForeign(subject: string | undefined): boolean {
   return subject !== undefined && subject !== '' && !isInbox(subject);
-}
-
-/**
- * A failure of another invocation that the handler let through keeps its code, which may say that nothing was executed:
- * of this handler that is not true, and nobody may repeat it by themselves, whether it was made by `context.invoke` or
- * by a client. What the handler says of itself stands.
- */
-function rethrowAsRun(error: unknown): never {
-  if (error instanceof InvocationError || (error instanceof BkgError && isNested(error))) {
-    throw BkgError.from({ ...error.problem, retryable: false });
-  }
-  throw error;
 }
 
 function conflict(invocationId: string): BkgError {

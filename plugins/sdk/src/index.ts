@@ -24,7 +24,7 @@ export * from './logger.ts';
 export * from './lost-calls.ts';
 export * from './problem.ts';
 export * from './rate-limited.ts';
-export { NoRespondersError } from './requests.ts';
+export { NoRespondersError } from './request-failures.ts';
 export type { RequestManyOptions, RequestOptions, StreamRequestOptions } from './requests.ts';
 export * from './run-plugin.ts';
 export * from './stream/body.ts';

@@ -4,7 +4,7 @@ import type { Connection } from '../src/connection.ts';
 import { delay } from '../src/host/delay.ts';
 import { BkgError } from '../src/protocol/errors.ts';
 import { problemOfMsg } from '../src/problem.ts';
-import { NoRespondersError } from '../src/requests.ts';
+import { NoRespondersError } from '../src/request-failures.ts';
 import { eventually, silentLogger, startNatsServer } from '../src/testing.ts';
 import type { TestServer } from '../src/testing.ts';
 

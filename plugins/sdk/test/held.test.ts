@@ -8,7 +8,7 @@ import type { InstanceOptions } from '../src/instance.ts';
 import { problemOfMsg } from '../src/problem.ts';
 import { headerNames, subjects } from '../src/protocol/index.ts';
 import type { Heartbeat, StatusEvent } from '../src/protocol/index.ts';
-import { NoRespondersError } from '../src/requests.ts';
+import { NoRespondersError } from '../src/request-failures.ts';
 import { eventually, silentLogger, startNatsServer } from '../src/testing.ts';
 import type { TestServer } from '../src/testing.ts';
 import { createEcho } from './echo.ts';

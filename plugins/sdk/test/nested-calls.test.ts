@@ -9,7 +9,7 @@ import { Instance } from '../src/instance.ts';
 import { headerNames, subjects } from '../src/protocol/index.ts';
 import type { Problem } from '../src/protocol/index.ts';
 import { problemOfMsg } from '../src/problem.ts';
-import { NoRespondersError } from '../src/requests.ts';
+import { NoRespondersError } from '../src/request-failures.ts';
 import { eventually, silentLogger, startNatsServer } from '../src/testing.ts';
 import type { TestServer } from '../src/testing.ts';
 import { startEcho } from './client/echo-mesh.ts';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../src/connection.ts';
-import { NoRespondersError } from '../src/requests.ts';
+import { NoRespondersError } from '../src/request-failures.ts';
 import type { Heartbeat, StatusEvent } from '../src/protocol/event.ts';
 import { isHeartbeat, isStatusEvent } from '../src/protocol/event.ts';
 import { decodeDescriptor } from '../src/protocol/micro.ts';

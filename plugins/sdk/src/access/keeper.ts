@@ -18,7 +18,7 @@ import { jsonContentType } from '../protocol/content-type.ts';
 import { answerGraceMs, headerNames } from '../protocol/headers.ts';
 import { accessPlugin } from '../protocol/scopes.ts';
 import { subjects } from '../protocol/subjects.ts';
-import { NoRespondersError } from '../requests.ts';
+import { NoRespondersError } from '../request-failures.ts';
 import type { Asker } from './asker.ts';
 
 /** Who orders it, for the audit. */

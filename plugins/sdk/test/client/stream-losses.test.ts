@@ -5,7 +5,7 @@ import { createClient } from '../../src/client/nats/index.ts';
 import type { NatsClient, Retry } from '../../src/client/nats/index.ts';
 import type { Connection } from '../../src/connection.ts';
 import { headerNames, subjects } from '../../src/protocol/index.ts';
-import { NoRespondersError } from '../../src/requests.ts';
+import { NoRespondersError } from '../../src/request-failures.ts';
 import { eventually, startNatsServer } from '../../src/testing.ts';
 import type { TestServer } from '../../src/testing.ts';
 import { announce, deathOf } from './mortal.ts';

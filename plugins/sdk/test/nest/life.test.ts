@@ -11,7 +11,7 @@ import type { MicroserviceOptions } from '@nestjs/microservices';
 import { Type } from 'typebox';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Connection } from '../../src/connection.ts';
-import { NoRespondersError } from '../../src/requests.ts';
+import { NoRespondersError } from '../../src/request-failures.ts';
 import { BkgPlugin, Capability } from '../../src/nest/index.ts';
 import { subjects } from '../../src/protocol/index.ts';
 import type { Heartbeat, StatusEvent } from '../../src/protocol/index.ts';

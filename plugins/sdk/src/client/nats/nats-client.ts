@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/nats-core';
 import { BrokerCalls } from '../../broker-calls.ts';
 import type { Connection } from '../../connection.ts';
 import type { LostCallsOptions } from '../../lost-calls.ts';
-import { NoRespondersError } from '../../requests.ts';
+import { NoRespondersError } from '../../request-failures.ts';
 import { ClientStream } from '../client-stream.ts';
 import type {
   Client,

@@ -3,7 +3,7 @@ import type { BrokerCalls } from '../../broker-calls.ts';
 import type { BrokerStream, StreamAttempt, StreamCall } from '../../broker-stream.ts';
 import { isJsonContentType } from '../../protocol/content-type.ts';
 import { headerNames } from '../../protocol/headers.ts';
-import { NoRespondersError } from '../../requests.ts';
+import { NoRespondersError } from '../../request-failures.ts';
 import type { Chunk } from '../../stream/chunk-reader.ts';
 import type { OpenedStream } from '../client-stream.ts';
 import { failure } from '../failure.ts';
