@@ -8,10 +8,10 @@ import { getHeapSpaceStatistics } from 'node:v8';
  * were collected, and by how much the old generation grew meanwhile. A server that holds nothing of its requests grows
  * by next to nothing; what grows old with each of them makes all collections long.
  *
- *   NODE_OPTIONS="--import $PWD/infra/bench/garbage-log.mjs" BKG_GARBAGE_LOG=/tmp \
+ *   NODE_OPTIONS="--import $PWD/infra/bench/garbage-log.mjs" GARBAGE_LOG=/tmp \
  *     node infra/bench/compare/run.ts --rounds 1 --sides bkg,bridge
  */
-const folder = process.env.BKG_GARBAGE_LOG;
+const folder = process.env.GARBAGE_LOG;
 if (folder) {
   const program = path.basename(process.argv[1] ?? 'node');
   const file = path.join(folder, `garbage-${program}-${process.pid}.jsonl`);

@@ -110,11 +110,12 @@ export class Answers {
   }
 
   #remember(
-    { isNamed, invocationId, named, msg, chunks, upload }: Invocation,
+    invocation: Invocation,
     reply: { data: Payload; headers: HeaderValues | undefined } | undefined,
     now: number,
   ): void {
-    if (!isNamed) return;
+    if (!invocation.isNamed) return;
+    const { invocationId, named, msg, chunks, upload } = invocation;
     const kept = chunks || upload ? undefined : reply;
     this.#answered.keep(invocationId, named, msg.data, kept, now);
   }

@@ -14,13 +14,16 @@ export class BriefMap<T> {
     return this.#holders.get(name)?.value;
   }
 
-  /** @param name one that is not in it. @returns takes it out again */
-  add(name: string, value: T): () => void {
-    const holder: Holder<T> = { value };
-    this.#holders.set(name, holder);
-    return () => {
-      holder.value = undefined;
-      this.#holders.delete(name);
-    };
+  /** @param name one that is not in it */
+  add(name: string, value: T): void {
+    this.#holders.set(name, { value });
+  }
+
+  /** Only when it is that value that the name stands for. */
+  delete(name: string, value: T): void {
+    const holder = this.#holders.get(name);
+    if (holder?.value !== value) return;
+    holder.value = undefined;
+    this.#holders.delete(name);
   }
 }

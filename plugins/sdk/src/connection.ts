@@ -20,7 +20,7 @@ import { brokerAway } from './request-failures.ts';
 import { Requests } from './requests.ts';
 import type { RequestManyOptions, RequestOptions, StreamRequestOptions } from './requests.ts';
 import type { ReplyStream } from './stream/reply-stream.ts';
-import { createToken } from './token.ts';
+import { createReplyToken } from './token.ts';
 import { Turn } from './turn.ts';
 
 export interface ConnectionOptions {
@@ -62,7 +62,7 @@ export class Connection {
     this.#log = log;
     this.#turn = joinWrites ? new Turn((message) => this.#sendJoined(message), keepBytes) : undefined;
     const subscribe: Connection['subscribe'] = (...to) => subscribeTo(nats, log, ...to);
-    this.#inbox = new Inbox({ subscribe }, subjects.inbox(...identity, createToken(), '*'));
+    this.#inbox = new Inbox({ subscribe }, subjects.inbox(...identity, createReplyToken(), '*'));
     this.#requests = new Requests(this.#inbox, {
       isConnected: () => this.connected,
       send: (message) => this.#send(message),

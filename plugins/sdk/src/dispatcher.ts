@@ -191,11 +191,7 @@ export class Dispatcher {
       this.#log.warn({ reply: msg.reply, ...(flow && { flow }) }, why);
       return;
     }
-    this.#running.enter();
-    // Nothing is known to come here; if it does, it must not end the process for everybody else.
-    this.#answer(msg, headers).catch((error: unknown) =>
-      this.#log.fatal({ error }, 'an invocation could not be answered'),
-    );
+    this.#answer(msg, headers);
   }
 
   /** Nothing is known of it, its id included. */
@@ -205,7 +201,8 @@ export class Dispatcher {
     respondProblem(this.#connection, msg, new BkgError('INVALID_PAYLOAD', detail).problem);
   }
 
-  async #answer(msg: Msg, headers: MessageHeaders): Promise<void> {
+  /** Nothing is awaited that is there already: most invocations are answered in the turn in which they come. */
+  #answer(msg: Msg, headers: MessageHeaders): void {
     const named = this.#namedIn(msg.subject);
     const invocation = new Invocation({
       msg,
@@ -216,36 +213,57 @@ export class Dispatcher {
       nested: this.#nestedCalls,
       log: this.#log,
     });
-    const first = invocation.isNamed ? this.#byId.get(invocation.invocationId) : undefined;
-    let forget: (() => void) | undefined;
+    this.#running.enter();
+    let pending: Promise<void> | undefined;
     try {
-      if (first) return this.#refuseSecond(invocation, first);
-      this.#inFlight.add(invocation);
-      if (invocation.isNamed) forget = this.#byId.add(invocation.invocationId, invocation);
-      if (this.#answers.repeat(invocation)) return;
-      assertHeaders(headers);
-      const endpoint = named === undefined ? undefined : this.#enter(invocation, named);
-      const window = streamWindowOf(headers);
-      invocation.upload = this.#uploadOf(invocation, endpoint);
-      const place = this.#slots.take(invocation);
-      // Nothing is awaited that is there already: most invocations are answered in the turn in which they come.
-      if (place) await place;
-      const running = this.#handling.run(invocation, endpoint, window);
-      if (running) await running;
+      pending = this.#begin(invocation, named);
     } catch (error) {
       this.#answers.fail(invocation, error);
     } finally {
-      invocation.close();
-      invocation.upload?.close();
-      this.#inFlight.delete(invocation);
-      forget?.();
-      this.#running.leave();
+      if (!pending) this.#end(invocation);
     }
+    // Nothing is known to come here; if it does, it must not end the process for everybody else.
+    pending
+      ?.catch((error: unknown) => this.#answers.fail(invocation, error))
+      .finally(() => this.#end(invocation))
+      .catch((error: unknown) => this.#log.fatal({ error }, 'an invocation could not be answered'));
   }
 
-  /** Who took it for lost has sent it again, and waits for one answer: the first one's. @throws BkgError for anybody else */
-  #refuseSecond({ msg, invocationId }: Invocation, first: Invocation): void {
-    if (first.msg.reply !== msg.reply) throw conflict(invocationId);
+  /**
+   * @returns undefined when it is answered already
+   * @throws whatever is to be its answer
+   */
+  #begin(invocation: Invocation, named: string | undefined): Promise<void> | undefined {
+    const { headers } = invocation;
+    if (this.#isSecond(invocation)) return undefined;
+    this.#inFlight.add(invocation);
+    if (invocation.isNamed) this.#byId.add(invocation.invocationId, invocation);
+    if (this.#answers.repeat(invocation)) return undefined;
+    assertHeaders(headers);
+    const endpoint = named === undefined ? undefined : this.#enter(invocation, named);
+    const window = streamWindowOf(headers);
+    invocation.upload = this.#uploadOf(invocation, endpoint);
+    const place = this.#slots.take(invocation);
+    const run = (): Promise<void> | undefined => this.#handling.run(invocation, endpoint, window);
+    return place ? place.then(run) : run();
+  }
+
+  #end(invocation: Invocation): void {
+    invocation.close();
+    invocation.upload?.close();
+    this.#inFlight.delete(invocation);
+    if (invocation.isNamed) this.#byId.delete(invocation.invocationId, invocation);
+    this.#running.leave();
+  }
+
+  /**
+   * Whether it is under way already: who took it for lost has sent it again, and waits for one answer, the first one's.
+   * @throws BkgError CONFLICT for anybody else
+   */
+  #isSecond(invocation: Invocation): boolean {
+    const first = invocation.isNamed ? this.#byId.get(invocation.invocationId) : undefined;
+    if (first && first.msg.reply !== invocation.msg.reply) throw conflict(invocation.invocationId);
+    return first !== undefined;
   }
 
   #namedIn(subject: string): string | undefined {

@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
-import { createToken, tokenLength } from './token.ts';
+import { createReplyToken, replyTokenLength } from './token.ts';
 
 /** Who listens to one of the subjects. */
 export interface Taker {
@@ -44,7 +44,7 @@ export class Inbox {
   /** A reply subject whose messages go to this taker until it leaves. */
   enter(taker: Taker): string {
     const number = this.#free.pop() ?? this.#takers.length;
-    const reply = `${this.#prefix}${createToken()}${number}`;
+    const reply = `${this.#prefix}${createReplyToken()}${number}`;
     this.#takers[number] = { reply, taker };
     return reply;
   }
@@ -75,6 +75,6 @@ export class Inbox {
   }
 
   #numberOf(subject: string): number {
-    return Number(subject.slice(this.#prefix.length + tokenLength));
+    return Number(subject.slice(this.#prefix.length + replyTokenLength));
   }
 }

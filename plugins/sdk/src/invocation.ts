@@ -57,7 +57,6 @@ export interface InvocationOptions {
  */
 export class Invocation implements InvocationContext, Placed {
   place = nowhere;
-  readonly invocationId: string;
   /** Set once more when it was named in the body. */
   capability: string;
   /** The capability in its subject; '' when there is none. */
@@ -79,7 +78,8 @@ export class Invocation implements InvocationContext, Placed {
   readonly #nested: () => BrokerCalls;
   readonly #parentLog: Logger;
   readonly #budgetMs: number;
-  readonly #timer: NodeJS.Timeout;
+  #id: string | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #endedBy: BkgError | undefined;
   #controller: AbortController | undefined;
   #onEnd: ((why: BkgError) => void) | undefined;
@@ -94,16 +94,19 @@ export class Invocation implements InvocationContext, Placed {
     this.named = capability;
     this.#nested = nested;
     this.#parentLog = log;
-    const givenId = headers.get(headerNames.invocationId);
-    this.isNamed = Boolean(givenId);
-    this.invocationId = givenId || createToken();
+    this.#id = headers.get(headerNames.invocationId) || undefined;
+    this.isNamed = this.#id !== undefined;
     const givenMs = Number(headers.get(headerNames.timeoutMs) || timeoutMs);
     this.#budgetMs = givenMs >= 0 ? Math.min(givenMs, timeoutMs) : timeoutMs;
     this.deadlineAt = Date.now() + this.#budgetMs;
-    this.#timer = setTimeout(expire, this.#budgetMs, this);
+  }
+
+  get invocationId(): string {
+    return (this.#id ??= createToken());
   }
 
   get signal(): AbortSignal {
+    this.#startClock();
     this.#controller ??= new AbortController();
     if (this.#endedBy && !this.#controller.signal.aborted) this.#controller.abort(this.#endedBy);
     return this.#controller.signal;
@@ -116,6 +119,7 @@ export class Invocation implements InvocationContext, Placed {
 
   /** What becomes of something that is waited for, one after the other, unless the answer is due before. */
   outcomeOf<T>(work: PromiseLike<T>): Promise<T> {
+    this.#startClock();
     return new Promise((resolve, reject) => {
       work.then(resolve, reject);
       if (this.#endedBy) reject(this.#endedBy);
@@ -195,6 +199,11 @@ export class Invocation implements InvocationContext, Placed {
   close(): void {
     clearTimeout(this.#timer);
     this.#ownCalls?.close();
+  }
+
+  /** An answer that is there in the turn in which the request came needs none: nothing could stop its handler. */
+  #startClock(): void {
+    this.#timer ??= setTimeout(expire, this.#budgetMs - (performance.now() - this.receivedAt), this);
   }
 
   #nestedCalls(): NestedCalls {

@@ -99,19 +99,25 @@ describe('what has been there for a moment', () => {
   it('leaves little more than its name in a map', async () => {
     const map = new BriefMap<Member>();
     let id = 0;
-    expect(await grownOld((one) => map.add(String((id += 1)), one))).toBeLessThan(400);
+    const bytes = await grownOld((one) => {
+      const name = String((id += 1));
+      map.add(name, one);
+      return () => map.delete(name, one);
+    });
+    expect(bytes).toBeLessThan(400);
   });
 });
 
 describe('a map of what is in it for a moment', () => {
   it('gives what was added until it is taken out', () => {
     const map = new BriefMap<number>();
-    const forget = map.add('a', 1);
+    map.add('a', 1);
     expect(map.get('a')).toBe(1);
-    forget();
+    map.delete('a', 1);
     expect(map.get('a')).toBeUndefined();
     map.add('a', 2);
     // It is another one by now.
+    map.delete('a', 1);
     expect(map.get('a')).toBe(2);
   });
 });

@@ -31,7 +31,7 @@ describe('a request', () => {
       expect((await asking!.request('ask', text, { timeoutMs: 1_000 })).string()).toBe(`${text} back`);
     }
     const tokens = replySubjects.map(
-      (subject) => /^_INBOX\.asking\.[0-9a-f]{32}\.([0-9a-f]{32}\d+)$/.exec(subject)?.[1],
+      (subject) => /^_INBOX\.asking\.[\w-]{22}\.([\w-]{22}\d+)$/.exec(subject)?.[1],
     );
     expect(new Set(tokens).size).toBe(2);
     expect(tokens).not.toContain(undefined);

@@ -1,6 +1,6 @@
 import { createLogger } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
-import { stopSignal } from '@bkg/sdk/host';
+import { keepRequestsYoung, stopSignal } from '@bkg/sdk/host';
 import { listen } from './listen.ts';
 import { createServer } from './server.ts';
 import { readSettings } from './settings.ts';
@@ -10,6 +10,7 @@ const closeMostMs = 9_000;
 
 const log = createLogger({ service: 'gateway', pid: process.pid });
 const stop = stopSignal();
+keepRequestsYoung();
 
 try {
   await run(log, stop);

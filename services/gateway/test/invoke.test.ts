@@ -89,7 +89,7 @@ describe('an invocation by path', () => {
       'plugin.raw.invoke.echo',
     ]);
     expect(
-      subjects.filter((subject) => /^_INBOX\.gateway\.\w{32}\.\w{32}\.\w{32}\d+$/.test(subject)),
+      subjects.filter((subject) => /^_INBOX\.gateway\.\w{16}\.[\w-]{22}\.[\w-]{22}\d+$/.test(subject)),
     ).toHaveLength(1);
   });
 

@@ -9,3 +9,4 @@ export * from './process-stat.ts';
 export * from './service-settings.ts';
 export * from './stop-signal.ts';
 export * from './whole-file.ts';
+export * from './young-objects.ts';

@@ -14,7 +14,7 @@ describe('a streaming reply', () => {
     expect(call.chunks.map((msg) => msg.json())).toEqual([{ n: 0 }, { n: 1 }, { n: 2 }]);
     expect(call.numbers).toEqual([0, 1, 2, 3]);
     expect(new Set(call.chunks.map(({ reply }) => reply)).size).toBe(1);
-    expect(call.flow).toMatch(new RegExp(`^plugin\\.reel\\.flow\\.${instance.id}\\.[0-9a-f]{32}\\d+$`));
+    expect(call.flow).toMatch(new RegExp(`^plugin\\.reel\\.flow\\.${instance.id}\\.[\\w-]{22}\\d+$`));
     expect(last.reply).toBe('');
     expect(last.headers?.get(headerNames.end)).toBe('4');
     expect(last.json()).toEqual({ counted: 3 });

@@ -19,7 +19,7 @@ describe('a payload in chunks', () => {
     const sent = upload('hash', { contentType: 'text/csv' });
     await sent.wanted();
     expect(sent.signs[0]?.reply).toMatch(
-      new RegExp(`^plugin\\.reel\\.flow\\.${instance.id}\\.[0-9a-f]{32}\\d+$`),
+      new RegExp(`^plugin\\.reel\\.flow\\.${instance.id}\\.[\\w-]{22}\\d+$`),
     );
     sent.send(Uint8Array.of(1, 2, 3));
     await eventually(() => seen.includes('read 3'));

@@ -1,5 +1,5 @@
 import type { Msg, NatsConnection, Payload, Subscription } from '@nats-io/nats-core';
-import { BkgError, connect, createToken, describeServers } from '@bkg/sdk';
+import { BkgError, connect, describeServers, randomHex } from '@bkg/sdk';
 import type {
   Connection,
   Credentials,
@@ -137,7 +137,7 @@ export class Broker {
         joinWrites,
         name: 'bkg gateway',
         // Of its own for each replica, so that none gets another's replies.
-        identity: ['gateway', createToken()],
+        identity: ['gateway', randomHex(8)],
         signal,
       });
     } catch (error) {
