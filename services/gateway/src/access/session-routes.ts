@@ -33,7 +33,7 @@ export const sessionRoutes = fp(
       const actor = actorOf(app, request);
       const parts = key === undefined ? undefined : parseKey(key);
       const scope = known.scopeOf('key', parts?.secret ?? '');
-      const made = await attempt(access, request, reply, scope, key ?? ticket, async () => {
+      const made = await attempt(access, request, scope, key ?? ticket, async () => {
         if (parts) {
           const { prefix, secret } = parts;
           return keeper.createSession(actor, { prefix, hash: hashSecret(secret) });
