@@ -6,8 +6,8 @@ import { WireBody } from '../http/wire-body.ts';
 import { actorOf } from './actor.ts';
 import { attempt, keyIn } from './authentication.ts';
 import { refusedError } from './live-caller.ts';
+import { secretPattern } from './session-cookie.ts';
 
-const ticketPattern = /^[a-z2-7]{52}$/;
 const signIns = new WireBody<SignIn>({
   what: 'Signing in',
   schema: 'SignIn',
@@ -38,7 +38,7 @@ export const sessionRoutes = fp(
           const { prefix, secret } = parts;
           return keeper.createSession(actor, { prefix, hash: hashSecret(secret) });
         }
-        if (key === undefined && ticketPattern.test(ticket))
+        if (key === undefined && secretPattern.test(ticket))
           return keeper.createSession(actor, { ticket_hash: hashSecret(ticket) });
         return { refused: 'unknown' as const };
       });
