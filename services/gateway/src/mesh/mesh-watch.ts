@@ -39,9 +39,13 @@ export const meshWatch = fp<MeshWatchOptions>(
       else if (watch) watch.readAgain();
       else if (broker.nats) watch = new MeshWatch({ broker, nats: broker.nats, catalog, log, settleMs });
     };
-    broker.onStatus(follow);
+    const unhear = broker.onStatus(follow);
     if (broker.connected) follow(true);
-    app.addHook('onClose', async () => watch?.close());
+    app.addHook('onClose', async () => {
+      // The broker is closed later, and may come until then.
+      unhear();
+      watch?.close();
+    });
   },
   { name: 'mesh-watch', dependencies: ['broker-link'] },
 );
