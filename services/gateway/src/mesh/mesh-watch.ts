@@ -116,7 +116,7 @@ class MeshWatch {
   #completed(): void {
     const { catalog, log, settleMs } = this.#parts;
     catalog.complete();
-    log.info({ plugins: catalog.list().length }, 'the registry is read');
+    log.info({ plugins: catalog.size }, 'the registry is read');
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => catalog.settle(), settleMs).unref();
   }
