@@ -22,7 +22,7 @@ interface Arrival extends Timed {
 }
 
 /** What is still read of a body that nobody wants, so that its sender sees the answer and not a reset. */
-const discardedMostBytes = 16 * 1024 * 1024;
+export const discardedMostBytes = 16 * 1024 * 1024;
 const discardMs = 2_000;
 /** So much later than its time is over it may be noticed. */
 const sweepMostMs = 1_000;

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BkgError, createValidator, isJsonContentType, schemaOf } from '@bkg/sdk';
+import { BkgError, createValidator, isJsonContentType, pointerNames, schemaOf } from '@bkg/sdk';
 import type { PayloadError, WireName } from '@bkg/sdk';
 import { parseBody } from '../invoke/raw-json.ts';
 import { readBody } from './read-body.ts';
@@ -73,13 +73,9 @@ export function invalidBody(detail: string, errors: PayloadError[]): BkgError {
 
 /** What a JSON pointer leads to. */
 function valueAt(value: unknown, pointer: string): unknown {
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce<unknown>(
-      (at, token) =>
-        Object.hasOwn(Object(at) as object, token) ? (at as Record<string, unknown>)[token] : undefined,
-      value,
-    );
+  return pointerNames(pointer).reduce<unknown>(
+    (at, name) =>
+      Object.hasOwn(Object(at) as object, name) ? (at as Record<string, unknown>)[name] : undefined,
+    value,
+  );
 }
