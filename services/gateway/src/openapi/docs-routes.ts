@@ -40,8 +40,8 @@ export const docsRoutes = fp<{ publicUrl?: URL }>(
 );
 
 /**
- * The public address for who has come by it; else that at which the gateway itself listens, without TLS: the guard lets pass no Host but its own ones, in
- * whatever case, of which pages are kept in one.
+ * The public address for who has come by it; else that at which the gateway itself listens, without TLS. The guard lets pass
+ * no Host but its own ones, in whatever case: pages are kept for each.
  */
 function originOf({ headers }: FastifyRequest, publicUrl: URL | undefined): string {
   const host = headers.host?.toLowerCase();

@@ -1,7 +1,7 @@
 import { errorTable } from '@bkg/sdk/protocol';
 import type { RegistryEntry } from '@bkg/sdk/protocol';
 import { fixedComponents, fixedPaths, info } from '../fixed-document.ts';
-import { fixedTags } from '../fixed-operations.ts';
+import { fixedTags } from '../fixed-operation.ts';
 import type { Method, PathItem } from '../openapi.ts';
 import { pluginPart, titleOf } from '../plugin-part.ts';
 import { Html, html, prose } from './html.ts';
