@@ -10,7 +10,7 @@ it('an entry is passed on as it is, with what the gateway does not know', () => 
 it.each([
   undefined,
   'one',
-  [],
+  [[]],
   { ...entryOf('one'), status: 'dancing' },
   { ...entryOf('one'), capabilities: { echo: {} } },
   { ...entryOf('one'), capabilities: [null] },
