@@ -1,12 +1,13 @@
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { BkgError, isJsonContentType, jsonContentType } from '@bkg/sdk';
-import type { HistoryQuery, Logger, PluginConfig } from '@bkg/sdk';
+import { jsonContentType } from '@bkg/sdk';
+import type { BkgError, HistoryQuery, Logger, PluginConfig } from '@bkg/sdk';
 import { ordererOf } from './access/actor.ts';
 import { assertAllowed } from './access/caller.ts';
 import { needs } from './access/route-access.ts';
-import { parseBody } from './invoke/raw-json.ts';
 import { assertPluginId } from './plugin-names.ts';
 import { readBody } from './http/read-body.ts';
+import { assertJson, invalidBody, parseSecretBody } from './http/wire-body.ts';
 import { assertRead } from './mesh/readiness.ts';
 import { SupervisorClient } from './mesh/supervisor-client.ts';
 import { noSuchPlugin } from './mesh/unanswered.ts';
@@ -44,7 +45,7 @@ export const configRoutes = fp<{ log: Logger }>(
         const { id } = request.params;
         assertPluginId(id);
         const body = await readBody(request, reply, limit);
-        const change = readChange(body, request.headers['content-type']);
+        const change = readChange(request, body);
         if (changesAccess(change)) assertAllowed(request.caller, { verb: 'admin' });
         const orderer = ordererOf(app, request);
         log.info({ plugin: id, who: orderer.who }, `another configuration of ${id} was asked for`);
@@ -70,24 +71,11 @@ export const configRoutes = fp<{ log: Logger }>(
 );
 
 /** Whether it fits the supervisor says; here matters how long that may take. */
-function readChange(body: Buffer, contentType: string | undefined): Record<string, unknown> {
-  if (body.length > 0 && contentType !== undefined && isJsonContentType(contentType))
-    return Object(parse(body)) as Record<string, unknown>;
-  throw invalid(
-    '',
-    body.length === 0
-      ? `There is no body. ${limit.remedy}`
-      : 'The body needs "Content-Type: application/json".',
-  );
-}
-
-/** @throws BkgError that does not quote what was sent: it may be a password in `env` */
-function parse(body: Buffer): unknown {
-  try {
-    return parseBody(body);
-  } catch {
-    throw invalid('', `The body is not JSON. ${limit.remedy}`);
-  }
+function readChange(request: FastifyRequest, body: Buffer): Record<string, unknown> {
+  if (body.length === 0) throw invalid('', `There is no body. ${limit.remedy}`);
+  assertJson(request);
+  // In `env` there may be a password.
+  return Object(parseSecretBody(body, limit.remedy)) as Record<string, unknown>;
 }
 
 /** What a plugin's processes are given and can see: with it, who may start them could do as they can. */
@@ -105,5 +93,5 @@ function readHistoryQuery({ before }: Record<string, unknown>): HistoryQuery {
 }
 
 function invalid(path: string, detail: string): BkgError {
-  return new BkgError('INVALID_PAYLOAD', detail, { errors: [{ path, message: detail }] });
+  return invalidBody(detail, [{ path, message: detail }]);
 }

@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin';
-import { BkgError, isLogLevel, logLevels, logLinesMost, parseSince } from '@bkg/sdk';
+import { BkgError, isLogLevel, jsonContentType, logLevels, logLinesMost, parseSince } from '@bkg/sdk';
 import type { LogQuery } from '@bkg/sdk';
 import { needs } from './access/route-access.ts';
 import { assertPluginId } from './plugin-names.ts';
@@ -16,7 +16,7 @@ export const logRoutes = fp(
         const { id } = request.params;
         assertPluginId(id);
         const lines = await supervisor.logs(id, readLogQuery(request.query));
-        return reply.header('content-type', 'application/json').send(lines);
+        return reply.header('content-type', jsonContentType).send(lines);
       },
     );
   },
@@ -24,7 +24,7 @@ export const logRoutes = fp(
 );
 
 /** @throws BkgError INVALID_PAYLOAD that names everything that is wrong */
-export function readLogQuery({ lines, level, since }: Record<string, unknown>, now = Date.now()): LogQuery {
+function readLogQuery({ lines, level, since }: Record<string, unknown>): LogQuery {
   const errors = [];
   const count = Number(lines);
   const isCount = typeof lines === 'string' && /^\d{1,5}$/.test(lines) && count >= 1 && count <= logLinesMost;
@@ -34,7 +34,7 @@ export function readLogQuery({ lines, level, since }: Record<string, unknown>, n
   if (level !== undefined && !isLogLevel(level)) {
     errors.push({ path: '/level', message: `takes one of ${logLevels.join(', ')}` });
   }
-  if (since !== undefined && (typeof since !== 'string' || parseSince(since, now) === undefined)) {
+  if (since !== undefined && (typeof since !== 'string' || parseSince(since, Date.now()) === undefined)) {
     errors.push({
       path: '/since',
       message: 'takes a time such as 2026-01-31T08:00:00Z or a span such as 15m',

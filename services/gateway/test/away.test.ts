@@ -27,7 +27,7 @@ async function meshWithEcho(settleMs?: number): Promise<TestMesh> {
   await mesh.supervisor.put(entryOf('echo'));
   await mesh.supervisor.put(entryOf('gone'));
   await serve(mesh.peer, 'echo', 'echo', (msg) => msg.respond(msg.data));
-  await eventually(() => mesh.app.catalog.list().length === 2);
+  await eventually(() => mesh.app.catalog.size === 2);
   return mesh;
 }
 

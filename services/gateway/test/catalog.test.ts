@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { configDefaults } from '@bkg/sdk';
 import { Catalog } from '../src/mesh/catalog.ts';
-import { entryOf, telemetryOf } from './mesh.ts';
+import { entryOf, heartbeatOf, telemetryOf } from './mesh.ts';
 
 let now: number;
 let catalog: Catalog;
@@ -37,25 +37,15 @@ describe('the catalog', () => {
     empty.begin();
     empty.complete();
     expect(empty.ready).toBe(true);
-    expect(empty.list()).toEqual([]);
+    expect(empty.size).toBe(0);
   });
 
   it('lists plugins by id, with telemetry over the instances they have', () => {
     read('b', 'a');
-    const heartbeat = (values: object): Uint8Array =>
-      Buffer.from(
-        JSON.stringify({
-          seq: 1,
-          status: 'running',
-          version: '1',
-          started_at: 'x',
-          descriptor: 'd',
-          telemetry: telemetryOf('a', values),
-        }),
-      );
+    const heartbeat = (values: object): Uint8Array => Buffer.from(JSON.stringify(heartbeatOf('a', values)));
     catalog.telemetry.hear('a', 'a-1', heartbeat({ memory_mb: 20 }));
     catalog.telemetry.hear('a', 'a-stranger', heartbeat({ memory_mb: 500 }));
-    expect(catalog.list().map(({ id, telemetry }) => [id, telemetry.memory_mb])).toEqual([
+    expect(catalog.ids().map((id) => [id, catalog.info(id)?.telemetry.memory_mb])).toEqual([
       ['a', 20],
       ['b', 0],
     ]);

@@ -244,6 +244,15 @@ describe('GET /api/docs', () => {
     }
   });
 
+  it('names the address that people use for who has come by it, and no other', () => {
+    const at = { origin: 'https://mesh.example', isPublic: true };
+    for (const page of [indexPage([pluginWith({})], at), pluginPage(pluginWith({}), at)]) {
+      expect(page).toContain('curl https://mesh.example/api/plugins');
+      expect(wordsOf(page)).toContain('The lines to try go to https://mesh.example');
+      expect(page).not.toContain('behind a proxy');
+    }
+  });
+
   it('has a problem for a plugin that does not exist', async () => {
     for (const id of ['nobody', 'NO']) {
       const response = await fetch(`${mesh.url}/api/docs/${id}`);

@@ -77,7 +77,7 @@ beforeAll(async () => {
   mesh = await startMesh({ clients: { clientsMost: 3 } });
   await mesh.supervisor.put(entryOf('one'));
   await mesh.supervisor.put(entryOf('two', 'stopped'));
-  await eventually(() => mesh.app.catalog.list().length === 2);
+  await eventually(() => mesh.app.catalog.size === 2);
 });
 
 afterAll(() => mesh[Symbol.asyncDispose]());

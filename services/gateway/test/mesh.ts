@@ -248,14 +248,8 @@ export function telemetryOf(id: string, values: Partial<PluginTelemetry> = {}): 
   };
 }
 
-/** Publishes a heartbeat of an instance. */
-export function beat(
-  peer: Connection,
-  id: string,
-  instance: string,
-  values: Partial<PluginTelemetry> = {},
-): void {
-  const heartbeat = {
+export function heartbeatOf(id: string, values: Partial<PluginTelemetry> = {}): object {
+  return {
     seq: 1,
     status: 'running',
     version: '1.0.0',
@@ -263,7 +257,16 @@ export function beat(
     descriptor: 'd',
     telemetry: telemetryOf(id, values),
   };
-  peer.publish(subjects.event(id, instance, 'telemetry'), JSON.stringify(heartbeat));
+}
+
+/** Publishes a heartbeat of an instance. */
+export function beat(
+  peer: Connection,
+  id: string,
+  instance: string,
+  values: Partial<PluginTelemetry> = {},
+): void {
+  peer.publish(subjects.event(id, instance, 'telemetry'), JSON.stringify(heartbeatOf(id, values)));
 }
 
 /** A folder that goes with the test. */

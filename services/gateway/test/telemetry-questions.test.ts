@@ -1,10 +1,11 @@
 import type { Msg } from '@nats-io/nats-core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { subjects } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
 import type { Broker } from '../src/mesh/broker.ts';
 import { Catalog } from '../src/mesh/catalog.ts';
 import { TelemetrySource } from '../src/ws/telemetry-source.ts';
-import { entryOf, telemetryOf } from './mesh.ts';
+import { entryOf, heartbeatOf, telemetryOf } from './mesh.ts';
 
 /** The subjects on which the supervisor was asked. */
 let asked: string[];
@@ -12,6 +13,9 @@ let asked: string[];
 let count: number;
 let catalog: Catalog;
 let source: TelemetrySource;
+
+/** Takes an event, as the broker gives it to the gateway. */
+let take: (msg: Msg) => void;
 
 /** A broker behind which a supervisor answers at once; nothing else happens on it. */
 const broker = {
@@ -27,7 +31,10 @@ const broker = {
     return { data: Buffer.from(JSON.stringify(answer)) } as Partial<Msg> as Msg;
   },
   flush: async () => true,
-  subscribe: () => ({ drain: async () => undefined, unsubscribe: () => undefined }),
+  subscribe: (_subject: string, taken: typeof take) => {
+    take = taken;
+    return { drain: async () => undefined, unsubscribe: () => undefined };
+  },
   onStatus: () => () => undefined,
 } as unknown as Broker;
 
@@ -144,4 +151,20 @@ describe('a watch that begins soon after somebody has asked', () => {
     await pass(5_000);
     expect(asked).toHaveLength(1);
   });
+});
+
+it('a heartbeat that is larger than an event may be counts for nothing', async () => {
+  await read('one');
+  source.watch(new Set(['one']));
+  await pass();
+  const say = (request_count: number, filler: string): void => {
+    const heartbeat = { ...heartbeatOf('one', { request_count }), filler };
+    take({
+      subject: subjects.event('one', 'one-1', 'telemetry'),
+      data: Buffer.from(JSON.stringify(heartbeat)),
+    } as Partial<Msg> as Msg);
+  };
+  say(7, '');
+  say(8, 'x'.repeat(128 * 1024));
+  expect(requestCount('one')).toBe(7);
 });

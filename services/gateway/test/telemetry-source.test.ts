@@ -45,7 +45,7 @@ beforeAll(async () => {
   });
   const ids = ['one', 'two', 'listed', 'watched', 'resumed'];
   for (const id of ids) await mesh.supervisor.put(entryOf(id));
-  await eventually(() => mesh.app.catalog.list().length === ids.length);
+  await eventually(() => mesh.app.catalog.size === ids.length);
 });
 
 afterAll(() => mesh[Symbol.asyncDispose]());

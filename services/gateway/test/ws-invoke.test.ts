@@ -21,7 +21,7 @@ beforeAll(async () => {
   const capabilities = ['say', 'wait', 'fail', 'number', 'bare', 'text', 'broken', 'latin', 'empty'];
   await mesh.supervisor.put(entryOf('echo', 'running', { capabilities }));
   await mesh.supervisor.put(entryOf('asleep', 'stopped'));
-  await eventually(() => mesh.app.catalog.list().length === 2);
+  await eventually(() => mesh.app.catalog.size === 2);
   await serve(mesh.peer, 'echo', 'say', (msg) => msg.respond(msg.data));
   await serve(mesh.peer, 'echo', 'wait', (msg) => void asked.push(msg));
   const problem = {

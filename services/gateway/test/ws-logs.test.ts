@@ -17,7 +17,7 @@ beforeAll(async () => {
   brief = await startMesh({ ws: { keptMs: 300 } });
   for (const id of ['one', 'two']) await mesh.supervisor.put(entryOf(id));
   await brief.supervisor.put(entryOf('one'));
-  await eventually(() => mesh.app.catalog.list().length === 2 && brief.app.catalog.get('one'));
+  await eventually(() => mesh.app.catalog.size === 2 && brief.app.catalog.get('one'));
 });
 
 afterAll(async () => {

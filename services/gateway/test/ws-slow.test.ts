@@ -15,7 +15,7 @@ beforeAll(async () => {
   mesh = await startMesh();
   await mesh.supervisor.put(entryOf('one'));
   await mesh.supervisor.put(entryOf('big', 'running', { capabilities: ['fill'] }));
-  await eventually(() => mesh.app.catalog.list().length === 2);
+  await eventually(() => mesh.app.catalog.size === 2);
   const output = JSON.stringify('y'.repeat(500_000));
   await serve(mesh.peer, 'big', 'fill', (msg) => msg.respond(output));
 });

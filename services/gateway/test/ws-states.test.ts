@@ -12,7 +12,7 @@ let mesh: TestMesh;
 beforeAll(async () => {
   mesh = await startMesh();
   for (const id of ['one', 'two']) await mesh.supervisor.put(entryOf(id));
-  await eventually(() => mesh.app.catalog.list().length === 2);
+  await eventually(() => mesh.app.catalog.size === 2);
 });
 
 afterAll(() => mesh[Symbol.asyncDispose]());
@@ -225,18 +225,18 @@ describe('a client that comes back', () => {
       { op: 'subscribe', id: 's', topic: 'plugins', after_seq, gateway },
       'snapshot',
     );
-    expect(frame.snapshot).toHaveLength(mesh.app.catalog.list().length);
+    expect(frame.snapshot).toHaveLength(mesh.app.catalog.size);
   });
 
   it('gets a snapshot when more plugins have gone than are remembered', async () => {
     await using other = await startMesh({ ws: { goneMost: 3 } });
     for (let i = 0; i < 5; i += 1) await other.supervisor.put(entryOf(`brief-${i}`));
-    await eventually(() => other.app.catalog.list().length === 5);
+    await eventually(() => other.app.catalog.size === 5);
     const first = await connectWs(other);
     const { seq } = await first.ask({ op: 'subscribe', id: 's', topic: 'plugins' }, 'snapshot');
     await first[Symbol.asyncDispose]();
     for (let i = 0; i < 5; i += 1) await other.supervisor.remove(`brief-${i}`);
-    await eventually(() => other.app.catalog.list().length === 0);
+    await eventually(() => other.app.catalog.size === 0);
     await using second = await connectWs(other);
     const frame = { op: 'subscribe', id: 's', topic: 'plugins', after_seq: seq, gateway: first.gateway };
     expect((await second.ask(frame, 'snapshot')).snapshot).toEqual([]);

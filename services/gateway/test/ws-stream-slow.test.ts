@@ -22,7 +22,7 @@ beforeAll(async () => {
   mesh = await startMesh({ ws: { chunksMostBytes } });
   await mesh.supervisor.put(entryOf('teller', 'running', { capabilities: ['tell', 'say'] }));
   await mesh.supervisor.put(entryOf('big', 'running', { capabilities: ['fill'] }));
-  await eventually(() => mesh.app.catalog.list().length === 2);
+  await eventually(() => mesh.app.catalog.size === 2);
   await serve(
     mesh.peer,
     'teller',

@@ -2,7 +2,7 @@ import fp from 'fastify-plugin';
 import { BkgError, createValidator, jsonContentType, schemaOf } from '@bkg/sdk';
 import type { AuditQuery } from '@bkg/sdk';
 import { SupervisorClient } from '../mesh/supervisor-client.ts';
-import { needsAdmin } from './route-access.ts';
+import { forAdmins } from './route-access.ts';
 
 const errorsOf = createValidator(schemaOf('AuditQuery'));
 const numbers = ['most', 'before'];
@@ -13,7 +13,7 @@ export const auditRoutes = fp(
     const supervisor = new SupervisorClient(app.broker, app.cutOff);
     app.get<{ Querystring: Record<string, unknown> }>(
       '/api/audit',
-      { config: { access: needsAdmin('audit.list'), isQuiet: true } },
+      forAdmins('audit.list', { isQuiet: true }),
       async ({ query }, reply) => {
         const list = await supervisor.audit(readAuditQuery(query));
         return reply.header('content-type', jsonContentType).send(list);
@@ -24,7 +24,7 @@ export const auditRoutes = fp(
 );
 
 /** @throws BkgError INVALID_PAYLOAD that names everything that is wrong */
-export function readAuditQuery(given: Record<string, unknown>): AuditQuery {
+function readAuditQuery(given: Record<string, unknown>): AuditQuery {
   const query = Object.fromEntries(
     Object.entries(given).map(([name, value]) => {
       const isCount = numbers.includes(name) && typeof value === 'string' && /^\d{1,16}$/.test(value);

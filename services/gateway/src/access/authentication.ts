@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { BkgError } from '@bkg/sdk';
+import { BkgError, wholeSecs } from '@bkg/sdk';
 import { hashSecret, parseKey } from '@bkg/sdk/access';
 import type { KeyParts, Refusal } from '@bkg/sdk/access';
 import { shownPath } from '../http/shown-path.ts';
@@ -31,7 +31,7 @@ export const authentication = fp<AuthenticationOptions>(
   async (app, { noAuth = false }) => {
     const { access } = app;
     app.decorateRequest('session');
-    app.addHook('onRequest', (request, reply, done) => {
+    app.addHook('onRequest', (request, _reply, done) => {
       const asks = request.routeOptions.config.access ?? 'open';
       if (noAuth) request.caller = nobody;
       if (noAuth || asks === 'open') return done();
@@ -40,7 +40,7 @@ export const authentication = fp<AuthenticationOptions>(
         request.caller = known;
         return done();
       }
-      identify(access, request, reply).then(
+      identify(access, request).then(
         (caller) => {
           request.caller = caller;
           done();
@@ -90,15 +90,15 @@ export function keyIn(authorization = ''): KeyParts | undefined {
 
 const bearerPattern = /^bearer +(\S+)$/i;
 
-async function identify(access: Access, request: FastifyRequest, reply: FastifyReply): Promise<Caller> {
+async function identify(access: Access, request: FastifyRequest): Promise<Caller> {
   const { authorization } = request.headers;
-  if (authorization !== undefined) return ofHeader(access, request, reply, authorization);
+  if (authorization !== undefined) return ofHeader(access, request, authorization);
   const secret = access.cookie.read(request.headers);
   if (secret === undefined) return anonymous;
   assertOwnPage(request);
   const { callers, known } = access;
   // Not before it may be looked at: then nothing is to be computed.
-  const session = await attempt(access, request, reply, known.scopeOf('session', secret), secret, () => {
+  const session = await attempt(access, request, known.scopeOf('session', secret), secret, () => {
     request.session = hashSecret(secret);
     return callers.ofSession(request.session);
   });
@@ -107,16 +107,11 @@ async function identify(access: Access, request: FastifyRequest, reply: FastifyR
   return caller;
 }
 
-async function ofHeader(
-  access: Access,
-  request: FastifyRequest,
-  reply: FastifyReply,
-  authorization: string,
-): Promise<Caller> {
+async function ofHeader(access: Access, request: FastifyRequest, authorization: string): Promise<Caller> {
   const parts = keyIn(authorization);
   const { callers, known } = access;
   const scope = known.scopeOf('key', parts?.secret ?? '');
-  const found = await attempt(access, request, reply, scope, authorization, async () =>
+  const found = await attempt(access, request, scope, authorization, async () =>
     parts ? callers.ofKey(parts) : malformed,
   );
   if (found === malformed) {
@@ -145,7 +140,6 @@ function accepted(by: 'key' | 'session', found: Caller | Refusal): Caller {
 export async function attempt<T extends object>(
   { attempts, refusals, addressOf }: Access,
   request: FastifyRequest,
-  reply: FastifyReply,
   scope: string,
   given: string,
   look: () => Promise<T>,
@@ -154,9 +148,6 @@ export async function attempt<T extends object>(
   const place = `${neighbourhood(from)} ${scope}`;
   const found = await attempts.try(place, given, look, (value) => !('refused' in value));
   if (found !== undefined) return found;
-  const waitSecs = Math.max(1, Math.ceil(attempts.restMs(place) / 1_000));
-  reply.header('retry-after', String(waitSecs));
-  const detail = `Too many wrong keys came from ${from}; try again in ${waitSecs} s.`;
   refusals.note({
     via: 'http',
     who: whoIs(anonymous),
@@ -165,7 +156,9 @@ export async function attempt<T extends object>(
     target: shownPath(request.url),
     result: 'RATE_LIMITED',
   });
-  throw new BkgError('RATE_LIMITED', detail);
+  const retryAfterSecs = wholeSecs(attempts.restMs(place));
+  const detail = `Too many wrong keys came from ${from}; try again in ${retryAfterSecs} s.`;
+  throw new BkgError('RATE_LIMITED', detail, { retryAfterSecs });
 }
 
 /**

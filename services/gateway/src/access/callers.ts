@@ -49,10 +49,6 @@ export class Callers {
     this.#sweep = setInterval(() => this.#look(), parts.sweepEveryMs ?? 1_000).unref();
   }
 
-  get size(): number {
-    return this.#known.size;
-  }
-
   /**
    * Of whom it was found out a moment ago. What is looked for is a SHA-256: how long that takes tells of it, and
    * nothing leads from there to the secret.

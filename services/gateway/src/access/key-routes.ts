@@ -4,7 +4,7 @@ import { BkgError, hideSecrets, keyPrefixPattern } from '@bkg/sdk';
 import type { KeyChange, KeyOrder, RotateOrder } from '@bkg/sdk';
 import { WireBody } from '../http/wire-body.ts';
 import { actorOf } from './actor.ts';
-import { needsAdmin } from './route-access.ts';
+import { forAdmins } from './route-access.ts';
 
 /** Enough for 100 scopes and 100 roles, in whatever way they are escaped. */
 const mostBytes = 256 * 1024;
@@ -18,20 +18,19 @@ type OfKey = FastifyRequest<{ Params: { prefix: string } }>;
 export const keyRoutes = fp(
   async (app) => {
     const { keeper, callers } = app.access;
-    const admin = (action: string, isQuiet = false) => ({ config: { access: needsAdmin(action), isQuiet } });
 
-    app.get('/api/keys', admin('key.list', true), async () => keeper.listKeys());
+    app.get('/api/keys', forAdmins('key.list', { isQuiet: true }), async () => keeper.listKeys());
 
-    app.post('/api/keys', admin('key.create'), async (request: FastifyRequest, reply: FastifyReply) => {
+    app.post('/api/keys', forAdmins('key.create'), async (request: FastifyRequest, reply: FastifyReply) => {
       const order = await orders.read(request, reply);
       return reply.code(201).send(await keeper.createKey(actorOf(app, request), order));
     });
 
-    app.get('/api/keys/:prefix', admin('key.get', true), async (request: OfKey) =>
+    app.get('/api/keys/:prefix', forAdmins('key.get', { isQuiet: true }), async (request: OfKey) =>
       keeper.getKey(prefixOf(request)),
     );
 
-    app.patch('/api/keys/:prefix', admin('key.update'), async (request: OfKey, reply) => {
+    app.patch('/api/keys/:prefix', forAdmins('key.update'), async (request: OfKey, reply) => {
       const prefix = prefixOf(request);
       const change = await changes.read(request, reply);
       const key = await keeper.updateKey(actorOf(app, request), prefix, change);
@@ -40,14 +39,14 @@ export const keyRoutes = fp(
       return key;
     });
 
-    app.delete('/api/keys/:prefix', admin('key.revoke'), async (request: OfKey) => {
+    app.delete('/api/keys/:prefix', forAdmins('key.revoke'), async (request: OfKey) => {
       const prefix = prefixOf(request);
       const key = await keeper.revokeKey(actorOf(app, request), prefix);
       callers.changed(prefix);
       return key;
     });
 
-    app.post('/api/keys/:prefix/rotate', admin('key.rotate'), async (request: OfKey, reply) => {
+    app.post('/api/keys/:prefix/rotate', forAdmins('key.rotate'), async (request: OfKey, reply) => {
       const prefix = prefixOf(request);
       const order = await rotations.read(request, reply);
       const key = await keeper.rotateKey(actorOf(app, request), prefix, order);

@@ -4,7 +4,7 @@ import { BkgError, isPluginId } from '@bkg/sdk';
 import type { RoleOrder } from '@bkg/sdk';
 import { WireBody } from '../http/wire-body.ts';
 import { actorOf } from './actor.ts';
-import { needsAdmin } from './route-access.ts';
+import { forAdmins } from './route-access.ts';
 
 /** Enough for 100 scopes, in whatever way they are escaped. */
 const mostBytes = 128 * 1024;
@@ -16,17 +16,16 @@ type OfRole = FastifyRequest<{ Params: { name: string } }>;
 export const roleRoutes = fp(
   async (app) => {
     const { keeper } = app.access;
-    const admin = (action: string, isQuiet = false) => ({ config: { access: needsAdmin(action), isQuiet } });
 
-    app.get('/api/roles', admin('role.list', true), async () => keeper.listRoles());
+    app.get('/api/roles', forAdmins('role.list', { isQuiet: true }), async () => keeper.listRoles());
 
-    app.put('/api/roles/:name', admin('role.put'), async (request: OfRole, reply) => {
+    app.put('/api/roles/:name', forAdmins('role.put'), async (request: OfRole, reply) => {
       const name = nameOf(request);
       const order = await orders.read(request, reply);
       return keeper.putRole(actorOf(app, request), name, order);
     });
 
-    app.delete('/api/roles/:name', admin('role.delete'), async (request: OfRole, reply) => {
+    app.delete('/api/roles/:name', forAdmins('role.delete'), async (request: OfRole, reply) => {
       await keeper.deleteRole(actorOf(app, request), nameOf(request));
       return reply.code(204).send();
     });

@@ -72,6 +72,10 @@ export function needs(verb: ScopeVerb, action?: string): RouteNeed {
   };
 }
 
-export function needsAdmin(action: string): RouteNeed {
-  return { need: () => ({ verb: 'admin' }), action };
+/** The options of a route for admins. @param action what the audit calls it */
+export function forAdmins(
+  action: string,
+  { isQuiet = false } = {},
+): { config: { access: RouteNeed; isQuiet: boolean } } {
+  return { config: { access: { need: () => ({ verb: 'admin' }), action }, isQuiet } };
 }

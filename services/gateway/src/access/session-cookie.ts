@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { BkgError, sessionMostSecs } from '@bkg/sdk';
 
-const secretPattern = /^[a-z2-7]{52}$/;
+/** Of a session, and of a ticket: as the keeper of the keys makes them. */
+export const secretPattern = /^[a-z2-7]{52}$/;
 
 /** The cookie that a session of the dashboard is in. */
 export class SessionCookie {

@@ -6,8 +6,8 @@ import { WireBody } from '../http/wire-body.ts';
 import { actorOf } from './actor.ts';
 import { attempt, keyIn } from './authentication.ts';
 import { refusedError } from './live-caller.ts';
+import { secretPattern } from './session-cookie.ts';
 
-const ticketPattern = /^[a-z2-7]{52}$/;
 const signIns = new WireBody<SignIn>({
   what: 'Signing in',
   schema: 'SignIn',
@@ -33,12 +33,12 @@ export const sessionRoutes = fp(
       const actor = actorOf(app, request);
       const parts = key === undefined ? undefined : parseKey(key);
       const scope = known.scopeOf('key', parts?.secret ?? '');
-      const made = await attempt(access, request, reply, scope, key ?? ticket, async () => {
+      const made = await attempt(access, request, scope, key ?? ticket, async () => {
         if (parts) {
           const { prefix, secret } = parts;
           return keeper.createSession(actor, { prefix, hash: hashSecret(secret) });
         }
-        if (key === undefined && ticketPattern.test(ticket))
+        if (key === undefined && secretPattern.test(ticket))
           return keeper.createSession(actor, { ticket_hash: hashSecret(ticket) });
         return { refused: 'unknown' as const };
       });

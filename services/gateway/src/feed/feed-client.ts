@@ -1,14 +1,13 @@
 import type { Socket } from 'node:net';
 import type { WebSocket } from 'ws';
-import { goingAway } from '../ws/clients.ts';
+import { goodbye } from '../ws/clients.ts';
 import type { Client, Clients } from '../ws/clients.ts';
+import { closeCodes } from '../ws/close-codes.ts';
 import { FrameWriter } from '../ws/frame-writer.ts';
 import { FrameQueue } from './frame-queue.ts';
 
 /** Of a frame. The clients of a feed have nothing to say; more than this ends the socket. */
 const incomingMostBytes = 4_096;
-/** RFC 6455: the message is too big. */
-const tooBig = 1009;
 
 /** One client of a feed. */
 export class FeedClient implements Client {
@@ -21,7 +20,8 @@ export class FeedClient implements Client {
     this.#writer = new FrameWriter(socket, tcp, this.#queue, clients.turns, clients.options);
     // Read and ignored: a later client may have something to say.
     socket.on('message', ({ length }: Buffer) => {
-      if (length > incomingMostBytes) this.close(tooBig, `At most ${incomingMostBytes} bytes are taken.`);
+      if (length > incomingMostBytes)
+        this.close(closeCodes.tooLarge, `At most ${incomingMostBytes} bytes are taken.`);
     });
     clients.add(this, socket);
   }
@@ -46,7 +46,7 @@ export class FeedClient implements Client {
   }
 
   stop(): void {
-    this.close(goingAway.code, goingAway.reason);
+    this.close(closeCodes.goingAway, goodbye);
   }
 
   close(code: number, reason: string): void {

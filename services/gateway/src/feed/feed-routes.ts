@@ -4,7 +4,8 @@ import { needs } from '../access/route-access.ts';
 import { assertPluginId } from '../plugin-names.ts';
 import { assertRead } from '../mesh/readiness.ts';
 import { noSuchPlugin } from '../mesh/unanswered.ts';
-import { ended, noMore, watchCaller } from '../ws/caller-watch.ts';
+import { watchCaller } from '../ws/caller-watch.ts';
+import { closeCodes } from '../ws/close-codes.ts';
 import { FeedClient } from './feed-client.ts';
 import { Feeds } from './feeds.ts';
 
@@ -37,11 +38,12 @@ export const feedRoutes = fp(
         const { caller, params } = request;
         const need = { verb: 'read', plugin: params.id } as const;
         const review = (): void => {
-          if (!caller.allows(need)) client.close(noMore.code, `This needs the scope ${scopeOf(need)}.`);
+          if (!caller.allows(need))
+            client.close(closeCodes.notAllowed, `This needs the scope ${scopeOf(need)}.`);
         };
         const unwatch = watchCaller(caller, {
           changed: review,
-          ended: (reason) => client.close(ended.code, reason),
+          ended: (reason) => client.close(closeCodes.ended, reason),
         });
         // While telemetry was waited for it may have become another.
         review();

@@ -1,5 +1,6 @@
 import type { Catalog } from '../mesh/catalog.ts';
 import { Audience } from '../ws/audience.ts';
+import { closeCodes } from '../ws/close-codes.ts';
 import type { LogSource } from '../ws/log-source.ts';
 import type { PluginBodies } from '../ws/plugin-bodies.ts';
 import type { TelemetrySource } from '../ws/telemetry-source.ts';
@@ -11,9 +12,6 @@ export interface FeedsParts {
   lines: LogSource;
   telemetry: TelemetrySource;
 }
-
-/** Of our own, 4000 to 4999 as RFC 6455 has it. */
-const noSuchPlugin = 4404;
 
 /** The sockets of `/ws/plugins/:id`, by the plugin that they watch. */
 export class Feeds {
@@ -44,7 +42,7 @@ export class Feeds {
     const plugin = this.#parts.bodies.info(id);
     // It may have gone between the request and the upgrade.
     if (plugin) client.status(plugin);
-    else client.close(noSuchPlugin, `There is no plugin "${id}".`);
+    else client.close(closeCodes.noSuchPlugin, `There is no plugin "${id}".`);
     return () => {
       leave();
       unwant();
@@ -61,7 +59,7 @@ export class Feeds {
     const plugin = this.#parts.bodies.info(id);
     for (const client of this.#audience.of([id])) {
       if (plugin) client.status(plugin);
-      else client.close(noSuchPlugin, `There is no plugin "${id}" any more.`);
+      else client.close(closeCodes.noSuchPlugin, `There is no plugin "${id}" any more.`);
     }
   }
 }

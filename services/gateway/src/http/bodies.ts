@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import fp from 'fastify-plugin';
-import { BriefSet, nowhere } from '@bkg/sdk';
-import type { Placed } from '@bkg/sdk';
+import { nowhere } from '@bkg/sdk';
+import { Deadlines } from './deadlines.ts';
+import type { Timed } from './deadlines.ts';
 
 export interface BodiesOptions {
   /** For a body to arrive in, but for one that is piped. */
@@ -10,12 +11,10 @@ export interface BodiesOptions {
 }
 
 /** Of one request that announces a body. */
-interface Arrival extends Placed {
+interface Arrival extends Timed {
   raw: Arriving;
   /** Its sender waits for a word before it sends the body, and has not got it. */
   awaitsContinue: boolean;
-  /** Until when it has to be complete, by `performance.now()`. */
-  deadline: number;
   /** Hears that it has not arrived in time. */
   onLate: (() => void) | undefined;
   /** It will not be read to its end. */
@@ -23,7 +22,7 @@ interface Arrival extends Placed {
 }
 
 /** What is still read of a body that nobody wants, so that its sender sees the answer and not a reset. */
-const discardedMostBytes = 16 * 1024 * 1024;
+export const discardedMostBytes = 16 * 1024 * 1024;
 const discardMs = 2_000;
 /** So much later than its time is over it may be noticed. */
 const sweepMostMs = 1_000;
@@ -42,7 +41,16 @@ type Arriving = IncomingMessage & { [arrivalOf]?: Arrival };
 export const bodies = fp<BodiesOptions>(
   async (app, { timeoutMs }) => {
     /** Of which the rest is to come in time. */
-    const awaited = new BriefSet<Arrival>();
+    const awaited = new Deadlines<Arrival>({
+      everyMs: Math.min(sweepMostMs, timeoutMs / 4),
+      isOver: ({ raw }) => raw.complete || raw.destroyed,
+      onLate: ({ raw, onLate }) => {
+        if (onLate) onLate();
+        // It was answered without its body, which its sender goes on sending.
+        else raw.destroy();
+      },
+    });
+    app.addHook('onClose', async () => awaited.close());
     app.server.on('checkContinue', (request: Arriving, response: ServerResponse) => {
       request[arrivalOf] = begin(request, true);
       app.server.emit('request', request, response);
@@ -63,23 +71,6 @@ export const bodies = fp<BodiesOptions>(
       if (raw.complete && raw[arrivalOf]) awaited.delete(raw[arrivalOf]);
       done();
     });
-    const sweep = setInterval(
-      () => {
-        const now = performance.now();
-        for (const arrival of awaited) {
-          const { raw, deadline, onLate } = arrival;
-          const isOver = raw.complete || raw.destroyed;
-          if (!isOver && now < deadline) continue;
-          awaited.delete(arrival);
-          if (isOver) continue;
-          if (onLate) onLate();
-          // It was answered without its body, which its sender goes on sending.
-          else raw.destroy();
-        }
-      },
-      Math.min(sweepMostMs, timeoutMs / 4),
-    ).unref();
-    app.addHook('onClose', async () => clearInterval(sweep));
     app.addHook('onSend', (request, reply, payload, done) => {
       const raw: Arriving = request.raw;
       const arrival = raw[arrivalOf];

@@ -53,17 +53,15 @@ export const guard = fp<GuardOptions>(
   async (app, { host, port, publicUrl }) => {
     let hosts = ownHosts(host, port, publicUrl);
     const transport = publicUrl?.protocol === 'https:' ? strictTransport : {};
-    const [ofData, ofFiles] = [headersOfData, headersOfFiles].map((headers) => ({
-      ...headers,
-      ...transport,
-    }));
+    const ofData = { ...headersOfData, ...transport };
+    const ofFiles = { ...headersOfFiles, ...transport };
     app.addHook('onListen', async () => {
       hosts = ownHosts(host, (app.server.address() as AddressInfo).port, publicUrl);
     });
     app.addHook('onRequest', (request, reply, done) => {
       // A route is found by an address that is decoded: /%61pi is /api.
       const areData = isData(request.url) || isData(request.routeOptions.url ?? '');
-      reply.headers((areData ? ofData : ofFiles) ?? {});
+      reply.headers(areData ? ofData : ofFiles);
       const { host: given, origin } = request.headers;
       const why = refusal(hosts, given, origin, publicUrl);
       if (why !== undefined) return done(new BkgError('FORBIDDEN', why));

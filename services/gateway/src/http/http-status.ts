@@ -1,5 +1,5 @@
 import { declaredErrorNumbers, errorTable } from '@bkg/sdk/protocol';
-import type { ErrorCode } from '@bkg/sdk/protocol';
+import type { ErrorCode, Problem } from '@bkg/sdk/protocol';
 
 const entries = Object.entries(errorTable) as [ErrorCode, (typeof errorTable)[ErrorCode]][];
 const passed = new Set<number>([...entries.map(([, { number }]) => number), ...declaredErrorNumbers]);
@@ -12,6 +12,11 @@ const passed = new Set<number>([...entries.map(([, { number }]) => number), ...d
 export function httpStatus(number: number): number {
   if (passed.has(number)) return number;
   return number >= 400 && number < 500 ? 400 : 500;
+}
+
+/** A problem with the number that it has as an HTTP status. */
+export function asHttp(problem: Problem): Problem {
+  return { ...problem, status: httpStatus(problem.status) };
 }
 
 /** The code for a failure of the HTTP layer, which knows only a status. */

@@ -25,10 +25,7 @@ export const notFound = fp(
       const hint = allowed ? `; there is ${allowed}.` : '.';
       const detail = `There is no ${request.method} ${shownPath(path)} here${hint}`;
       const code = 'CAPABILITY_NOT_FOUND';
-      return sendProblem(
-        reply.header('cache-control', 'no-store'),
-        problemOf(code, errorTable[code], detail),
-      );
+      return sendProblem(reply, problemOf(code, errorTable[code], detail));
     });
   },
   { name: 'not-found', dependencies: ['dashboard'] },

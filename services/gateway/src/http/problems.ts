@@ -4,7 +4,7 @@ import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
 import { BkgError, errorTable, headerNames, problemContentType, problemOf } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
-import { codeOfStatus, httpStatus } from './http-status.ts';
+import { asHttp, codeOfStatus, httpStatus } from './http-status.ts';
 import { shownPath } from './shown-path.ts';
 
 declare module 'fastify' {
@@ -48,7 +48,7 @@ export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply
 }
 
 function encodeProblem(problem: Problem): Buffer {
-  return Buffer.from(JSON.stringify({ ...problem, status: httpStatus(problem.status) }));
+  return Buffer.from(JSON.stringify(asHttp(problem)));
 }
 
 /** Fastify's own words where they do not say what to do. */

@@ -1,10 +1,8 @@
 import { BkgError } from '@bkg/sdk';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay } from '../access/authorization.ts';
-import { abandonBody, awaitBody, hasBody, isOffered } from './bodies.ts';
+import { abandonBody, awaitBody, discardedMostBytes, hasBody, isOffered } from './bodies.ts';
 
-/** Whoever sends this much more than is allowed gets the answer at once, and a closed connection. */
-const discardedMostBytes = 16 * 1024 * 1024;
 const nothing = Buffer.alloc(0);
 
 export interface BodyLimit {
@@ -15,7 +13,8 @@ export interface BodyLimit {
 
 /**
  * The body as it arrived. What is too much is read and thrown away before the failure is reported: a client that is
- * still sending into a closed connection sees a reset instead of the answer.
+ * still sending into a closed connection sees a reset instead of the answer. Who sends more than can be thrown away gets
+ * the answer at once, and a closed connection.
  * @throws BkgError PAYLOAD_TOO_LARGE; INVALID_PAYLOAD when it does not arrive in time; CANCELLED when the client leaves before
  *   the end; UNAUTHENTICATED, FORBIDDEN when its sender may not do this any more
  */

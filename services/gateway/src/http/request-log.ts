@@ -9,11 +9,14 @@ declare module 'fastify' {
   }
 }
 
+/** They change nothing, and are asked for by everybody. */
+const reading = new Set(['GET', 'HEAD', 'OPTIONS']);
+
 /** One line per request: failures of our own as warnings, what changes something as information. */
 export const requestLog = fp<{ log: Logger }>(
   async (app, { log }) => {
     app.addHook('onResponse', (request, reply, done) => {
-      const isQuiet = request.routeOptions.config.isQuiet === true || request.method !== 'POST';
+      const isQuiet = request.routeOptions.config.isQuiet === true || reading.has(request.method);
       const level = reply.statusCode >= 500 && reply.statusCode !== 503 ? 'warn' : isQuiet ? 'debug' : 'info';
       if (log.isLevelEnabled(level)) {
         log[level](

@@ -1,7 +1,8 @@
 import type { ServerResponse } from 'node:http';
 import fp from 'fastify-plugin';
-import { BriefSet, nowhere } from '@bkg/sdk';
-import type { Placed } from '@bkg/sdk';
+import { nowhere } from '@bkg/sdk';
+import { Deadlines } from './deadlines.ts';
+import type { Timed } from './deadlines.ts';
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -11,10 +12,8 @@ declare module 'fastify' {
 }
 
 /** One in one piece that is being sent. */
-interface Answer extends Placed {
+interface Answer extends Timed {
   response: ServerResponse;
-  /** Until when it has to be taken, by `performance.now()`. */
-  deadline: number;
 }
 
 const answerOf = Symbol('answer');
@@ -33,7 +32,13 @@ export interface SlowClientsOptions {
  */
 export const slowClients = fp<SlowClientsOptions>(
   async (app, { takeMs = 60_000, bytesPerMs = 16 }) => {
-    const underWay = new BriefSet<Answer>();
+    const underWay = new Deadlines<Answer>({
+      everyMs: takeMs / 4,
+      // Of one whose client has left nothing more is heard.
+      isOver: ({ response }) => response.destroyed,
+      onLate: ({ response }) => response.destroy(),
+    });
+    app.addHook('onClose', async () => underWay.close());
     app.decorate('answersUnderWay', () => underWay.size);
     app.addHook('onSend', (_request, reply, payload, done) => {
       const bytes = bytesOf(payload) ?? Number(reply.getHeader('content-length') ?? 0);
@@ -48,16 +53,6 @@ export const slowClients = fp<SlowClientsOptions>(
       if (answer) underWay.delete(answer);
       done();
     });
-    const sweep = setInterval(() => {
-      const now = performance.now();
-      for (const answer of underWay) {
-        const { response, deadline } = answer;
-        if (now > deadline) response.destroy();
-        // Of one whose client has left nothing more is heard.
-        if (response.destroyed) underWay.delete(answer);
-      }
-    }, takeMs / 4).unref();
-    app.addHook('onClose', async () => clearInterval(sweep));
   },
   { name: 'slow-clients' },
 );

@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { BkgError, createValidator, isJsonContentType, schemaOf } from '@bkg/sdk';
+import { BkgError, createValidator, isJsonContentType, pointerNames, schemaOf } from '@bkg/sdk';
 import type { PayloadError, WireName } from '@bkg/sdk';
 import { parseBody } from '../invoke/raw-json.ts';
 import { readBody } from './read-body.ts';
@@ -35,11 +35,7 @@ export class WireBody<T> {
   async read(request: FastifyRequest, reply: FastifyReply): Promise<T> {
     const { mostBytes } = this.#options;
     const body = await readBody(request, reply, { mostBytes, remedy: this.#remedy });
-    const contentType = request.headers['content-type'];
-    if (body.length > 0 && (contentType === undefined || !isJsonContentType(contentType))) {
-      const detail = 'A body needs "Content-Type: application/json".';
-      throw invalidBody(detail, [{ path: '', message: detail }]);
-    }
+    if (body.length > 0) assertJson(request);
     const value = body.length > 0 ? this.#parse(body) : {};
     const errors = this.#errorsOf(value);
     if (errors.length === 0) return value as T;
@@ -48,14 +44,7 @@ export class WireBody<T> {
   }
 
   #parse(body: Buffer): unknown {
-    if (!this.#options.isSecret) return parseBody(body);
-    try {
-      return parseBody(body);
-    } catch {
-      // Its words quote what was sent.
-      const detail = `The body is not JSON. ${this.#remedy}`;
-      throw invalidBody(detail, [{ path: '', message: 'is not JSON' }]);
-    }
+    return this.#options.isSecret ? parseSecretBody(body, this.#remedy) : parseBody(body);
   }
 
   #describe({ path, message }: PayloadError, body: unknown): string {
@@ -67,19 +56,32 @@ export class WireBody<T> {
   }
 }
 
+/** @throws BkgError INVALID_PAYLOAD when nothing says that the body is JSON */
+export function assertJson({ headers }: FastifyRequest): void {
+  const contentType = headers['content-type'];
+  if (contentType !== undefined && isJsonContentType(contentType)) return;
+  const detail = 'A body needs "Content-Type: application/json".';
+  throw invalidBody(detail, [{ path: '', message: detail }]);
+}
+
+/** As `parseBody`, of what must not be quoted. @param remedy what may be sent, as a sentence */
+export function parseSecretBody(body: Buffer, remedy: string): unknown {
+  try {
+    return parseBody(body);
+  } catch {
+    throw invalidBody(`The body is not JSON. ${remedy}`, [{ path: '', message: 'is not JSON' }]);
+  }
+}
+
 export function invalidBody(detail: string, errors: PayloadError[]): BkgError {
   return new BkgError('INVALID_PAYLOAD', detail, { errors });
 }
 
 /** What a JSON pointer leads to. */
 function valueAt(value: unknown, pointer: string): unknown {
-  return pointer
-    .slice(1)
-    .split('/')
-    .map((token) => token.replaceAll('~1', '/').replaceAll('~0', '~'))
-    .reduce<unknown>(
-      (at, token) =>
-        Object.hasOwn(Object(at) as object, token) ? (at as Record<string, unknown>)[token] : undefined,
-      value,
-    );
+  return pointerNames(pointer).reduce<unknown>(
+    (at, name) =>
+      Object.hasOwn(Object(at) as object, name) ? (at as Record<string, unknown>)[name] : undefined,
+    value,
+  );
 }

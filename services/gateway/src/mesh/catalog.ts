@@ -76,10 +76,6 @@ export class Catalog {
     return [...this.#known.keys()].sort();
   }
 
-  list(): PluginInfo[] {
-    return this.ids().flatMap((id) => this.info(id) ?? []);
-  }
-
   /** An entry from anywhere, completed by what only the gateway knows. */
   describe(entry: RegistryEntry): PluginInfo {
     const since = this.unknownSince(entry.id);

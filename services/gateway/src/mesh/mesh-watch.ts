@@ -39,9 +39,13 @@ export const meshWatch = fp<MeshWatchOptions>(
       else if (watch) watch.readAgain();
       else if (broker.nats) watch = new MeshWatch({ broker, nats: broker.nats, catalog, log, settleMs });
     };
-    broker.onStatus(follow);
+    const unhear = broker.onStatus(follow);
     if (broker.connected) follow(true);
-    app.addHook('onClose', async () => watch?.close());
+    app.addHook('onClose', async () => {
+      // The broker is closed later, and may come until then.
+      unhear();
+      watch?.close();
+    });
   },
   { name: 'mesh-watch', dependencies: ['broker-link'] },
 );
@@ -112,7 +116,7 @@ class MeshWatch {
   #completed(): void {
     const { catalog, log, settleMs } = this.#parts;
     catalog.complete();
-    log.info({ plugins: catalog.list().length }, 'the registry is read');
+    log.info({ plugins: catalog.size }, 'the registry is read');
     clearTimeout(this.#settle);
     this.#settle = setTimeout(() => catalog.settle(), settleMs).unref();
   }

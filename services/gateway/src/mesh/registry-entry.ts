@@ -12,8 +12,8 @@ export function readRegistryEntry(value: unknown): RegistryEntry | undefined {
     typeof id === 'string' &&
     isStatus(status) &&
     typeof observed_at === 'string' &&
-    Array.isArray(capabilities) &&
-    Array.isArray(instances) &&
+    areNamed(capabilities, 'id') &&
+    areNamed(instances, 'instance') &&
     Number.isFinite(config?.resources?.timeout_secs);
   return isOne ? { ...entry, config: completeConfig(id, entry.config) } : undefined;
 }
@@ -24,4 +24,12 @@ export function readPluginConfig(value: unknown): PluginConfig | undefined {
   const isOne =
     typeof id === 'string' && Number.isInteger(revision) && Number.isFinite(resources?.timeout_secs);
   return isOne ? completeConfig(id, value as PluginConfig) : undefined;
+}
+
+/** Whether it is a list of objects that say by this member what each is called. */
+function areNamed(list: unknown, by: string): boolean {
+  return (
+    Array.isArray(list) &&
+    list.every((one: unknown) => typeof (Object(one) as Record<string, unknown>)[by] === 'string')
+  );
 }

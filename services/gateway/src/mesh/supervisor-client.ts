@@ -24,6 +24,7 @@ export type Order = ControlOptions | SwapOrder | ScaleOrder | RollbackOrder;
 const reachedMs = 65_000;
 const acceptedMs = 10_000;
 const readMs = 8_000;
+
 /** Who orders something. */
 export interface Orderer extends Actor {
   isAdmin: boolean;

@@ -1,8 +1,8 @@
-import { wireSchemas } from '@bkg/sdk/protocol';
-import type { FixedOperation } from './fixed-operations.ts';
+import { queryOf } from './fixed-operation.ts';
+import type { FixedOperation } from './fixed-operation.ts';
 
 /** What may go wrong with what the keeper of the keys is asked for. */
-const changed = ['DEADLINE_EXCEEDED'] as const;
+const ofKeeper = ['DEADLINE_EXCEEDED'] as const;
 /** What it refuses itself, by its own codes. */
 export const declared = {
   APIKEYS_NOT_FOUND: { number: 404, description: 'There is no such key or role.' },
@@ -15,7 +15,6 @@ export const declared = {
 } as const;
 const [access, tag] = ['admin', 'Access'] as const;
 const prefixNote = '`:prefix` is the public part of a key, as it is listed.';
-const auditQuery = wireSchemas.AuditQuery['properties'] as Record<string, { description: string }>;
 
 /** Keys, roles, sessions and the audit. */
 export const accessOperations: readonly FixedOperation[] = [
@@ -27,7 +26,7 @@ export const accessOperations: readonly FixedOperation[] = [
     access,
     summary: 'All API keys',
     answers: [{ status: 200, description: 'Without their secrets.', json: ['ApiKey'] }],
-    failures: changed,
+    failures: ofKeeper,
     declared,
   },
   {
@@ -40,7 +39,7 @@ export const accessOperations: readonly FixedOperation[] = [
     description: 'The answer is the only one that ever has its secret.',
     body: { json: 'KeyOrder', required: true },
     answers: [{ status: 201, description: 'The key, with its secret.', json: 'NewKey' }],
-    failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    failures: [...ofKeeper, 'PAYLOAD_TOO_LARGE'],
     declared,
   },
   {
@@ -52,7 +51,7 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'One API key',
     description: prefixNote,
     answers: [{ status: 200, description: 'Without its secret.', json: 'ApiKey' }],
-    failures: changed,
+    failures: ofKeeper,
     declared,
   },
   {
@@ -65,7 +64,7 @@ export const accessOperations: readonly FixedOperation[] = [
     description: 'It holds at once, also for what is open with it.',
     body: { json: 'KeyChange', required: true },
     answers: [{ status: 200, description: 'The changed key.', json: 'ApiKey' }],
-    failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    failures: [...ofKeeper, 'PAYLOAD_TOO_LARGE'],
     declared,
   },
   {
@@ -77,7 +76,7 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'Revoke an API key',
     description: 'For ever. What is open with it is closed within two seconds.',
     answers: [{ status: 200, description: 'The revoked key.', json: 'ApiKey' }],
-    failures: changed,
+    failures: ofKeeper,
     declared,
   },
   {
@@ -90,7 +89,7 @@ export const accessOperations: readonly FixedOperation[] = [
     description: 'The old one does for a while, so that nothing stops that has it.',
     body: { json: 'RotateOrder', required: false },
     answers: [{ status: 200, description: 'The key, with its new secret.', json: 'NewKey' }],
-    failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    failures: [...ofKeeper, 'PAYLOAD_TOO_LARGE'],
     declared,
   },
   {
@@ -101,7 +100,7 @@ export const accessOperations: readonly FixedOperation[] = [
     access,
     summary: 'All roles',
     answers: [{ status: 200, description: 'Those that every mesh has, and others.', json: ['Role'] }],
-    failures: changed,
+    failures: ofKeeper,
     declared,
   },
   {
@@ -113,7 +112,7 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'Make or change a role',
     body: { json: 'RoleOrder', required: true },
     answers: [{ status: 200, description: 'The role.', json: 'Role' }],
-    failures: [...changed, 'PAYLOAD_TOO_LARGE'],
+    failures: [...ofKeeper, 'PAYLOAD_TOO_LARGE'],
     declared,
   },
   {
@@ -125,7 +124,7 @@ export const accessOperations: readonly FixedOperation[] = [
     summary: 'Delete a role',
     description: 'One that no key has.',
     answers: [{ status: 204, description: 'It is gone.' }],
-    failures: changed,
+    failures: ofKeeper,
     declared,
   },
   {
@@ -135,11 +134,7 @@ export const accessOperations: readonly FixedOperation[] = [
     tag,
     access,
     summary: 'What was done, and what was refused',
-    query: Object.entries(auditQuery).map(([name, { description, ...schema }]) => ({
-      name,
-      description,
-      schema: schema,
-    })),
+    query: queryOf('AuditQuery'),
     answers: [{ status: 200, description: 'The newest first.', json: 'AuditList' }],
     failures: ['CANCELLED', 'DEADLINE_EXCEEDED'],
   },

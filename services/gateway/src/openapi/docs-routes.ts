@@ -5,6 +5,7 @@ import { assertPluginId } from '../plugin-names.ts';
 import { assertRead } from '../mesh/readiness.ts';
 import { noSuchPlugin } from '../mesh/unanswered.ts';
 import { indexPage, pluginPage } from './docs/pages.ts';
+import type { PageOptions } from './docs/pages.ts';
 import { contentSecurityPolicy } from './docs/style.ts';
 import { visiblePart } from './visible.ts';
 
@@ -19,7 +20,7 @@ export const docsRoutes = fp<{ publicUrl?: URL }>(
         const entry = catalog.get(id);
         return (entry && visiblePart(caller, entry)) ?? [];
       });
-      return sendPage(reply, indexPage(plugins, { origin: originOf(request, publicUrl) }));
+      return sendPage(reply, indexPage(plugins, addressOf(request, publicUrl)));
     });
     app.get<{ Params: { id: string } }>('/api/docs/:id', options, async (request, reply) => {
       const { id } = request.params;
@@ -33,19 +34,20 @@ export const docsRoutes = fp<{ publicUrl?: URL }>(
       if (!entry) throw noSuchPlugin(id);
       const part = visiblePart(caller, entry);
       if (!part) return assertAllowed(caller, need);
-      return sendPage(reply, pluginPage(part, { origin: originOf(request, publicUrl) }));
+      return sendPage(reply, pluginPage(part, addressOf(request, publicUrl)));
     });
   },
   { name: 'docs-routes', dependencies: ['mesh-watch'] },
 );
 
 /**
- * The public address for who has come by it; else that at which the gateway itself listens, without TLS: the guard lets pass no Host but its own ones, in
- * whatever case, of which pages are kept in one.
+ * The public address for who has come by it; else that at which the gateway itself listens, without TLS. The guard lets pass
+ * no Host but its own ones, in whatever case: pages are kept for each.
  */
-function originOf({ headers }: FastifyRequest, publicUrl: URL | undefined): string {
+function addressOf({ headers }: FastifyRequest, publicUrl: URL | undefined): PageOptions {
   const host = headers.host?.toLowerCase();
-  return publicUrl && host === publicUrl.host ? publicUrl.origin : `http://${host}`;
+  const isPublic = publicUrl !== undefined && host === publicUrl.host;
+  return { origin: isPublic ? publicUrl.origin : `http://${host}`, isPublic };
 }
 
 function sendPage(reply: FastifyReply, page: string): FastifyReply {

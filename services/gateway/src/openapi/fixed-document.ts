@@ -7,9 +7,8 @@ import {
   wireSchemas,
 } from '@bkg/sdk/protocol';
 import type { JsonSchema, WireName } from '@bkg/sdk/protocol';
+import type { FixedAnswer, FixedOperation } from './fixed-operation.ts';
 import { fixedOperations } from './fixed-operations.ts';
-import { eventStreamContent } from './stream-content.ts';
-import type { FixedAnswer, FixedOperation } from './fixed-operations.ts';
 import type { MediaType, Operation, Parameter, PathItem, Reference, Response } from './openapi.ts';
 import {
   accessCodes,
@@ -18,6 +17,7 @@ import {
   problemResponses,
   sharedResponses,
 } from './problem-responses.ts';
+import { eventStreamContent } from './stream-content.ts';
 
 /** A schema of the wire, as the document has it. */
 export function component(name: WireName): Reference {

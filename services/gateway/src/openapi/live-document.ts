@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RegistryEntry } from '@bkg/sdk';
 import type { Catalog } from '../mesh/catalog.ts';
 import { fixedComponents, fixedPaths, info, securityFor } from './fixed-document.ts';
-import { fixedTags } from './fixed-operations.ts';
+import { fixedTags } from './fixed-operation.ts';
 import { pluginPart } from './plugin-part.ts';
 
 export interface Rendered {
@@ -77,15 +77,10 @@ export class LiveDocument {
   async part(isVisible: Visible): Promise<Rendered> {
     await this.get();
     const parts: Written[] = [];
-    let turnEndsAt = performance.now() + turnMs;
-    for (const id of this.#catalog.ids()) {
-      const entry = this.#catalog.get(id);
-      const part = entry && this.#partOf(entry, isVisible);
+    await this.#eachInTurns((entry) => {
+      const part = this.#partOf(entry, isVisible);
       if (part) parts.push(part);
-      if (performance.now() < turnEndsAt) continue;
-      await nextTurn();
-      turnEndsAt = performance.now() + turnMs;
-    }
+    });
     return this.#render(parts);
   }
 
@@ -105,24 +100,31 @@ export class LiveDocument {
   async #make(): Promise<Rendered> {
     // What changes from here on may be in it or not.
     this.#isStale = false;
-    const ids = this.#catalog.ids();
-    const known = new Set(ids);
-    for (const id of this.#written.keys()) if (!known.has(id)) this.#written.delete(id);
+    for (const id of this.#written.keys()) if (!this.#catalog.get(id)) this.#written.delete(id);
+    const parts: Written[] = [];
+    await this.#eachInTurns((entry) => parts.push(this.#write(entry)));
+    this.#kept = this.#render(parts);
+    return this.#kept;
+  }
+
+  /** Every plugin in order, with a turn of the event loop now and then. */
+  async #eachInTurns(act: (entry: RegistryEntry) => void): Promise<void> {
     let turnEndsAt = performance.now() + turnMs;
-    for (const id of ids) {
+    for (const id of this.#catalog.ids()) {
       const entry = this.#catalog.get(id);
-      if (entry) this.#write(entry);
+      if (entry) act(entry);
       if (performance.now() < turnEndsAt) continue;
       await nextTurn();
       turnEndsAt = performance.now() + turnMs;
     }
-    this.#kept = this.#render(ids.flatMap((id) => this.#written.get(id) ?? []));
-    return this.#kept;
   }
 
-  #write(entry: RegistryEntry): void {
+  #write(entry: RegistryEntry): Written {
     const before = this.#written.get(entry.id);
-    if (before?.entry !== entry) this.#written.set(entry.id, written(entry, before));
+    if (before?.entry === entry) return before;
+    const now = written(entry, before);
+    this.#written.set(entry.id, now);
+    return now;
   }
 
   #render(all: readonly Written[]): Rendered {

@@ -27,7 +27,6 @@ export const invocationCodes = [
   'CAPABILITY_NOT_FOUND',
   'CONFLICT',
   'PAYLOAD_TOO_LARGE',
-  'RATE_LIMITED',
   'BUSY',
   'CANCELLED',
   'INVALID_OUTPUT',
@@ -36,24 +35,16 @@ export const invocationCodes = [
   'PLUGIN_OUT_OF_MEMORY',
 ] as const satisfies ErrorCode[];
 
+/** Failures with codes of their own. */
+export type Declared = Record<string, Pick<DeclaredError, 'number' | 'description'>>;
+
 /** The failures of an operation by their status. */
 export function problemResponses(
   codes: readonly ErrorCode[],
-  declared: Record<string, Pick<DeclaredError, 'number' | 'description'>> = {},
+  declared: Declared = {},
 ): Record<string, Response> {
-  const own = Object.entries(declared).map(([code, { number, description }]): Failure => ({
-    code,
-    number,
-    text: description,
-  }));
-  const entries = [...ofAll, ...codes].map((code): Failure => ({
-    code,
-    number: errorTable[code].number,
-    text: errorTable[code].title,
-  }));
-  return Object.fromEntries(
-    byStatus([...own, ...entries]).map(([status, failures]) => [status, responseOf(failures)]),
-  );
+  const failures = byStatus([...ownFailures(declared), ...commonFailures(codes)]);
+  return Object.fromEntries(failures.map(([status, those]) => [status, responseOf(those)]));
 }
 
 /** Those of every invocation are the same, and stand once in the document. */
@@ -65,24 +56,15 @@ export const sharedResponses: Record<string, Response> = Object.fromEntries(
 );
 
 /** The failures of a capability: the shared ones, and where it declares some of its own these too. */
-export function capabilityResponses(
-  declared: Record<string, DeclaredError> = {},
-): Record<string, Response | Reference> {
+export function capabilityResponses(declared: Declared = {}): Record<string, Response | Reference> {
   const shared = Object.fromEntries(
     Object.keys(sharedResponses).map((name) => [
       name.slice('Invocation'.length),
       { $ref: `#/components/responses/${name}` },
     ]),
   );
-  const own = Object.entries(declared).map(([code, { number, description }]): Failure => ({
-    code,
-    number,
-    text: description,
-  }));
-  const merged = byStatus(own).map(([status, failures]) => {
-    const others = [...ofAll, ...invocationCodes]
-      .map((code): Failure => ({ code, number: errorTable[code].number, text: errorTable[code].title }))
-      .filter(({ number }) => String(number) === status);
+  const merged = byStatus(ownFailures(declared)).map(([status, failures]) => {
+    const others = commonFailures(invocationCodes).filter(({ number }) => String(number) === status);
     return [status, responseOf([...failures, ...others])] as const;
   });
   return { ...shared, ...Object.fromEntries(merged) };
@@ -92,6 +74,22 @@ interface Failure {
   code: string;
   number: number;
   text: string;
+}
+
+function ownFailures(declared: Declared): Failure[] {
+  return Object.entries(declared).map(([code, { number, description }]) => ({
+    code,
+    number,
+    text: description,
+  }));
+}
+
+/** These, and those of any request. */
+function commonFailures(codes: readonly ErrorCode[]): Failure[] {
+  return [...ofAll, ...codes].map((code) => {
+    const { number, title } = errorTable[code];
+    return { code, number, text: title };
+  });
 }
 
 function byStatus(failures: readonly Failure[]): [string, Failure[]][] {

@@ -11,7 +11,7 @@ export function eventStreamContent(): Content {
 }
 
 /** Bytes of a content type, or of those that a range stands for: they have no schema. */
-export function bytesContent(contentType: string | undefined): Content {
+function bytesContent(contentType: string | undefined): Content {
   return { [contentType ?? bytesContentType]: { schema: {} } };
 }
 

@@ -1,9 +1,5 @@
 import type { Caller } from '../access/caller.ts';
 
-/** Of our own, 4000 to 4999 as RFC 6455 has it: its key or session does no more, or no more here. */
-export const ended = { code: 4401 };
-export const noMore = { code: 4403 };
-
 /** The most that fits into a close frame beside its code. */
 const reasonMostLength = 120;
 

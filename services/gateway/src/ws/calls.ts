@@ -1,11 +1,12 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError, jsonContentType, problemOfError, problemOfMsg } from '@bkg/sdk';
-import type { Logger, Problem } from '@bkg/sdk';
+import type { Logger } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
 import type { Caller } from '../access/caller.ts';
-import { httpStatus } from '../http/http-status.ts';
+import { asHttp } from '../http/http-status.ts';
+import type { Call } from '../invoke/call.ts';
 import type { ChunkRoom } from '../invoke/chunk-room.ts';
-import type { Call, Invocations } from '../invoke/invocations.ts';
+import type { Invocations } from '../invoke/invocations.ts';
 import type { StreamedCall } from '../invoke/streamed-call.ts';
 import { assertCapabilityId, assertPluginId } from '../plugin-names.ts';
 import { ChunkStream } from './chunk-stream.ts';
@@ -193,9 +194,4 @@ async function endOf({ last }: StreamedCall, { reason }: AbortSignal): Promise<M
 function tooLate({ capability, pluginId }: FrameCall): BkgError {
   const detail = `The chunks of ${capability} of ${pluginId} were not taken in its time.`;
   return new BkgError('DEADLINE_EXCEEDED', detail);
-}
-
-/** With the same number as over HTTP. */
-function asHttp(problem: Problem): Problem {
-  return { ...problem, status: httpStatus(problem.status) };
 }

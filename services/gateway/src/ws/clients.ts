@@ -29,8 +29,8 @@ export interface Client {
   stop(): void;
 }
 
-/** RFC 6455: the server is going away. */
-export const goingAway = { code: 1001, reason: 'The gateway is stopping.' };
+/** To all of them, when the gateway stops. */
+export const goodbye = 'The gateway is stopping.';
 
 /** Everybody who is connected by WebSocket. */
 export class Clients {

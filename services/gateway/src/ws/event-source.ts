@@ -8,6 +8,8 @@ import { Overlap } from './overlap.ts';
 /** All plugins; it cannot be the id of one. */
 export const everyPlugin = '*';
 
+/** As the protocol has it: what is larger is none. */
+const eventMostBytes = 128 * 1024;
 /** Anybody may name any plugin, also one that does not exist: more than this are heard as all of them. */
 const apartMost = 256;
 /** Who names more plugins is heard with one subscription to all of them. */
@@ -123,6 +125,7 @@ export class EventSource {
   }
 
   #hear(token: unknown, msg: Msg): void {
+    if (msg.data.length > eventMostBytes) return;
     const isDoubtful = this.#leaving > 0;
     if (isDoubtful && this.#overlap.isSecond(token, `${msg.subject} ${textOf(msg)}`)) return;
     this.#take(msg);

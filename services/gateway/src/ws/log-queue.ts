@@ -30,10 +30,6 @@ export class LogQueue {
     });
   }
 
-  get bytes(): number {
-    return this.#lines.bytes;
-  }
-
   push(waiting: Waiting): void {
     this.#lines.push(waiting);
   }

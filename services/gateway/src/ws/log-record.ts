@@ -8,15 +8,13 @@ export interface LoggedLine {
   body: Buffer;
 }
 
-/** Of any event, as the protocol has it. */
-const eventMostBytes = 128 * 1024;
 const sources = new Set<unknown>(['sdk', 'stdout', 'stderr']);
 
 /** Anybody may publish an event: it counts when it has the shape, and as one of whom its subject names. */
 export function readLogEvent(msg: Msg): LoggedLine | undefined {
   const subject = parseEventSubject(msg.subject);
-  const record = subject && msg.data.length <= eventMostBytes ? recordOf(msg) : undefined;
-  if (!subject || !record) return undefined;
+  const record = subject && recordOf(msg);
+  if (!record) return undefined;
   const { id, instance } = subject;
   return { pluginId: id, body: Buffer.from(JSON.stringify({ ...record, plugin_id: id, instance })) };
 }

@@ -65,7 +65,7 @@ export function createTopics(parts: MeshTopicsParts, options: MeshTopicsOptions 
     // Its instances may be others, over which the telemetry is.
     heard.hit(id);
   };
-  for (const { id } of catalog.list()) follow(id);
+  for (const id of catalog.ids()) follow(id);
   const stops = [
     catalog.onChange(follow),
     catalog.onRead(() => [plugins, telemetry].forEach((topic) => topic.tellAll())),

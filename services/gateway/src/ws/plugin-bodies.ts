@@ -1,3 +1,4 @@
+import { instancesOf } from '../mesh/catalog.ts';
 import type { Catalog } from '../mesh/catalog.ts';
 
 interface TelemetryBody {
@@ -61,8 +62,7 @@ export class PluginBodies {
     if (!entry) return undefined;
     const known = this.#telemetries.get(id);
     if (known && this.#now() - known.at < telemetryFreshMs) return known.body;
-    const instances = entry.instances.map(({ instance }) => instance);
-    const body = Buffer.from(JSON.stringify(this.#catalog.telemetry.of(id, instances)));
+    const body = Buffer.from(JSON.stringify(this.#catalog.telemetry.of(id, instancesOf(entry))));
     this.#telemetries.set(id, { at: this.#now(), body });
     return body;
   }

@@ -5,11 +5,12 @@ import type { Logger } from '@bkg/sdk';
 import type { Caller } from '../access/caller.ts';
 import type { Invocations } from '../invoke/invocations.ts';
 import { Calls } from './calls.ts';
-import { ended, watchCaller } from './caller-watch.ts';
+import { watchCaller } from './caller-watch.ts';
 import type { CallsParts } from './calls.ts';
 import { ChunkRoom } from '../invoke/chunk-room.ts';
-import { goingAway } from './clients.ts';
+import { goodbye } from './clients.ts';
 import type { Client, Clients } from './clients.ts';
+import { closeCodes } from './close-codes.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { idOf, invalid, readMembers, readOrder } from './frame.ts';
 import type { Order } from './frame.ts';
@@ -96,7 +97,7 @@ export class WsClient implements Client {
         this.#subscriptions.review();
         this.#calls.review();
       },
-      ended: (reason) => this.#writer.close(ended.code, reason),
+      ended: (reason) => this.#writer.close(closeCodes.ended, reason),
     });
     socket.on('close', () => {
       unwatch();
@@ -182,7 +183,7 @@ export class WsClient implements Client {
     }
     const answer = this.#outgoing.nextAnswer() ?? this.#outgoing.nextChunk();
     this.#readOn();
-    if (!answer && this.#calls.size === 0) this.#writer.close(goingAway.code, goingAway.reason);
+    if (!answer && this.#calls.size === 0) this.#writer.close(closeCodes.goingAway, goodbye);
     return answer;
   }
 

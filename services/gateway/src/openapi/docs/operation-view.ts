@@ -5,8 +5,8 @@ import { fixedComponents } from '../fixed-document.ts';
 import type { MediaType, Method, Operation, Parameter, Response } from '../openapi.ts';
 import { html, inline, prose } from './html.ts';
 import type { Content, Html } from './html.ts';
-import type { Components } from './components.ts';
 import { memberList, schemaView } from './schema-view.ts';
+import type { Components } from './schema-view.ts';
 
 export interface OperationPlace {
   path: string;

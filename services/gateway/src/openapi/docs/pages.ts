@@ -1,7 +1,7 @@
 import { errorTable } from '@bkg/sdk/protocol';
 import type { RegistryEntry } from '@bkg/sdk/protocol';
 import { fixedComponents, fixedPaths, info } from '../fixed-document.ts';
-import { fixedTags } from '../fixed-operations.ts';
+import { fixedTags } from '../fixed-operation.ts';
 import type { Method, PathItem } from '../openapi.ts';
 import { pluginPart, titleOf } from '../plugin-part.ts';
 import { Html, html, prose } from './html.ts';
@@ -14,8 +14,10 @@ import { schemaView } from './schema-view.ts';
 import { style } from './style.ts';
 
 export interface PageOptions {
-  /** Of the gateway itself, for the lines to try: `http://localhost:43119`. */
+  /** For the lines to try: `http://localhost:43119`. */
   origin: string;
+  /** It is the address that people use, and not that of the gateway itself. @default false */
+  isPublic?: boolean;
 }
 
 /** An entry never changes: what is new of a plugin is another one. */
@@ -25,7 +27,8 @@ const pluginPages = new Once<RegistryEntry, Once<string, string>>(new WeakMap())
 const fixedSections = new Once<string, Html>(new Map());
 
 /** What there is, the gateway's own operations, the error codes and the types. */
-export function indexPage(plugins: readonly RegistryEntry[], { origin }: PageOptions): string {
+export function indexPage(plugins: readonly RegistryEntry[], options: PageOptions): string {
+  const { origin } = options;
   const sections = [...fixedTags.map(({ name }) => name), 'Errors', 'Types'];
   const nav = html`<ul>
     <li><a class="title" href="#top">bkg API</a></li>
@@ -37,7 +40,7 @@ export function indexPage(plugins: readonly RegistryEntry[], { origin }: PageOpt
       <h1>bkg API</h1>
       <div class="lead">${prose(info.description)}</div>
       <p class="lead">For programs: <a href="/api/openapi.json">openapi.json</a> (OpenAPI 3.1).</p>
-      ${addressNote(origin)}
+      ${addressNote(options)}
     </header>
     <section id="plugins" aria-labelledby="plugins-title">
       <h2 id="plugins-title">Capabilities</h2>
@@ -84,13 +87,14 @@ function fixedPart(origin: string): Html {
 }
 
 /** The capabilities of one plugin. */
-export function pluginPage(entry: RegistryEntry, { origin }: PageOptions): string {
+export function pluginPage(entry: RegistryEntry, options: PageOptions): string {
   return pluginPages
     .of(entry, () => new Once<string, string>(new Map()))
-    .of(origin, () => renderPlugin(entry, origin));
+    .of(options.origin, () => renderPlugin(entry, options));
 }
 
-function renderPlugin(entry: RegistryEntry, origin: string): string {
+function renderPlugin(entry: RegistryEntry, options: PageOptions): string {
+  const { origin } = options;
   const { title, tag, paths, schemas } = pluginPart(entry);
   const components = { ...fixedComponents.schemas, ...schemas };
   const places = placesIn(paths);
@@ -108,7 +112,7 @@ function renderPlugin(entry: RegistryEntry, origin: string): string {
   const main = html`<header>
       <h1>${title.name} <span class="mark">${title.version}</span></h1>
       <div class="lead">${prose(tag.description.split('\n\n').slice(1).join('\n\n'))}</div>
-      ${places.length > 0 ? addressNote(origin) : undefined}
+      ${places.length > 0 ? addressNote(options) : undefined}
     </header>
     <section aria-labelledby="capabilities">
       <h2 id="capabilities">Capabilities</h2>
@@ -122,7 +126,8 @@ function renderPlugin(entry: RegistryEntry, origin: string): string {
 }
 
 /** Not the reader's own address: whatever stands in between, such as one for TLS, does not tell it. */
-function addressNote(origin: string): Html {
+function addressNote({ origin, isPublic = false }: PageOptions): Html {
+  if (isPublic) return html`<p class="lead">The lines to try go to <code>${origin}</code>.</p>`;
   return html`<p class="lead">
     The lines to try go to the gateway itself, at <code>${origin}</code>; behind a proxy put the address of
     that in its place.

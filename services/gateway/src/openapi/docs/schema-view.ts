@@ -2,8 +2,9 @@ import type { JsonSchema } from '@bkg/sdk/protocol';
 import { isRecord } from '../schema-keywords.ts';
 import { html, inline } from './html.ts';
 import type { Content, Html } from './html.ts';
-import { componentOf } from './components.ts';
-import type { Components } from './components.ts';
+
+/** The schemas of the document, by their names. */
+export type Components = Readonly<Record<string, JsonSchema>>;
 
 /** More members than this of one schema help nobody; the whole of it is below in any case. */
 const membersMost = 400;
@@ -26,7 +27,7 @@ export function memberList(schema: JsonSchema, components: Components): Content 
 function standalone(schema: JsonSchema, components: Components): JsonSchema {
   if (typeof schema !== 'object') return schema;
   const { $ref } = schema;
-  const whole = typeof $ref === 'string' ? (componentOf($ref, components) ?? true) : schema;
+  const whole = typeof $ref === 'string' ? (components[nameIn($ref)] ?? true) : schema;
   const needed = new Map<string, JsonSchema>();
   const gather = (one: unknown): void => {
     for (const [, name = ''] of JSON.stringify(one).matchAll(
@@ -87,7 +88,7 @@ class SchemaWriter {
   }
 
   #kindOfReference(ref: string): Content {
-    const name = ref.slice(ref.lastIndexOf('/') + 1);
+    const name = nameIn(ref);
     if (isWireName(name)) return html`<a href="/api/docs#schema-${name}">${name}</a>`;
     const label = name.slice(name.lastIndexOf('.') + 1);
     if (this.#open.includes(name)) return [html`<code>${label}</code>`, ', as above'];
@@ -115,7 +116,7 @@ class SchemaWriter {
     if (typeof schema !== 'object') return undefined;
     const { $ref } = schema;
     if (typeof $ref === 'string') {
-      const name = $ref.slice($ref.lastIndexOf('/') + 1);
+      const name = nameIn($ref);
       if (isWireName(name) || this.#open.includes(name)) return undefined;
       return this.#within(name, () => this.#below(this.#components[name]));
     }
@@ -164,6 +165,11 @@ class SchemaWriter {
       this.#open.pop();
     }
   }
+}
+
+/** The component that a reference names. */
+function nameIn(ref: string): string {
+  return ref.slice(ref.lastIndexOf('/') + 1);
 }
 
 /** Those of the wire begin with a capital, those of a plugin with its id. */
