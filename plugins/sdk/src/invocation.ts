@@ -129,13 +129,7 @@ export class Invocation implements InvocationContext, Placed {
   }
 
   get log(): Logger {
-    const traceId = traceIdOf(this.header(headerNames.traceparent));
-    this.#log ??= this.#parentLog.child({
-      capability: this.capability,
-      invocation_id: shortToken(this.invocationId),
-      ...(traceId && { trace_id: traceId }),
-    });
-    return this.#log;
+    return (this.#log ??= this.#createLog());
   }
 
   /** It is known by now which capability it is. */
@@ -195,6 +189,15 @@ export class Invocation implements InvocationContext, Placed {
   close(): void {
     clearTimeout(this.#timer);
     this.#ownCalls?.close();
+  }
+
+  #createLog(): Logger {
+    const traceId = traceIdOf(this.header(headerNames.traceparent));
+    return this.#parentLog.child({
+      capability: this.capability,
+      invocation_id: shortToken(this.invocationId),
+      ...(traceId && { trace_id: traceId }),
+    });
   }
 
   #nestedCalls(): NestedCalls {
