@@ -6,7 +6,7 @@ import type { Invocation } from './invocation.ts';
 import type { HeaderValues } from './outgoing.ts';
 import { encodeValue, invalidOutput, responseTypeOf } from './outgoing-value.ts';
 import { respondProblem } from './problem.ts';
-import { BkgError, errorTable, PluginError, problemOf } from './protocol/errors.ts';
+import { BkgError, errorEntryOf, PluginError, problemOf, problemOfCode } from './protocol/errors.ts';
 import type { Problem } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import type { Statistics } from './statistics.ts';
@@ -134,7 +134,7 @@ export class Answers {
     invocation.log.error({ error }, 'the handler failed');
     const where = `${pluginId} failed in ${invocation.capability}`;
     const detail = `${where}; its log says why, at invocation ${shortToken(invocation.invocationId)}.`;
-    return problemOf('INTERNAL', errorTable.INTERNAL, detail);
+    return problemOfCode('INTERNAL', detail);
   }
 }
 
@@ -146,5 +146,5 @@ function isFailure(headers: HeaderValues | undefined): boolean {
 function mayHaveRun({ hasRun, upload, chunks }: Invocation, { code }: Problem): boolean {
   if (!hasRun) return false;
   if (upload || (chunks && chunks.count > 0)) return true;
-  return !Object.hasOwn(errorTable, code) || errorTable[code as keyof typeof errorTable].executed !== 'no';
+  return errorEntryOf(code)?.executed !== 'no';
 }

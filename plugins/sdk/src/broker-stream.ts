@@ -4,10 +4,9 @@ import { callHeaders } from './call-headers.ts';
 import { ConnectionLostError } from './client/errors.ts';
 import { late } from './client/invoke.ts';
 import type { Target } from './client/invoke.ts';
-import { entryOf } from './client/table.ts';
 import type { Connection } from './connection.ts';
 import type { HeaderValues } from './outgoing.ts';
-import { BkgError } from './protocol/errors.ts';
+import { BkgError, errorEntryOf } from './protocol/errors.ts';
 import { answerGraceMs, headerNames } from './protocol/headers.ts';
 import { windowDefault } from './protocol/stream.ts';
 import { subjects } from './protocol/subjects.ts';
@@ -111,19 +110,9 @@ export class BrokerStream implements AsyncIterable<Chunk> {
     for (const promise of [this.first, this.last]) promise.catch(() => undefined);
   }
 
-  /** The first chunk decides: then it is not sent again. */
-  get hasBegun(): boolean {
-    return this.#reply.hasBegun;
-  }
-
   /** Gives up: who reads gets what has come, and then this error. */
   fail(error: Error): void {
     this.#reply.fail(error);
-  }
-
-  /** Nobody waits for it any more. */
-  leave(): void {
-    this.#reply.leave();
   }
 
   /** Throws what `last` throws. */
@@ -135,7 +124,7 @@ export class BrokerStream implements AsyncIterable<Chunk> {
     }
   }
 
-  /** While it is being sent for the first time nothing has come. */
+  /** The first chunk decides: then it is not sent again. */
   #mayRepeat(): boolean {
     const { upload, options } = this.#call;
     return !upload && !this.#reply.hasBegun && (options.idempotent ?? false);
@@ -150,5 +139,5 @@ export class BrokerStream implements AsyncIterable<Chunk> {
 
 /** Whether somebody may be at work, because of what it ended with. */
 function hasRun(error: unknown): boolean {
-  return !(error instanceof BkgError) || entryOf(error.code)?.executed !== 'no';
+  return !(error instanceof BkgError) || errorEntryOf(error.code)?.executed !== 'no';
 }

@@ -25,7 +25,7 @@ const firstDialEveryMs = 500;
  * Where replies to a connection arrive. Who shows an API key must listen below its prefix, and so the identity comes after
  * that.
  */
-export function inboxIdentity(identity: readonly string[], { password }: Credentials): string[] {
+function inboxIdentity(identity: readonly string[], { password }: Credentials): string[] {
   const key = parseKey(password);
   return key ? [key.prefix, ...identity] : [...identity];
 }

@@ -8,7 +8,13 @@ import type { Logger } from './logger.ts';
 import { isContentTypeRange } from './protocol/content-type.ts';
 import { declaredErrorNumbers } from './protocol/errors.ts';
 import type { DeclaredError } from './protocol/errors.ts';
-import { endpointName, isCapabilityId, isVersion, pluginIdProblem } from './protocol/names.ts';
+import {
+  endpointName,
+  errorCodePrefix,
+  isCapabilityId,
+  isVersion,
+  pluginIdProblem,
+} from './protocol/names.ts';
 import type { Descriptor } from './protocol/micro.ts';
 import type { JsonSchema, PluginConfig } from './protocol/plugin.ts';
 
@@ -202,7 +208,7 @@ function capabilityProblems({ id, capabilities }: PluginDefinition, capabilityId
       );
     }
   }
-  const prefix = `${id.toUpperCase().replaceAll('-', '_')}_`;
+  const prefix = errorCodePrefix(id);
   for (const [code, { number }] of Object.entries(capabilities[capabilityId]?.errors ?? {})) {
     if (!code.startsWith(prefix) || !/^[A-Z0-9_]+$/.test(code)) {
       problems.push(`The error ${code} of ${capabilityId} must begin with ${prefix} and be in capitals.`);

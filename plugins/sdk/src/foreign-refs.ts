@@ -1,10 +1,9 @@
 import { isRecord } from './protocol/is-record.ts';
-
-const namedSchemas = new Set(['properties', 'patternProperties', '$defs', 'definitions', 'dependentSchemas']);
+import { dataKeywords, schemaMaps } from './schema-keywords.ts';
 
 /**
  * The references of a JSON Schema that lead out of it: nobody fetches what somebody else may change, and without it the
- * schema cannot be checked. Walks no deeper than a schema that a message could carry.
+ * schema cannot be checked. Without recursion: it may be nested as deep as its author likes.
  */
 export function foreignRefs(schema: unknown): string[] {
   const refs = new Set<string>();
@@ -15,14 +14,11 @@ export function foreignRefs(schema: unknown): string[] {
     const next = queue.pop();
     if (typeof next !== 'object' || next === null) continue;
     for (const [keyword, value] of Object.entries(next) as [string, unknown][]) {
-      // The names in these are the author's, and no keywords: a member may be called default.
-      if (namedSchemas.has(keyword) && isRecord(value))
-        for (const one of Object.values(value)) queue.push(one);
+      if (schemaMaps.has(keyword) && isRecord(value)) for (const one of Object.values(value)) queue.push(one);
       else if (keyword === '$id' && typeof value === 'string') ids.add(withoutFragment(value));
       else if ((keyword === '$ref' || keyword === '$dynamicRef') && typeof value === 'string')
         refs.add(value);
-      // What these hold are values and not schemas: a member called $ref there is data.
-      else if (!['const', 'default', 'enum', 'examples'].includes(keyword)) queue.push(value);
+      else if (!dataKeywords.has(keyword)) queue.push(value);
     }
   }
   return [...refs].filter((ref) => !ref.startsWith('#') && !ids.has(withoutFragment(ref))).sort();

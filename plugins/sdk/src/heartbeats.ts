@@ -8,6 +8,7 @@ import type { Descriptor } from './protocol/micro.ts';
 import { latencyPercentiles } from './protocol/telemetry.ts';
 import type { PluginTelemetry } from './protocol/telemetry.ts';
 import { UsageMeter } from './usage.ts';
+import type { Usage } from './usage.ts';
 
 export interface HeartbeatsOptions {
   descriptor: Descriptor;
@@ -33,29 +34,12 @@ export class Heartbeats {
   constructor(options: HeartbeatsOptions) {
     this.#options = options;
     this.#everyMs = options.everyMs;
-    this.#descriptorHash = createHash('sha256')
-      .update(JSON.stringify(options.descriptor))
-      .digest('hex')
-      .slice(0, 32);
+    this.#descriptorHash = descriptorHash(options.descriptor);
   }
 
   /** The counts are those of now, the usage is that of the last heartbeat. */
   telemetry(): PluginTelemetry {
-    const { descriptor, dispatcher, startedAt } = this.#options;
-    const { requests, errors, lastError, buckets } = dispatcher.statistics;
-    return {
-      plugin_id: descriptor.id,
-      ...this.#usage.last,
-      uptime_secs: Math.round((Date.now() - startedAt.getTime()) / 1_000),
-      request_count: requests,
-      error_count: errors,
-      last_error: lastError,
-      in_flight: dispatcher.inFlight,
-      queue_depth: dispatcher.queued,
-      instances: 1,
-      latency_ms: latencyPercentiles(buckets),
-      latency_buckets: buckets,
-    };
+    return telemetryOf(this.#options, this.#usage.last);
   }
 
   /** One at once, then until `signal` aborts. */
@@ -95,6 +79,32 @@ export class Heartbeats {
     this.beat();
     this.#next = setTimeout(() => this.#beatOn(), nextMs);
   }
+}
+
+/** Of what an instance says of itself: another one when that changes. */
+export function descriptorHash(descriptor: Descriptor): string {
+  return createHash('sha256').update(JSON.stringify(descriptor)).digest('hex').slice(0, 32);
+}
+
+/** What an instance has counted, beside what its process takes. */
+export function telemetryOf(
+  { descriptor, dispatcher, startedAt }: Pick<HeartbeatsOptions, 'descriptor' | 'dispatcher' | 'startedAt'>,
+  usage: Usage,
+): PluginTelemetry {
+  const { requests, errors, lastError, buckets } = dispatcher.statistics;
+  return {
+    plugin_id: descriptor.id,
+    ...usage,
+    uptime_secs: Math.round((Date.now() - startedAt.getTime()) / 1_000),
+    request_count: requests,
+    error_count: errors,
+    last_error: lastError,
+    in_flight: dispatcher.inFlight,
+    queue_depth: dispatcher.queued,
+    instances: 1,
+    latency_ms: latencyPercentiles(buckets),
+    latency_buckets: buckets,
+  };
 }
 
 /**

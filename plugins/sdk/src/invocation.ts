@@ -133,13 +133,7 @@ export class Invocation implements InvocationContext, Placed {
   }
 
   get log(): Logger {
-    const traceId = traceIdOf(this.header(headerNames.traceparent));
-    this.#log ??= this.#parentLog.child({
-      capability: this.capability,
-      invocation_id: shortToken(this.invocationId),
-      ...(traceId && { trace_id: traceId }),
-    });
-    return this.#log;
+    return (this.#log ??= this.#createLog());
   }
 
   /** It is known by now which capability it is. */
@@ -204,6 +198,15 @@ export class Invocation implements InvocationContext, Placed {
   /** An answer that is there in the turn in which the request came needs none: nothing could stop its handler. */
   #startClock(): void {
     this.#timer ??= setTimeout(expire, this.#budgetMs - (performance.now() - this.receivedAt), this);
+  }
+
+  #createLog(): Logger {
+    const traceId = traceIdOf(this.header(headerNames.traceparent));
+    return this.#parentLog.child({
+      capability: this.capability,
+      invocation_id: shortToken(this.invocationId),
+      ...(traceId && { trace_id: traceId }),
+    });
   }
 
   #nestedCalls(): NestedCalls {

@@ -7,9 +7,6 @@ import { inflightQuery, portions, readInflightReply } from './inflight-question.
 import { subjects } from './protocol/subjects.ts';
 import type { RunningCall } from './running-call.ts';
 
-export { RunningCall } from './running-call.ts';
-export type { RunningCallOptions } from './running-call.ts';
-
 export interface LostCallsOptions {
   /**
    * After the broker's return, until instances are back too and have sent the answers they kept; and again while none of

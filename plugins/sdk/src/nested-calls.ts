@@ -93,9 +93,10 @@ export class NestedCalls implements NestedInvocations {
     { idempotent = false } = {},
   ) => {
     try {
-      const json = JSON.stringify(payload ?? {});
       const options = { ...this.#options({ idempotent }), signal: this.#around.signal };
-      const reply = await this.#around.calls().send({ plugin, capability, json, options }, this.#attempt());
+      const call = { plugin, capability, json: jsonOf(payload ?? {}), options };
+      assertNames(call);
+      const reply = await this.#around.calls().send(call, this.#attempt());
       const problem = problemOfMsg(reply);
       if (problem) throw BkgError.from(problem);
       return outputOf(plugin, capability, reply);

@@ -1,15 +1,6 @@
 import { isRecord } from './protocol/is-record.ts';
 import type { JsonSchema } from './protocol/plugin.ts';
-
-const schemaMaps = new Set([
-  '$defs',
-  'definitions',
-  'dependencies',
-  'dependentSchemas',
-  'patternProperties',
-  'properties',
-]);
-const dataKeywords = new Set(['const', 'default', 'enum', 'examples']);
+import { dataKeywords, schemaMaps } from './schema-keywords.ts';
 
 /**
  * The same schema without what ajv would read otherwise than 2020-12 has it: `nullable`, which is OpenAPI's, and members that
@@ -35,7 +26,6 @@ function plain(schema: unknown): unknown {
   );
 }
 
-/** The names in some are the author's, and no keywords. */
 function plainValue(keyword: string, value: unknown): unknown {
   if (!schemaMaps.has(keyword) || !isRecord(value)) return plain(value);
   return Object.fromEntries(

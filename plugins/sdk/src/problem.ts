@@ -1,7 +1,7 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
 import type { Connection } from './connection.ts';
 import { parseJson } from './json.ts';
-import { BkgError, errorTable, isProblem, problemOf, sentProblem } from './protocol/errors.ts';
+import { BkgError, isProblem, problemOfCode, sentProblem } from './protocol/errors.ts';
 import type { ErrorCode, Problem } from './protocol/errors.ts';
 import { problemContentType } from './protocol/content-type.ts';
 import { headerNames } from './protocol/headers.ts';
@@ -18,8 +18,7 @@ export function problemOfMsg(msg: Msg): Problem | undefined {
   // A plugin without the SDK: ADR-32's two headers are all it says.
   const status = /^[45]\d\d$/.test(number) ? Number(number) : 500;
   const detail = msg.headers?.get(headerNames.error) || 'The plugin failed and did not say why.';
-  const code = codeOfNumber(status);
-  return { ...problemOf(code, errorTable[code], detail), status };
+  return { ...problemOfCode(codeOfNumber(status), detail), status };
 }
 
 /** How long the sender of a failed reply says to wait, in whole seconds; undefined when it says nothing, or no such thing. */
@@ -67,7 +66,7 @@ export function respondProblem(
 
 /** What a failure tells the caller. Anything but a BkgError stays in the log: its text may hold secrets. */
 export function problemOfError(error: unknown, detail = 'It failed; the log says why.'): Problem {
-  return error instanceof BkgError ? error.problem : problemOf('INTERNAL', errorTable.INTERNAL, detail);
+  return error instanceof BkgError ? error.problem : problemOfCode('INTERNAL', detail);
 }
 
 /** @throws BkgError INVALID_PAYLOAD for what is not JSON, or not UTF-8 */

@@ -8,8 +8,6 @@ import { LogOutput } from './log-output.ts';
 import { createLogger } from './logger.ts';
 import type { Logger } from './logger.ts';
 
-export type { PluginProgram } from './launch-instance.ts';
-
 /** Time for what a plugin leaves open, such as a timer, to end by itself. */
 const leftOpenMs = 1_000;
 

@@ -1,8 +1,7 @@
 import { nowhere } from './brief-set.ts';
 import type { Placed } from './brief-set.ts';
-import { entryOf } from './client/table.ts';
 import type { HeaderValues } from './outgoing.ts';
-import { BkgError } from './protocol/errors.ts';
+import { BkgError, errorEntryOf } from './protocol/errors.ts';
 import type { Resend } from './requests.ts';
 
 export interface RunningCallOptions {
@@ -80,7 +79,7 @@ export class RunningCall implements Placed {
   /** An error of its request. After it was sent again one that says "it has not run" may not be true, and gives way. */
   explain(error: unknown): unknown {
     if (!this.#loss || !(error instanceof BkgError)) return error;
-    return entryOf(error.code)?.executed === 'no' ? this.#loss : error;
+    return errorEntryOf(error.code)?.executed === 'no' ? this.#loss : error;
   }
 
   #sendAgain(loss: BkgError): boolean {

@@ -3,10 +3,6 @@ export class Tally {
   #count = 0;
   #settled: PromiseWithResolvers<void> | undefined;
 
-  get count(): number {
-    return this.#count;
-  }
-
   enter(): void {
     this.#count += 1;
   }

@@ -10,6 +10,7 @@ import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import { chunkMostBytes, creditPatienceMs, jsonUploadMostBytes } from './protocol/stream.ts';
 import { subjects } from './protocol/subjects.ts';
+import { joined } from './stream/body.ts';
 import { ChunkReader } from './stream/chunk-reader.ts';
 import { cancelText, creditText, readFlow } from './stream/flow.ts';
 
@@ -101,10 +102,8 @@ export class UploadInput {
   }
 
   /** All of it. @throws the reason of the signal */
-  async collect(): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of this.pieces()) pieces.push(piece);
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+  collect(): Promise<Uint8Array> {
+    return joined(this.pieces());
   }
 
   /** The invocation is answered: nobody takes the rest. */

@@ -1,10 +1,11 @@
 import type { Msg } from '@nats-io/nats-core';
 import { describe, expect, it } from 'vitest';
-import { LostCalls, RunningCall } from '../src/lost-calls.ts';
+import { LostCalls } from '../src/lost-calls.ts';
 import { BkgError } from '../src/protocol/errors.ts';
 import { subjects } from '../src/protocol/index.ts';
 import type { InflightQuery, OtherInstance } from '../src/protocol/index.ts';
 import type { RequestManyOptions, RequestOptions } from '../src/requests.ts';
+import { RunningCall } from '../src/running-call.ts';
 import { eventually } from '../src/testing.ts';
 import { deathOf } from './client/mortal.ts';
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,6 +9,7 @@ import { UploadSending } from '../src/conformance/upload-sending.ts';
 import type { Credentials } from '../src/credentials.ts';
 import { parseJson } from '../src/json.ts';
 import { problemOfMsg } from '../src/problem.ts';
+import type { Problem } from '../src/protocol/errors.ts';
 import { instancePermissions, keyPermissions } from '../src/protocol/permissions.ts';
 import type { Permissions } from '../src/protocol/permissions.ts';
 import { parseScope } from '../src/protocol/scopes.ts';
@@ -36,6 +38,27 @@ describe.each(examples)('the example in $language', ({ language, isPossible }) =
       expect(problemOfMsg(await greet(wrong))).toMatchObject({ code: 'INVALID_PAYLOAD', status: 400 });
     expect((await greet('{"name":"Zoë"}')).json()).toEqual({ greeting: 'Hello, Zoë!' });
   });
+
+  it.skipIf(!isPossible)(
+    'tells what is wrong in a message that the broker takes, however long that is',
+    async () => {
+      await using server = await startNatsServer({ jetstream: false });
+      const caller = await server.connect('caller');
+      await using process = new PluginProcess(folder, server);
+      const greet = (payload: object) =>
+        caller.request(subjects.invokeCapability(process.id, 'greet'), JSON.stringify(payload), {
+          timeoutMs: 5_000,
+        });
+      await eventually(() => greet({ name: 'Ada' }), { withinMs: 30_000 });
+      const refused = await greet({ name: 'Ada', ['"'.repeat(520_000)]: 1 });
+      const { code, detail, errors = [] } = refused.json<Problem>();
+      expect(code).toBe('INVALID_PAYLOAD');
+      expect([detail, ...errors.map(({ message }) => message)].map(({ length }) => length)).toEqual([
+        16_384, 512,
+      ]);
+      expect((await greet({ name: 'Ada' })).json()).toEqual({ greeting: 'Hello, Ada!' });
+    },
+  );
 
   const key = createKey();
   const identities = [
@@ -101,6 +124,27 @@ describe.each(examples)('the example in $language', ({ language, isPossible }) =
     expect(process.output).not.toContain('complains');
   });
 });
+
+/** Prints the places of files that only a newer Python than 3.8 can load. */
+const tooNew = `
+import ast, pathlib, sys
+for file in sorted(pathlib.Path(sys.argv[1]).glob("*.py")):
+    for node in ast.walk(ast.parse(file.read_text(), feature_version=(3, 8))):
+        for annotation in filter(None, (getattr(node, "annotation", None), getattr(node, "returns", None))):
+            for part in ast.walk(annotation):
+                builtin = isinstance(part, ast.Subscript) and getattr(part.value, "id", "").islower()
+                if builtin or isinstance(part, ast.BinOp):
+                    print(f"{file.name}:{part.lineno}: {ast.unparse(annotation)}")
+`;
+
+it.skipIf(!isThere('python3', '--version')).each(['python', 'clients'])(
+  'the example in %s is for Python 3.8, as it says',
+  (name) => {
+    const args = ['-c', tooNew, path.join(examplesFolder, name)];
+    const { stdout, stderr } = spawnSync('python3', args, { encoding: 'utf8' });
+    expect({ stdout, stderr }).toEqual({ stdout: '', stderr: '' });
+  },
+);
 
 /** A broker that lets its test do everything, and one other client what it is given. */
 async function startNarrowServer(client: {

@@ -25,6 +25,28 @@ it.skipIf(!existsSync('/dev/full'))(
   },
 );
 
+it('a line that is larger than an event may be is written, and fails nobody', () => {
+  const logOutput = path.join(import.meta.dirname, '../dist/log-output.js');
+  const work = `
+    import { createLogger } from ${JSON.stringify(logger)};
+    import { LogOutput } from ${JSON.stringify(logOutput)};
+    const maxPayloadBytes = 512 * 1024;
+    const output = new LogOutput();
+    const publish = (_, text) => {
+      if (text.length > maxPayloadBytes) throw new Error('PAYLOAD_TOO_LARGE');
+      process.stderr.write(text.length + ' ');
+    };
+    output.publishTo({ maxPayloadBytes, publish }, 'log');
+    const log = createLogger({}, { destination: output });
+    for (const length of [0, 200_000, 600_000]) log.info('x'.repeat(length));`;
+  const { status, stdout, stderr } = spawnSync(process.execPath, ['--input-type=module', '-e', work], {
+    encoding: 'utf8',
+    maxBuffer: 8 * 1024 * 1024,
+  });
+  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^\d{2,3} $/) });
+  expect(stdout.trim().split('\n')).toHaveLength(3);
+});
+
 /** What is written, by a logger that has a field of its own. */
 function written(work: (log: ReturnType<typeof createLogger>) => void): Record<string, unknown> {
   let line = '';

@@ -136,6 +136,19 @@ describe('an invocation by a handler, when the instance that has it dies,', () =
   });
 });
 
+describe('an invocation by a handler', () => {
+  it.each([
+    ['>', 'text.say', 'PLUGIN_NOT_FOUND'],
+    ['echo.at.one', 'text.say', 'PLUGIN_NOT_FOUND'],
+    ['echo', 'text.*', 'CAPABILITY_NOT_FOUND'],
+    ['echo', 'text say', 'CAPABILITY_NOT_FOUND'],
+  ])('names no subject but that of a capability: %s, %s', async (to, name, code) => {
+    const { problem } = await passOn(to, {}, name);
+    expect(problem).toMatchObject({ code, retryable: false });
+    expect(await isHeard(inner)).toBe(false);
+  });
+});
+
 describe('an instance', () => {
   it('listens to no other plugin before it invokes one, and not any more when it has ended', async () => {
     const { instance } = await startEcho(server, {}, {}, 'listener');

@@ -56,6 +56,19 @@ type Problem struct {
 	Errors    []PayloadError `json:"errors,omitempty"`
 }
 
+// What is quoted may be as long as the request was: a failure has to fit into a message, too.
+const (
+	mostDetail = 16_384
+	mostText   = 512
+)
+
+func cut(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most])
+	}
+	return text
+}
+
 // problemOf makes INTERNAL of what nobody foresaw: that is for the log, not for the caller.
 func problemOf(err error, declared map[string]DeclaredError) Problem {
 	failure, isFailure := err.(*Failure)
@@ -70,10 +83,14 @@ func problemOf(err error, declared map[string]DeclaredError) Problem {
 		return problemOf(fmt.Errorf("%s is not declared", failure.Code), declared)
 	}
 	title := strings.ToLower(strings.ReplaceAll(failure.Code, "_", " "))
+	var errors []PayloadError
+	for _, one := range failure.Errors {
+		errors = append(errors, PayloadError{cut(one.Path, mostText), cut(one.Message, mostText)})
+	}
 	return Problem{
 		Type: "urn:bkg:error:" + strings.ToLower(failure.Code), Title: strings.ToUpper(title[:1]) + title[1:],
-		Status: entry.Number, Detail: failure.Detail, Code: failure.Code, Retryable: entry.Retryable,
-		Errors: failure.Errors,
+		Status: entry.Number, Detail: cut(failure.Detail, mostDetail), Code: failure.Code, Retryable: entry.Retryable,
+		Errors: errors,
 	}
 }
 

@@ -24,6 +24,9 @@ export class Failure extends Error {
 }
 
 const mostErrors = 20;
+/** What is quoted may be as long as the request was: a failure has to fit into a message, too. */
+const mostDetail = 16_384;
+const mostText = 512;
 
 /** @param declared the errors that the capability declares; what nobody foresaw is for the log, not for the caller */
 export function problemOf({ code, message, errors }, declared = {}) {
@@ -37,11 +40,15 @@ export function problemOf({ code, message, errors }, declared = {}) {
     type: `urn:bkg:error:${words}`,
     title: words.charAt(0).toUpperCase() + words.slice(1).replaceAll('_', ' '),
     status: number,
-    detail: detail.slice(0, 16_384),
+    detail: detail.slice(0, mostDetail),
     code: known,
     retryable,
-    ...(errors && { errors: errors.slice(0, mostErrors) }),
+    ...(errors && { errors: errors.slice(0, mostErrors).map(cut) }),
   };
+}
+
+function cut({ path, message }) {
+  return { path: path.slice(0, mostText), message: message.slice(0, mostText) };
 }
 
 /** The error in one line of ASCII, and its number. */

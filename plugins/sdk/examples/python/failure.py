@@ -16,6 +16,11 @@ TABLE = {
     "DEADLINE_EXCEEDED": {"number": 504, "retryable": False},
 }
 
+MOST_ERRORS = 20
+# What is quoted may be as long as the request was: a failure has to fit into a message, too.
+MOST_DETAIL = 16_384
+MOST_TEXT = 512
+
 
 class Failure(Exception):
     """A failure that the caller is told of, with a code of the table or one that the capability declares."""
@@ -37,11 +42,15 @@ def problem_of(error: BaseException, declared: Dict) -> Dict:
         "type": f"urn:bkg:error:{failure.code.lower()}",
         "title": failure.code.capitalize().replace("_", " "),
         "status": entry["number"],
-        "detail": failure.detail[:16_384],
+        "detail": failure.detail[:MOST_DETAIL],
         "code": failure.code,
         "retryable": entry["retryable"],
-        **({"errors": failure.errors[:20]} if failure.errors else {}),
+        **({"errors": [cut(one) for one in failure.errors[:MOST_ERRORS]]} if failure.errors else {}),
     }
+
+
+def cut(error: Dict) -> Dict:
+    return {"path": error["path"][:MOST_TEXT], "message": error["message"][:MOST_TEXT]}
 
 
 def headers_of(problem: Dict) -> Dict:

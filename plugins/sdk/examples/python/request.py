@@ -27,12 +27,12 @@ def asks_for_inbox(message: Message) -> bool:
     return all(subject.startswith("_INBOX.") for subject in subjects)
 
 
-def content_type_of(message: Message, input_type: str | None) -> str:
+def content_type_of(message: Message, input_type: Optional[str]) -> str:
     unsaid = "application/json" if input_type is None else "application/octet-stream"
     return message.header("Content-Type") or unsaid
 
 
-def headers_in(message: Message, input_type: str | None = None) -> Asked:
+def headers_in(message: Message, input_type: Optional[str] = None) -> Asked:
     """input_type: of a payload that is bytes its content type, or a range; None of JSON. Raises Failure for headers that cannot be."""
     content_type, taken = content_type_of(message, input_type), input_type or "application/json"
     if not is_in_range(content_type, taken):

@@ -22,8 +22,6 @@ export interface CalloutOptions {
   connection: Connection;
   /** Of the account that the configuration of nats-server names as `issuer` of `auth_callout`. */
   issuerSeed: string;
-  /** Where everybody is. @default '$G', the one that every nats-server has */
-  account?: string;
   /** Whether an instance that shows a token of ours is still wanted. */
   verifyInstance: (claims: InstanceIdentity) => Promise<boolean>;
   /** Whose a key is, or why it does not do. */
@@ -36,6 +34,9 @@ export interface CalloutOptions {
   /** Keys that are checked at the same time, and as many instances; who comes beyond them is refused. @default 512 */
   most?: number;
 }
+
+/** Where everybody is: the one account that every nats-server has. */
+const account = '$G';
 
 export interface Callout {
   /** Takes no new question and answers those that it has. */
@@ -68,7 +69,7 @@ class Refused extends Error {
  * nothing better is known.
  */
 export function serveCallout(options: CalloutOptions): Callout {
-  const { connection, issuerSeed, account = '$G', audit, log, deadlineMs = 4_000, most = 512 } = options;
+  const { connection, issuerSeed, audit, log, deadlineMs = 4_000, most = 512 } = options;
   const issuer = readNkey(issuerSeed);
   const refusals = new Refusals({
     write: (event) => {
@@ -81,13 +82,15 @@ export function serveCallout(options: CalloutOptions): Callout {
   const running = { instance: new Set<Promise<void>>(), key: new Set<Promise<void>>() };
 
   const answer = async (msg: Msg, request: AuthorizationRequest, beside: number): Promise<void> => {
-    let text: string;
+    // When the broker is away, so is the one that has asked.
+    const tell = (said: { jwt: string } | { error: string }): unknown =>
+      msg.reply && connection.publish(msg.reply, encodeAnswer(issuer, request, said));
     try {
       if (beside >= most) throw new Refused('BUSY', `${most} others are just being checked; try again`);
       const { name, permissions } = await within(deadlineMs, admit(options, request));
       const { userNkey } = request;
-      const jwt = encodeUser({ issuer, userNkey, account, name, permissions });
-      text = encodeAnswer(issuer, request, { jwt });
+      // Who may do very much may have more to be told than the broker takes in one message: that is a refusal, too.
+      tell({ jwt: encodeUser({ issuer, userNkey, account, name, permissions }) });
     } catch (error) {
       const refused = asRefused(error, log);
       const { code, who, target, message } = refused;
@@ -100,10 +103,8 @@ export function serveCallout(options: CalloutOptions): Callout {
         result: code,
         detail: message,
       });
-      text = encodeAnswer(issuer, request, { error: `${code}: ${message}` });
+      tell({ error: `${code}: ${message}` });
     }
-    // When the broker is away, so is the one that has asked.
-    if (msg.reply) connection.publish(msg.reply, text);
   };
 
   const take = (msg: Msg): void => {

@@ -1,6 +1,6 @@
-import { errorOf, InvalidOutputError } from '../client/errors.ts';
+import { failure } from '../client/failure.ts';
+import { failureIn } from '../client/nats/output.ts';
 import { parseJson } from '../json.ts';
-import { problemOfMsg, retryAfterOf } from '../problem.ts';
 import type {
   ApiKey,
   AuditEvent,
@@ -13,7 +13,7 @@ import type {
   RotateOrder,
   Ticket,
 } from '../protocol/access.ts';
-import { BkgError, errorTable, problemOf } from '../protocol/errors.ts';
+import { BkgError } from '../protocol/errors.ts';
 import { jsonContentType } from '../protocol/content-type.ts';
 import { answerGraceMs, headerNames } from '../protocol/headers.ts';
 import { accessPlugin } from '../protocol/scopes.ts';
@@ -152,8 +152,7 @@ export class Keeper {
       after = page.next;
       if (after === undefined) return pages;
     }
-    const detail = `${capability} of ${accessPlugin} does not come to an end.`;
-    throw new InvalidOutputError(problemOf('INVALID_OUTPUT', errorTable.INVALID_OUTPUT, detail));
+    throw failure('INVALID_OUTPUT', `${capability} of ${accessPlugin} does not come to an end.`);
   }
 
   async #ask<T>(
@@ -172,9 +171,8 @@ export class Keeper {
         },
         ...(signal && { signal }),
       });
-      const problem = problemOfMsg(reply);
-      const retryAfterSecs = retryAfterOf(reply);
-      if (problem) throw errorOf(problem, { ...(retryAfterSecs && { retryAfterSecs }) });
+      const failed = failureIn(reply);
+      if (failed) throw failed;
       return readAnswer(capability, reply.data) as T;
     } catch (error) {
       throw error instanceof NoRespondersError ? nobody(error) : error;
@@ -195,7 +193,6 @@ function readAnswer(capability: string, data: Uint8Array): unknown {
     return parseJson(data);
   } catch (cause) {
     // Not what it says: it may have had a secret.
-    const detail = `What ${capability} of ${accessPlugin} gave is not JSON.`;
-    throw new InvalidOutputError(problemOf('INVALID_OUTPUT', errorTable.INVALID_OUTPUT, detail), { cause });
+    throw failure('INVALID_OUTPUT', `What ${capability} of ${accessPlugin} gave is not JSON.`, { cause });
   }
 }

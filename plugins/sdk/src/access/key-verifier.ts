@@ -80,8 +80,7 @@ export class KeyVerifier {
 
   /** @param hash `hashSecret` of the session. @throws what `verify` throws */
   verifySession(hash: string): Promise<Principal | Refusal> {
-    // A part of it finds the place; the whole is compared there, in a time that tells nothing.
-    return this.#verify({ kind: 'session', id: hash.slice(0, 16), hash });
+    return this.#verify(sessionOf(hash));
   }
 
   /** The key has changed: it and its sessions are asked for anew, also by those who are waiting just now. */
@@ -96,8 +95,9 @@ export class KeyVerifier {
 
   /** Forgets one session, such as one that was just signed out. */
   forgetSession(hash: string): void {
-    this.#memories.session.remove(hash.slice(0, 16), hash);
-    const question = this.#questions.get(nameOf({ kind: 'session', id: hash.slice(0, 16), hash }));
+    const session = sessionOf(hash);
+    this.#memories.session.remove(session.id, hash);
+    const question = this.#questions.get(nameOf(session));
     if (question) question.state.isOutdated = true;
   }
 
@@ -172,6 +172,11 @@ export class KeyVerifier {
       );
     }
   }
+}
+
+/** A part of it finds the place; the whole is compared there, in a time that tells nothing. */
+function sessionOf(hash: string): Subject {
+  return { kind: 'session', id: hash.slice(0, 16), hash };
 }
 
 function nameOf({ kind, id, hash }: Subject): string {

@@ -1,7 +1,9 @@
+import type { Msg } from '@nats-io/nats-core';
 import type { Connection } from '../connection.ts';
 import { delay } from '../host/delay.ts';
 import { jsonOrUndefined } from '../json.ts';
 import type { Logger } from '../logger.ts';
+import { BkgError } from '../protocol/errors.ts';
 import { isRecord } from '../protocol/is-record.ts';
 import { subjects } from '../protocol/subjects.ts';
 import { prefixOfName } from './key-name.ts';
@@ -10,8 +12,6 @@ export interface KickerOptions {
   /** In the account of the system, where the server tells of connections and closes them. */
   connection: Connection;
   log: Logger;
-  /** For all that one call takes. @default 1500 */
-  deadlineMs?: number;
   /** How many connections a server lists at once. @default 1024, which is its own most */
   pageSize?: number;
 }
@@ -22,6 +22,8 @@ interface Open {
   user: string;
 }
 
+/** For all that one call takes. */
+const deadlineMs = 1_500;
 /** The server may have been told to let somebody in, and not have noted the connection yet. */
 const lookAgainMs = 100;
 /** In a cluster nobody says how many servers will answer. */
@@ -59,13 +61,12 @@ export class Kicker {
 
   /** The names of all connections that there are. @throws as `kick` */
   async names(): Promise<Set<string>> {
-    const { deadlineMs = 1_500 } = this.#options;
     const open = await this.#list(performance.now() + deadlineMs);
     return new Set(open.map(({ user }) => user));
   }
 
   async #kick(whose: object, list: (late: number) => Promise<Open[]>): Promise<number> {
-    const { deadlineMs = 1_500, log } = this.#options;
+    const { log } = this.#options;
     const late = performance.now() + deadlineMs;
     const closed = new Set<string>();
     for (let look = 0; look < 2; look += 1) {
@@ -83,11 +84,13 @@ export class Kicker {
     const { connection, pageSize = 1_024 } = this.#options;
     const isCluster = connection.nats.info?.cluster !== undefined;
     const found: Open[] = [];
+    let servers = Infinity;
     for (let offset = 0; ; offset += pageSize) {
       const question = JSON.stringify({ auth: true, limit: pageSize, offset, ...(user && { user }) });
       const answers = isCluster
-        ? await connection.requestMany(subjects.connections, question, { forMs: clusterAnswersMs })
+        ? await this.#askCluster(question, servers)
         : [await connection.request(subjects.connections, question, { timeoutMs: leftMs(late) })];
+      servers = answers.length;
       const pages = answers.map(({ data }) => readPage(jsonOrUndefined(data)));
       // A name may come from somebody else's configuration, too: it is that or it is not.
       found.push(
@@ -95,6 +98,20 @@ export class Kicker {
       );
       if (pages.every(({ total }) => offset + pageSize >= total)) return found;
     }
+  }
+
+  /** @param most as many as have answered before: then nobody else is waited for */
+  async #askCluster(question: string, most: number): Promise<Msg[]> {
+    const { connection } = this.#options;
+    const answers = await connection.requestMany(subjects.connections, question, {
+      forMs: clusterAnswersMs,
+      most,
+    });
+    if (answers.length > 0) return answers;
+    throw new BkgError(
+      'DEADLINE_EXCEEDED',
+      `No nats-server has said within ${clusterAnswersMs} ms which connections it has.`,
+    );
   }
 
   async #close({ server, cid }: Open, late: number): Promise<void> {

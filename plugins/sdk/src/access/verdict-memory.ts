@@ -33,10 +33,6 @@ export class VerdictMemory {
     this.#most = most;
   }
 
-  get size(): number {
-    return this.#size;
-  }
-
   /** The time that it takes does not tell how much of the hash was right, and hardly whether there is such an id. */
   find(id: string, hash: string): Remembered | undefined {
     let found: Remembered | undefined;

@@ -1,6 +1,5 @@
-import { BkgError, isProblem } from '../protocol/errors.ts';
+import { BkgError, errorEntryOf, isProblem, problemOfCode } from '../protocol/errors.ts';
 import type { ErrorCode, ErrorEntry, Problem } from '../protocol/errors.ts';
-import { entryOf, problemOfCode } from './table.ts';
 
 export interface InvocationErrorOptions extends ErrorOptions {
   invocationId?: string | undefined;
@@ -27,7 +26,7 @@ export class InvocationError extends BkgError {
 
   /** Whether the handler may have run. */
   get executed(): ErrorEntry['executed'] {
-    return entryOf(this.code)?.executed ?? 'maybe';
+    return errorEntryOf(this.code)?.executed ?? 'maybe';
   }
 }
 
@@ -138,6 +137,7 @@ export function errorOf(problem: unknown, options?: InvocationErrorOptions): Inv
       options,
     );
   }
-  const ErrorClass = entryOf(problem.code) ? errorClasses[problem.code as ErrorCode] : DeclaredPluginError;
+  const isOfTable = errorEntryOf(problem.code) !== undefined;
+  const ErrorClass = isOfTable ? errorClasses[problem.code as ErrorCode] : DeclaredPluginError;
   return new ErrorClass(problem, options);
 }

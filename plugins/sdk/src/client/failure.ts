@@ -1,7 +1,7 @@
+import { problemOfCode } from '../protocol/errors.ts';
 import type { ErrorCode } from '../protocol/errors.ts';
 import { errorClasses } from './errors.ts';
 import type { InvocationError, InvocationErrorOptions } from './errors.ts';
-import { problemOfCode } from './table.ts';
 
 /** A failure that the client itself finds. */
 export function failure(code: ErrorCode, detail: string, options?: InvocationErrorOptions): InvocationError {

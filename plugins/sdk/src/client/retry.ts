@@ -1,6 +1,6 @@
+import { errorEntryOf } from '../protocol/errors.ts';
 import { OfflineError } from './errors.ts';
 import type { InvocationError } from './errors.ts';
-import { entryOf } from './table.ts';
 import { RetryBudget } from './retry-budget.ts';
 import type { RetryBudgetOptions } from './retry-budget.ts';
 
@@ -35,7 +35,7 @@ export interface Retry {
  * has a say only in keeping it from that; in a declared error it has the only one, and its handler has run.
  */
 export function mayRepeat(error: InvocationError, idempotent: boolean): boolean {
-  const isRetryable = error.retryable && (entryOf(error.code)?.retryable ?? true);
+  const isRetryable = error.retryable && (errorEntryOf(error.code)?.retryable ?? true);
   if (!isRetryable || error instanceof OfflineError) return false;
   return error.executed === 'no' || (error.executed === 'maybe' && idempotent);
 }

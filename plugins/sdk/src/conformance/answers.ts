@@ -2,7 +2,8 @@ import type { Msg, Payload, Subscription } from '@nats-io/nats-core';
 import { headers as natsHeaders } from '@nats-io/nats-core';
 import type { Connection } from '../connection.ts';
 import { delay, settlesWithin } from '../host/delay.ts';
-import { inboxRoot } from '../protocol/subjects.ts';
+import { subjects } from '../protocol/subjects.ts';
+import { isNoResponders } from '../request-failures.ts';
 import { createToken } from '../token.ts';
 
 /** One answer to a request, or one event. */
@@ -29,6 +30,11 @@ export interface Request {
   reply?: string;
 }
 
+/** A subject of an inbox that nobody has used. */
+export function newInbox(): string {
+  return `${subjects.inbox('conformance')}.${createToken()}`;
+}
+
 /** A request with everything that comes back, also what comes too late and what comes twice. */
 export class Exchange {
   readonly answers: Answer[] = [];
@@ -37,7 +43,7 @@ export class Exchange {
   #isClosed = false;
 
   constructor(connection: Connection, request: Request) {
-    const reply = request.reply ?? `${inboxRoot}conformance.${createToken()}`;
+    const reply = request.reply ?? newInbox();
     const sentAt = performance.now();
     this.#subscription = connection.nats.subscribe(reply, {
       callback: (error, msg) => {
@@ -114,7 +120,7 @@ function answerOf(msg: Msg, since: number): Answer {
     text,
     bytes: msg.data.length,
     json: parsedJson(text),
-    isNoResponders: msg.headers?.code === 503 && msg.data.length === 0,
+    isNoResponders: isNoResponders(msg),
     afterMs: performance.now() - since,
   };
 }

@@ -1,12 +1,12 @@
 import type { Connection } from '../connection.ts';
 import { delay } from '../host/delay.ts';
-import { subjects } from '../protocol/subjects.ts';
-import { Exchange, Listener, parsedJson } from './answers.ts';
+import { Exchange, Listener } from './answers.ts';
 import type { Answer, Request } from './answers.ts';
 import { bodyOf } from './bodies.ts';
 import { assertSlow, check, everyMsOf, saysItsRhythm } from './checks.ts';
 import type { CheckContext } from './checks.ts';
 import { FlowSteps } from './flow-steps.ts';
+import { heldOf } from './holding.ts';
 import { Load } from './load.ts';
 import { valuesAt } from './places.ts';
 import { assertMoved, assertQuiet, readTally } from './statistics.ts';
@@ -135,14 +135,8 @@ export class CaseRun {
   /** Who does not serve `inflight` is given a moment instead. */
   async #untilHeld(ids: string[]): Promise<void> {
     const until = performance.now() + heldMs;
-    const body = JSON.stringify({ invocation_ids: ids });
     while (performance.now() < until) {
-      const replies = await this.#connection.requestMany(subjects.inflight(this.#target.id), body, {
-        forMs: 100,
-        most: this.#target.instances.length,
-        signal: this.#signal,
-      });
-      const held = replies.flatMap((reply) => valuesAt(parsedJson(reply.string()), '/invocation_ids/*'));
+      const held = await heldOf(this.#connection, this.#target, ids, this.#signal);
       if (ids.every((id) => held.includes(id))) return;
       await delay(20, this.#signal);
     }

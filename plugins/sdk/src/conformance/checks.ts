@@ -1,4 +1,4 @@
-import { errorTable } from '../protocol/errors.ts';
+import { errorEntryOf } from '../protocol/errors.ts';
 import { heartbeatDefaultMs, isHeartbeatMs } from '../protocol/event.ts';
 import { isInRange, jsonContentType, problemContentType } from '../protocol/content-type.ts';
 import { headerNames } from '../protocol/headers.ts';
@@ -76,7 +76,7 @@ function expectation(one: Check): string {
   if ('success_or' in one) return `an output as JSON, or ${one.success_or.join(', ')}`;
   if ('failure' in one) {
     const codes = one.failure.map((code) => {
-      const number = errorTable[code as keyof typeof errorTable]?.number;
+      const number = errorEntryOf(code)?.number;
       return number === undefined ? code : `${code} (${number})`;
     });
     return `${codes.join(' or ')}, with both error headers and a problem as body`;
@@ -137,7 +137,7 @@ function checkOutcome(one: OutcomeCheck, answer: Answer, { sample }: CheckContex
 }
 
 /** What is wrong with the form of a failure; undefined when it has the protocol's. */
-export function wrongInFailure({ headers, json }: Answer): string | undefined {
+function wrongInFailure({ headers, json }: Answer): string | undefined {
   const problems = problemsOf(json);
   if (problems.length > 0)
     return `its body is no problem, ${problems[0]?.path || 'it'} ${problems[0]?.message}`;
@@ -149,7 +149,7 @@ export function wrongInFailure({ headers, json }: Answer): string | undefined {
     return `its ${headerNames.errorCode} is not the status of the problem, ${status}`;
   if (headers.get(headerNames.contentType)?.join() !== problemContentType)
     return `its ${headerNames.contentType} is not ${problemContentType}`;
-  const known = Object.hasOwn(errorTable, code) ? errorTable[code as keyof typeof errorTable] : undefined;
+  const known = errorEntryOf(code);
   if (known && known.number !== status) return `the number of ${code} is ${known.number}`;
   return undefined;
 }

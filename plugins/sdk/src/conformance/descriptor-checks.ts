@@ -1,6 +1,6 @@
 import { isContentTypeRange } from '../protocol/content-type.ts';
 import { declaredErrorNumbers } from '../protocol/errors.ts';
-import { endpointName, isCapabilityId } from '../protocol/names.ts';
+import { endpointName, errorCodePrefix, isCapabilityId } from '../protocol/names.ts';
 import type { JsonSchema } from '../protocol/plugin.ts';
 import { schemaOf } from '../protocol/schemas/index.ts';
 import { subjects } from '../protocol/subjects.ts';
@@ -63,7 +63,7 @@ function checkSchema(place: string, text: unknown): void {
 }
 
 function checkDeclared(pluginId: string, endpoint: string, text: unknown): void {
-  const prefix = `${pluginId.toUpperCase().replaceAll('-', '_')}_`;
+  const prefix = errorCodePrefix(pluginId);
   const expected = `bkg.errors of ${endpoint} {"${prefix}…": {"number": one of ${declaredErrorNumbers.join(' ')}, "retryable", "description"}}`;
   const validate = createValidator({
     type: 'object',

@@ -2,11 +2,10 @@ import type { Subscription } from '@nats-io/nats-core';
 import { headers as natsHeaders } from '@nats-io/nats-core';
 import type { Connection } from '../connection.ts';
 import { isRecord } from '../protocol/is-record.ts';
-import { inboxRoot, isFlowOf } from '../protocol/subjects.ts';
+import { isFlowOf } from '../protocol/subjects.ts';
 import { headerNames } from '../protocol/headers.ts';
 import { windowMost } from '../protocol/stream.ts';
-import { createToken } from '../token.ts';
-import { describe, Exchange, parsedJson } from './answers.ts';
+import { describe, Exchange, newInbox, parsedJson } from './answers.ts';
 import type { Target } from './target.ts';
 import { Broken, NotTried } from './verdict.ts';
 
@@ -28,7 +27,7 @@ export class UploadSending {
   readonly #connection: Connection;
   readonly #target: Target;
   readonly #body: Uint8Array;
-  readonly #flow = `${inboxRoot}conformance.${createToken()}`;
+  readonly #flow = newInbox();
   readonly #credits: Subscription;
   #to: string | undefined;
   #granted = 0;
@@ -93,11 +92,6 @@ export class UploadSending {
     this.#publish(this.#body.subarray(this.#at), this.#sent, this.#sent + 1);
   }
 
-  /** @throws Broken what was wrong with its credit */
-  check(): void {
-    if (this.#wrong) throw this.#wrong;
-  }
-
   close(): void {
     this.#credits.unsubscribe();
     this.exchange.close();
@@ -121,10 +115,11 @@ export class UploadSending {
     );
   }
 
+  /** @throws Broken what was wrong with its credit */
   async #hasCredit(withinMs: number): Promise<boolean> {
     const until = performance.now() + withinMs;
     for (;;) {
-      this.check();
+      if (this.#wrong) throw this.#wrong;
       if (this.exchange.answers.length > 0) return false;
       if (this.#granted > this.#sent) return true;
       const leftMs = until - performance.now();

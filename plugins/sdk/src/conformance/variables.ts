@@ -1,5 +1,5 @@
 import { createToken } from '../token.ts';
-import { inboxRoot } from '../protocol/subjects.ts';
+import { newInbox } from './answers.ts';
 import type { FlowSteps } from './flow-steps.ts';
 import type { Sample, Target } from './target.ts';
 
@@ -41,7 +41,7 @@ export function variablesOf(
   return (name) => {
     const [kind = '', which = ''] = name.split(':');
     if (kind === 'id') return once(name, createToken);
-    if (kind === 'reply') return once(name, () => `${inboxRoot}conformance.${createToken()}`);
+    if (kind === 'reply') return once(name, newInbox);
     if (kind === 'open' || kind === 'refused') return flow.valueOf(kind, which);
     if (name === 'unknown') return once(name, () => `conformance_${createToken().slice(0, 16)}`);
     if (name === 'outside') return once(name, () => `conformance.${createToken()}`);

@@ -1,4 +1,5 @@
-const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
+/** Those that ask a process to end. */
+export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Aborts at the first signal that asks the process to end; from then on such signals are ignored. */
 export function stopSignal(names: readonly NodeJS.Signals[] = stopSignals): AbortSignal {

@@ -1,6 +1,7 @@
 import { inspect } from 'node:util';
-import { BkgError, errorTable, PluginError } from '../protocol/errors.ts';
+import { BkgError, errorEntryOf, errorTable, PluginError } from '../protocol/errors.ts';
 import type { DeclaredError, ErrorCode, PayloadError } from '../protocol/errors.ts';
+import { errorCodePrefix } from '../protocol/names.ts';
 import { payloadErrorsOf } from './payload-errors.ts';
 
 export interface FailureOptions {
@@ -75,12 +76,11 @@ function ofCode(
   { message, errors }: Words,
   { pluginId, declared }: FailureOptions,
 ): Error | undefined {
-  if (Object.hasOwn(errorTable, code)) {
-    const known = code as ErrorCode;
-    return new BkgError(known, message || errorTable[known].title, { errors });
-  }
-  const prefixed = `${pluginId.toUpperCase().replaceAll('-', '_')}_${code}`;
-  const own = [code, prefixed].find((one) => declared && Object.hasOwn(declared, one));
+  const entry = errorEntryOf(code);
+  if (entry) return new BkgError(code as ErrorCode, message || entry.title, { errors });
+  const own = [code, errorCodePrefix(pluginId) + code].find(
+    (one) => declared && Object.hasOwn(declared, one),
+  );
   return own === undefined
     ? undefined
     : new PluginError(own, message || declared?.[own]?.description || own, { errors });

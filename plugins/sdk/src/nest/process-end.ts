@@ -1,6 +1,5 @@
+import { stopSignals } from '../host/stop-signal.ts';
 import type { BkgLogger } from './logger.ts';
-
-const signals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Time for what the application leaves open, such as a timer, to end by itself. */
 const leftOpenMs = 1_000;
@@ -26,7 +25,7 @@ export class ProcessEnd {
 
   constructor(options: ProcessEndOptions) {
     this.#options = options;
-    for (const name of signals) process.on(name, this.#onSignal);
+    for (const name of stopSignals) process.on(name, this.#onSignal);
   }
 
   /** Whether the process is ending because it was told to. */
@@ -42,7 +41,7 @@ export class ProcessEnd {
   /** The process goes on without the plugin, and signals are no business of ours any more. */
   release(): void {
     if (this.#asked) return;
-    for (const name of signals) process.off(name, this.#onSignal);
+    for (const name of stopSignals) process.off(name, this.#onSignal);
   }
 
   readonly #onSignal = (name: NodeJS.Signals): void => {

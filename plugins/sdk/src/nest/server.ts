@@ -9,7 +9,7 @@ import type { Logger } from '../logger.ts';
 import { decodeJson, problemOfError, respondProblem } from '../problem.ts';
 import { BkgError } from '../protocol/errors.ts';
 import { headerNames } from '../protocol/headers.ts';
-import { inboxRoot } from '../protocol/subjects.ts';
+import { inboxRoot, isInbox } from '../protocol/subjects.ts';
 import { BkgContext } from './context.ts';
 
 export interface BkgServerOptions {
@@ -69,7 +69,7 @@ export class BkgServer extends Server implements CustomTransportStrategy {
 
   #accept(msg: Msg, handler: MessageHandler): void {
     // Who may send a request would otherwise make us publish to any subject by naming it as the reply's.
-    if (msg.reply && !msg.reply.startsWith(inboxRoot)) {
+    if (msg.reply && !isInbox(msg.reply)) {
       this.#options.log.warn(
         { reply: msg.reply },
         `refused a request whose reply subject is not under ${inboxRoot}`,

@@ -3,8 +3,7 @@ export const problemContentType = 'application/problem+json';
 
 /** True for `application/json` with or without parameters; an absent type means JSON. */
 export function isJsonContentType(contentType: string | undefined): boolean {
-  if (!contentType) return true;
-  return contentType.split(';', 1)[0]?.trim().toLowerCase() === jsonContentType;
+  return !contentType || essenceOf(contentType) === jsonContentType;
 }
 
 export const bytesContentType = 'application/octet-stream';

@@ -33,6 +33,11 @@ export interface ErrorEntry {
 
 export type ErrorCode = keyof typeof errorTable;
 
+/** Of the table; undefined for a code that a plugin has declared, whatever that is called. */
+export function errorEntryOf(code: string): ErrorEntry | undefined {
+  return Object.hasOwn(errorTable, code) ? errorTable[code as ErrorCode] : undefined;
+}
+
 /** A failure of a plugin's own, declared under `errors` of its definition. */
 export interface DeclaredError {
   /** The HTTP-like class of the failure. */
@@ -133,6 +138,15 @@ export function problemOf(
     retryable: entry.retryable,
     ...(Array.isArray(errors) && { errors: errors.slice(0, errorsMost).map(cutError) }),
   };
+}
+
+/** The problem object of a code of the table. */
+export function problemOfCode(
+  code: ErrorCode,
+  detail: string,
+  title: string = errorTable[code].title,
+): Problem {
+  return problemOf(code, { ...errorTable[code], title }, detail);
 }
 
 function cutError(error: PayloadError): PayloadError {

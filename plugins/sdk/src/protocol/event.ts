@@ -30,6 +30,9 @@ export interface OtherInstance {
   inflight: boolean;
 }
 
+/** A larger event counts for nothing. */
+export const eventMostBytes = 128 * 1024;
+
 /** Between two heartbeats, when nobody has said otherwise. */
 export const heartbeatDefaultMs = 2_000;
 export const heartbeatLeastMs = 500;

@@ -34,10 +34,11 @@ export interface Manifest {
 }
 
 /** Variables of the environment that would change which code a plugin runs; no configuration may set them. */
+export const forbiddenEnvPattern =
+  /^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BKG_.*)$/;
+
 export function isForbiddenEnv(name: string): boolean {
-  return /^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BKG_.*)$/.test(
-    name,
-  );
+  return forbiddenEnvPattern.test(name);
 }
 
 /** One entry of `needs`; a capability pattern is one capability, `*`, or the first parts of one with `.*`. */

@@ -4,7 +4,7 @@ const pluginIdPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export const capabilityIdPattern = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 export const capabilityIdMostLength = 64;
 /** Nothing but one subject token: no dots, wildcards or white space. */
-const tokenPattern = /^[A-Za-z0-9_-]{1,128}$/;
+export const subjectTokenPattern = /^[A-Za-z0-9_-]{1,128}$/;
 
 /** Semantic Versioning 2.0.0, as ADR-32 wants it: `nats micro` gives up on all services when one has another. */
 export const versionPattern =
@@ -34,7 +34,7 @@ export function isCapabilityId(id: string): boolean {
 
 /** True for an instance id, invocation id or any other single token of a subject. */
 export function isSubjectToken(token: string): boolean {
-  return tokenPattern.test(token);
+  return subjectTokenPattern.test(token);
 }
 
 export function isVersion(version: string): boolean {
@@ -44,6 +44,11 @@ export function isVersion(version: string): boolean {
 /** The ADR-32 endpoint name of a capability: endpoint names may not hold dots. */
 export function endpointName(capability: string): string {
   return capability.replaceAll('.', '_');
+}
+
+/** How the codes of a plugin's own errors begin. */
+export function errorCodePrefix(pluginId: string): string {
+  return `${pluginId.toUpperCase().replaceAll('-', '_')}_`;
 }
 
 /** What is wrong with a plugin id, as a sentence for people, or undefined when it is fine. */

@@ -60,13 +60,13 @@ export function isAllowed(scopes: readonly Scope[], need: Need): boolean {
 }
 
 /** Whether `pattern` (a capability id, `*`, or `<parts>.*`) takes `capability`. */
-export function matchesCapability(pattern: string, capability: string): boolean {
+function matchesCapability(pattern: string, capability: string): boolean {
   if (pattern === '*' || pattern === capability) return true;
   return pattern.endsWith('.*') && capability.startsWith(pattern.slice(0, -1));
 }
 
 /** A capability id, `*`, or the first parts of one with `.*` after them. */
-export function isCapabilityPattern(pattern: string): boolean {
+function isCapabilityPattern(pattern: string): boolean {
   return pattern === '*' || isCapabilityId(pattern.endsWith('.*') ? pattern.slice(0, -2) : pattern);
 }
 

@@ -34,15 +34,20 @@ export class Body implements AsyncIterable<Uint8Array> {
 
   /** All of it, in memory. */
   async bytes(): Promise<Uint8Array> {
-    const pieces: Uint8Array[] = [];
-    for await (const piece of this) pieces.push(piece);
-    return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
+    return joined(this);
   }
 
   /** @throws Error for what is no JSON */
   async json(): Promise<unknown> {
     return parseJson(await this.bytes());
   }
+}
+
+/** All pieces as one. */
+export async function joined(source: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  for await (const piece of source) pieces.push(piece);
+  return pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
 }
 
 /** Nothing for no bytes. */

@@ -40,7 +40,7 @@ export type StreamEnd = 'complete' | 'failed' | 'left';
 export const windowBytesDefault = 512 * 1024;
 
 /** What a message that waits takes beside its data, about: of many small ones that is the most. */
-const messageBytes = 1_024;
+const messageOverheadBytes = 1_024;
 
 /**
  * More never waits. Credit counts chunks, so that of who has credit for many small ones many large ones may come, and of who needs none
@@ -231,7 +231,7 @@ function kept({ data, headers }: Msg): Chunk {
 }
 
 function bytesOf({ data }: Chunk): number {
-  return data.length + messageBytes;
+  return data.length + messageOverheadBytes;
 }
 
 function tooMuch(): BkgError {

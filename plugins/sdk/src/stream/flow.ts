@@ -3,6 +3,7 @@ import { jsonOrUndefined } from '../json.ts';
 import { isRecord } from '../protocol/is-record.ts';
 import type { Flow } from '../protocol/requests.ts';
 import { windowMost } from '../protocol/stream.ts';
+import { isNoResponders } from '../request-failures.ts';
 
 /** What a receiver tells the sender of a stream. */
 export type FlowSign = { credit: number } | 'cancel' | 'gone';
@@ -10,7 +11,7 @@ export type FlowSign = { credit: number } | 'cancel' | 'gone';
 /** Undefined for what is none of it: whoever sent it, it counts for nothing. */
 export function readFlow(msg: Msg): FlowSign | undefined {
   // The server's own word that nobody listens to the subject that a chunk went to.
-  if (msg.data.length === 0) return msg.headers?.code === 503 ? 'gone' : undefined;
+  if (isNoResponders(msg)) return 'gone';
   const flow = jsonOrUndefined(msg.data);
   if (!isRecord(flow)) return undefined;
   const { credit, cancel } = flow as Flow;

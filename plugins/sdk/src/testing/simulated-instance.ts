@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { hostname } from 'node:os';
 import type { Msg, Subscription, SubscriptionOptions } from '@nats-io/nats-core';
 import { nuid } from '@nats-io/nats-core';
@@ -6,15 +5,16 @@ import type { Connection } from '../connection.ts';
 import { descriptorOf } from '../define-plugin.ts';
 import type { PluginDefinition } from '../define-plugin.ts';
 import { Dispatcher } from '../dispatcher.ts';
-import { heartbeatMsIn } from '../heartbeats.ts';
+import { descriptorHash, heartbeatMsIn, telemetryOf } from '../heartbeats.ts';
 import { LiveConfig } from '../live-config.ts';
 import { createLogger } from '../logger.ts';
 import type { Heartbeat, StatusEvent } from '../protocol/event.ts';
+import type { Descriptor } from '../protocol/micro.ts';
 import { configDefaults } from '../protocol/plugin.ts';
 import type { Status } from '../protocol/status.ts';
 import { invokeQueue, subjects } from '../protocol/subjects.ts';
 import type { EventKind } from '../protocol/subjects.ts';
-import { latencyPercentiles, round } from '../protocol/telemetry.ts';
+import { round } from '../protocol/telemetry.ts';
 import type { PluginTelemetry } from '../protocol/telemetry.ts';
 import { serveQuestions } from '../questions.ts';
 import type { QuestionsOptions } from '../questions.ts';
@@ -43,6 +43,7 @@ export class SimulatedInstance {
   readonly #connection: Connection;
   readonly #dispatcher: Dispatcher;
   readonly #config: LiveConfig;
+  readonly #descriptor: Descriptor;
   readonly #descriptorHash: string;
   readonly #onHeartbeat: () => void;
   readonly #startedAt = new Date();
@@ -74,10 +75,8 @@ export class SimulatedInstance {
       prepared: Promise.resolve(),
       ending: this.#ending.signal,
     });
-    this.#descriptorHash = createHash('sha256')
-      .update(JSON.stringify(descriptorOf(plugin)))
-      .digest('hex')
-      .slice(0, 32);
+    this.#descriptor = descriptorOf(plugin);
+    this.#descriptorHash = descriptorHash(this.#descriptor);
     for (let i = 0; i < invocationsBefore; i += 1) this.#countOne();
   }
 
@@ -149,7 +148,7 @@ export class SimulatedInstance {
   #serveQuestions(): void {
     serveQuestions({
       connection: this.#line(),
-      descriptor: descriptorOf(this.#plugin),
+      descriptor: this.#descriptor,
       instance: this.id,
       dispatcher: this.#dispatcher,
       log,
@@ -217,22 +216,15 @@ export class SimulatedInstance {
   }
 
   #telemetry(): PluginTelemetry {
-    const { requests, errors, lastError, buckets } = this.#dispatcher.statistics;
-    return {
-      plugin_id: this.pluginId,
-      cpu_percent: round(Math.random() * 2, 1),
-      memory_mb: round(this.#memoryMb, 1),
-      event_loop_lag_ms: round(Math.random(), 1),
-      uptime_secs: Math.round((Date.now() - this.#startedAt.getTime()) / 1_000),
-      request_count: requests,
-      error_count: errors,
-      last_error: lastError,
-      in_flight: this.#dispatcher.inFlight,
-      queue_depth: this.#dispatcher.queued,
-      instances: 1,
-      latency_ms: latencyPercentiles(buckets),
-      latency_buckets: buckets,
-    };
+    const [descriptor, dispatcher, startedAt] = [this.#descriptor, this.#dispatcher, this.#startedAt];
+    return telemetryOf(
+      { descriptor, dispatcher, startedAt },
+      {
+        cpu_percent: round(Math.random() * 2, 1),
+        memory_mb: round(this.#memoryMb, 1),
+        event_loop_lag_ms: round(Math.random(), 1),
+      },
+    );
   }
 
   /** An invocation that nobody has sent: it took from 0.1 ms to 100 ms, short ones are the most. */

@@ -122,6 +122,13 @@ describe('who connects', () => {
     ]);
   });
 
+  it('is refused at once when what it may do is more than the broker takes in one message', async () => {
+    const said = reasons();
+    const { text } = mesh.key(Array.from({ length: 2_000 }, (_, i) => `read:plugin-${i}`));
+    await expect(mesh.dial({ token: text })).rejects.toThrow(/authorization violation/i);
+    expect(said).toEqual([expect.stringMatching(/^PAYLOAD_TOO_LARGE: \d+ bytes were given/)]);
+  });
+
   it('is answered by whoever of several is there', async () => {
     const second = await mesh.server.connect('second');
     const other = mesh.serveOver(second);

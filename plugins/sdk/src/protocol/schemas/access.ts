@@ -24,7 +24,7 @@ import type {
 import { scopeMostLength } from '../scopes.ts';
 import { rateLimit } from './config.ts';
 import { ref } from './ref.ts';
-import { closed, count, flag, listOf, object, oneOf, text, time } from './schema.ts';
+import { closed, count, flag, listOf, object, oneOf, orNull, text, time } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
 const prefix = text('The public part of the key.', { pattern: keyPrefixPattern.source });
@@ -165,8 +165,4 @@ function auditEvent(): SchemaOf<AuditEvent> {
     },
     { detail: text('More of it, for people.') },
   );
-}
-
-function orNull<T>(schema: SchemaOf<T>): SchemaOf<T | null> {
-  return { anyOf: [schema, { type: 'null' }] };
 }

@@ -1,3 +1,4 @@
+import { forbiddenEnvPattern } from '../manifest.ts';
 import type { ConfigPatch } from '../manifest.ts';
 import { capabilityIdMostLength, capabilityIdPattern } from '../names.ts';
 import { configDefaults, sandboxes } from '../plugin.ts';
@@ -109,13 +110,7 @@ const change: SchemaOf<ConfigChange> = {
   description: 'A merge patch (RFC 7396) of PluginConfig: `null` takes a member back to its default.',
 };
 Object.assign((change['properties'] as { env: object }).env, {
-  // What `isForbiddenEnv` says.
-  propertyNames: {
-    not: {
-      pattern:
-        '^(NODE_OPTIONS|NODE_PATH|PATH|LD_.*|DYLD_.*|PYTHON.*|BASH.*|SHELLOPTS|PS4|OPENSSL_CONF|NODE_COMPILE_CACHE|GLIBC_TUNABLES|GCONV_PATH|LOCPATH|NLSPATH|BKG_.*)$',
-    },
-  },
+  propertyNames: { not: { pattern: forbiddenEnvPattern.source } },
 });
 Object.assign(change['properties'] as object, {
   id: text("The plugin id; any other than the plugin's own is refused."),

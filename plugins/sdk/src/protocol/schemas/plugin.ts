@@ -1,3 +1,4 @@
+import { capabilityIdMostLength, capabilityIdPattern } from '../names.ts';
 import { endVerdicts, enforcementStrengths } from '../plugin.ts';
 import type {
   Enforcement,
@@ -54,7 +55,10 @@ const entry = {
 export const pluginSchemas = {
   PluginCapability: object<PluginCapability>(
     {
-      id: text('The capability id.', { pattern: '^[a-z0-9_-]+(\\.[a-z0-9_-]+)*$', maxLength: 64 }),
+      id: text('The capability id.', {
+        pattern: capabilityIdPattern.source,
+        maxLength: capabilityIdMostLength,
+      }),
       name: text('For people.'),
       description: text('For people.'),
       input_schema: schemaOfSchemas('JSON Schema 2020-12 of the payload.'),

@@ -27,11 +27,6 @@ const difference = {
   detail: text('The difference, for people.'),
 };
 
-const orNull = (schema: SchemaOf<number>): SchemaOf<number | null> => ({
-  ...(schema as Record<string, unknown>),
-  type: ['integer', 'null'],
-});
-
 export const wait = { ...flag('`false`: the answer comes when the order is written.'), default: true };
 export const by = text('Who orders it, as it says itself; kept with what is written.', {
   maxLength: orderByMostLength,
@@ -72,7 +67,10 @@ export const rolloutSchemas = {
   RolloutInvocations: object<RolloutInvocations>({
     answered: count('Invocations answered meanwhile.'),
     failed: count('Of these, with an error.'),
-    lost: orNull(count('Taken by an instance that went, and not answered; null when that is not known.')),
+    lost: {
+      ...count('Taken by an instance that went, and not answered; null when that is not known.'),
+      type: ['integer', 'null'],
+    } as SchemaOf<number | null>,
   }),
   ContractReport: object<ContractReport>({
     breaks: listOf(ref('ContractBreak'), 'What callers would notice, by a rule.'),

@@ -80,6 +80,10 @@ export function mapOf<T>(values: SchemaOf<T>, description?: string): SchemaOf<Re
   };
 }
 
+export function orNull<T>(schema: SchemaOf<T>): SchemaOf<T | null> {
+  return { anyOf: [schema, { type: 'null' }] };
+}
+
 export function anything(description: string): SchemaOf<unknown> {
   return { description };
 }

@@ -1,4 +1,5 @@
 import { timeoutMostMs } from '../headers.ts';
+import { subjectTokenPattern } from '../names.ts';
 import { frameIdMostLength, topics } from '../socket.ts';
 import { windowMost } from '../stream.ts';
 import type {
@@ -23,7 +24,7 @@ import type {
 } from '../socket.ts';
 import { ref } from './ref.ts';
 import type { Wire, WireName } from './ref.ts';
-import { anything, count, exactly, listOf, object, oneOf, text } from './schema.ts';
+import { anything, count, exactly, listOf, object, oneOf, orNull, text } from './schema.ts';
 import type { SchemaOf } from './schema.ts';
 
 const id = text('The subscription or invocation, as the client named it.', {
@@ -32,7 +33,7 @@ const id = text('The subscription or invocation, as the client named it.', {
 });
 const topic = oneOf(topics, 'What is subscribed to.');
 const seq = count('Grows strictly within a subscription, with gaps.');
-const invocationId = text('The invocation id.', { pattern: '^[A-Za-z0-9_-]{1,128}$' });
+const invocationId = text('The invocation id.', { pattern: subjectTokenPattern.source });
 
 const clientFrames = {
   SubscribeFrame: object<SubscribeFrame>(
@@ -72,10 +73,6 @@ const clientFrames = {
   CancelFrame: object<CancelFrame>({ op: exactly('cancel'), id }),
 };
 
-const nullOr = <Name extends WireName>(name: Name): SchemaOf<Wire[Name] | null> => ({
-  anyOf: [ref(name), { type: 'null' }],
-});
-
 /** What a subscription gets, by its topic. */
 const contents: {
   [T in Topic]: { snapshot: SchemaOf<Topics[T]['snapshot']>; data: SchemaOf<Topics[T]['data']> };
@@ -89,7 +86,7 @@ const contents: {
       ],
     },
   },
-  plugin: { snapshot: nullOr('PluginInfo'), data: nullOr('PluginInfo') },
+  plugin: { snapshot: orNull(ref('PluginInfo')), data: orNull(ref('PluginInfo')) },
   telemetry: { snapshot: listOf(ref('PluginTelemetry')), data: ref('PluginTelemetry') },
   logs: { snapshot: { type: 'array', maxItems: 0 }, data: ref('LogRecord') },
 };
