@@ -27,7 +27,8 @@ export class PluginInventory {
   readonly #options: PluginInventoryOptions;
   readonly #mending: MendingWatch;
   #unsettled = false;
-  #saidFailure = false;
+  /** What of a plugin cannot be read or written now, and was said. */
+  readonly #failing = new WeakMap<Plugin, string>();
 
   constructor(options: PluginInventoryOptions) {
     this.#options = options;
@@ -153,11 +154,14 @@ export class PluginInventory {
 
   /** Until somebody configures a plugin its configuration is that of its plugin.json. */
   #follow(plugin: Plugin): void {
-    const { desiredState, plugins, log } = this.#options;
+    const { desiredState, plugins } = this.#options;
     const { manifest } = plugin.source ?? {};
     // What a rollout leads to is not certain yet.
     if (plugin.rollout) return;
-    if (!manifest || !differsFromManifest(plugin, manifest)) return;
+    if (!manifest || !differsFromManifest(plugin, manifest)) {
+      this.#failing.delete(plugin);
+      return;
+    }
     plugin.writing = (plugin.writing ?? Promise.resolve()).then(async () => {
       const { desired } = plugin;
       if (!desired || !differsFromManifest(plugin, manifest)) return;
@@ -170,7 +174,7 @@ export class PluginInventory {
       } catch (error) {
         // It is read again, and compared again.
         plugin.desired = undefined;
-        log.warn({ error, plugin_id: plugin.id }, `${why}; its configuration could not be written`);
+        this.#sayFailure(plugin, `${why}; its configuration could not be written`, error);
       }
       plugins.changed(plugin.id);
     });
@@ -191,14 +195,13 @@ export class PluginInventory {
   }
 
   async #load(plugin: Plugin): Promise<void> {
-    const { desiredState, plugins, log } = this.#options;
+    const { desiredState, plugins } = this.#options;
     if (plugin.isRemoved || (!plugin.source && plugin.managed.size === 0)) return;
     try {
       const desired = await desiredState.load(
         plugin.id,
         plugin.source?.manifest ?? manifestOfRunning(plugin),
       );
-      this.#saidFailure = false;
       if (!desired) return;
       plugin.desired = plugin.rollout ? desired : await this.#whole(plugin, desired);
       plugin.receipt ??= desired.receipt;
@@ -210,10 +213,14 @@ export class PluginInventory {
         plugins.changed(plugin.id);
       }
       // The broker is away, or somebody else has just written it: it is read again at the next look.
-      if (!this.#saidFailure)
-        log.warn({ error, plugin_id: plugin.id }, 'what is wanted cannot be read; trying again');
-      this.#saidFailure = true;
+      this.#sayFailure(plugin, 'what is wanted cannot be read; trying again', error);
     }
+  }
+
+  /** Once, until it works again. */
+  #sayFailure(plugin: Plugin, text: string, error: unknown): void {
+    if (this.#failing.get(plugin) !== text) this.#options.log.warn({ error, plugin_id: plugin.id }, text);
+    this.#failing.set(plugin, text);
   }
 }
 
