@@ -5,6 +5,8 @@ import { isSameProcess, processStart, readProcessStat } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
 import { isProgram } from './program-file.ts';
 import { environmentOf, lookAtProcesses } from './process-table.ts';
+import type { ProcessLook } from './process-table.ts';
+import { isShortage } from './shortage.ts';
 import type { Ending } from './verdict.ts';
 
 export interface LaunchSpec {
@@ -116,7 +118,7 @@ export function killSession(
   { leaderIsOurs, endedStart }: KillOptions,
 ): boolean {
   if (process.platform !== 'linux') return leaderIsOurs && signal(-leader, 'SIGKILL');
-  const look = lookAtProcesses();
+  const look = lookIfPossible();
   const carriers = look.carriers.get(instance) ?? [];
   const members = look.members.get(leader) ?? [];
   const isOurs = leaderIsOurs || members.some((row) => carriers.includes(row));
@@ -129,6 +131,16 @@ export function killSession(
     (row) => isSameProcess(row) && signal(row.pid, 'SIGKILL'),
   );
   return group || killed.length > 0;
+}
+
+/** Who has no file left to look with kills the group at least: what is left carries the instance, and a successor finds it. */
+function lookIfPossible(): ProcessLook {
+  try {
+    return lookAtProcesses();
+  } catch (error) {
+    if (!isShortage(error)) throw error;
+    return { members: new Map(), carriers: new Map() };
+  }
 }
 
 /**
