@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -12,7 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogRecord } from '@bkg/sdk';
-import { silentLogger } from '@bkg/sdk/testing';
+import { eventually, silentLogger } from '@bkg/sdk/testing';
 import { BusBudget } from '../src/logs/bus-budget.ts';
 import { LogCapture } from '../src/logs/log-capture.ts';
 import { keptInstances, listLogs, LogFile, removeOldLogs } from '../src/logs/log-file.ts';
@@ -31,7 +32,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function open(more: { busBytesPerSecond?: number; log?: LogFile } = {}): LogCapture {
+function open(more: { busBytesPerSecond?: number; restMostMs?: number; log?: LogFile } = {}): LogCapture {
   const capture = new LogCapture({
     pluginId: 'echo',
     instance: 'i1',
@@ -151,6 +152,18 @@ describe('captured output', () => {
     expect(messages(kept())).toEqual(['one']);
     expect(messages(published)).toEqual(['one']);
   });
+});
+
+it('the end of output is not waited for when somebody who was left goes on writing', async () => {
+  const capture = open({ restMostMs: 300 });
+  const loud = spawn('yes', { stdio: ['ignore', capture.output.out, 'ignore'] });
+  try {
+    await eventually(() => capture.pump());
+    await capture.finish();
+    expect(messages(kept()).at(-1)).toBe('something that it has started goes on writing: that is not kept');
+  } finally {
+    loud.kill('SIGKILL');
+  }
 });
 
 describe('log files', () => {

@@ -21,6 +21,8 @@ export interface LogCaptureOptions {
   secrets?: KnownSecrets;
   /** What goes over the bus from one instance; more is in the file only. @default 1 MB */
   busBytesPerSecond?: number;
+  /** How long the rest is taken when the process is gone. @default 10000 */
+  restMostMs?: number;
 }
 
 /** What an instance needs of it. */
@@ -94,8 +96,17 @@ export class LogCapture {
 
   /** Takes the rest, the process being gone. @throws when the disk takes nothing */
   async finish(): Promise<void> {
-    // Others get their turn in between.
-    while (this.pump(true)) await setImmediate();
+    const { restMostMs = 10_000 } = this.#options;
+    const until = performance.now() + restMostMs;
+    while (this.pump(true)) {
+      if (performance.now() > until) {
+        // Its end must be known all the same.
+        this.note('warn', 'something that it has started goes on writing: that is not kept');
+        break;
+      }
+      // Others get their turn in between.
+      await setImmediate();
+    }
     if (this.#failing.has(unwritten)) throw new Error(unwritten);
   }
 
