@@ -2,6 +2,7 @@ import {
   isHeartbeat,
   isStatusEvent,
   isSubjectToken,
+  jsonOrUndefined,
   parseEventSubject,
   pluginIdProblem,
   subjects,
@@ -10,7 +11,6 @@ import type { Connection, EventSubject, Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { now } from './clock.ts';
-import { bodyOf } from './event-body.ts';
 import type { Introductions } from './introductions.ts';
 import type { RecentLogs } from './logs/recent-logs.ts';
 import type { Plugins } from './plugins.ts';
@@ -84,13 +84,13 @@ export class Discovery {
   }
 
   #hearStatus({ id, instance }: EventSubject, msg: Msg): void {
-    const event = bodyOf(msg);
+    const event = jsonOrUndefined(msg.data);
     if (!isStatusEvent(event) || event.id !== id || event.instance !== instance) return;
     this.#options.sightings.see(id, instance, (before) => afterStatus(before, event, now()));
   }
 
   #hearHeartbeat({ id, instance }: EventSubject, msg: Msg): void {
-    const heartbeat = bodyOf(msg);
+    const heartbeat = jsonOrUndefined(msg.data);
     if (!isHeartbeat(heartbeat) || isOurs(heartbeat)) return;
     this.#options.sightings.see(id, instance, (before) => afterHeartbeat(before, instance, heartbeat, now()));
   }
@@ -99,7 +99,7 @@ export class Discovery {
     const { plugins, recentLogs, introductions } = this.#options;
     // Those of a managed instance are ours, and in its file.
     if (plugins.get(id)?.managed.has(instance)) return;
-    recentLogs.hear(id, instance, bodyOf(msg), msg.data.length);
+    recentLogs.hear(id, instance, jsonOrUndefined(msg.data), msg.data.length);
     // A service that has just been started by hand may say something before it is asked who is there.
     void introductions.meet(id, instance);
   }
@@ -123,7 +123,7 @@ export class Discovery {
     try {
       const options = { forMs: timings.answerMs / 2, most: answersMost, signal };
       const replies = await connection.requestMany(subjects.service('PING'), '', options);
-      await this.#meetAll(replies.map(bodyOf).filter(isInstanceName));
+      await this.#meetAll(replies.map(({ data }) => jsonOrUndefined(data)).filter(isInstanceName));
       return replies.length;
     } catch (error) {
       if (!signal.aborted && connection.connected) log.warn({ error }, 'asking who is there failed');

@@ -1,9 +1,8 @@
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
-import { BkgError, createValidator, schemaOf } from '@bkg/sdk';
+import { BkgError, createValidator, jsonOrUndefined, schemaOf } from '@bkg/sdk';
 import type { AuditEvent, AuditList, AuditQuery, Connection, Logger } from '@bkg/sdk';
-import { bodyOf } from '../event-body.ts';
 import { auditStream, infoOf } from './audit-stream.ts';
 import type { AuditStream } from './audit-stream.ts';
 
@@ -161,7 +160,7 @@ async function readBatch(
 
 /** @returns undefined for what is none: with a broker that somebody else runs anybody may have written there */
 function eventOf(msg: JsMsg): Listed | undefined {
-  const value = bodyOf(msg) as AuditEvent | undefined;
+  const value = jsonOrUndefined(msg.data) as AuditEvent | undefined;
   if (value === undefined || validateEvent(value).length > 0) return undefined;
   const { time, who, via, from, action, target, result, detail } = value;
   return {
