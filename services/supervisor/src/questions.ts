@@ -4,6 +4,7 @@ import type { Msg } from '@nats-io/nats-core';
 
 /** At the same time; as many again may be asked of managed instances, whom the others must not keep waiting. */
 const questionsMost = 32;
+
 export interface QuestionsOptions {
   connection: Pick<Connection, 'request'>;
   /** How long an answer may take. */

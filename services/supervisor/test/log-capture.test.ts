@@ -14,7 +14,6 @@ import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogRecord } from '@bkg/sdk';
 import { eventually, silentLogger } from '@bkg/sdk/testing';
-import { BusBudget } from '../src/logs/bus-budget.ts';
 import { LogCapture } from '../src/logs/log-capture.ts';
 import { keptInstances, listLogs, LogFile, removeOldLogs } from '../src/logs/log-file.ts';
 
@@ -215,11 +214,4 @@ describe('log files', () => {
     expect(existsSync(at('i0.log'))).toBe(true);
     expect(listLogs(at('none'))).toEqual([]);
   });
-});
-
-it('a budget flows in evenly, and never holds more than a second of it', () => {
-  const budget = new BusBudget(1_000, 0);
-  expect([budget.take(800, 0), budget.take(300, 0), budget.take(200, 0)]).toEqual([true, false, true]);
-  expect([budget.take(100, 99), budget.take(100, 100)]).toEqual([false, true]);
-  expect([budget.take(1_001, 60_000), budget.take(1_000, 60_000)]).toEqual([false, true]);
 });
