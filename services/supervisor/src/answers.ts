@@ -1,4 +1,3 @@
-import { BkgError } from '@bkg/sdk';
 import type { ConfigHistory, Connection, PluginInfo } from '@bkg/sdk';
 import { configHistory } from './config/config-history.ts';
 import type { DesiredState } from './desired-state.ts';
@@ -39,9 +38,7 @@ export class Answers {
   /** @throws BkgError PLUGIN_NOT_FOUND */
   get(id: string): PluginInfo {
     const { plugins, mayRun } = this.#options;
-    const plugin = plugins.get(id);
-    if (!plugin) throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
-    return plugin.info(mayRun());
+    return knownPlugin(plugins, id).info(mayRun());
   }
 
   /** @param query a HistoryQuery @throws BkgError INVALID_PAYLOAD, PLUGIN_NOT_FOUND, PLUGIN_UNAVAILABLE */

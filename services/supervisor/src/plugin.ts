@@ -122,6 +122,12 @@ export class Plugin {
     this.ends = this.ends.map((one, i) => (i === 0 && one.instance === instance ? { ...one, output } : one));
   }
 
+  /** Forgets what failed before: somebody has looked, and says what to do. */
+  clearSetback(): void {
+    this.setback = noSetback;
+    this.failed = undefined;
+  }
+
   /** Instances that may hold invocations, besides one. */
   othersThan(instance: string): OtherInstance[] {
     const others = [...this.sightings.values()]

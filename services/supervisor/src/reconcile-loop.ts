@@ -269,9 +269,3 @@ function reasonToReplace({ rollout, order }: Plugin): string {
       return `${plan.target.version} takes its place`;
   }
 }
-
-/** Forgets what failed before: somebody has looked, and says what to do. */
-export function clearSetback(plugin: Plugin): void {
-  plugin.setback = noSetback;
-  plugin.failed = undefined;
-}

@@ -9,6 +9,7 @@ import {
   knownPlugin,
   notManaged,
   notRead,
+  notStartable,
   refuseDuringRollout,
   refuseUnlessHeld,
   shutsDown,
@@ -125,7 +126,7 @@ export class RolloutOrders {
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     refuseUnlessHeld(lease);
     refuseDuringRollout(plugin, verb);
-    if (!plugin.desired) throw plugin.problem ? broken(plugin) : notRead(plugin);
+    if (!plugin.desired) throw plugin.problem ? notStartable(id, plugin.problem) : notRead(plugin);
     return { plugin, desired: plugin.desired };
   }
 
@@ -175,14 +176,10 @@ export class RolloutOrders {
   }
 }
 
-function broken({ id, problem }: Plugin): BkgError {
-  return new BkgError('CONFLICT', `${id} cannot be started: ${problem}.`);
-}
-
 /** @throws BkgError CONFLICT */
 function sourceOf({ id, sources, versions }: Plugin, version: string): PluginSource {
   const found = sources.find((one) => one.version === version);
-  if (found?.problem) throw new BkgError('CONFLICT', `${id} ${version} cannot be started: ${found.problem}.`);
+  if (found?.problem) throw notStartable(`${id} ${version}`, found.problem);
   if (found?.manifest) return found;
   throw new BkgError(
     'CONFLICT',

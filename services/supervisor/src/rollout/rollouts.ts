@@ -13,7 +13,6 @@ import type { Plugin, Target } from '../plugin.ts';
 import type { PluginLogs } from '../plugin-logs.ts';
 import type { Plugins } from '../plugins.ts';
 import type { Questions } from '../questions.ts';
-import { clearSetback } from '../reconcile-loop.ts';
 import type { ReconcileLoop } from '../reconcile-loop.ts';
 import { Rollout } from './rollout.ts';
 import type { RolloutPlan } from './rollout-plan.ts';
@@ -72,7 +71,7 @@ export class Rollouts {
       plugins.changed(plugin.id);
       throw error;
     }
-    clearSetback(plugin);
+    plugin.clearSetback();
     rollout.begin();
     const { verb, from, target } = plan;
     log.info({ plugin_id: plugin.id, verb, from, to: target.version }, `a ${verb} of ${plugin.id} begins`);
@@ -107,7 +106,7 @@ export class Rollouts {
       await this.#count(plugin, rollout, tally, counting);
     }
     rollout.end();
-    clearSetback(plugin);
+    plugin.clearSetback();
     plugin.receipt = rollout.receipt;
     plugin.rollout = undefined;
     // Read without a rollout, what is half swapped is taken back.
@@ -203,7 +202,7 @@ export class Rollouts {
       }
     }
     if (!isWhole) log.error({ plugin_id: plugin.id }, 'a rollout that failed was not taken back as a whole');
-    clearSetback(plugin);
+    plugin.clearSetback();
     loop.pass();
     plugins.changed(plugin.id);
     await this.#settled(plugin);
