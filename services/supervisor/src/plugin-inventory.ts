@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger, Rollout as Receipt } from '@bkg/sdk';
+import type { Logger, Manifest, Rollout as Receipt } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { UnreadableError } from './bucket.ts';
 import { now } from './clock.ts';
 import { configOf, followsManifest, isHalfSwapped, ofManifest } from './desired-state.ts';
 import type { DesiredPlugin, DesiredState } from './desired-state.ts';
 import { firstConfig } from './manifest.ts';
-import type { Manifest } from './manifest.ts';
 import { MendingWatch } from './mending-watch.ts';
 import { noSetback } from './plugin.ts';
 import type { Plugin } from './plugin.ts';
@@ -227,7 +226,7 @@ export class PluginInventory {
 function differsFromManifest({ desired }: Plugin, manifest: Manifest): boolean {
   if (!desired || !followsManifest(desired.config.value)) return false;
   const { revision } = desired.config.value;
-  return !isDeepStrictEqual(configOf(desired.config), { ...firstConfig(manifest), revision });
+  return !isDeepStrictEqual(configOf(desired.config.value), { ...firstConfig(manifest), revision });
 }
 
 /** Of an instance whose folder has gone and of which nothing is kept: it runs, so it is wanted. */

@@ -164,7 +164,7 @@ export class Plugin {
 
   /** What instances are to be given; undefined until it is read. */
   get config(): PluginConfig | undefined {
-    return this.rollout?.config ?? (this.desired && configOf(this.desired.config));
+    return this.rollout?.config ?? (this.desired && configOf(this.desired.config.value));
   }
 
   get isSingleWriter(): boolean {
@@ -322,7 +322,7 @@ export class Plugin {
       id: this.id,
       ...(this.source?.manifest && { manifest: this.source.manifest }),
       ...(this.problem && { problem: this.problem }),
-      ...(this.desired && { config: configOf(this.desired.config) }),
+      ...(this.desired && { config: configOf(this.desired.config.value) }),
       versions: this.versions,
       isSingleWriter: this.isSingleWriter,
       ...(this.isolation && { isolation: this.isolation }),

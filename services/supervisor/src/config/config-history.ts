@@ -1,6 +1,6 @@
 import { BkgError, createValidator, isSecretEnv, schemaOf, shownConfig } from '@bkg/sdk';
 import type { ConfigHistory, ConfigRevision, HistoryQuery, PluginConfig } from '@bkg/sdk';
-import { configIn } from '../desired-state.ts';
+import { configOf } from '../desired-state.ts';
 import type { DesiredState, StoredConfig } from '../desired-state.ts';
 
 const validate = createValidator(schemaOf('HistoryQuery'));
@@ -69,7 +69,7 @@ function revisionOf(stored: StoredConfig, secrets: Record<string, number>): Conf
     at,
     why,
     ...(restores !== undefined && { restores }),
-    config: shownConfig(configIn(stored)),
+    config: shownConfig(configOf(stored)),
     ...(Object.keys(secrets).length > 0 && { secrets }),
   };
 }

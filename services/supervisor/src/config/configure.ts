@@ -108,7 +108,7 @@ export class Configuring {
     refuseDuringRollout(plugin, verb);
     const { desired } = plugin;
     if (!desired) throw unknown(plugin);
-    const current = configOf(desired.config);
+    const current = configOf(desired.config.value);
     const next = change(current);
     if (isDeepStrictEqual(next, current)) return current;
     refuseKeyKeeperWithout(next);
@@ -145,13 +145,13 @@ export class Configuring {
         desiredState,
         // Somebody else may have been first.
         ({ config, run }) => ({
-          config: change(configOf(config)),
+          config: change(configOf(config.value)),
           circumstances: { by, why, version: run.value.version },
         }),
         unknown,
       );
       if (!kept) throw notRead(plugin);
-      return configOf(kept);
+      return configOf(kept.value);
     } finally {
       plugins.changed(plugin.id);
     }

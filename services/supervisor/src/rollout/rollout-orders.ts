@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BkgError, subjects } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo, RollbackOrder, SwapOrder } from '@bkg/sdk';
-import { configIn, configOf, followsManifest } from '../desired-state.ts';
+import { configOf, followsManifest } from '../desired-state.ts';
 import type { Circumstances, DesiredPlugin, DesiredState, StoredConfig } from '../desired-state.ts';
 import { configureInTurn, orderInTurn } from '../in-turn.ts';
 import { refuseKeyKeeperWithout } from '../key-keeper.ts';
@@ -61,7 +61,7 @@ export class RolloutOrders {
     const source = sourceOf(plugin, order.version);
     const { value } = desired.config;
     const isOfManifest = followsManifest(value);
-    const config = isOfManifest && source.manifest ? firstConfig(source.manifest) : configOf(desired.config);
+    const config = isOfManifest && source.manifest ? firstConfig(source.manifest) : configOf(value);
     const goal = { source, config, circumstances: { ...(isOfManifest && { of_manifest: true }) } };
     return this.#rollTo(plugin, desired, goal, { ...order, verb: 'swap' }, signal);
   }
@@ -85,10 +85,10 @@ export class RolloutOrders {
     const isOfManifest =
       followsManifest(earlier) &&
       manifest !== undefined &&
-      isDeepStrictEqual({ ...firstConfig(manifest), revision: earlier.revision }, configIn(earlier));
+      isDeepStrictEqual({ ...firstConfig(manifest), revision: earlier.revision }, configOf(earlier));
     const goal = {
       source,
-      config: configIn(earlier),
+      config: configOf(earlier),
       circumstances: {
         restores: earlier.restores ?? earlier.revision,
         ...(isOfManifest && { of_manifest: true }),

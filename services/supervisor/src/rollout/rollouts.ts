@@ -3,7 +3,7 @@ import { BkgError } from '@bkg/sdk';
 import type { Connection, Logger, Rollout as Receipt } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { now } from '../clock.ts';
-import { configIn } from '../desired-state.ts';
+import { configOf } from '../desired-state.ts';
 import type { DesiredState, RunOrder } from '../desired-state.ts';
 import { configureInTurn, orderInTurn } from '../in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
@@ -242,7 +242,7 @@ export class Rollouts {
   async #configureBack(plugin: Plugin, { plan }: Rollout, why: string): Promise<void> {
     const { config, circumstances } = plan.before;
     await configureInTurn(plugin, this.#options.desiredState, ({ config: { value } }) => {
-      const isSame = isDeepStrictEqual({ ...configIn(value), revision: config.revision }, config);
+      const isSame = isDeepStrictEqual({ ...configOf(value), revision: config.revision }, config);
       if (isSame && value.version === circumstances.version) return undefined;
       return { config, circumstances: { ...circumstances, by: 'supervisor', why } };
     });
