@@ -3,6 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isSameProcess, processStart, readProcessStat } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
+import { codeOf } from './error-code.ts';
 import { isProgram } from './program-file.ts';
 import { environmentOf, lookAtProcesses } from './process-table.ts';
 import type { ProcessLook } from './process-table.ts';
@@ -186,12 +187,13 @@ function endOf(child: ChildProcess): Promise<Ending> {
   });
 }
 
-function signal(target: number, name: NodeJS.Signals): boolean {
+/** @param target a process, or a group by its negative @returns false when there is none, or none of ours */
+export function signal(target: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(target, name);
   } catch (error) {
-    // It ended between the look and the signal, or has made itself another user's.
-    if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    // It ended between the look and the signal, or has made itself another user's, as by a set-user-id bit.
+    if (['ESRCH', 'EPERM'].includes(codeOf(error))) return false;
     throw error;
   }
 }

@@ -12,10 +12,15 @@ export interface ProcessRow {
 
 /** Everything that runs; zombies are left out. */
 export function listProcesses(): ProcessRow[] {
+  return processNumbers().flatMap((pid) => rowOf(pid) ?? []);
+}
+
+/** Zombies included. */
+export function processNumbers(): number[] {
   if (process.platform !== 'linux') return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => rowOf(Number(name)) ?? []);
+    .map(Number);
 }
 
 /** Everything that runs, by what is asked of it. */

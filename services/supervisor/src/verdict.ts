@@ -1,3 +1,4 @@
+import { round } from '@bkg/sdk';
 import type { EndVerdict, InstanceEnding } from '@bkg/sdk';
 import type { KillReason } from './reconcile.ts';
 import { isShortage } from './shortage.ts';
@@ -178,5 +179,5 @@ export function endedByHeap(ending: Ending, tail: string): boolean {
 /** "0.3 s", "10 s". */
 export function seconds(ms: number): string {
   const value = ms / 1_000;
-  return `${value >= 10 ? Math.round(value) : Math.round(value * 10) / 10} s`;
+  return `${value >= 10 ? Math.round(value) : round(value, 1)} s`;
 }
