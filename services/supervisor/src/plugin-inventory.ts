@@ -5,6 +5,7 @@ import { UnreadableError } from './bucket.ts';
 import { now } from './clock.ts';
 import { configOf, followsManifest, isHalfSwapped, ofManifest } from './desired-state.ts';
 import type { DesiredPlugin, DesiredState } from './desired-state.ts';
+import { takeTurn } from './in-turn.ts';
 import { firstConfig } from './manifest.ts';
 import { MendingWatch } from './mending-watch.ts';
 import { noSetback } from './plugin.ts';
@@ -153,7 +154,6 @@ export class PluginInventory {
 
   /** Until somebody configures a plugin its configuration is that of its plugin.json. */
   #follow(plugin: Plugin): void {
-    const { desiredState, plugins } = this.#options;
     const { manifest } = plugin.source ?? {};
     // What a rollout leads to is not certain yet.
     if (plugin.rollout) return;
@@ -161,22 +161,25 @@ export class PluginInventory {
       this.#failing.delete(plugin);
       return;
     }
-    plugin.writing = (plugin.writing ?? Promise.resolve()).then(async () => {
-      const { desired } = plugin;
-      if (!desired || !differsFromManifest(plugin, manifest)) return;
-      const why = 'plugin.json has changed';
-      try {
-        const next = firstConfig(manifest);
-        const { version } = manifest;
-        const config = await desiredState.configure(desired.config, next, { by: ofManifest, why, version });
-        plugin.desired = { ...desired, config };
-      } catch (error) {
-        // It is read again, and compared again.
-        plugin.desired = undefined;
-        this.#sayFailure(plugin, `${why}; its configuration could not be written`, error);
-      }
-      plugins.changed(plugin.id);
-    });
+    void takeTurn(plugin, () => this.#write(plugin, manifest));
+  }
+
+  async #write(plugin: Plugin, manifest: Manifest): Promise<void> {
+    const { desiredState, plugins } = this.#options;
+    const { desired } = plugin;
+    if (!desired || !differsFromManifest(plugin, manifest)) return;
+    const why = 'plugin.json has changed';
+    try {
+      const next = firstConfig(manifest);
+      const { version } = manifest;
+      const config = await desiredState.configure(desired.config, next, { by: ofManifest, why, version });
+      plugin.desired = { ...desired, config };
+    } catch (error) {
+      // It is read again, and compared again.
+      plugin.desired = undefined;
+      this.#sayFailure(plugin, `${why}; its configuration could not be written`, error);
+    }
+    plugins.changed(plugin.id);
   }
 
   /** What is wanted, where an earlier supervisor may have left a swap half done. */
