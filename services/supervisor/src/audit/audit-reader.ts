@@ -3,6 +3,7 @@ import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import { BkgError, createValidator, jsonOrUndefined, schemaOf } from '@bkg/sdk';
 import type { AuditEvent, AuditList, AuditQuery, Connection, Logger } from '@bkg/sdk';
+import { unfit } from '../unfit.ts';
 import { auditStream, infoOf } from './audit-stream.ts';
 import type { AuditStream } from './audit-stream.ts';
 
@@ -115,9 +116,8 @@ export class AuditReader {
 function readQuery(body: unknown): AuditQuery {
   const given = body ?? {};
   const errors = validateQuery(given);
-  if (errors.length === 0) return given;
-  const list = errors.map(({ path, message }) => `${path.slice(1) || 'it'} ${message}`).join('; ');
-  throw new BkgError('INVALID_PAYLOAD', `The question does not fit: ${list}.`, { errors });
+  if (errors.length > 0) throw unfit('The question', errors);
+  return given;
 }
 
 /** @returns undefined when they do not come before the signal; those that are too old by now are left out */
