@@ -55,7 +55,8 @@ export class Discovery {
     const on = (subject: string, take: (about: EventSubject, msg: Msg) => void): Subscription =>
       connection.subscribe(subject, {
         callback: (error, msg) => {
-          if (!error) this.#hear(msg, take);
+          const about = error ? undefined : this.#about(msg);
+          if (about) take(about, msg);
         },
       });
     void this.#keepAsking();
@@ -64,16 +65,6 @@ export class Discovery {
       on(subjects.events('telemetry'), (about, msg) => this.#hearHeartbeat(about, msg)),
       on(subjects.events('log'), (about, msg) => this.#hearLog(about, msg)),
     ];
-  }
-
-  /** What a callback throws would cost us the connection. */
-  #hear(msg: Msg, take: (about: EventSubject, msg: Msg) => void): void {
-    try {
-      const about = this.#about(msg);
-      if (about) take(about, msg);
-    } catch (error) {
-      this.#options.log.error({ error, subject: msg.subject }, 'an event could not be taken in');
-    }
   }
 
   /** Whom an event speaks of; undefined for one that does not count. */

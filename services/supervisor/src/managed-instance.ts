@@ -244,10 +244,10 @@ export class ManagedInstance {
     this.#noteUnlessSignalled(signalled);
   }
 
-  note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
+  note(level: LogLevel, message: string): void {
     // What it has printed before comes before.
     this.#takeOutput();
-    this.#options.capture.note(level, message, { pid: this.pid, ...fields });
+    this.#options.capture.note(level, message, { pid: this.pid });
   }
 
   /** @returns whether there is more output to take at once */

@@ -110,7 +110,7 @@ export class StatsPoll {
     const stats = readStats(id, reply, sighting.stats, Date.now());
     const telemetry = { ...stats.telemetry, ...usageOf(plugin, instance) };
     sightings.change(id, instance, (before) => ({
-      ...afterAnswer(before, instance, typeof version === 'string' ? version : '', now()),
+      ...afterAnswer(before, instance, version, now()),
       // A managed one was started when it was launched.
       ...(stats.startedAt && !plugin.managed.has(instance) && { startedAt: stats.startedAt }),
       stats,

@@ -1,5 +1,6 @@
 import { round } from '@bkg/sdk';
 import type { EndVerdict, InstanceEnding } from '@bkg/sdk';
+import type { OomKill } from './isolation/confinement.ts';
 import type { KillReason } from './reconcile.ts';
 import { isShortage } from './shortage.ts';
 
@@ -16,6 +17,10 @@ export type Ending =
  * or V8, whose heap is smaller than what the instance may take.
  */
 export type MemoryDeath = 'system' | 'full machine' | 'watch' | 'heap';
+
+export function memoryDeathOf(oomKill: OomKill): MemoryDeath {
+  return oomKill === 'own' ? 'system' : 'full machine';
+}
 
 export interface LastMoments {
   ending: Ending;

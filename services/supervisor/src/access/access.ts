@@ -15,7 +15,7 @@ import {
 import type { AuditEvent, Connection, Credentials, KeyEvent, Logger } from '@bkg/sdk';
 import { instanceName, Kicker, prefixOfName, serveCallout } from '@bkg/sdk/access';
 import type { Callout } from '@bkg/sdk/access';
-import { delay } from '@bkg/sdk/host';
+import { delay, parseServers } from '@bkg/sdk/host';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { isInstanceId } from '../instance-record.ts';
 import type { KeyCheck } from './key-check.ts';
@@ -225,7 +225,7 @@ export class Access {
       return undefined;
     }
     const connecting = connect({
-      servers: natsUrl.split(','),
+      servers: parseServers(natsUrl),
       credentials: { ...system, ...(ca_file !== undefined && { ca_file }) },
       name: 'bkg supervisor, system',
       identity: ['supervisor', createToken()],

@@ -19,7 +19,7 @@ const timeoutMs = 3_000;
 const dayMs = 86_400_000;
 
 /** What can be changed in a stream that is there. Nobody can take an event out of it: only its age and its number can. */
-export const auditLimits = {
+const auditLimits = {
   subjects: [subjects.auditEvent],
   discard: DiscardPolicy.Old,
   max_msgs: 100_000,
