@@ -34,6 +34,9 @@ export interface ReconcileLoopOptions {
 /** Of launches in one pass: each takes a moment, and neither the lease nor answers must wait for all of them. */
 const launchingMostMs = 100;
 
+/** A timer takes no more, and would ring at once: then it is looked again, and waited on. */
+const timerMostMs = 2 ** 31 - 1;
+
 /** Carries out what `reconcile` decides, after each change and when a time has come. */
 export class ReconcileLoop {
   readonly #options: ReconcileLoopOptions;
@@ -87,7 +90,8 @@ export class ReconcileLoop {
     }
     clearTimeout(this.#timer);
     if (next === Infinity) return;
-    this.#timer = setTimeout(() => this.pass(), Math.max(1, Math.ceil(next - now())));
+    const waitMs = Math.min(timerMostMs, Math.max(1, Math.ceil(next - now())));
+    this.#timer = setTimeout(() => this.pass(), waitMs);
   }
 
   close(): void {
