@@ -1,4 +1,5 @@
 import type { ConfigHistory, Connection, PluginInfo } from '@bkg/sdk';
+import { answerMostBytes } from './answer-size.ts';
 import { configHistory } from './config/config-history.ts';
 import type { DesiredState } from './desired-state.ts';
 import { fitList } from './fit-list.ts';
@@ -14,9 +15,6 @@ export interface AnswersOptions {
   /** False while the mesh shuts down. */
   mayRun: () => boolean;
 }
-
-/** Room for headers and the frame of an answer in the largest message. */
-const spareBytes = 64 * 1024;
 
 /** What the supervisor answers to who asks about plugins. */
 export class Answers {
@@ -54,6 +52,6 @@ export class Answers {
   }
 
   get #mostBytes(): number {
-    return this.#options.connection.maxPayloadBytes - spareBytes;
+    return answerMostBytes(this.#options.connection);
   }
 }

@@ -4,6 +4,7 @@ import type { KV, KvOptions, KvWatchEntry } from '@nats-io/kv';
 import type { QueuedIterator } from '@nats-io/nats-core';
 import { BkgError } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
+import { refuseWhileBrokerIsAway } from './broker-away.ts';
 
 const timeoutMs = 3_000;
 
@@ -109,9 +110,7 @@ export class Bucket {
   }
 
   async #use<T>(work: (kv: KV) => Promise<T>): Promise<T> {
-    // JetStream's own requests would wait out their time.
-    if (!this.#connection.connected)
-      throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+    refuseWhileBrokerIsAway(this.#connection);
     this.#kv ??= new Kvm(this.#connection.nats).create(this.#name, this.#options);
     try {
       return await work(await this.#kv);

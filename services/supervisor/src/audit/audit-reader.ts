@@ -3,6 +3,7 @@ import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import { BkgError, createValidator, jsonOrUndefined, schemaOf } from '@bkg/sdk';
 import type { AuditEvent, AuditList, AuditQuery, Connection, Logger } from '@bkg/sdk';
+import { answerMostBytes } from '../answer-size.ts';
 import { unfit } from '../unfit.ts';
 import { auditStream, infoOf } from './audit-stream.ts';
 import type { AuditStream } from './audit-stream.ts';
@@ -20,8 +21,6 @@ const batchLeast = 128;
 const batchMost = 1_000;
 /** Each holds a batch. */
 const readersMost = 4;
-/** Room for headers and the frame of an answer in the largest message. */
-const spareBytes = 64 * 1024;
 /** The shortest that the broker takes. */
 const fetchLeastMs = 1_000;
 
@@ -75,7 +74,7 @@ export class AuditReader {
     const { last_seq: last } = info.state;
     // Of a stream that was never written to it is 0.
     const first = Math.max(1, info.state.first_seq);
-    const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
+    const mostBytes = answerMostBytes(this.#options.connection);
     const events: Listed[] = [];
     let bytes = 0;
     let skipped = 0;

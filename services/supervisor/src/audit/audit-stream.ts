@@ -9,9 +9,10 @@ import {
 } from '@nats-io/jetstream';
 import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
-import { BkgError, subjects } from '@bkg/sdk';
+import { subjects } from '@bkg/sdk';
 import type { Connection, Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
+import { refuseWhileBrokerIsAway } from '../broker-away.ts';
 
 export const auditStream = 'bkg_audit';
 
@@ -54,9 +55,7 @@ export class AuditStream {
   /** For the reader, too. @throws BkgError PLUGIN_UNAVAILABLE while the broker is away */
   async manager(): Promise<JetStreamManager> {
     const { connection } = this.#options;
-    // JetStream's own requests would wait out their time.
-    if (!connection.connected)
-      throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+    refuseWhileBrokerIsAway(connection);
     return jetstreamManager(connection.nats, { timeout: timeoutMs, checkAPI: false });
   }
 
