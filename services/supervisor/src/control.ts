@@ -26,7 +26,7 @@ import { refuseWithoutMemory } from './rollout/memory-check.ts';
 import { nextMs } from './rollout/rollout-plan.ts';
 import type { RolloutOrders } from './rollout/rollout-orders.ts';
 import type { Timings } from './timings.ts';
-import { seconds } from './verdict.ts';
+import { seconds } from './seconds.ts';
 
 export interface ControlOptions {
   plugins: Plugins;

@@ -15,7 +15,8 @@ import type { ProcessUsage } from './process-usage.ts';
 import type { KillReason, ObservedInstance } from './reconcile.ts';
 import type { Sighting } from './sighting.ts';
 import type { Timings } from './timings.ts';
-import { killNotes, seconds } from './verdict.ts';
+import { seconds } from './seconds.ts';
+import { killNotes } from './verdict.ts';
 import type { Ending, Verdict } from './verdict.ts';
 
 export interface ManagedInstanceOptions {

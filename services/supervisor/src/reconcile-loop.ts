@@ -16,7 +16,7 @@ import { isShortage } from './shortage.ts';
 import type { Timings } from './timings.ts';
 import type { LiveConfig } from './config/live-config.ts';
 import type { Trials } from './rollout/trials.ts';
-import { seconds } from './verdict.ts';
+import { seconds } from './seconds.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface ReconcileLoopOptions {

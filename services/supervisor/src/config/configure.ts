@@ -29,7 +29,7 @@ import { planOf } from '../rollout/rollout-plan.ts';
 import { within } from '../rollout/rollouts.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Timings } from '../timings.ts';
-import { seconds } from '../verdict.ts';
+import { seconds } from '../seconds.ts';
 
 export interface ConfiguringOptions {
   plugins: Plugins;

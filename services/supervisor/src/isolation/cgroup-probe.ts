@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { unifiedBase, whyNot } from './cgroup-own.ts';
-import type { Found } from './cgroup-own.ts';
+import type { Found } from './found.ts';
 import { words } from './cgroup-folder.ts';
 import { controllers, limits, ownCgroupPlaces } from './cgroup-places.ts';
 import type { CgroupPlaces, Controller } from './cgroup-places.ts';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Isolation, Logger, PluginConfig, Sandbox } from '@bkg/sdk';
 import type { HomePaths } from '@bkg/sdk/host';
-import type { Found } from './cgroup-own.ts';
+import type { Found } from './found.ts';
 import { limits } from './cgroup-places.ts';
 import { probeCgroups } from './cgroup-probe.ts';
 import type { CgroupProbe } from './cgroup-probe.ts';

@@ -17,7 +17,7 @@ import type { ReconcileLoop } from '../reconcile-loop.ts';
 import { Rollout } from './rollout.ts';
 import type { RolloutPlan } from './rollout-plan.ts';
 import type { Timings } from '../timings.ts';
-import { seconds } from '../verdict.ts';
+import { seconds } from '../seconds.ts';
 
 export interface RolloutsOptions {
   connection: Connection;
