@@ -1,5 +1,5 @@
-import { BkgError } from '@bkg/sdk';
 import type { ConfigHistory, Connection, PluginInfo } from '@bkg/sdk';
+import { answerMostBytes } from './answer-size.ts';
 import { configHistory } from './config/config-history.ts';
 import type { DesiredState } from './desired-state.ts';
 import { fitList } from './fit-list.ts';
@@ -15,9 +15,6 @@ export interface AnswersOptions {
   /** False while the mesh shuts down. */
   mayRun: () => boolean;
 }
-
-/** Room for headers and the frame of an answer in the largest message. */
-const spareBytes = 64 * 1024;
 
 /** What the supervisor answers to who asks about plugins. */
 export class Answers {
@@ -39,9 +36,7 @@ export class Answers {
   /** @throws BkgError PLUGIN_NOT_FOUND */
   get(id: string): PluginInfo {
     const { plugins, mayRun } = this.#options;
-    const plugin = plugins.get(id);
-    if (!plugin) throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
-    return plugin.info(mayRun());
+    return knownPlugin(plugins, id).info(mayRun());
   }
 
   /** @param query a HistoryQuery @throws BkgError INVALID_PAYLOAD, PLUGIN_NOT_FOUND, PLUGIN_UNAVAILABLE */
@@ -57,6 +52,6 @@ export class Answers {
   }
 
   get #mostBytes(): number {
-    return this.#options.connection.maxPayloadBytes - spareBytes;
+    return answerMostBytes(this.#options.connection);
   }
 }

@@ -1,8 +1,10 @@
 import { JetStreamApiCodes, JetStreamApiError } from '@nats-io/jetstream';
 import { Bucket as KvBucket, Kvm } from '@nats-io/kv';
 import type { KV, KvOptions, KvWatchEntry } from '@nats-io/kv';
+import type { QueuedIterator } from '@nats-io/nats-core';
 import { BkgError } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
+import { refuseWhileBrokerIsAway } from './broker-away.ts';
 
 const timeoutMs = 3_000;
 
@@ -96,8 +98,9 @@ export class Bucket {
     });
   }
 
+  /** @throws BkgError DEADLINE_EXCEEDED */
   async keys(): Promise<string[]> {
-    return this.#use(async (kv) => Array.fromAsync(await kv.keys()));
+    return this.#use(async (kv) => allOf(await kv.keys(), `the keys of ${this.#name}`));
   }
 
   /** The values of a key that are kept, oldest first; what is not JSON is left out. @throws BkgError DEADLINE_EXCEEDED */
@@ -107,9 +110,7 @@ export class Bucket {
   }
 
   async #use<T>(work: (kv: KV) => Promise<T>): Promise<T> {
-    // JetStream's own requests would wait out their time.
-    if (!this.#connection.connected)
-      throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+    refuseWhileBrokerIsAway(this.#connection);
     this.#kv ??= new Kvm(this.#connection.nats).create(this.#name, this.#options);
     try {
       return await work(await this.#kv);
@@ -123,13 +124,17 @@ export class Bucket {
 
 /** All that is kept, oldest first. @throws BkgError DEADLINE_EXCEEDED */
 async function entriesOf(kv: KV, key: string): Promise<KvWatchEntry[]> {
-  const entries = await kv.history({ key });
+  return allOf(await kv.history({ key }), `the history of ${key}`);
+}
+
+/** @throws BkgError DEADLINE_EXCEEDED */
+async function allOf<T>(list: QueuedIterator<T>, what: string): Promise<T[]> {
   // It would wait for a broker that goes away meanwhile.
   const timer = setTimeout(() => {
-    entries.stop(new BkgError('DEADLINE_EXCEEDED', `The broker does not give the history of ${key}.`));
+    list.stop(new BkgError('DEADLINE_EXCEEDED', `The broker does not give ${what}.`));
   }, timeoutMs);
   try {
-    return await Array.fromAsync(entries);
+    return await Array.fromAsync(list);
   } finally {
     clearTimeout(timer);
   }

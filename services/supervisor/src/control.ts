@@ -9,24 +9,24 @@ import {
   knownPlugin,
   notManaged,
   notRead,
+  notStartable,
   refuseDuringRollout,
   refuseUnlessHeld,
   shutsDown,
   whenRead,
 } from './known-plugin.ts';
-import { lastWords } from './last-words.ts';
+import { crashOf } from './last-words.ts';
 import type { Lease } from './lease.ts';
 import type { Order, Plugin } from './plugin.ts';
 import type { PluginLogs } from './plugin-logs.ts';
 import type { Plugins } from './plugins.ts';
 import { readOrder } from './read-order.ts';
-import { clearSetback } from './reconcile-loop.ts';
 import type { ReconcileLoop } from './reconcile-loop.ts';
 import { refuseWithoutMemory } from './rollout/memory-check.ts';
 import { nextMs } from './rollout/rollout-plan.ts';
 import type { RolloutOrders } from './rollout/rollout-orders.ts';
 import type { Timings } from './timings.ts';
-import { seconds } from './verdict.ts';
+import { seconds } from './seconds.ts';
 
 export interface ControlOptions {
   plugins: Plugins;
@@ -111,7 +111,7 @@ export class Control {
     const { id, desired } = plugin;
     if (!this.#options.loop.mayRun) throw shutsDown();
     if (!plugin.source) throw notManaged(id, verb);
-    if (plugin.problem) throw new BkgError('CONFLICT', `${id} cannot be started: ${plugin.problem}.`);
+    if (plugin.problem) throw notStartable(id, plugin.problem);
     if (desired && !desired.config.value.enabled) {
       throw new BkgError('CONFLICT', `${id} is disabled by its configuration ("enabled": false).`);
     }
@@ -156,7 +156,7 @@ export class Control {
     this.#refuseWhenLost(plugin, order);
     const failuresBefore = plugin.failureCount;
     if (this.#outcome(plugin, order, failuresBefore) !== 'reached' || order.verb === 'stop')
-      clearSetback(plugin);
+      plugin.clearSetback();
     loop.pass();
     plugins.changed(plugin.id);
     if (!wait) return this.#info(plugin);
@@ -169,7 +169,7 @@ export class Control {
         ),
       signal,
     });
-    if (outcome === 'failed') throw await this.#crash(plugin);
+    if (outcome === 'failed') throw await crashOf(this.#options.logs, plugin);
     if (order.verb !== 'stop') await this.#described(plugin, signal);
     return this.#info(plugin);
   }
@@ -205,13 +205,6 @@ export class Control {
   /** Start and restart want the same in the end. */
   #hasLost(plugin: Plugin, order: Order): boolean {
     return (plugin.order?.verb === 'stop') !== (order.verb === 'stop');
-  }
-
-  async #crash(plugin: Plugin): Promise<BkgError> {
-    const { id, failed } = plugin;
-    const why = failed ? `${id} ${failed.error}.` : `${id} has failed.`;
-    const words = failed ? await lastWords(this.#options.logs, id, failed.instance) : ' It printed nothing.';
-    return new BkgError('PLUGIN_CRASHED', why + words);
   }
 
   #info(plugin: Plugin): PluginInfo {

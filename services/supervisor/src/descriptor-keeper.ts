@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Descriptor, Logger } from '@bkg/sdk';
 import type { DesiredState } from './desired-state.ts';
+import { takeTurn } from './in-turn.ts';
 import type { Plugin } from './plugin.ts';
 
 export interface DescriptorKeeperOptions {
@@ -19,7 +20,7 @@ export class DescriptorKeeper {
 
   keep(plugin: Plugin, descriptor: Descriptor): void {
     // One after the other, so that the last is what is kept.
-    plugin.writing = (plugin.writing ?? Promise.resolve()).then(() => this.#write(plugin, descriptor));
+    void takeTurn(plugin, () => this.#write(plugin, descriptor));
   }
 
   async #write(plugin: Plugin, descriptor: Descriptor): Promise<void> {

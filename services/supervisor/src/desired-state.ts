@@ -1,10 +1,8 @@
-import { configDefaults, createValidator, schemaOf } from '@bkg/sdk';
-import type { Connection, Descriptor, PluginConfig, Rollout as Receipt } from '@bkg/sdk';
-import { buckets } from '@bkg/sdk';
+import { buckets, configDefaults, createValidator, schemaOf } from '@bkg/sdk';
+import type { Connection, Descriptor, Manifest, PluginConfig, Rollout as Receipt } from '@bkg/sdk';
 import { Bucket, UnreadableError } from './bucket.ts';
 import type { Stored } from './bucket.ts';
 import { firstConfig } from './manifest.ts';
-import type { Manifest } from './manifest.ts';
 
 /** The value of `config.<id>`. */
 export interface StoredConfig extends PluginConfig {
@@ -128,7 +126,7 @@ export class DesiredState {
     const before = history.find(({ revision }) => revision === config.value.revision - 1) ?? config.value;
     // Who began it may still be there, asleep: its compare-and-set fails from now on.
     const written = await this.order(id, run, run.value);
-    const back = await this.configure(config, configIn(before), {
+    const back = await this.configure(config, configOf(before), {
       by: 'supervisor',
       why: `the swap to ${config.value.version} was not finished`,
       version,
@@ -169,11 +167,7 @@ export class DesiredState {
 }
 
 /** The part of a stored configuration that others see. Its revision counts configurations, not writes. */
-export function configOf({ value }: Kept<StoredConfig>): PluginConfig {
-  return configIn(value);
-}
-
-export function configIn(value: StoredConfig): PluginConfig {
+export function configOf(stored: StoredConfig): PluginConfig {
   const {
     by: _by,
     at: _at,
@@ -184,7 +178,7 @@ export function configIn(value: StoredConfig): PluginConfig {
     of_manifest: _ofManifest,
     descriptor: _descriptor,
     ...config
-  } = value;
+  } = stored;
   return config;
 }
 

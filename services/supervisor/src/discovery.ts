@@ -2,6 +2,7 @@ import {
   isHeartbeat,
   isStatusEvent,
   isSubjectToken,
+  jsonOrUndefined,
   parseEventSubject,
   pluginIdProblem,
   subjects,
@@ -10,7 +11,6 @@ import type { Connection, EventSubject, Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { now } from './clock.ts';
-import { bodyOf } from './event-body.ts';
 import type { Introductions } from './introductions.ts';
 import type { RecentLogs } from './logs/recent-logs.ts';
 import type { Plugins } from './plugins.ts';
@@ -55,7 +55,8 @@ export class Discovery {
     const on = (subject: string, take: (about: EventSubject, msg: Msg) => void): Subscription =>
       connection.subscribe(subject, {
         callback: (error, msg) => {
-          if (!error) this.#hear(msg, take);
+          const about = error ? undefined : this.#about(msg);
+          if (about) take(about, msg);
         },
       });
     void this.#keepAsking();
@@ -66,16 +67,6 @@ export class Discovery {
     ];
   }
 
-  /** What a callback throws would cost us the connection. */
-  #hear(msg: Msg, take: (about: EventSubject, msg: Msg) => void): void {
-    try {
-      const about = this.#about(msg);
-      if (about) take(about, msg);
-    } catch (error) {
-      this.#options.log.error({ error, subject: msg.subject }, 'an event could not be taken in');
-    }
-  }
-
   /** Whom an event speaks of; undefined for one that does not count. */
   #about(msg: Msg): EventSubject | undefined {
     const about = parseEventSubject(msg.subject);
@@ -84,13 +75,13 @@ export class Discovery {
   }
 
   #hearStatus({ id, instance }: EventSubject, msg: Msg): void {
-    const event = bodyOf(msg);
+    const event = jsonOrUndefined(msg.data);
     if (!isStatusEvent(event) || event.id !== id || event.instance !== instance) return;
     this.#options.sightings.see(id, instance, (before) => afterStatus(before, event, now()));
   }
 
   #hearHeartbeat({ id, instance }: EventSubject, msg: Msg): void {
-    const heartbeat = bodyOf(msg);
+    const heartbeat = jsonOrUndefined(msg.data);
     if (!isHeartbeat(heartbeat) || isOurs(heartbeat)) return;
     this.#options.sightings.see(id, instance, (before) => afterHeartbeat(before, instance, heartbeat, now()));
   }
@@ -99,7 +90,7 @@ export class Discovery {
     const { plugins, recentLogs, introductions } = this.#options;
     // Those of a managed instance are ours, and in its file.
     if (plugins.get(id)?.managed.has(instance)) return;
-    recentLogs.hear(id, instance, bodyOf(msg), msg.data.length);
+    recentLogs.hear(id, instance, jsonOrUndefined(msg.data), msg.data.length);
     // A service that has just been started by hand may say something before it is asked who is there.
     void introductions.meet(id, instance);
   }
@@ -123,7 +114,7 @@ export class Discovery {
     try {
       const options = { forMs: timings.answerMs / 2, most: answersMost, signal };
       const replies = await connection.requestMany(subjects.service('PING'), '', options);
-      await this.#meetAll(replies.map(bodyOf).filter(isInstanceName));
+      await this.#meetAll(replies.map(({ data }) => jsonOrUndefined(data)).filter(isInstanceName));
       return replies.length;
     } catch (error) {
       if (!signal.aborted && connection.connected) log.warn({ error }, 'asking who is there failed');

@@ -4,7 +4,7 @@ import type { Confinement } from './isolation/confinement.ts';
 import type { OutputCapture } from './logs/log-capture.ts';
 import type { KillReason } from './reconcile.ts';
 import type { Timings } from './timings.ts';
-import { endedByHeap, judge } from './verdict.ts';
+import { endedByHeap, judge, memoryDeathOf } from './verdict.ts';
 import type { Ending, MemoryDeath, Verdict } from './verdict.ts';
 
 export interface EndOptions {
@@ -62,7 +62,7 @@ export class EndReasons {
   #memoryDeath(ending: Ending, instance: string): MemoryDeath | undefined {
     const { confinement, capture, log } = this.#options;
     const { oomKill } = confinement;
-    if (oomKill) return oomKill === 'own' ? 'system' : 'full machine';
+    if (oomKill) return memoryDeathOf(oomKill);
     if (this.over?.what === 'memory') return 'watch';
     try {
       return endedByHeap(ending, capture.tail('stderr', lastBytes)) ? 'heap' : undefined;

@@ -118,11 +118,12 @@ export class FailureStore {
   #read(id: string): KeptFailures | undefined {
     try {
       const value = JSON.parse(readFileSync(this.#file(id), 'utf8')) as Partial<KeptFailures>;
-      const { failures, failed_at, launch_from = 0, ends } = value;
+      const { failures, failed_at, launch_from = 0, failed, ends } = value;
       const isWhole =
         Number.isSafeInteger(failures) &&
         Number.isFinite(failed_at) &&
         Number.isFinite(launch_from) &&
+        (failed === undefined || isFailedInstance(failed)) &&
         Array.isArray(ends) &&
         ends.every((one) => endErrors(one).length === 0);
       // A plan from before a restart of the machine may lie far ahead of its clock.
@@ -132,4 +133,9 @@ export class FailureStore {
       return undefined;
     }
   }
+}
+
+function isFailedInstance(value: unknown): boolean {
+  const { instance, version, startedAt, error } = Object(value) as Record<string, unknown>;
+  return [instance, version, startedAt, error].every((one) => typeof one === 'string');
 }

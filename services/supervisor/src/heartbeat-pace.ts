@@ -77,7 +77,7 @@ export class HeartbeatPace {
         .filter((sighting) => isToBeTold(sighting, everyMs))
         .map(({ instance }) => ({ id, instance })),
     );
-    const told = inTurn(due, this.#last[who]).slice(0, most);
+    const told = startingAfter(due, this.#last[who]).slice(0, most);
     for (const { id, instance } of told) connection.publish(subjects.configure(id, instance), body);
     this.#last[who] = told.map(keyOf).at(-1) ?? '';
     return most - told.length;
@@ -92,7 +92,7 @@ interface Told {
 const keyOf = ({ id, instance }: Told): string => `${id} ${instance}`;
 
 /** In order, those first that come after one. */
-export function inTurn(due: readonly Told[], last: string): Told[] {
+export function startingAfter(due: readonly Told[], last: string): Told[] {
   const sorted = due.toSorted((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1));
   const next = sorted.findIndex((one) => keyOf(one) > last);
   return next === -1 ? sorted : [...sorted.slice(next), ...sorted.slice(0, next)];

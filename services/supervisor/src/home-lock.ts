@@ -4,6 +4,7 @@ import { createToken } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
 import { delay, isSameProcess, processStart, writeWhole } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
+import { codeOf } from './error-code.ts';
 
 const lookEveryMs = 500;
 
@@ -52,7 +53,7 @@ function claim(file: string): boolean {
     linkSync(mine, file);
     return true;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    if (codeOf(error) === 'EEXIST') return false;
     throw error;
   } finally {
     rmSync(mine, { force: true });
@@ -65,7 +66,7 @@ function takeAway(file: string, dead: ProcessIdentity): void {
   try {
     renameSync(file, aside);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if (codeOf(error) === 'ENOENT') return;
     throw error;
   }
   const found = readHolder(aside);
@@ -82,7 +83,7 @@ function readHolder(file: string): ProcessIdentity | undefined {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
+    const code = codeOf(error);
     if (code === 'ENOENT') return undefined;
     // Somebody's folder in its place is no lock.
     if (code === 'EISDIR') return nobody;

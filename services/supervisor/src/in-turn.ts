@@ -10,8 +10,15 @@ import type {
 import { notRead } from './known-plugin.ts';
 import type { Plugin } from './plugin.ts';
 
+/** What is wanted of a plugin is written by one after the other. @throws what `work` throws */
+export async function takeTurn(plugin: Plugin, work: () => Promise<void>): Promise<void> {
+  const turn = (plugin.writing ?? Promise.resolve()).then(work);
+  plugin.writing = turn.catch(() => undefined);
+  await turn;
+}
+
 /**
- * Writes what is wanted of a plugin, one write after the other, each on what the one before it has made.
+ * Writes what is wanted of a plugin, in its turn, on what the one before it has made.
  * @param write gives what is wanted then; undefined leaves it as it is
  * @throws what `write` throws
  */
@@ -19,12 +26,10 @@ export async function inTurn(
   plugin: Plugin,
   write: (desired: DesiredPlugin | undefined) => Promise<DesiredPlugin | undefined>,
 ): Promise<void> {
-  const turn = (plugin.writing ?? Promise.resolve()).then(async () => {
+  await takeTurn(plugin, async () => {
     const written = await write(plugin.desired);
     if (written) plugin.desired = written;
   });
-  plugin.writing = turn.catch(() => undefined);
-  await turn;
 }
 
 /**

@@ -1,5 +1,4 @@
 import { BkgError } from '@bkg/sdk';
-import type { DesiredPlugin } from './desired-state.ts';
 import { isKeyKeeper } from './key-keeper.ts';
 import type { Lease } from './lease.ts';
 import type { Plugin } from './plugin.ts';
@@ -11,22 +10,27 @@ import type { Timings } from './timings.ts';
 /** @throws BkgError PLUGIN_NOT_FOUND */
 export function knownPlugin(plugins: Plugins, id: string): Plugin {
   const plugin = plugins.get(id);
-  if (!plugin) throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
+  if (!plugin) throw noSuchPlugin(id);
   return plugin;
+}
+
+/** @param id whatever somebody has asked for */
+export function noSuchPlugin(id: string): BkgError {
+  return new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
 }
 
 /**
  * Waits until it is read what is wanted of a plugin: that is soon after it is found, and again after somebody else has
- * changed it. @returns undefined when there is nothing to be read @throws BkgError PLUGIN_UNAVAILABLE
+ * changed it; not when there is nothing to be read. @throws BkgError PLUGIN_UNAVAILABLE
  */
 export async function whenRead(
   { plugins, timings }: { plugins: Plugins; timings: Pick<Timings, 'scanEveryMs'> },
   plugin: Plugin,
   signal: AbortSignal,
-): Promise<DesiredPlugin | undefined> {
+): Promise<void> {
   // Of a plugin that was never seen whole there is nothing to read, and not all can be read.
-  if ((!plugin.source?.manifest && plugin.managed.size === 0) || plugin.desiredProblem) return plugin.desired;
-  return plugins.until(plugin.id, () => plugin.desired, {
+  if ((!plugin.source?.manifest && plugin.managed.size === 0) || plugin.desiredProblem) return;
+  await plugins.until(plugin.id, () => plugin.desired, {
     withinMs: 6 * timings.scanEveryMs,
     onLate: () => notRead(plugin),
     signal,
@@ -56,6 +60,11 @@ export function refuseDuringRollout({ id, rollout }: Plugin, verb: string): void
 
 export function shutsDown(): BkgError {
   return new BkgError('PLUGIN_UNAVAILABLE', 'The mesh shuts down; nothing is started any more.');
+}
+
+/** @param what a plugin, or a version of one */
+export function notStartable(what: string, problem: string): BkgError {
+  return new BkgError('CONFLICT', `${what} cannot be started: ${problem}.`);
 }
 
 export function notManaged(id: string, verb: string): BkgError {

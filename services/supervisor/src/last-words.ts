@@ -1,3 +1,4 @@
+import { BkgError } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
 import type { Plugin } from './plugin.ts';
 import type { PluginLogs } from './plugin-logs.ts';
@@ -31,6 +32,15 @@ export async function lastWords(
   }
   const shown = lines.join('\n');
   return shown ? ` Its last lines:\n${shown}` : ' It printed nothing.';
+}
+
+/** What to answer who has ordered something of a plugin that has failed with it. */
+export async function crashOf(
+  logs: Pick<PluginLogs, 'lastOutput'>,
+  { id, failed }: Pick<Plugin, 'id' | 'failed'>,
+): Promise<BkgError> {
+  const words = failed ? await lastWords(logs, id, failed.instance) : '';
+  return new BkgError('PLUGIN_CRASHED', `${id} ${failed?.error ?? 'has failed'}.${words}`);
 }
 
 /** Shows what an instance that has failed has printed last. */

@@ -27,7 +27,7 @@ import { expected } from './sighting.ts';
 import { removeStrayFiles } from './stray-files.ts';
 import { findSurvivors } from './survivors.ts';
 import type { Timings } from './timings.ts';
-import { judge } from './verdict.ts';
+import { judge, memoryDeathOf } from './verdict.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface LauncherOptions {
@@ -229,7 +229,7 @@ export class Launcher {
     const verdict = judge({
       ending: { how: 'unknown' },
       askedToStop: record.status === 'stopping',
-      ...(oomKill && { memory: oomKill === 'own' ? ('system' as const) : ('full machine' as const) }),
+      ...(oomKill && { memory: memoryDeathOf(oomKill) }),
       maxMemoryMb: (config ?? configDefaults).resources.max_memory_mb,
       startTimeoutMs: record.start_timeout_ms,
       graceMs: timings.graceMs,

@@ -29,6 +29,7 @@ export class Lease {
   readonly #bucket: Bucket;
   readonly #own: Omit<LeaseValue, 'renewed_at'>;
   readonly #ending = new AbortController();
+  /** Of our last write; 0 before the first. */
   #revision = 0;
   /** When the last successful renewal was begun. */
   #renewedAt = -Infinity;
@@ -106,7 +107,9 @@ export class Lease {
   async release(): Promise<void> {
     this.close();
     await this.#renewing;
-    if (this.#lost || !this.#options.connection.connected) return;
+    // Who has only waited for it would take it from who acts.
+    const isOurs = this.#revision > 0 && !this.#lost;
+    if (!isOurs || !this.#options.connection.connected) return;
     try {
       await this.#bucket.remove(leaseKey, this.#revision);
     } catch (error) {

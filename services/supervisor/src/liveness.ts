@@ -129,7 +129,7 @@ export class Liveness {
     const answer = await questions.askOrMiss('PING', id, instance);
     if (!connection.connected || signal.aborted) return;
     sightings.change(id, instance, (before) => {
-      if (typeof answer === 'object') return afterAnswer(before, instance, textOf(answer['version']), now());
+      if (typeof answer === 'object') return afterAnswer(before, instance, answer['version'], now());
       // It may have been heard while it was asked.
       if (before.silentSince !== undefined || before.heardAt > at) return before;
       const vacancies = answer === 'nobody' ? (before.vacancies ?? 0) + 1 : 0;
@@ -154,7 +154,7 @@ export class Liveness {
       if (before.speaks) return before;
       return event
         ? afterStatus(before, event, now())
-        : afterAnswer(before, instance, textOf(answer['version']), now());
+        : afterAnswer(before, instance, answer['version'], now());
     });
   }
 
@@ -172,8 +172,4 @@ export class Liveness {
       this.#options.plugins.forget(plugin.id);
     }
   }
-}
-
-function textOf(value: unknown): string {
-  return typeof value === 'string' ? value : '';
 }

@@ -15,7 +15,8 @@ import type { ProcessUsage } from './process-usage.ts';
 import type { KillReason, ObservedInstance } from './reconcile.ts';
 import type { Sighting } from './sighting.ts';
 import type { Timings } from './timings.ts';
-import { killNotes, seconds } from './verdict.ts';
+import { seconds } from './seconds.ts';
+import { killNotes } from './verdict.ts';
 import type { Ending, Verdict } from './verdict.ts';
 
 export interface ManagedInstanceOptions {
@@ -244,10 +245,10 @@ export class ManagedInstance {
     this.#noteUnlessSignalled(signalled);
   }
 
-  note(level: LogLevel, message: string, fields: Record<string, unknown> = {}): void {
+  note(level: LogLevel, message: string): void {
     // What it has printed before comes before.
     this.#takeOutput();
-    this.#options.capture.note(level, message, { pid: this.pid, ...fields });
+    this.#options.capture.note(level, message, { pid: this.pid });
   }
 
   /** @returns whether there is more output to take at once */

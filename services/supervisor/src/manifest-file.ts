@@ -1,5 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from './error-code.ts';
 import { readManifest } from './manifest.ts';
 import type { ManifestReading } from './manifest.ts';
 
@@ -13,7 +14,7 @@ export async function signatureOf(file: string): Promise<string | undefined> {
     const { ino, size, ctimeMs } = await stat(file);
     return `${ino} ${size} ${ctimeMs}`;
   } catch (error) {
-    const { code = 'unknown' } = error as NodeJS.ErrnoException;
+    const code = codeOf(error) || 'unknown';
     // Any other failure is met again, and reported, by who reads the file.
     return code === 'ENOENT' || code === 'ENOTDIR' ? undefined : code;
   }

@@ -9,8 +9,6 @@ import {
 } from '@bkg/sdk';
 import type { Manifest, PluginConfig } from '@bkg/sdk';
 
-export type { Manifest };
-
 /** A manifest, or what is wrong with it, and with whose when that can be told. */
 export type ManifestReading = { manifest: Manifest } | { problem: string; id?: string };
 

@@ -26,8 +26,12 @@ export function refuseWithoutFiles(): void {
 
 let known: number | undefined;
 
-/** Node has raised it as far as it may, and nobody lowers it. */
+/** Read once: Node has raised it as far as it may, and nobody lowers it. */
 function limit(): number {
+  return (known ??= readLimit());
+}
+
+function readLimit(): number {
   const soft = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-  return (known ??= soft === undefined ? Infinity : Number(soft));
+  return soft === undefined ? Infinity : Number(soft);
 }

@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { isOwnPluginId, pluginIdProblem } from '@bkg/sdk';
-import type { Logger } from '@bkg/sdk';
+import type { Logger, Manifest } from '@bkg/sdk';
 import { now } from './clock.ts';
 import { lastChange } from './last-change.ts';
 import { manifestFile, readManifestFile, signatureOf } from './manifest-file.ts';
-import type { Manifest, ManifestReading } from './manifest.ts';
+import type { ManifestReading } from './manifest.ts';
 import { PluginPlaces } from './plugin-places.ts';
 import { programFile, programPath } from './program-file.ts';
 import { SayOnce } from './say-once.ts';

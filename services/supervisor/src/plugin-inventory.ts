@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Logger, Rollout as Receipt } from '@bkg/sdk';
+import type { Logger, Manifest, Rollout as Receipt } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { UnreadableError } from './bucket.ts';
 import { now } from './clock.ts';
 import { configOf, followsManifest, isHalfSwapped, ofManifest } from './desired-state.ts';
 import type { DesiredPlugin, DesiredState } from './desired-state.ts';
+import { takeTurn } from './in-turn.ts';
 import { firstConfig } from './manifest.ts';
-import type { Manifest } from './manifest.ts';
 import { MendingWatch } from './mending-watch.ts';
 import { noSetback } from './plugin.ts';
 import type { Plugin } from './plugin.ts';
@@ -27,7 +27,8 @@ export class PluginInventory {
   readonly #options: PluginInventoryOptions;
   readonly #mending: MendingWatch;
   #unsettled = false;
-  #saidFailure = false;
+  /** What of a plugin cannot be read or written now, and was said. */
+  readonly #failing = new WeakMap<Plugin, string>();
 
   constructor(options: PluginInventoryOptions) {
     this.#options = options;
@@ -153,27 +154,32 @@ export class PluginInventory {
 
   /** Until somebody configures a plugin its configuration is that of its plugin.json. */
   #follow(plugin: Plugin): void {
-    const { desiredState, plugins, log } = this.#options;
     const { manifest } = plugin.source ?? {};
     // What a rollout leads to is not certain yet.
     if (plugin.rollout) return;
-    if (!manifest || !differsFromManifest(plugin, manifest)) return;
-    plugin.writing = (plugin.writing ?? Promise.resolve()).then(async () => {
-      const { desired } = plugin;
-      if (!desired || !differsFromManifest(plugin, manifest)) return;
-      const why = 'plugin.json has changed';
-      try {
-        const next = firstConfig(manifest);
-        const { version } = manifest;
-        const config = await desiredState.configure(desired.config, next, { by: ofManifest, why, version });
-        plugin.desired = { ...desired, config };
-      } catch (error) {
-        // It is read again, and compared again.
-        plugin.desired = undefined;
-        log.warn({ error, plugin_id: plugin.id }, `${why}; its configuration could not be written`);
-      }
-      plugins.changed(plugin.id);
-    });
+    if (!manifest || !differsFromManifest(plugin, manifest)) {
+      this.#failing.delete(plugin);
+      return;
+    }
+    void takeTurn(plugin, () => this.#write(plugin, manifest));
+  }
+
+  async #write(plugin: Plugin, manifest: Manifest): Promise<void> {
+    const { desiredState, plugins } = this.#options;
+    const { desired } = plugin;
+    if (!desired || !differsFromManifest(plugin, manifest)) return;
+    const why = 'plugin.json has changed';
+    try {
+      const next = firstConfig(manifest);
+      const { version } = manifest;
+      const config = await desiredState.configure(desired.config, next, { by: ofManifest, why, version });
+      plugin.desired = { ...desired, config };
+    } catch (error) {
+      // It is read again, and compared again.
+      plugin.desired = undefined;
+      this.#sayFailure(plugin, `${why}; its configuration could not be written`, error);
+    }
+    plugins.changed(plugin.id);
   }
 
   /** What is wanted, where an earlier supervisor may have left a swap half done. */
@@ -191,14 +197,13 @@ export class PluginInventory {
   }
 
   async #load(plugin: Plugin): Promise<void> {
-    const { desiredState, plugins, log } = this.#options;
+    const { desiredState, plugins } = this.#options;
     if (plugin.isRemoved || (!plugin.source && plugin.managed.size === 0)) return;
     try {
       const desired = await desiredState.load(
         plugin.id,
         plugin.source?.manifest ?? manifestOfRunning(plugin),
       );
-      this.#saidFailure = false;
       if (!desired) return;
       plugin.desired = plugin.rollout ? desired : await this.#whole(plugin, desired);
       plugin.receipt ??= desired.receipt;
@@ -210,17 +215,21 @@ export class PluginInventory {
         plugins.changed(plugin.id);
       }
       // The broker is away, or somebody else has just written it: it is read again at the next look.
-      if (!this.#saidFailure)
-        log.warn({ error, plugin_id: plugin.id }, 'what is wanted cannot be read; trying again');
-      this.#saidFailure = true;
+      this.#sayFailure(plugin, 'what is wanted cannot be read; trying again', error);
     }
+  }
+
+  /** Once, until it works again. */
+  #sayFailure(plugin: Plugin, text: string, error: unknown): void {
+    if (this.#failing.get(plugin) !== text) this.#options.log.warn({ error, plugin_id: plugin.id }, text);
+    this.#failing.set(plugin, text);
   }
 }
 
 function differsFromManifest({ desired }: Plugin, manifest: Manifest): boolean {
   if (!desired || !followsManifest(desired.config.value)) return false;
   const { revision } = desired.config.value;
-  return !isDeepStrictEqual(configOf(desired.config), { ...firstConfig(manifest), revision });
+  return !isDeepStrictEqual(configOf(desired.config.value), { ...firstConfig(manifest), revision });
 }
 
 /** Of an instance whose folder has gone and of which nothing is kept: it runs, so it is wanted. */

@@ -1,6 +1,7 @@
 import path from 'node:path';
-import { BkgError, isPluginId } from '@bkg/sdk';
+import { isPluginId } from '@bkg/sdk';
 import type { LogRecord } from '@bkg/sdk';
+import { noSuchPlugin } from './known-plugin.ts';
 import { listLogs } from './logs/log-file.ts';
 import { fits, readLogQuery } from './logs/log-query.ts';
 import { newest, readLogs } from './logs/log-reader.ts';
@@ -40,9 +41,7 @@ export class PluginLogs {
     const filter = readLogQuery(body, Date.now());
     const files = isPluginId(id) ? listLogs(path.join(this.#options.folder, id)) : [];
     // The log of a plugin whose folder has gone is still its log.
-    if (files.length === 0 && !this.#options.isKnown(id)) {
-      throw new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
-    }
+    if (files.length === 0 && !this.#options.isKnown(id)) throw noSuchPlugin(id);
     const kept = await readLogs(files, filter, mostBytes);
     const recent = this.#options.recentLogs.of(id).filter((record) => fits(record, filter));
     const { records, isCut } = newest([...kept.records, ...recent], filter.lines, mostBytes);

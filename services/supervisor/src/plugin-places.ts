@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { codeOf } from './error-code.ts';
 import type { SayOnce } from './say-once.ts';
 
 /** Somebody's whole home is no place with plugins. */
@@ -42,7 +43,7 @@ export class PluginPlaces {
     try {
       names = await readdir(parent);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (codeOf(error) !== 'ENOENT') throw error;
       this.#said.say(missing(parent));
       return [];
     }

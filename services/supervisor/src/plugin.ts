@@ -122,6 +122,12 @@ export class Plugin {
     this.ends = this.ends.map((one, i) => (i === 0 && one.instance === instance ? { ...one, output } : one));
   }
 
+  /** Forgets what failed before: somebody has looked, and says what to do. */
+  clearSetback(): void {
+    this.setback = noSetback;
+    this.failed = undefined;
+  }
+
   /** Instances that may hold invocations, besides one. */
   othersThan(instance: string): OtherInstance[] {
     const others = [...this.sightings.values()]
@@ -158,7 +164,7 @@ export class Plugin {
 
   /** What instances are to be given; undefined until it is read. */
   get config(): PluginConfig | undefined {
-    return this.rollout?.config ?? (this.desired && configOf(this.desired.config));
+    return this.rollout?.config ?? (this.desired && configOf(this.desired.config.value));
   }
 
   get isSingleWriter(): boolean {
@@ -316,7 +322,7 @@ export class Plugin {
       id: this.id,
       ...(this.source?.manifest && { manifest: this.source.manifest }),
       ...(this.problem && { problem: this.problem }),
-      ...(this.desired && { config: configOf(this.desired.config) }),
+      ...(this.desired && { config: configOf(this.desired.config.value) }),
       versions: this.versions,
       isSingleWriter: this.isSingleWriter,
       ...(this.isolation && { isolation: this.isolation }),

@@ -3,8 +3,11 @@ import type { ChildProcess } from 'node:child_process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { isSameProcess, processStart, readProcessStat } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
+import { codeOf } from './error-code.ts';
 import { isProgram } from './program-file.ts';
 import { environmentOf, lookAtProcesses } from './process-table.ts';
+import type { ProcessLook } from './process-table.ts';
+import { isShortage } from './shortage.ts';
 import type { Ending } from './verdict.ts';
 
 export interface LaunchSpec {
@@ -116,7 +119,7 @@ export function killSession(
   { leaderIsOurs, endedStart }: KillOptions,
 ): boolean {
   if (process.platform !== 'linux') return leaderIsOurs && signal(-leader, 'SIGKILL');
-  const look = lookAtProcesses();
+  const look = lookIfPossible();
   const carriers = look.carriers.get(instance) ?? [];
   const members = look.members.get(leader) ?? [];
   const isOurs = leaderIsOurs || members.some((row) => carriers.includes(row));
@@ -129,6 +132,16 @@ export function killSession(
     (row) => isSameProcess(row) && signal(row.pid, 'SIGKILL'),
   );
   return group || killed.length > 0;
+}
+
+/** Who has no file left to look with kills the group at least: what is left carries the instance, and a successor finds it. */
+function lookIfPossible(): ProcessLook {
+  try {
+    return lookAtProcesses();
+  } catch (error) {
+    if (!isShortage(error)) throw error;
+    return { members: new Map(), carriers: new Map() };
+  }
 }
 
 /**
@@ -174,12 +187,13 @@ function endOf(child: ChildProcess): Promise<Ending> {
   });
 }
 
-function signal(target: number, name: NodeJS.Signals): boolean {
+/** @param target a process, or a group by its negative @returns false when there is none, or none of ours */
+export function signal(target: number, name: NodeJS.Signals): boolean {
   try {
     return process.kill(target, name);
   } catch (error) {
-    // It ended between the look and the signal, or has made itself another user's.
-    if (['ESRCH', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) return false;
+    // It ended between the look and the signal, or has made itself another user's, as by a set-user-id bit.
+    if (['ESRCH', 'EPERM'].includes(codeOf(error))) return false;
     throw error;
   }
 }

@@ -12,10 +12,15 @@ export interface ProcessRow {
 
 /** Everything that runs; zombies are left out. */
 export function listProcesses(): ProcessRow[] {
+  return processNumbers().flatMap((pid) => rowOf(pid) ?? []);
+}
+
+/** Zombies included. */
+export function processNumbers(): number[] {
   if (process.platform !== 'linux') return [];
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
-    .flatMap((name) => rowOf(Number(name)) ?? []);
+    .map(Number);
 }
 
 /** Everything that runs, by what is asked of it. */
@@ -69,7 +74,7 @@ export function environmentOf(pid: number): Map<string, string> | undefined {
   return new Map(pairs);
 }
 
-/** Whose a process is; undefined when it is gone. Its folder in `/proc` is root's when it may not be traced. */
+/** Who has started a process; undefined when it is gone. Its folder in `/proc` is root's while it runs a set-user-id program of root. */
 export function userOfProcess(pid: number): number | undefined {
   try {
     const [, user] = /^Uid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8')) ?? [];

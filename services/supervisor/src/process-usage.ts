@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { round } from '@bkg/sdk';
 import { readProcessTotals } from '@bkg/sdk/host';
 import type { ProcessTotals } from '@bkg/sdk/host';
 import type { Confinement } from './isolation/confinement.ts';
@@ -41,8 +42,8 @@ export class UsageOfInstance {
     this.#cpuMs = new Map(rows.map(({ pid, cpuMs }) => [pid, cpuMs]));
     this.#at = at;
     return {
-      cpu_percent: tenths((usedMs / elapsedMs) * 100),
-      memory_mb: tenths(rows.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) / megabyte),
+      cpu_percent: round((usedMs / elapsedMs) * 100, 1),
+      memory_mb: round(rows.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0) / megabyte, 1),
     };
   }
 }
@@ -92,8 +93,4 @@ function childrenOf(pid: number, thread: string): number[] {
     // The thread has ended, or this is a kernel without CONFIG_PROC_CHILDREN.
     return [];
   }
-}
-
-function tenths(value: number): number {
-  return Math.round(value * 10) / 10;
 }

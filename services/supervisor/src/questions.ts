@@ -1,10 +1,10 @@
-import { NoRespondersError, subjects } from '@bkg/sdk';
+import { jsonOrUndefined, NoRespondersError, subjects } from '@bkg/sdk';
 import type { Connection, ServiceVerb } from '@bkg/sdk';
 import type { Msg } from '@nats-io/nats-core';
-import { bodyOf } from './event-body.ts';
 
 /** At the same time; as many again may be asked of managed instances, whom the others must not keep waiting. */
 const questionsMost = 32;
+
 export interface QuestionsOptions {
   connection: Pick<Connection, 'request'>;
   /** How long an answer may take. */
@@ -56,7 +56,7 @@ export class Questions {
     const impatient = new AbortController();
     let isNonsense = false;
     const isMeant = (reply: Msg): boolean => {
-      const answer = bodyOf(reply) as Record<string, unknown> | undefined;
+      const answer = jsonOrUndefined(reply.data) as Record<string, unknown> | undefined;
       if (answer?.['name'] === id && answer['id'] === instance) return true;
       if (!isNonsense) setTimeout(() => impatient.abort(), afterNonsenseMs).unref();
       isNonsense = true;
@@ -68,7 +68,7 @@ export class Questions {
         signal: AbortSignal.any([signal, impatient.signal]),
         accept: isMeant,
       });
-      return bodyOf(reply) as Record<string, unknown>;
+      return jsonOrUndefined(reply.data) as Record<string, unknown>;
     } catch (error) {
       if (isNonsense) return 'nonsense';
       // Nobody, or too late: that is an answer too.

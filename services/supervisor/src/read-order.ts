@@ -1,5 +1,6 @@
-import { BkgError, createValidator, schemaOf } from '@bkg/sdk';
+import { createValidator, schemaOf } from '@bkg/sdk';
 import type { ControlOptions, RollbackOrder, ScaleOrder, SwapOrder } from '@bkg/sdk';
+import { unfit } from './unfit.ts';
 
 interface Orders {
   ControlOptions: ControlOptions;
@@ -26,12 +27,7 @@ const validators = {
 export function readOrder<Name extends keyof Orders>(name: Name, body: unknown): Orders[Name] & Ordered {
   const given = body ?? {};
   const errors = validators[name](given);
-  if (errors.length > 0) {
-    const list = errors
-      .map(({ path: where, message }) => `${where.slice(1) || 'the body'} ${message}`)
-      .join('; ');
-    throw new BkgError('INVALID_PAYLOAD', `The order does not fit: ${list}.`, { errors });
-  }
+  if (errors.length > 0) throw unfit('The order', errors);
   const order = { ...ordered(given), ...(given as Orders[Name]) };
   refuseOurNames(order.by);
   return order;
@@ -44,9 +40,7 @@ const ourNames = ['manifest', 'supervisor'];
 export function refuseOurNames(by: string | null | undefined): void {
   if (by == null || !ourNames.includes(by)) return;
   const message = `is "${by}", which marks what bkg does by itself; give your own name`;
-  throw new BkgError('INVALID_PAYLOAD', `The order does not fit: by ${message}.`, {
-    errors: [{ path: '/by', message }],
-  });
+  throw unfit('The order', [{ path: '/by', message }]);
 }
 
 /** What is not said. */

@@ -16,7 +16,7 @@ import { isShortage } from './shortage.ts';
 import type { Timings } from './timings.ts';
 import type { LiveConfig } from './config/live-config.ts';
 import type { Trials } from './rollout/trials.ts';
-import { seconds } from './verdict.ts';
+import { seconds } from './seconds.ts';
 import type { Verdict } from './verdict.ts';
 
 export interface ReconcileLoopOptions {
@@ -33,6 +33,9 @@ export interface ReconcileLoopOptions {
 
 /** Of launches in one pass: each takes a moment, and neither the lease nor answers must wait for all of them. */
 const launchingMostMs = 100;
+
+/** A timer takes no more, and would ring at once: then it is looked again, and waited on. */
+const timerMostMs = 2 ** 31 - 1;
 
 /** Carries out what `reconcile` decides, after each change and when a time has come. */
 export class ReconcileLoop {
@@ -87,7 +90,8 @@ export class ReconcileLoop {
     }
     clearTimeout(this.#timer);
     if (next === Infinity) return;
-    this.#timer = setTimeout(() => this.pass(), Math.max(1, Math.ceil(next - now())));
+    const waitMs = Math.min(timerMostMs, Math.max(1, Math.ceil(next - now())));
+    this.#timer = setTimeout(() => this.pass(), waitMs);
   }
 
   close(): void {
@@ -268,10 +272,4 @@ function reasonToReplace({ rollout, order }: Plugin): string {
     case 'rollback':
       return `${plan.target.version} takes its place`;
   }
-}
-
-/** Forgets what failed before: somebody has looked, and says what to do. */
-export function clearSetback(plugin: Plugin): void {
-  plugin.setback = noSetback;
-  plugin.failed = undefined;
 }

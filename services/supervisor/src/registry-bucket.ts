@@ -24,6 +24,8 @@ interface Written {
   writing: boolean;
   /** The last time it was tried. */
   failed: boolean;
+  /** It is too large, which was said. */
+  tooLarge: boolean;
 }
 
 /** Room for headers and the subject in the largest message. */
@@ -34,8 +36,6 @@ export class RegistryBucket {
   readonly #options: RegistryBucketOptions;
   readonly #bucket: Bucket;
   readonly #written = new Map<string, Written>();
-  /** Whose entry was too large, so that it is not said each time. */
-  readonly #tooLarge = new Set<string>();
   #closed = false;
 
   constructor(options: RegistryBucketOptions) {
@@ -51,6 +51,7 @@ export class RegistryBucket {
       timer: undefined,
       writing: false,
       failed: false,
+      tooLarge: false,
     };
     this.#written.set(id, written);
     // Of a plugin that has gone nothing more follows, for which it could be waited.
@@ -118,7 +119,7 @@ export class RegistryBucket {
 
   async #write(id: string, written: Written): Promise<void> {
     written.timer = undefined;
-    const entry = this.#fitting(this.#options.entryOf(id));
+    const entry = this.#fitting(this.#options.entryOf(id), written);
     const text = entry && JSON.stringify({ ...entry, observed_at: '' });
     if (text !== undefined && text === written.text) return;
     written.writing = true;
@@ -146,15 +147,15 @@ export class RegistryBucket {
   }
 
   /** Better an entry without capabilities than one that says for ever what was true once. */
-  #fitting(entry: RegistryEntry | undefined): RegistryEntry | undefined {
+  #fitting(entry: RegistryEntry | undefined, written: Written): RegistryEntry | undefined {
     const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
     if (!entry || Buffer.byteLength(JSON.stringify(entry)) <= mostBytes) return entry;
-    if (!this.#tooLarge.has(entry.id))
+    if (!written.tooLarge)
       this.#options.log.error(
         { plugin_id: entry.id },
         `the capabilities are left out of the registry: with them the entry has more than ${mostBytes} bytes, raise max_payload of nats-server`,
       );
-    this.#tooLarge.add(entry.id);
+    written.tooLarge = true;
     return { ...entry, capabilities: [] };
   }
 }

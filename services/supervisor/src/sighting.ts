@@ -83,11 +83,14 @@ export function afterHeartbeat(
   };
 }
 
-/** The sighting of a service that has answered; one without events runs as long as it answers. */
+/**
+ * The sighting of a service that has answered; one without events runs as long as it answers.
+ * @param version as the answer gives it, whatever that is
+ */
 export function afterAnswer(
   before: Sighting | undefined,
   instance: string,
-  version: string,
+  version: unknown,
   at: number,
 ): Sighting {
   const {
@@ -98,7 +101,8 @@ export function afterAnswer(
     ...blank(instance),
     startedAt: new Date(at).toISOString(),
   };
-  const sighting = { ...kept, heardAt: at, version: isVersion(version) ? version : kept.version };
+  const isKnown = typeof version === 'string' && isVersion(version);
+  const sighting = { ...kept, heardAt: at, version: isKnown ? version : kept.version };
   return kept.speaks ? sighting : { ...sighting, status: 'running' };
 }
 

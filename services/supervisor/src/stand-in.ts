@@ -1,6 +1,7 @@
-import { BkgError, inboxRoot, patterns, pluginIdOf, problemReply } from '@bkg/sdk';
+import { inboxRoot, patterns, pluginIdOf, problemReply } from '@bkg/sdk';
 import type { Connection, StatusEvent } from '@bkg/sdk';
 import type { Msg, Subscription } from '@nats-io/nats-core';
+import { noSuchPlugin } from './known-plugin.ts';
 import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
 
@@ -42,8 +43,7 @@ function reply(
     connection.respond(msg, JSON.stringify(answer(plugin)));
     return;
   }
-  const { problem } = new BkgError('PLUGIN_NOT_FOUND', `There is no plugin "${id.slice(0, 64)}".`);
-  const { data, headers } = problemReply(problem);
+  const { data, headers } = problemReply(noSuchPlugin(id).problem);
   connection.respond(msg, data, headers);
 }
 

@@ -1,8 +1,7 @@
-import { isSubjectToken, subjects } from '@bkg/sdk';
+import { isSubjectToken, jsonOrUndefined, subjects } from '@bkg/sdk';
 import type { Connection, Heartbeat, Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { now } from './clock.ts';
-import { bodyOf } from './event-body.ts';
 import type { Plugin } from './plugin.ts';
 import type { Plugins } from './plugins.ts';
 import { afterAnswer } from './sighting.ts';
@@ -86,7 +85,7 @@ export class StatsPoll {
       const options = { forMs: timings.answerMs, most: answersMost, signal };
       const replies = await connection.requestMany(subjects.service('STATS', id), '', options);
       const taken = new Set<string>();
-      for (const reply of replies) this.#take(id, bodyOf(reply), taken);
+      for (const reply of replies) this.#take(id, jsonOrUndefined(reply.data), taken);
     } catch (error) {
       if (!signal.aborted && connection.connected)
         log.warn({ error, plugin_id: id }, 'its statistics cannot be read');
@@ -111,7 +110,7 @@ export class StatsPoll {
     const stats = readStats(id, reply, sighting.stats, Date.now());
     const telemetry = { ...stats.telemetry, ...usageOf(plugin, instance) };
     sightings.change(id, instance, (before) => ({
-      ...afterAnswer(before, instance, typeof version === 'string' ? version : '', now()),
+      ...afterAnswer(before, instance, version, now()),
       // A managed one was started when it was launched.
       ...(stats.startedAt && !plugin.managed.has(instance) && { startedAt: stats.startedAt }),
       stats,

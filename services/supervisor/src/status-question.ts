@@ -1,6 +1,5 @@
-import { isStatusEvent, subjects } from '@bkg/sdk';
+import { isStatusEvent, jsonOrUndefined, subjects } from '@bkg/sdk';
 import type { Connection, StatusEvent } from '@bkg/sdk';
-import { bodyOf } from './event-body.ts';
 
 export interface StatusQuestion {
   connection: Pick<Connection, 'requestMany'>;
@@ -17,7 +16,7 @@ export async function askStatus(
   try {
     const replies = await connection.requestMany(subjects.status(id), '', { forMs, signal });
     return replies
-      .map(bodyOf)
+      .map(({ data }) => jsonOrUndefined(data))
       .filter(isStatusEvent)
       .filter((one) => one.id === id);
   } catch {

@@ -109,6 +109,7 @@ export class Supervisor {
   #subscriptions: Subscription[] = [];
   #unlock: () => void = () => undefined;
   #unfollow: () => void = () => undefined;
+  #unlisten: () => void = () => undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -253,7 +254,7 @@ export class Supervisor {
     isUnwanted.throwIfAborted();
     await this.#inventory.begin(isUnwanted);
     isUnwanted.throwIfAborted();
-    plugins.onChange((id) => {
+    this.#unlisten = plugins.onChange((id) => {
       const plugin = plugins.get(id);
       if (plugin) this.#failures.keep(plugin);
       else this.#failures.forget(id);
@@ -285,6 +286,7 @@ export class Supervisor {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort(new Error('the supervisor ends'));
     this.#unfollow();
+    this.#unlisten();
     this.#loop.close();
     for (const subscription of this.#subscriptions) subscription.unsubscribe();
     this.#registry.close();

@@ -6,7 +6,7 @@ import type { HomePaths, ProcessIdentity } from '@bkg/sdk/host';
 import { now } from './clock.ts';
 import { isInstanceId, readRecords } from './instance-record.ts';
 import type { InstanceRecord } from './instance-record.ts';
-import { environmentOf, listProcesses } from './process-table.ts';
+import { environmentOf, listProcesses, userOfProcess } from './process-table.ts';
 import type { ProcessRow } from './process-table.ts';
 
 /** What an earlier supervisor of this home has left. */
@@ -81,10 +81,11 @@ function findCarriers(home: string, data: string): Carrier[] {
  * the data of the plugin belongs.
  */
 function isRightful(pid: number, data: string, pluginId: string): boolean {
-  const owner = statSync(`/proc/${pid}`, { throwIfNoEntry: false })?.uid;
-  if (owner === process.getuid?.()) return true;
+  const user = userOfProcess(pid);
+  if (user === undefined) return false;
+  if (user === process.getuid?.()) return true;
   if (!isPluginId(pluginId)) return false;
-  return owner === statSync(path.join(data, pluginId), { throwIfNoEntry: false })?.uid;
+  return user === statSync(path.join(data, pluginId), { throwIfNoEntry: false })?.uid;
 }
 
 /** Its record was lost. It may be starting or running: it is heard of soon. */

@@ -1,5 +1,7 @@
 import type { EndVerdict, InstanceEnding } from '@bkg/sdk';
+import type { OomKill } from './isolation/confinement.ts';
 import type { KillReason } from './reconcile.ts';
+import { seconds } from './seconds.ts';
 import { isShortage } from './shortage.ts';
 
 /** How a process ended. Nothing but that it did is known of one that is not our child. */
@@ -15,6 +17,10 @@ export type Ending =
  * or V8, whose heap is smaller than what the instance may take.
  */
 export type MemoryDeath = 'system' | 'full machine' | 'watch' | 'heap';
+
+export function memoryDeathOf(oomKill: OomKill): MemoryDeath {
+  return oomKill === 'own' ? 'system' : 'full machine';
+}
 
 export interface LastMoments {
   ending: Ending;
@@ -173,10 +179,4 @@ export function endedByHeap(ending: Ending, tail: string): boolean {
     (ending.how === 'signal' && ending.signal === 'SIGABRT') ||
     (ending.how === 'exit' && ending.code === 134);
   return (aborted || ending.how === 'unknown') && tail.includes('JavaScript heap out of memory');
-}
-
-/** "0.3 s", "10 s". */
-export function seconds(ms: number): string {
-  const value = ms / 1_000;
-  return `${value >= 10 ? Math.round(value) : Math.round(value * 10) / 10} s`;
 }

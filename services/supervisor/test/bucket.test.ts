@@ -29,3 +29,21 @@ it('forgets that keys were removed, and nothing that was written to them since i
     await server.stop();
   }
 });
+
+it('does not wait for keys that the broker does not give', async () => {
+  const server = await startNatsServer();
+  try {
+    const connection = await server.connect('supervisor');
+    const bucket = new Bucket(connection, 'test', { storage: 'memory', history: 1 });
+    const { promise, reject } = Promise.withResolvers<never>();
+    const endless = { stop: reject, [Symbol.asyncIterator]: () => ({ next: () => promise }) };
+    const spy = vi.spyOn(KvBucket.prototype, 'keys');
+    spy.mockResolvedValueOnce(endless as unknown as Awaited<ReturnType<KvBucket['keys']>>);
+    await expect(bucket.keys()).rejects.toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: 'The broker does not give the keys of test.',
+    });
+  } finally {
+    await server.stop();
+  }
+});

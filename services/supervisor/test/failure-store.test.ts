@@ -67,6 +67,7 @@ it.each([
   ['another thing', '[]'],
   ['a number that is none', '{"failures":"6","failed_at":1,"ends":[]}'],
   ['ends that are none', '{"failures":6,"failed_at":1,"ends":[{"output":7}]}'],
+  ['a failed instance that is none', '{"failures":6,"failed_at":1,"failed":{"error":7},"ends":[]}'],
   ['a plan for the far future', '{"failures":1,"failed_at":1,"launch_from":9e15,"ends":[]}'],
 ])('%s in its place is nothing, and goes', (_, text) => {
   mkdirSync(folder());

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { heartbeatEveryMs, inTurn } from '../src/heartbeat-pace.ts';
+import { heartbeatEveryMs, startingAfter } from '../src/heartbeat-pace.ts';
 
 it.each([
   [0, 2_000],
@@ -22,10 +22,10 @@ it('who does not obey does not keep others from being told', () => {
   const told: string[] = [];
   let last = '';
   for (let look = 0; look < 3; look++) {
-    const now = inTurn(due, last).slice(0, 4);
+    const now = startingAfter(due, last).slice(0, 4);
     told.push(...now.map(({ instance }) => instance));
     last = `p ${now.at(-1)?.instance}`;
   }
   expect(told).toEqual(['i0', 'i1', 'i2', 'i3', 'i4', 'i5', 'i6', 'i7', 'i8', 'i9', 'i0', 'i1']);
-  expect(inTurn([], last)).toEqual([]);
+  expect(startingAfter([], last)).toEqual([]);
 });

@@ -89,6 +89,18 @@ describe('the lease', () => {
     expect([first.isHeld, second.isHeld]).toEqual([false, true]);
   });
 
+  it('stays whose it is when another gives up to wait for it', async () => {
+    const { lease: first } = await make();
+    await first.acquire(noSignal);
+    const { lease: second } = await make();
+    const enough = new AbortController();
+    const waiting = second.acquire(enough.signal);
+    enough.abort(new Error('enough'));
+    await expect(waiting).rejects.toThrow('enough');
+    await second.release();
+    expect(await holder()).toMatchObject({ pid: process.pid });
+  });
+
   it('of another host is taken when it has not been renewed for its whole life', async () => {
     const kv = await bucket();
     await kv.put(leaseKey, elsewhere());

@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import {
   appendFileSync,
   existsSync,
@@ -12,8 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { LogRecord } from '@bkg/sdk';
-import { silentLogger } from '@bkg/sdk/testing';
-import { BusBudget } from '../src/logs/bus-budget.ts';
+import { eventually, silentLogger } from '@bkg/sdk/testing';
 import { LogCapture } from '../src/logs/log-capture.ts';
 import { keptInstances, listLogs, LogFile, removeOldLogs } from '../src/logs/log-file.ts';
 
@@ -31,7 +31,7 @@ afterEach(() => {
   rmSync(folder, { recursive: true });
 });
 
-function open(more: { busBytesPerSecond?: number; log?: LogFile } = {}): LogCapture {
+function open(more: { busBytesPerSecond?: number; restMostMs?: number; log?: LogFile } = {}): LogCapture {
   const capture = new LogCapture({
     pluginId: 'echo',
     instance: 'i1',
@@ -153,6 +153,18 @@ describe('captured output', () => {
   });
 });
 
+it('the end of output is not waited for when somebody who was left goes on writing', async () => {
+  const capture = open({ restMostMs: 300 });
+  const loud = spawn('yes', { stdio: ['ignore', capture.output.out, 'ignore'] });
+  try {
+    await eventually(() => capture.pump());
+    await capture.finish();
+    expect(messages(kept()).at(-1)).toBe('something that it has started goes on writing: that is not kept');
+  } finally {
+    loud.kill('SIGKILL');
+  }
+});
+
 describe('log files', () => {
   it('are two for each instance, of a bounded size', () => {
     const log = new LogFile({ folder, instance: 'i1', mostBytes: 100 });
@@ -202,11 +214,4 @@ describe('log files', () => {
     expect(existsSync(at('i0.log'))).toBe(true);
     expect(listLogs(at('none'))).toEqual([]);
   });
-});
-
-it('a budget flows in evenly, and never holds more than a second of it', () => {
-  const budget = new BusBudget(1_000, 0);
-  expect([budget.take(800, 0), budget.take(300, 0), budget.take(200, 0)]).toEqual([true, false, true]);
-  expect([budget.take(100, 99), budget.take(100, 100)]).toEqual([false, true]);
-  expect([budget.take(1_001, 60_000), budget.take(1_000, 60_000)]).toEqual([false, true]);
 });

@@ -90,6 +90,22 @@ describe.runIf(process.platform === 'linux')('what an instance leaves', () => {
     expect(looks() - before).toBeLessThan(6);
   });
 
+  it('keeps no end from being known when there is no file left to look with', async () => {
+    const one = run(createToken(), 'exec sleep 60');
+    const other = run(createToken(), 'exec sleep 60');
+    const withoutFiles = (): never => {
+      throw Object.assign(new Error('too many open files'), { code: 'EMFILE' });
+    };
+    await nextTurn();
+    vi.mocked(readdirSync).mockImplementationOnce(withoutFiles);
+    expect(one.kill()).toBe(true);
+    expect(await one.ended).toEqual({ how: 'signal', signal: 'SIGKILL' });
+    vi.mocked(readdirSync).mockImplementationOnce(withoutFiles);
+    process.kill(other.identity!.pid, 'SIGTERM');
+    expect(await other.ended).toEqual({ how: 'signal', signal: 'SIGTERM' });
+    vi.mocked(readdirSync).mockReset();
+  });
+
   it('is found by another look in the next turn', async () => {
     const look = lookAtProcesses();
     expect(lookAtProcesses()).toBe(look);

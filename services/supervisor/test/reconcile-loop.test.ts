@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { configDefaults } from '@bkg/sdk';
 import type { Logger } from '@bkg/sdk';
+import { delay } from '@bkg/sdk/host';
 import { eventually, silentLogger } from '@bkg/sdk/testing';
 import type { ManagedInstance } from '../src/managed-instance.ts';
 import type { Plugin } from '../src/plugin.ts';
@@ -124,4 +125,22 @@ it('one plugin that cannot be dealt with keeps nobody from the others, is said o
   delete (broken as Partial<Plugin>).observedState;
   await eventually(() => launched.includes('a'));
   loop.close();
+});
+
+it('what is to be done in many weeks, as a record or a clock may have it, keeps nobody busy until then', async () => {
+  const { plugins, loop } = stage(() => starting('i'));
+  const plugin = wanted(plugins, 'p');
+  const one = starting('i');
+  const observed = { ...one.observed(), startTimeoutMs: 1e12 };
+  plugin.managed.set('i', Object.assign(one, { observed: () => observed }));
+  let passes = 0;
+  const desired = plugin.desiredState(true);
+  plugin.desiredState = () => {
+    passes += 1;
+    return desired;
+  };
+  loop.pass();
+  await delay(100);
+  loop.close();
+  expect(passes).toBe(1);
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { endedByHeap, judge, seconds } from '../src/verdict.ts';
+import { seconds } from '../src/seconds.ts';
+import { endedByHeap, judge } from '../src/verdict.ts';
 import type { LastMoments } from '../src/verdict.ts';
 
 const moments = (more: Partial<LastMoments>): LastMoments => ({

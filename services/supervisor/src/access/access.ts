@@ -6,6 +6,7 @@ import {
   createValidator,
   decodeJson,
   isStatusEvent,
+  jsonOrUndefined,
   problemOfError,
   respondProblem,
   schemaOf,
@@ -14,9 +15,8 @@ import {
 import type { AuditEvent, Connection, Credentials, KeyEvent, Logger } from '@bkg/sdk';
 import { instanceName, Kicker, prefixOfName, serveCallout } from '@bkg/sdk/access';
 import type { Callout } from '@bkg/sdk/access';
-import { delay } from '@bkg/sdk/host';
+import { delay, parseServers } from '@bkg/sdk/host';
 import type { Msg, Subscription } from '@nats-io/nats-core';
-import { bodyOf } from '../event-body.ts';
 import { isInstanceId } from '../instance-record.ts';
 import type { KeyCheck } from './key-check.ts';
 
@@ -164,7 +164,7 @@ export class Access {
   }
 
   #keyChanged(msg: Msg): void {
-    const event = bodyOf(msg);
+    const event = jsonOrUndefined(msg.data);
     if (keyEventErrors(event).length > 0) return;
     const { prefix } = event as KeyEvent;
     // First, or who is put out would come in again with what we remember.
@@ -188,7 +188,7 @@ export class Access {
 
   /** What ended while no instance of it ran is told by none: each knows only what has happened since its start. */
   #keeperIsHeard(msg: Msg): void {
-    const event = bodyOf(msg);
+    const event = jsonOrUndefined(msg.data);
     if (isStatusEvent(event) && event.status === 'running') void this.#sweepKeys();
   }
 
@@ -225,7 +225,7 @@ export class Access {
       return undefined;
     }
     const connecting = connect({
-      servers: natsUrl.split(','),
+      servers: parseServers(natsUrl),
       credentials: { ...system, ...(ca_file !== undefined && { ca_file }) },
       name: 'bkg supervisor, system',
       identity: ['supervisor', createToken()],

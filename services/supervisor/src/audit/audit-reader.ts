@@ -1,9 +1,10 @@
 import { AckPolicy, DeliverPolicy } from '@nats-io/jetstream';
 import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
-import { BkgError, createValidator, schemaOf } from '@bkg/sdk';
+import { BkgError, createValidator, jsonOrUndefined, schemaOf } from '@bkg/sdk';
 import type { AuditEvent, AuditList, AuditQuery, Connection, Logger } from '@bkg/sdk';
-import { bodyOf } from '../event-body.ts';
+import { answerMostBytes } from '../answer-size.ts';
+import { unfit } from '../unfit.ts';
 import { auditStream, infoOf } from './audit-stream.ts';
 import type { AuditStream } from './audit-stream.ts';
 
@@ -20,8 +21,6 @@ const batchLeast = 128;
 const batchMost = 1_000;
 /** Each holds a batch. */
 const readersMost = 4;
-/** Room for headers and the frame of an answer in the largest message. */
-const spareBytes = 64 * 1024;
 /** The shortest that the broker takes. */
 const fetchLeastMs = 1_000;
 
@@ -75,7 +74,7 @@ export class AuditReader {
     const { last_seq: last } = info.state;
     // Of a stream that was never written to it is 0.
     const first = Math.max(1, info.state.first_seq);
-    const mostBytes = this.#options.connection.maxPayloadBytes - spareBytes;
+    const mostBytes = answerMostBytes(this.#options.connection);
     const events: Listed[] = [];
     let bytes = 0;
     let skipped = 0;
@@ -116,9 +115,8 @@ export class AuditReader {
 function readQuery(body: unknown): AuditQuery {
   const given = body ?? {};
   const errors = validateQuery(given);
-  if (errors.length === 0) return given;
-  const list = errors.map(({ path, message }) => `${path.slice(1) || 'it'} ${message}`).join('; ');
-  throw new BkgError('INVALID_PAYLOAD', `The question does not fit: ${list}.`, { errors });
+  if (errors.length > 0) throw unfit('The question', errors);
+  return given;
 }
 
 /** @returns undefined when they do not come before the signal; those that are too old by now are left out */
@@ -161,7 +159,7 @@ async function readBatch(
 
 /** @returns undefined for what is none: with a broker that somebody else runs anybody may have written there */
 function eventOf(msg: JsMsg): Listed | undefined {
-  const value = bodyOf(msg) as AuditEvent | undefined;
+  const value = jsonOrUndefined(msg.data) as AuditEvent | undefined;
   if (value === undefined || validateEvent(value).length > 0) return undefined;
   const { time, who, via, from, action, target, result, detail } = value;
   return {

@@ -9,9 +9,10 @@ import {
 } from '@nats-io/jetstream';
 import type { JetStreamManager, StreamConfig, StreamInfo } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
-import { BkgError, subjects } from '@bkg/sdk';
+import { subjects } from '@bkg/sdk';
 import type { Connection, Logger } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
+import { refuseWhileBrokerIsAway } from '../broker-away.ts';
 
 export const auditStream = 'bkg_audit';
 
@@ -19,7 +20,7 @@ const timeoutMs = 3_000;
 const dayMs = 86_400_000;
 
 /** What can be changed in a stream that is there. Nobody can take an event out of it: only its age and its number can. */
-export const auditLimits = {
+const auditLimits = {
   subjects: [subjects.auditEvent],
   discard: DiscardPolicy.Old,
   max_msgs: 100_000,
@@ -54,9 +55,7 @@ export class AuditStream {
   /** For the reader, too. @throws BkgError PLUGIN_UNAVAILABLE while the broker is away */
   async manager(): Promise<JetStreamManager> {
     const { connection } = this.#options;
-    // JetStream's own requests would wait out their time.
-    if (!connection.connected)
-      throw new BkgError('PLUGIN_UNAVAILABLE', 'The broker is away; it is being tried again.');
+    refuseWhileBrokerIsAway(connection);
     return jetstreamManager(connection.nats, { timeout: timeoutMs, checkAPI: false });
   }
 

@@ -1,4 +1,5 @@
 import { BkgError } from '@bkg/sdk';
+import { isRecord } from '../is-record.ts';
 
 const detailMostChars = 1_000;
 const reasonMostChars = 500;
@@ -59,8 +60,4 @@ function isCrash(error: unknown): boolean {
 function firstLine(error: unknown): string {
   const text = error instanceof Error ? error.message : 'it failed';
   return (text.split('\n', 1)[0] ?? '').slice(0, reasonMostChars);
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,8 +1,9 @@
 import { BkgError, headerNames, isSubjectToken, ordererOf, pluginIdOf, subjects } from '@bkg/sdk';
 import type { AuditEvent } from '@bkg/sdk';
 import type { BkgContext } from '@bkg/sdk/nest';
-import { refuseOurNames } from '../read-order.ts';
 import type { AuditWriter } from '@bkg/sdk/access';
+import { isRecord } from '../is-record.ts';
+import { refuseOurNames } from '../read-order.ts';
 import { describeOrder } from './describe-order.ts';
 
 export interface OrdersOptions {
@@ -116,5 +117,5 @@ function refuseReserved(id: string, body: unknown): void {
 /** What is no object is refused by who reads it. */
 function by(who: string, body: unknown): unknown {
   if (body == null) return { by: who };
-  return typeof body === 'object' && !Array.isArray(body) ? { ...body, by: who } : body;
+  return isRecord(body) ? { ...body, by: who } : body;
 }

@@ -10,6 +10,8 @@ import {
   secretMask,
 } from '@bkg/sdk';
 import type { ConfigChange, JsonSchema, PayloadError, PluginConfig } from '@bkg/sdk';
+import { isRecord } from '../is-record.ts';
+import { unfit } from '../unfit.ts';
 
 /** Beside it an entry of the registry has room for all else. */
 const configMostBytes = 128 * 1024;
@@ -25,17 +27,17 @@ const validateLimits = createValidator(
 /** Reads the body of a request to `bkg.control.configure.<id>`. @throws BkgError INVALID_PAYLOAD */
 export function readConfigChange(id: string, body: unknown): ConfigChange {
   if (isDeeper(body, depthMost))
-    throw unfit([{ path: '', message: `is nested more than ${depthMost} deep` }]);
+    throw unfit('The change', [{ path: '', message: `is nested more than ${depthMost} deep` }]);
   // A whole configuration that was read, with some of it changed, is a patch, too.
   const { id: given, ...change } = Object(body) as Record<string, unknown>;
-  const errors = validate(typeof body === 'object' && body !== null && !Array.isArray(body) ? change : body);
+  const errors = validate(isRecord(body) ? change : body);
   const env = Object.keys(Object(change['env']) as object).filter(isForbiddenEnv);
   // Said better below.
   const others = errors.filter(({ path }) => env.length === 0 || path !== '/env');
   for (const name of env) others.push({ path: `/env/${pointerToken(name)}`, message: 'may not be set' });
   if (given !== undefined && given !== id)
     others.push({ path: '/id', message: `is that of another plugin; this is ${id}` });
-  if (others.length > 0) throw unfit(others);
+  if (others.length > 0) throw unfit('The change', others);
   return change as unknown as ConfigChange;
 }
 
@@ -64,7 +66,7 @@ export function changedConfig(
   const bytes = Buffer.byteLength(JSON.stringify(config));
   if (bytes > configMostBytes) {
     const message = `makes a configuration of ${bytes} bytes, at most ${configMostBytes} are kept`;
-    throw unfit([{ path: '', message }]);
+    throw unfit('The change', [{ path: '', message }]);
   }
   if (patch.settings !== undefined && settingsSchema !== undefined) assertSettings(config, settingsSchema);
   return config;
@@ -81,6 +83,7 @@ function withKeptSecrets<Patch extends Pick<ConfigChange, 'env'>>(
   const unknown = given.filter(([name, value]) => isMask(name, value) && !Object.hasOwn(current.env, name));
   if (unknown.length > 0)
     throw unfit(
+      'The change',
       unknown.map(([name]) => ({
         path: `/env/${pointerToken(name)}`,
         message: `is "${secretMask}", which stands for a value that is kept, and there is none: give the value`,
@@ -101,7 +104,7 @@ function assertLimits({ limits }: PluginConfig): void {
       'has no rate_per_second beside it, without which it limits nothing: give that too, or take it away with null';
     list.push({ path: '/limits/burst', message });
   }
-  if (list.length > 0) throw unfit(list);
+  if (list.length > 0) throw unfit('The change', list);
 }
 
 function assertSettings({ id, settings }: PluginConfig, schema: JsonSchema): void {
@@ -119,7 +122,11 @@ function assertSettings({ id, settings }: PluginConfig, schema: JsonSchema): voi
       `The settings of ${id} cannot be checked: its own settings schema ${reason}.`,
     );
   }
-  if (errors.length > 0) throw unfit(errors.map((one) => ({ ...one, path: `/settings${one.path}` })));
+  if (errors.length > 0)
+    throw unfit(
+      'The change',
+      errors.map((one) => ({ ...one, path: `/settings${one.path}` })),
+    );
 }
 
 /**
@@ -133,20 +140,11 @@ function withinTime<T>(check: () => T): T {
 
 /** RFC 7396. By entries, because a member may be called `__proto__`. */
 function mergePatch(target: unknown, patch: unknown): unknown {
-  if (!isObject(patch)) return patch;
-  const members = new Map(isObject(target) ? Object.entries(target) : []);
+  if (!isRecord(patch)) return patch;
+  const members = new Map(isRecord(target) ? Object.entries(target) : []);
   for (const [name, value] of Object.entries(patch)) {
     if (value === null) members.delete(name);
     else members.set(name, mergePatch(members.get(name), value));
   }
   return Object.fromEntries(members);
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function unfit(errors: PayloadError[]): BkgError {
-  const list = errors.map(({ path, message }) => `${path || 'it'} ${message}`).join('; ');
-  return new BkgError('INVALID_PAYLOAD', `The change does not fit: ${list}.`, { errors });
 }

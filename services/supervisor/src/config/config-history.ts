@@ -1,7 +1,8 @@
-import { BkgError, createValidator, isSecretEnv, schemaOf, shownConfig } from '@bkg/sdk';
+import { createValidator, isSecretEnv, schemaOf, shownConfig } from '@bkg/sdk';
 import type { ConfigHistory, ConfigRevision, HistoryQuery, PluginConfig } from '@bkg/sdk';
-import { configIn } from '../desired-state.ts';
+import { configOf } from '../desired-state.ts';
 import type { DesiredState, StoredConfig } from '../desired-state.ts';
+import { unfit } from '../unfit.ts';
 
 const validate = createValidator(schemaOf('HistoryQuery'));
 
@@ -36,9 +37,8 @@ export async function configHistory(
 function readQuery(body: unknown): HistoryQuery {
   const given = body ?? {};
   const errors = validate(given);
-  if (errors.length === 0) return given;
-  const list = errors.map(({ path, message }) => `${path.slice(1) || 'it'} ${message}`).join('; ');
-  throw new BkgError('INVALID_PAYLOAD', `The question does not fit: ${list}.`, { errors });
+  if (errors.length > 0) throw unfit('The question', errors);
+  return given;
 }
 
 /**
@@ -69,7 +69,7 @@ function revisionOf(stored: StoredConfig, secrets: Record<string, number>): Conf
     at,
     why,
     ...(restores !== undefined && { restores }),
-    config: shownConfig(configIn(stored)),
+    config: shownConfig(configOf(stored)),
     ...(Object.keys(secrets).length > 0 && { secrets }),
   };
 }

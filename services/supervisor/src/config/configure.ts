@@ -15,7 +15,7 @@ import {
   shutsDown,
   whenRead,
 } from '../known-plugin.ts';
-import { lastWords } from '../last-words.ts';
+import { crashOf } from '../last-words.ts';
 import type { Lease } from '../lease.ts';
 import { firstConfig } from '../manifest.ts';
 import { refuseWithoutMemory } from '../rollout/memory-check.ts';
@@ -24,13 +24,12 @@ import type { PluginLogs } from '../plugin-logs.ts';
 import type { Plugins } from '../plugins.ts';
 import { ordered, readOrder, refuseOurNames } from '../read-order.ts';
 import type { Ordered } from '../read-order.ts';
-import { clearSetback } from '../reconcile-loop.ts';
 import type { ReconcileLoop } from '../reconcile-loop.ts';
 import { planOf } from '../rollout/rollout-plan.ts';
 import { within } from '../rollout/rollouts.ts';
 import type { Rollouts } from '../rollout/rollouts.ts';
 import type { Timings } from '../timings.ts';
-import { seconds } from '../verdict.ts';
+import { seconds } from '../seconds.ts';
 
 export interface ConfiguringOptions {
   plugins: Plugins;
@@ -109,7 +108,7 @@ export class Configuring {
     refuseDuringRollout(plugin, verb);
     const { desired } = plugin;
     if (!desired) throw unknown(plugin);
-    const current = configOf(desired.config);
+    const current = configOf(desired.config.value);
     const next = change(current);
     if (isDeepStrictEqual(next, current)) return current;
     refuseKeyKeeperWithout(next);
@@ -146,13 +145,13 @@ export class Configuring {
         desiredState,
         // Somebody else may have been first.
         ({ config, run }) => ({
-          config: change(configOf(config)),
+          config: change(configOf(config.value)),
           circumstances: { by, why, version: run.value.version },
         }),
         unknown,
       );
       if (!kept) throw notRead(plugin);
-      return configOf(kept);
+      return configOf(kept.value);
     } finally {
       plugins.changed(plugin.id);
     }
@@ -169,7 +168,7 @@ export class Configuring {
     const { plugins, loop, timings, logs } = this.#options;
     const hadFailed = plugin.setback.failures > 0;
     // Somebody has looked: it is tried again at once.
-    if (hadFailed) clearSetback(plugin);
+    if (hadFailed) plugin.clearSetback();
     loop.pass();
     if (!wait || hadFailed || !plugin.isWanted) return;
     const failed = await plugins.until(
@@ -190,10 +189,7 @@ export class Configuring {
         signal,
       },
     );
-    if (!failed) return;
-    const { failed: last } = plugin;
-    const words = last ? await lastWords(logs, plugin.id, last.instance) : '';
-    throw new BkgError('PLUGIN_CRASHED', `${plugin.id} ${last?.error ?? 'has failed'}.${words}`);
+    if (failed) throw await crashOf(logs, plugin);
   }
 }
 

@@ -1,6 +1,9 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { codeOf, fieldOf } from './cgroup-version.ts';
+import { codeOf } from '../error-code.ts';
+import { signal } from '../process-driver.ts';
+import { limits } from './cgroup-places.ts';
+import { fieldOf } from './cgroup-version.ts';
 
 const attemptsMost = 3;
 
@@ -43,7 +46,7 @@ export function handOn(folder: string): void {
   const given = new Set(words(file));
   let failure: Error | undefined;
   for (const name of words(path.join(folder, 'cgroup.controllers'))) {
-    if (!['memory', 'cpu', 'pids'].includes(name) || given.has(name)) continue;
+    if (!limits.some((limit) => limit === name) || given.has(name)) continue;
     try {
       writeFileSync(file, `+${name}`);
       given.add(name);
@@ -71,7 +74,7 @@ export function isPopulated(folder: string): boolean {
 export function killAllIn(folder: string): void {
   const atOnce = path.join(folder, 'cgroup.kill');
   if (existsSync(atOnce)) writeFileSync(atOnce, '1');
-  else for (const pid of pidsIn(folder)) killOne(pid);
+  else for (const pid of pidsIn(folder)) signal(pid, 'SIGKILL');
 }
 
 function pidsIn(folder: string): number[] {
@@ -81,15 +84,6 @@ function pidsIn(folder: string): number[] {
       .map(Number)
       .filter((pid) => pid > 1),
   );
-}
-
-function killOne(pid: number): void {
-  try {
-    process.kill(pid, 'SIGKILL');
-  } catch (error) {
-    // It has ended, or a program of another user was started by way of its set-user-id bit.
-    if (!['ESRCH', 'EPERM'].includes(codeOf(error))) throw error;
-  }
 }
 
 /** @returns false when something is in it still */

@@ -1,12 +1,10 @@
 import { existsSync, lstatSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { readProcessStat } from '@bkg/sdk/host';
+import { codeOf } from '../error-code.ts';
 import { handOn, makeFolder, removeIfEmpty, words } from './cgroup-folder.ts';
 import type { CgroupPlace } from './cgroup-places.ts';
-import { codeOf } from './cgroup-version.ts';
-
-/** A means that was looked for; `lack` is why it is not there, as the end of "…, because …". */
-export type Found<T> = { have: T } | { lack: string };
+import type { Found } from './found.ts';
 
 /** Where bkg's own processes go, because a cgroup that has processes cannot give limits to those below it. */
 const ownName = 'bkg-core';

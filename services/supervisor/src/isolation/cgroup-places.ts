@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { codeOf } from './cgroup-version.ts';
+import { codeOf } from '../error-code.ts';
 
 /** What one cgroup can keep or count; `cpuacct` counts only. */
 export const controllers = ['memory', 'cpu', 'cpuacct', 'pids'] as const;
 export type Controller = (typeof controllers)[number];
+
+/** Those that keep one within limits. */
+export const limits = ['memory', 'cpu', 'pids'] as const;
+export type Limit = (typeof limits)[number];
 
 export interface CgroupPlace {
   mount: string;

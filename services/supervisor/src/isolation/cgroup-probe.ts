@@ -1,8 +1,8 @@
 import path from 'node:path';
 import { unifiedBase, whyNot } from './cgroup-own.ts';
-import type { Found } from './cgroup-own.ts';
+import type { Found } from './found.ts';
 import { words } from './cgroup-folder.ts';
-import { controllers, ownCgroupPlaces } from './cgroup-places.ts';
+import { controllers, limits, ownCgroupPlaces } from './cgroup-places.ts';
 import type { CgroupPlaces, Controller } from './cgroup-places.ts';
 import { CgroupTree } from './cgroup-tree.ts';
 import type { CgroupBases } from './cgroup-tree.ts';
@@ -16,7 +16,6 @@ export interface CgroupProbe {
 }
 
 const removalMs = 3_000;
-const limits = ['memory', 'cpu', 'pids'] as const;
 
 /** Finds cgroups for instances and tries each limit with a process that goes over it. @throws the signal's reason */
 export async function probeCgroups(home: string, signal: AbortSignal): Promise<CgroupProbe> {

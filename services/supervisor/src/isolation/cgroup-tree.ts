@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { foldersIn, makeCgroup } from './cgroup-folder.ts';
-import { controllers } from './cgroup-places.ts';
+import { controllers, limits } from './cgroup-places.ts';
 import type { CgroupPlaces, Controller } from './cgroup-places.ts';
 import { cgroupV1, cgroupV2 } from './cgroup-version.ts';
 import type { CgroupVersion } from './cgroup-version.ts';
@@ -91,8 +91,6 @@ export class CgroupTree {
 }
 
 function controllersOf(folder: string): Controller[] {
-  const there = (['memory', 'cpu', 'pids'] as const).filter((name) =>
-    existsSync(path.join(folder, `${name}.max`)),
-  );
+  const there = limits.filter((name) => existsSync(path.join(folder, `${name}.max`)));
   return [...there, 'cpuacct'];
 }

@@ -2,11 +2,10 @@ import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import path from 'node:path';
 import { delay } from '@bkg/sdk/host';
+import type { Limit } from './cgroup-places.ts';
 import { fieldOf } from './cgroup-version.ts';
 import type { InstanceCgroups } from './instance-cgroups.ts';
 import { wrapped } from './wrapped.ts';
-
-export type Limit = 'memory' | 'cpu' | 'pids';
 
 /** It takes a tenth of a second; a slow machine shall not lose its limits for that. */
 const deadlineMs = 15_000;

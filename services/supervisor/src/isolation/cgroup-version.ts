@@ -1,5 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../error-code.ts';
 import type { OomKill } from './confinement.ts';
 
 /** How the files of one version of cgroups are called and read. `folder` is the cgroup. */
@@ -122,10 +123,6 @@ export function fieldOf(file: string, name: string): number {
 function hasMetItsLimit(kind: string): boolean {
   const most = `${kind}.max_usage_in_bytes`;
   return existsSync(most) && readNumber(most) >= readNumber(`${kind}.limit_in_bytes`) - chargeBytes;
-}
-
-export function codeOf(error: unknown): string {
-  return (error as NodeJS.ErrnoException).code ?? '';
 }
 
 /** The kernel takes no less than a millisecond. */

@@ -1,5 +1,5 @@
 import type { Logger, PluginConfig } from '@bkg/sdk';
-import { codeOf } from './cgroup-version.ts';
+import { codeOf } from '../error-code.ts';
 import type { Confinement, OomKill } from './confinement.ts';
 import type { InstanceCgroups } from './instance-cgroups.ts';
 import type { OomWatch } from './oom-watch.ts';

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { PluginConfig } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
+import { codeOf } from '../error-code.ts';
 import { isPopulated, killAllIn, removeCgroup, removeIfEmpty } from './cgroup-folder.ts';
 import type { Controller } from './cgroup-places.ts';
-import { codeOf } from './cgroup-version.ts';
 import type { CgroupVersion } from './cgroup-version.ts';
 import type { OomKill } from './confinement.ts';
 

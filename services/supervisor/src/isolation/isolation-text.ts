@@ -1,5 +1,5 @@
 import type { Enforcement, Isolation, Sandbox } from '@bkg/sdk';
-import type { Limit } from './cgroup-trial.ts';
+import type { Limit } from './cgroup-places.ts';
 import type { CgroupVersion } from './cgroup-version.ts';
 import type { SandboxProbe } from './sandbox/index.ts';
 import { lookEveryMs } from './watchdog.ts';

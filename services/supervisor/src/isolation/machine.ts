@@ -1,19 +1,18 @@
 import path from 'node:path';
 import type { Isolation, Logger, PluginConfig, Sandbox } from '@bkg/sdk';
 import type { HomePaths } from '@bkg/sdk/host';
-import type { Found } from './cgroup-own.ts';
+import type { Found } from './found.ts';
+import { limits } from './cgroup-places.ts';
 import { probeCgroups } from './cgroup-probe.ts';
 import type { CgroupProbe } from './cgroup-probe.ts';
-import type { Limit } from './cgroup-trial.ts';
 import { Confined } from './confined.ts';
 import type { Confinement } from './confinement.ts';
 import { isolationText } from './isolation-text.ts';
 import { OomWatch } from './oom-watch.ts';
 import { openHome } from './open-folders.ts';
 import { giveData, giveFile, showFile, takeData } from './plugin-users.ts';
-import { probeSandbox, sandboxed } from './sandbox/index.ts';
+import { probeSandbox, sandboxed, sandboxPrograms } from './sandbox/index.ts';
 import type { SandboxProbe } from './sandbox/index.ts';
-import { sandboxPrograms } from './sandbox/sandboxed.ts';
 import { findProgram } from './programs.ts';
 import { isGiven, trialUser, UserIds } from './user-ids.ts';
 import { probeCount, probeUsers, unreadable } from './user-probe.ts';
@@ -60,8 +59,6 @@ export interface MachineParts {
 
 /** The user that a plugin runs under, or why it has none of its own. */
 type PluginUser = { own: true; id: number; checked: string } | { own: false; lack: string };
-
-const limits: readonly Limit[] = ['memory', 'cpu', 'pids'];
 
 /** What this machine can do to keep plugins within their limits; `probeMachine` finds it out. */
 export class Machine {

@@ -1,6 +1,6 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { readProcessStat } from '@bkg/sdk/host';
-import { environmentOf, userOfProcess } from '../process-table.ts';
+import { environmentOf, processNumbers, userOfProcess } from '../process-table.ts';
 
 export interface ProcessSum {
   memoryBytes: number;
@@ -21,21 +21,21 @@ export class ProcessSums {
    * their id as the same user, because anybody may say so in its environment
    */
   read(leaders: ReadonlyMap<number, string>): Map<string, ProcessSum> {
-    const pids = new Map([...leaders].map(([pid, instance]) => [instance, pid]));
+    const leaderOf = new Map([...leaders].map(([pid, instance]) => [instance, pid]));
     const sums = new Map<string, ProcessSum & { sharedBytes: number }>();
     const seen = new Map<string, string>();
-    for (const name of processNames()) {
+    for (const pid of processNumbers()) {
       // State, parent, group, session, …, threads as the eighteenth and the start as the twentieth.
-      const fields = readProcessStat(name);
+      const fields = readProcessStat(pid);
       if (!fields || fields[0] === 'Z' || fields[0] === 'X') continue;
-      const key = `${name} ${fields[19]}`;
-      const carried = this.#instances.get(key) ?? environmentOf(Number(name))?.get('BKG_INSTANCE_ID') ?? '';
+      const key = `${pid} ${fields[19]}`;
+      const carried = this.#instances.get(key) ?? environmentOf(pid)?.get('BKG_INSTANCE_ID') ?? '';
       seen.set(key, carried);
       const ofSession = leaders.get(Number(fields[3])) ?? leaders.get(Number(fields[2]));
-      const instance = ofSession ?? (isSameUsers(Number(name), pids.get(carried)) ? carried : '');
+      const instance = ofSession ?? (isSameUsers(pid, leaderOf.get(carried)) ? carried : '');
       if (instance === '') continue;
       const sum = sums.get(instance) ?? { memoryBytes: 0, sharedBytes: 0, processes: 0 };
-      const { ownBytes, sharedBytes } = residentOf(name);
+      const { ownBytes, sharedBytes } = residentOf(pid);
       sum.memoryBytes += ownBytes;
       sum.sharedBytes = Math.max(sum.sharedBytes, sharedBytes);
       sum.processes += Number(fields[17]);
@@ -52,12 +52,7 @@ function isSameUsers(pid: number, leader: number | undefined): boolean {
   return leader !== undefined && userOfProcess(pid) === userOfProcess(leader);
 }
 
-function processNames(): string[] {
-  if (process.platform !== 'linux') return [];
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-}
-
-function residentOf(pid: string): { ownBytes: number; sharedBytes: number } {
+function residentOf(pid: number): { ownBytes: number; sharedBytes: number } {
   try {
     const [, resident = 0, shared = 0] = readFileSync(`/proc/${pid}/statm`, 'utf8').split(' ').map(Number);
     return { ownBytes: (resident - shared) * pageBytes, sharedBytes: shared * pageBytes };

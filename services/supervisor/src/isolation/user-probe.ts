@@ -4,7 +4,7 @@ import { chownSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { HomePaths } from '@bkg/sdk/host';
 import { environmentOf } from '../process-table.ts';
-import type { Found } from './cgroup-own.ts';
+import type { Found } from './found.ts';
 import { closeData, closedFolder, openHome } from './open-folders.ts';
 import { findProgram } from './programs.ts';
 import { trialUser } from './user-ids.ts';

@@ -1,3 +1,4 @@
+import { isShortage } from '../shortage.ts';
 import { ProcessSums } from './process-sums.ts';
 import type { ProcessSum } from './process-sums.ts';
 
@@ -45,13 +46,23 @@ export class Watchdog {
 
   #look(): void {
     const leaders = new Map([...this.#watched].map(([instance, { pid }]) => [pid, instance]));
-    const sums = this.#sums.read(leaders);
+    const sums = this.#readSums(leaders);
     for (const [instance, watched] of this.#watched) {
       const sum = sums.get(instance);
       const over = sum && excessOf(sum, watched);
       if (!over) continue;
       this.forget(instance);
       watched.onOver(...over);
+    }
+  }
+
+  /** Nothing when there is no file left to look with; the next look tells. */
+  #readSums(leaders: ReadonlyMap<number, string>): ReadonlyMap<string, ProcessSum> {
+    try {
+      return this.#sums.read(leaders);
+    } catch (error) {
+      if (!isShortage(error)) throw error;
+      return new Map();
     }
   }
 }

@@ -1,8 +1,8 @@
 import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
-import { subjects } from '@bkg/sdk';
+import { subjects, TokenBucket } from '@bkg/sdk';
 import type { Connection, LogLevel, LogRecord, Logger } from '@bkg/sdk';
-import { BusBudget } from './bus-budget.ts';
+import { now } from '../clock.ts';
 import type { KnownSecrets } from './known-secrets.ts';
 import type { LogFile } from './log-file.ts';
 import { recordOf } from './log-line.ts';
@@ -21,6 +21,8 @@ export interface LogCaptureOptions {
   secrets?: KnownSecrets;
   /** What goes over the bus from one instance; more is in the file only. @default 1 MB */
   busBytesPerSecond?: number;
+  /** How long the rest is taken when the process is gone. @default 10000 */
+  restMostMs?: number;
 }
 
 /** What an instance needs of it. */
@@ -39,7 +41,7 @@ export class LogCapture {
   readonly #options: LogCaptureOptions;
   readonly #spools: Record<(typeof streams)[number], Spool>;
   readonly #readFile: number;
-  readonly #budget: BusBudget;
+  readonly #budget: TokenBucket;
   readonly #busBytesPerSecond: number;
   #unpublished: { count: number; bytes: number; since: number } | undefined;
   /** What does not work now, and was said. */
@@ -62,7 +64,7 @@ export class LogCapture {
     writeOffsets(this.#readFile, out, err);
     opened.move();
     this.#busBytesPerSecond = busBytesPerSecond;
-    this.#budget = new BusBudget(busBytesPerSecond, Date.now());
+    this.#budget = new TokenBucket({ rate: busBytesPerSecond, burst: busBytesPerSecond }, now());
   }
 
   /** For the process. */
@@ -94,8 +96,17 @@ export class LogCapture {
 
   /** Takes the rest, the process being gone. @throws when the disk takes nothing */
   async finish(): Promise<void> {
-    // Others get their turn in between.
-    while (this.pump(true)) await setImmediate();
+    const { restMostMs = 10_000 } = this.#options;
+    const until = now() + restMostMs;
+    while (this.pump(true)) {
+      if (now() > until) {
+        // Its end must be known all the same.
+        this.note('warn', 'something that it has started goes on writing: that is not kept');
+        break;
+      }
+      // Others get their turn in between.
+      await setImmediate();
+    }
     if (this.#failing.has(unwritten)) throw new Error(unwritten);
   }
 
@@ -143,20 +154,20 @@ export class LogCapture {
     const subject = subjects.event(pluginId, instance, 'log');
     for (const line of lines) {
       const bytes = Buffer.byteLength(line);
-      if (this.#budget.take(bytes, Date.now())) connection.publish(subject, line);
+      if (this.#budget.take(bytes, now())) connection.publish(subject, line);
       else this.#countUnpublished(bytes);
     }
     return true;
   }
 
   #countUnpublished(bytes: number): void {
-    this.#unpublished ??= { count: 0, bytes: 0, since: Date.now() };
+    this.#unpublished ??= { count: 0, bytes: 0, since: now() };
     this.#unpublished.count += 1;
     this.#unpublished.bytes += bytes;
   }
 
   #tellUnpublished(atOnce: boolean): void {
-    if (!this.#unpublished || (!atOnce && Date.now() - this.#unpublished.since < 1_000)) return;
+    if (!this.#unpublished || (!atOnce && now() - this.#unpublished.since < 1_000)) return;
     const { count, bytes } = this.#unpublished;
     this.#unpublished = undefined;
     const { pluginId, instance, connection } = this.#options;

@@ -11,6 +11,7 @@ import {
   writeSync,
 } from 'node:fs';
 import path from 'node:path';
+import { codeOf } from '../error-code.ts';
 
 export interface LogFileOptions {
   /** `logs/<plugin>`. */
@@ -76,7 +77,7 @@ export class LogFile {
     try {
       renameSync(this.#file, this.#file.slice(0, -ending.length) + olderEnding);
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+      if (codeOf(error) !== 'ENOENT') throw error;
     }
   }
 }
@@ -95,7 +96,7 @@ export function listLogs(folder: string): InstanceLog[] {
   try {
     names = readdirSync(folder);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    if (codeOf(error) === 'ENOENT') return [];
     throw error;
   }
   return names

@@ -8,6 +8,7 @@ import {
   reachesLevel,
 } from '@bkg/sdk';
 import type { LogLevel, LogQuery, LogRecord } from '@bkg/sdk';
+import { unfit } from '../unfit.ts';
 
 /** What is looked for in a plugin's logs. */
 export interface LogFilter {
@@ -32,10 +33,7 @@ const validate = createValidator({
 export function readLogQuery(body: unknown, now: number): LogFilter {
   const given = body ?? {};
   const errors = validate(given);
-  if (errors.length > 0) {
-    const list = errors.map(({ path, message }) => `${path.slice(1) || 'the query'} ${message}`).join('; ');
-    throw new BkgError('INVALID_PAYLOAD', `The query does not fit: ${list}.`, { errors });
-  }
+  if (errors.length > 0) throw unfit('The query', errors);
   const { lines = logLinesDefault, level = 'trace', since } = given as LogQuery;
   const from = since === undefined ? 0 : parseSince(since, now);
   if (from === undefined) {

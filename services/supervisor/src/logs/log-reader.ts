@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { isLogLevel, reachesLevel } from '@bkg/sdk';
 import type { LogRecord } from '@bkg/sdk';
+import { codeOf } from '../error-code.ts';
 import type { LogFilter } from './log-query.ts';
 import type { InstanceLog } from './log-file.ts';
 
@@ -85,7 +86,7 @@ async function* linesBackwards(file: string): AsyncGenerator<string> {
   try {
     handle = await open(file, 'r');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
+    if (codeOf(error) === 'ENOENT') return;
     throw error;
   }
   try {

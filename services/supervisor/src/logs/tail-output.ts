@@ -7,6 +7,8 @@ const shareMost = 0.1;
 /** Between two looks at a flood. */
 const restLeastMs = 25;
 
+type Talker = Pick<ManagedInstance, 'id' | 'pump'>;
+
 /** Reads captured output as it grows, until `signal` aborts. */
 export async function tailOutput({
   instances,
@@ -14,21 +16,21 @@ export async function tailOutput({
   log,
   signal,
 }: {
-  instances: () => readonly Pick<ManagedInstance, 'id' | 'pump'>[];
+  instances: () => readonly Talker[];
   everyMs: number;
   log: Logger;
   signal: AbortSignal;
 }): Promise<void> {
-  const failing = new Set<string>();
-  const pump = (instance: Pick<ManagedInstance, 'id' | 'pump'>): boolean => {
+  const failing = new WeakSet<Talker>();
+  const pump = (instance: Talker): boolean => {
     try {
       const more = instance.pump();
-      failing.delete(instance.id);
+      failing.delete(instance);
       return more;
     } catch (error) {
       // The output of the others goes on. Said once, until it works again.
-      if (!failing.has(instance.id)) log.error({ error, instance: instance.id }, 'its output cannot be read');
-      failing.add(instance.id);
+      if (!failing.has(instance)) log.error({ error, instance: instance.id }, 'its output cannot be read');
+      failing.add(instance);
       return false;
     }
   };

@@ -1,8 +1,9 @@
 import { pointerToken } from '@bkg/sdk';
 import type { ContractRule, JsonSchema } from '@bkg/sdk';
+import { isRecord } from '../is-record.ts';
 import type { Budget } from './contract-budget.ts';
 import { isWithin, mayBe, sizeOf } from './contract-values.ts';
-import { isRecord, SchemaViews } from './contract-view.ts';
+import { SchemaViews } from './contract-view.ts';
 import type { SchemaView } from './contract-view.ts';
 import { describeAccepted, describeOther, shortJson } from './contract-words.ts';
 

@@ -1,4 +1,5 @@
 import { resolveReference } from '@bkg/sdk';
+import { isRecord } from '../is-record.ts';
 import { levelsMost, TooLarge } from './contract-budget.ts';
 import type { Budget } from './contract-budget.ts';
 import {
@@ -170,10 +171,6 @@ export class SchemaViews {
     const others = properties.size + required.size + prefixItems.length + rest.size;
     return { accepts, isAll: others === 0 && items === undefined };
   }
-}
-
-export function isRecord(value: unknown): value is Part {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function emptyView(accepts: Accepted): SchemaView {

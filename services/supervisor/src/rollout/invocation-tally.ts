@@ -1,7 +1,6 @@
-import { isHeartbeat, parseEventSubject, subjects } from '@bkg/sdk';
+import { isHeartbeat, jsonOrUndefined, parseEventSubject, subjects } from '@bkg/sdk';
 import type { Connection, RolloutInvocations } from '@bkg/sdk';
 import type { Subscription } from '@nats-io/nats-core';
-import { bodyOf } from '../event-body.ts';
 import type { Questions } from '../questions.ts';
 import type { Rollout } from './rollout.ts';
 
@@ -44,7 +43,7 @@ export class InvocationTally {
     this.#subscription = connection.subscribe(subjects.events('telemetry', id), {
       callback: (error, msg) => {
         const instance = parseEventSubject(msg.subject)?.instance;
-        const heartbeat = error ? undefined : bodyOf(msg);
+        const heartbeat = error ? undefined : jsonOrUndefined(msg.data);
         if (instance === undefined || !isHeartbeat(heartbeat) || heartbeat.by !== undefined) return;
         // Anybody may publish events under any name.
         if (!managed.has(instance) && !this.#known.has(instance)) return;

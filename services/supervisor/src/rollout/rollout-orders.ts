@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { BkgError, subjects } from '@bkg/sdk';
 import type { PluginConfig, PluginInfo, RollbackOrder, SwapOrder } from '@bkg/sdk';
-import { configIn, configOf, followsManifest } from '../desired-state.ts';
+import { configOf, followsManifest } from '../desired-state.ts';
 import type { Circumstances, DesiredPlugin, DesiredState, StoredConfig } from '../desired-state.ts';
 import { configureInTurn, orderInTurn } from '../in-turn.ts';
 import { refuseKeyKeeperWithout } from '../key-keeper.ts';
@@ -9,6 +9,7 @@ import {
   knownPlugin,
   notManaged,
   notRead,
+  notStartable,
   refuseDuringRollout,
   refuseUnlessHeld,
   shutsDown,
@@ -60,7 +61,7 @@ export class RolloutOrders {
     const source = sourceOf(plugin, order.version);
     const { value } = desired.config;
     const isOfManifest = followsManifest(value);
-    const config = isOfManifest && source.manifest ? firstConfig(source.manifest) : configOf(desired.config);
+    const config = isOfManifest && source.manifest ? firstConfig(source.manifest) : configOf(value);
     const goal = { source, config, circumstances: { ...(isOfManifest && { of_manifest: true }) } };
     return this.#rollTo(plugin, desired, goal, { ...order, verb: 'swap' }, signal);
   }
@@ -84,10 +85,10 @@ export class RolloutOrders {
     const isOfManifest =
       followsManifest(earlier) &&
       manifest !== undefined &&
-      isDeepStrictEqual({ ...firstConfig(manifest), revision: earlier.revision }, configIn(earlier));
+      isDeepStrictEqual({ ...firstConfig(manifest), revision: earlier.revision }, configOf(earlier));
     const goal = {
       source,
-      config: configIn(earlier),
+      config: configOf(earlier),
       circumstances: {
         restores: earlier.restores ?? earlier.revision,
         ...(isOfManifest && { of_manifest: true }),
@@ -125,7 +126,7 @@ export class RolloutOrders {
     if (!plugin.desired) await whenRead(this.#options, plugin, signal);
     refuseUnlessHeld(lease);
     refuseDuringRollout(plugin, verb);
-    if (!plugin.desired) throw plugin.problem ? broken(plugin) : notRead(plugin);
+    if (!plugin.desired) throw plugin.problem ? notStartable(id, plugin.problem) : notRead(plugin);
     return { plugin, desired: plugin.desired };
   }
 
@@ -175,14 +176,10 @@ export class RolloutOrders {
   }
 }
 
-function broken({ id, problem }: Plugin): BkgError {
-  return new BkgError('CONFLICT', `${id} cannot be started: ${problem}.`);
-}
-
 /** @throws BkgError CONFLICT */
 function sourceOf({ id, sources, versions }: Plugin, version: string): PluginSource {
   const found = sources.find((one) => one.version === version);
-  if (found?.problem) throw new BkgError('CONFLICT', `${id} ${version} cannot be started: ${found.problem}.`);
+  if (found?.problem) throw notStartable(`${id} ${version}`, found.problem);
   if (found?.manifest) return found;
   throw new BkgError(
     'CONFLICT',

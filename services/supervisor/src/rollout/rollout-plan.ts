@@ -56,7 +56,7 @@ export function planOf(
     target,
     before: {
       target: plugin.target,
-      config: configOf(config),
+      config: configOf(value),
       circumstances: {
         version: value.version ?? from,
         restores: value.restores ?? value.revision,

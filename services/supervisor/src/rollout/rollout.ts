@@ -1,4 +1,4 @@
-import { BkgError } from '@bkg/sdk';
+import { BkgError, round } from '@bkg/sdk';
 import type {
   ContractReport,
   PluginConfig,
@@ -210,8 +210,8 @@ export class Rollout {
       from,
       to: target.version,
       started_at: new Date(this.#startedAt).toISOString(),
-      ...(this.#endedAt !== undefined && { duration_ms: round(this.#endedAt - this.#startedAt) }),
-      ...(this.#pausedMs !== undefined && { paused_ms: round(this.#pausedMs) }),
+      ...(this.#endedAt !== undefined && { duration_ms: spanMs(this.#endedAt - this.#startedAt) }),
+      ...(this.#pausedMs !== undefined && { paused_ms: spanMs(this.#pausedMs) }),
       instances: this.#pairs.map(([arrival, departure]) => shown(arrival, departure)),
       invocations: this.invocations,
       contract: this.contract,
@@ -251,13 +251,14 @@ function shown(arrival: Arrival, departure: Departure | undefined): RolloutInsta
   return {
     instance,
     version,
-    ...(readyAt !== undefined && { ready_ms: round(readyAt - launchedAt) }),
-    ...(selfTestMs !== undefined && { self_test_ms: round(selfTestMs) }),
+    ...(readyAt !== undefined && { ready_ms: spanMs(readyAt - launchedAt) }),
+    ...(selfTestMs !== undefined && { self_test_ms: spanMs(selfTestMs) }),
     ...(replaced !== undefined && { replaced }),
-    ...(endedAt !== undefined && { drain_ms: round(endedAt - askedAt) }),
+    ...(endedAt !== undefined && { drain_ms: spanMs(endedAt - askedAt) }),
   };
 }
 
-function round(ms: number): number {
-  return Math.round(Math.max(0, ms) * 10) / 10;
+/** To a tenth. A launch may be dated a millisecond ahead (`nextMs`). */
+function spanMs(ms: number): number {
+  return round(Math.max(0, ms), 1);
 }

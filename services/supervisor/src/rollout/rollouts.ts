@@ -3,7 +3,7 @@ import { BkgError } from '@bkg/sdk';
 import type { Connection, Logger, Rollout as Receipt } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { now } from '../clock.ts';
-import { configIn } from '../desired-state.ts';
+import { configOf } from '../desired-state.ts';
 import type { DesiredState, RunOrder } from '../desired-state.ts';
 import { configureInTurn, orderInTurn } from '../in-turn.ts';
 import { InvocationTally } from './invocation-tally.ts';
@@ -13,12 +13,11 @@ import type { Plugin, Target } from '../plugin.ts';
 import type { PluginLogs } from '../plugin-logs.ts';
 import type { Plugins } from '../plugins.ts';
 import type { Questions } from '../questions.ts';
-import { clearSetback } from '../reconcile-loop.ts';
 import type { ReconcileLoop } from '../reconcile-loop.ts';
 import { Rollout } from './rollout.ts';
 import type { RolloutPlan } from './rollout-plan.ts';
 import type { Timings } from '../timings.ts';
-import { seconds } from '../verdict.ts';
+import { seconds } from '../seconds.ts';
 
 export interface RolloutsOptions {
   connection: Connection;
@@ -72,7 +71,7 @@ export class Rollouts {
       plugins.changed(plugin.id);
       throw error;
     }
-    clearSetback(plugin);
+    plugin.clearSetback();
     rollout.begin();
     const { verb, from, target } = plan;
     log.info({ plugin_id: plugin.id, verb, from, to: target.version }, `a ${verb} of ${plugin.id} begins`);
@@ -107,7 +106,7 @@ export class Rollouts {
       await this.#count(plugin, rollout, tally, counting);
     }
     rollout.end();
-    clearSetback(plugin);
+    plugin.clearSetback();
     plugin.receipt = rollout.receipt;
     plugin.rollout = undefined;
     // Read without a rollout, what is half swapped is taken back.
@@ -203,7 +202,7 @@ export class Rollouts {
       }
     }
     if (!isWhole) log.error({ plugin_id: plugin.id }, 'a rollout that failed was not taken back as a whole');
-    clearSetback(plugin);
+    plugin.clearSetback();
     loop.pass();
     plugins.changed(plugin.id);
     await this.#settled(plugin);
@@ -243,7 +242,7 @@ export class Rollouts {
   async #configureBack(plugin: Plugin, { plan }: Rollout, why: string): Promise<void> {
     const { config, circumstances } = plan.before;
     await configureInTurn(plugin, this.#options.desiredState, ({ config: { value } }) => {
-      const isSame = isDeepStrictEqual({ ...configIn(value), revision: config.revision }, config);
+      const isSame = isDeepStrictEqual({ ...configOf(value), revision: config.revision }, config);
       if (isSame && value.version === circumstances.version) return undefined;
       return { config, circumstances: { ...circumstances, by: 'supervisor', why } };
     });

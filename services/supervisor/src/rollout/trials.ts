@@ -8,7 +8,7 @@ import type { Plugin } from '../plugin.ts';
 import type { Plugins } from '../plugins.ts';
 import type { Rollout } from './rollout.ts';
 import type { Timings } from '../timings.ts';
-import { seconds } from '../verdict.ts';
+import { seconds } from '../seconds.ts';
 
 export interface TrialsOptions {
   connection: Connection;

@@ -38,8 +38,8 @@ const settings = [
   'os-release',
 ];
 
-const devices = ['null', 'zero', 'full'];
-const sources = ['random', 'urandom'];
+const devices = ['/dev/null', '/dev/zero', '/dev/full'];
+const sources = ['/dev/random', '/dev/urandom'];
 
 /**
  * Of /proc, what concerns other processes in detail (environment, memory, open files, root) takes the right to trace
@@ -57,8 +57,8 @@ export function systemFiles(): Opening[] {
       [...settings, ...settingsOfPython()].map((name) => path.join('/etc', name)),
     ),
     ...opened('read', facts),
-    ...opened('device', [...devices.map((name) => `/dev/${name}`)]),
-    ...opened('read', [...sources.map((name) => `/dev/${name}`)]),
+    ...opened('device', devices),
+    ...opened('read', sources),
   ];
 }
 
