@@ -39,11 +39,18 @@ export async function needPorts(
   }
 }
 
-/** Ports that nobody uses now, all different: held until the last is known, as the system may name one twice. */
+/**
+ * Ports that nobody uses now, all different: held until the last is known, as the system may name one twice.
+ * @throws what the system says of a host that nobody can listen on
+ */
 export async function freePorts(...hosts: readonly string[]): Promise<number[]> {
-  const servers = await Promise.all(hosts.map(listenAnywhere));
+  const tries = await Promise.allSettled(hosts.map(listenAnywhere));
+  const servers = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  // Also when one has failed: what listens keeps the process from ending.
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const failed = tries.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
   return ports;
 }
 
