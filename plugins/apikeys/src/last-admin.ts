@@ -33,7 +33,7 @@ export function assertAdminLeft(store: Store, { key, role }: Planned, what: stri
 }
 
 /** Whether it can do everything, and goes on doing so. */
-export function isLastingAdmin(record: KeyRecord, roleScopes: RoleScopes): boolean {
+function isLastingAdmin(record: KeyRecord, roleScopes: RoleScopes): boolean {
   if (record.revoked_at !== undefined || record.expires_at !== undefined) return false;
   return scopesOf(record, roleScopes).includes('admin');
 }

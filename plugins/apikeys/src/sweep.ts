@@ -5,7 +5,7 @@ import { judgeSession } from './verdict.ts';
 
 const dayMs = 86_400_000;
 /** So long it can still be seen what a key was that the audit names. */
-export const endedKeptMs = 90 * dayMs;
+const endedKeptMs = 90 * dayMs;
 /** Looked for at once; as long as there are so many it goes on, so that it keeps up with whoever makes them. */
 const sweptMost = 500;
 

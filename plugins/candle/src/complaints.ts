@@ -6,7 +6,11 @@ const MAX_COMPLAINTS = 20;
 /** Throws INVALID_PAYLOAD with what is wrong, when there is something. */
 export function throwComplaints(complaints: PayloadError[]): void {
   if (complaints.length === 0) return;
-  const shown = complaints.slice(0, MAX_COMPLAINTS);
+  throw invalid(...complaints.slice(0, MAX_COMPLAINTS));
+}
+
+/** INVALID_PAYLOAD with what is wrong, and where: JSON pointers, "" for all of it. */
+export function invalid(...shown: PayloadError[]): BkgError {
   const detail = shown.map(({ path, message }) => (path ? `${path}: ${message}` : message)).join('; ');
-  throw new BkgError('INVALID_PAYLOAD', detail, { errors: shown });
+  return new BkgError('INVALID_PAYLOAD', detail, { errors: shown });
 }

@@ -5,7 +5,7 @@ export interface CrashPolicy {
   windowMs: number;
 }
 
-export const defaultCrashPolicy: CrashPolicy = { maxCrashes: 3, windowMs: 60_000 };
+const defaultCrashPolicy: CrashPolicy = { maxCrashes: 3, windowMs: 60_000 };
 
 /** Milliseconds until a model may be started again; 0 means now. `crashes` are times, oldest first. */
 export function blockedForMs(crashes: readonly number[], now: number, policy: CrashPolicy): number {

@@ -24,8 +24,6 @@ export type Datatype = keyof typeof datatypes;
 
 export const datatypeNames = Object.keys(datatypes) as Datatype[];
 
-export type RuntimeType = (typeof datatypes)[Datatype]['runtime'];
-
 const byElement = new Map<string, Datatype>(datatypeNames.map((name) => [datatypes[name].element, name]));
 const byRuntimeType = new Map<string, Datatype>(datatypeNames.map((name) => [datatypes[name].runtime, name]));
 

@@ -1,5 +1,6 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAbsent } from './absent.ts';
 import { candleError } from './errors.ts';
 import { checkRef, isModelId, type ModelRef } from './model-id.ts';
 
@@ -113,7 +114,7 @@ async function inHub(
   hubDir: string,
   { model_id, revision = 'main' }: ModelRef,
 ): Promise<ModelFile | undefined> {
-  const repository = join(hubDir, `models--${model_id.replace('/', '--')}`);
+  const repository = join(hubDir, repositoryOf(model_id));
   const hash = commit.test(revision) ? revision : await readRef(join(repository, 'refs', revision));
   if (hash === undefined) return undefined;
   for (const candidate of modelFiles) {
@@ -168,9 +169,6 @@ async function names(folder: string): Promise<string[]> {
     throw error;
   }
 }
-
-const isAbsent = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
 
 function notFound({ model_id, revision }: ModelRef, commits: string[]): Error {
   const hub = `hub/${repositoryOf(model_id)}/snapshots/`;

@@ -1,4 +1,4 @@
-import { BkgError } from '@bkg/sdk';
+import { invalid } from './complaints.ts';
 
 /** `<org>/<name>` or `<name>`: no segment can be `.` or `..`, begin with a dot or leave its folder. */
 export const modelIdPattern = '^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)?$';
@@ -31,19 +31,13 @@ export function checkRef(
   place: (member: keyof ModelRef) => string = (member) => `/${member}`,
 ): void {
   if (!isModelId(model_id)) {
-    throw invalid(
-      place('model_id'),
+    const message =
       `${JSON.stringify(model_id)} is no model id: allowed is <org>/<name> or <name>, of letters, digits, ".", "_" and "-", ` +
-        `beginning with a letter, digit or "_", without ".." and "--", at most ${MAX_MODEL_ID} characters`,
-    );
+      `beginning with a letter, digit or "_", without ".." and "--", at most ${MAX_MODEL_ID} characters`;
+    throw invalid({ path: place('model_id'), message });
   }
   if (revision !== undefined && !isRevision(revision)) {
-    throw invalid(
-      place('revision'),
-      `${JSON.stringify(revision)} is no revision: allowed is a commit or a ref such as main or refs/pr/1, at most ${MAX_REVISION} characters`,
-    );
+    const message = `${JSON.stringify(revision)} is no revision: allowed is a commit or a ref such as main or refs/pr/1, at most ${MAX_REVISION} characters`;
+    throw invalid({ path: place('revision'), message });
   }
 }
-
-const invalid = (path: string, message: string): BkgError =>
-  new BkgError('INVALID_PAYLOAD', `${path}: ${message}`, { errors: [{ path, message }] });

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { isAbsent } from './absent.ts';
 import { isModelId, isRevision, keyOf, type ModelRef } from './model-id.ts';
 
 export interface Pin extends ModelRef {
@@ -76,6 +77,3 @@ function refOf(name: string): ModelRef | undefined {
   if (revision === undefined) return { model_id };
   return isRevision(revision) ? { model_id, revision } : undefined;
 }
-
-const isAbsent = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && error.code === 'ENOENT';

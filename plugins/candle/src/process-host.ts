@@ -61,7 +61,7 @@ export class ModelProcess {
   readonly exited: Promise<ProcessEnded>;
   readonly #child: ChildProcess;
   /** The elements of tensors go through it: as messages they would block both event loops for the time of several copies. */
-  readonly #pipe: Duplex;
+  readonly #pipe: Duplex | undefined;
   #waiting: Waiting | undefined;
   #ended: ProcessEnded | undefined;
   #output = '';
@@ -107,9 +107,11 @@ export class ModelProcess {
         this.#output = (this.#output + text).slice(-OUTPUT_TAIL);
       });
     }
-    this.#pipe = this.#child.stdio[PIPE] as Duplex;
+    // Of a process that could not be started there may be none.
+    const stdio = this.#child.stdio as ChildProcess['stdio'] | undefined;
+    this.#pipe = stdio?.[PIPE] as Duplex | undefined;
     // Why it broke is told by the end of the process.
-    this.#pipe.on('error', () => this.#child.kill('SIGKILL'));
+    this.#pipe?.on('error', () => this.#child.kill('SIGKILL'));
     this.exited = new Promise((resolve) => {
       const ended = (how: string): void => {
         this.#ended ??= new ProcessEnded(how, this.#output);
@@ -139,13 +141,15 @@ export class ModelProcess {
 
   /** Runs the model. Throws Refusal or ProcessEnded. A run cannot be stopped, only its process can: by `end`. */
   async run(feeds: Tensor[], outputs: string[], limit: OutputLimit): Promise<Tensor[]> {
+    const pipe = this.#pipe;
+    if (pipe === undefined) throw await this.exited;
     const asked = this.#ask({ kind: 'run', feeds: onTheirWay(feeds), outputs, limit });
     // When it fails the process has ended, and that is what fails the run.
-    sendTensors(this.#pipe, feeds).catch(() => this.#child.kill('SIGKILL'));
+    sendTensors(pipe, feeds).catch(() => this.#child.kill('SIGKILL'));
     const answer = await asked;
     if (answer.kind !== 'result') throw new Error(`a run was answered with ${answer.kind}`);
     try {
-      return await receiveTensors(this.#pipe, answer.outputs);
+      return await receiveTensors(pipe, answer.outputs);
     } catch {
       // It has ended in the middle of its answer, which is told in the words of its end.
       await this.end();
@@ -162,6 +166,8 @@ export class ModelProcess {
   /** Without a time-out of its own: every caller has one, and ends the process at it. */
   async #ask(request: Request): Promise<Answer> {
     if (this.#ended) throw this.#ended;
+    // It was never there, and has no channel.
+    if (this.#child.pid === undefined) throw await this.exited;
     if (this.#waiting) throw new Error('a model process takes one request at a time');
     const answer = await new Promise<Answer>((resolve, reject) => {
       this.#waiting = { resolve, reject };

@@ -1,4 +1,4 @@
-import { BkgError } from '@bkg/sdk';
+import { invalid } from './complaints.ts';
 import { datatypes, elementsOf, type Datatype, type Tensor, type TensorData } from './datatypes.ts';
 import { elementRules } from './elements.ts';
 
@@ -29,7 +29,8 @@ export async function decodeTensor(json: JsonTensor, path: string, signal: Abort
   const values = nested ? flatten(json, path) : json.data;
   if (values.length !== count) {
     const given = `${values.length} elements in data of ${JSON.stringify(name)}`;
-    throw invalid(`${path}/data`, `${given}, its shape [${shape.join(', ')}] needs ${count}`);
+    const message = `${given}, its shape [${shape.join(', ')}] needs ${count}`;
+    throw invalid({ path: `${path}/data`, message });
   }
   const { read, allowed } = elementRules[datatype];
   const { target, data } = allocate(datatype, count);
@@ -41,10 +42,8 @@ export async function decodeTensor(json: JsonTensor, path: string, signal: Abort
       const element = read(values[i]);
       if (element === undefined) {
         const at = nested ? indicesOf(i, shape) : [i];
-        throw invalid(
-          `${path}/data/${at.join('/')}`,
-          `${show(values[i])} is no ${datatype}: allowed is ${allowed}`,
-        );
+        const message = `${show(values[i])} is no ${datatype}: allowed is ${allowed}`;
+        throw invalid({ path: `${path}/data/${at.join('/')}`, message });
       }
       target[i] = element;
     }
@@ -90,7 +89,7 @@ function flatten({ data, shape, name }: JsonTensor, path: string): unknown[] {
       const at = [`${path}/data`, ...indices].join('/');
       const given = Array.isArray(level) ? `an array of ${level.length}` : show(level);
       const needed = `its shape [${shape.join(', ')}] needs an array of ${length} here`;
-      throw invalid(at, `${given} in data of ${JSON.stringify(name)}, ${needed}`);
+      throw invalid({ path: at, message: `${given} in data of ${JSON.stringify(name)}, ${needed}` });
     }
     for (let i = 0; i < length; i++) {
       if (depth === shape.length - 1) out.push(level[i]);
@@ -117,6 +116,3 @@ function show(value: unknown): string {
   const text = typeof value === 'number' ? String(value) : (JSON.stringify(value) ?? 'undefined');
   return text.length > 60 ? `${text.slice(0, 60)}…` : text;
 }
-
-const invalid = (path: string, message: string): BkgError =>
-  new BkgError('INVALID_PAYLOAD', `${path}: ${message}`, { errors: [{ path, message }] });

@@ -59,17 +59,23 @@ function takeUpTo(pipe: Readable, most: number): Buffer | null {
 }
 
 async function next(pipe: Duplex, event: 'drain' | 'readable'): Promise<void> {
+  // It says so once only, which may have been before: a process can end right after its answer.
+  if (pipe.destroyed) throw brokenPipe();
   const controller = new AbortController();
   const closed = once(pipe, 'close', { signal: controller.signal });
   try {
     await Promise.race([
       once(pipe, event, { signal: controller.signal }),
       closed.then(() => {
-        throw new Error('the pipe between candle and a model is closed');
+        throw brokenPipe();
       }),
     ]);
   } finally {
     closed.catch(() => undefined);
     controller.abort();
   }
+}
+
+function brokenPipe(): Error {
+  return new Error('the pipe between candle and a model is closed');
 }

@@ -1,4 +1,4 @@
-import { BkgError } from '@bkg/sdk';
+import { invalid } from './complaints.ts';
 import type { Tensor } from './datatypes.ts';
 import { describePort, type Signature } from './signature.ts';
 
@@ -24,8 +24,7 @@ export function textModelOf(modelId: string, { inputs, outputs, metadata }: Sign
   const carries = inputs.length === 1 && input?.datatype === 'INT64' && output?.datatype === 'FP32';
   if (!declared || !carries || labels === undefined) {
     const takes = inputs.map(describePort).join(', ') || 'none';
-    const message = `${modelId} takes no text, it takes tensors: ${takes}. Send them as "inputs" instead`;
-    throw new BkgError('INVALID_PAYLOAD', message, { errors: [{ path: '/input', message }] });
+    throw refused(`${modelId} takes no text, it takes tensors: ${takes}. Send them as "inputs" instead`);
   }
   const maxBytes = Number(metadata['bkg.max_bytes']) || DEFAULT_MAX_BYTES;
   return { input: input.name, output: output.name, labels, maxBytes };
@@ -74,5 +73,4 @@ function readLabels(json: string | undefined): string[] | undefined {
   }
 }
 
-const refused = (message: string): BkgError =>
-  new BkgError('INVALID_PAYLOAD', `/input: ${message}`, { errors: [{ path: '/input', message }] });
+const refused = (message: string): Error => invalid({ path: '/input', message });

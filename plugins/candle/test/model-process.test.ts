@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { rm, symlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -348,4 +349,26 @@ describe('the process', () => {
     await model.end();
     await expect(running).rejects.toThrow(ProcessEnded);
   });
+});
+
+it('says that it could not be started, as when this process has no file left to open', () => {
+  const script = `
+    import { openSync } from 'node:fs';
+    import { ModelProcess } from ${JSON.stringify(new URL('../src/process-host.ts', import.meta.url).href)};
+    try {
+      for (;;) openSync('/dev/null');
+    } catch {
+      // There is none left.
+    }
+    const options = { threads: 1, loadTimeoutMs: 5_000 };
+    const failed = ModelProcess.start('model.onnx', options, new AbortController().signal);
+    await failed.catch(({ name, message }) => console.log(name, message));
+  `;
+  const { stdout, stderr, status } = spawnSync(
+    'sh',
+    ['-c', 'ulimit -n 60 && exec "$0" --input-type=module -e "$1"', process.execPath, script],
+    { encoding: 'utf8', timeout: 20_000 },
+  );
+  expect(stdout, stderr).toMatch(/^ProcessEnded could not be started: .*EMFILE\n$/);
+  expect(status).toBe(0);
 });

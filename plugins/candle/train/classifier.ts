@@ -26,7 +26,7 @@ export const defaultTraining: Training = {
   fragments: 6,
 };
 
-export function train(samples: Sample[], options: Training = defaultTraining): Classifier {
+export function train(samples: Sample[], options: Training): Classifier {
   const labels = [...new Set(samples.map(({ label }) => label))].sort();
   const random = createRandom(options.seed);
   const weights = new Float32Array(buckets * labels.length);
@@ -48,7 +48,7 @@ export function train(samples: Sample[], options: Training = defaultTraining): C
   return { labels, weights };
 }
 
-export function probabilities({ labels, weights }: Classifier, rows: Int32Array): Float64Array {
+function probabilities({ labels, weights }: Classifier, rows: Int32Array): Float64Array {
   const scores = new Float64Array(labels.length);
   for (const row of rows) {
     for (let label = 0; label < labels.length; label++)

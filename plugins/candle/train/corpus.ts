@@ -6,7 +6,7 @@ export interface Sample {
 }
 
 /** One file per language, named by its code, one sentence a line. Sorted, so that training is the same everywhere. */
-export function readCorpus(folder: URL): Sample[] {
+function readCorpus(folder: URL): Sample[] {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith('.txt'))
     .sort();

@@ -1,4 +1,4 @@
-import { errorTable, jsonContentType } from '@bkg/sdk/protocol';
+import { errorTable, essenceOf, jsonContentType } from '@bkg/sdk/protocol';
 import type { ErrorCode, Problem } from '@bkg/sdk/protocol';
 import { readEvents } from './event-stream.ts';
 import { executedCode, Failure } from './failure.ts';
@@ -9,7 +9,7 @@ import { isText } from './media-types.ts';
 import type { Output } from './output.ts';
 import { Progress } from './progress.ts';
 import { readProblem } from './refusal.ts';
-import { printable } from './terminal.ts';
+import { printable, printableLines } from './terminal.ts';
 
 export interface AnswerOptions {
   gateway: Gateway;
@@ -35,7 +35,7 @@ export async function writeAnswer(answer: OpenAnswer, options: AnswerOptions): P
   const { status, headers, body } = answer;
   if (status < 200 || status >= 300) throw failureOf(await readAll(body), answer, options);
   const contentType = headers['content-type'] ?? jsonContentType;
-  if (/^text\/event-stream\b/i.test(contentType)) await writeEvents(answer, options);
+  if (essenceOf(contentType) === 'text/event-stream') await writeEvents(answer, options);
   else if (options.isForPeople) await writeForPeople(body, contentType, options);
   else await writeBytes(answer, options);
 }
@@ -76,7 +76,7 @@ async function writeForPeople(
     );
   const text = (await readAll(untilCut(body, plugin, () => 'in its middle'))).toString();
   const isJson = /[/+]json\b/i.test(contentType) && isValid(text);
-  await output.write(`${(isJson ? layOut(text) : text).split('\n').map(printable).join('\n')}\n`);
+  await output.write(`${printableLines(isJson ? layOut(text) : text)}\n`);
 }
 
 async function writeBytes({ headers, body }: OpenAnswer, { output, plugin }: AnswerOptions): Promise<void> {

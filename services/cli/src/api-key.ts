@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import path from 'node:path';
+import { homePaths } from '@bkg/sdk/host';
 import { UsageError } from './command.ts';
 import { homeFolder, isOwnGateway } from './mesh-address.ts';
 
@@ -38,12 +38,12 @@ export function apiKeyFor(gateway: URL, env: NodeJS.ProcessEnv): KeyInUse {
 
 /** The key of who has started the mesh of BKG_HOME. */
 export function adminKeyFile(env: NodeJS.ProcessEnv): string {
-  return path.join(homeFolder(env), 'admin.key');
+  return homePaths(homeFolder(env)).adminKeyFile;
 }
 
-/** The public part of a key; undefined of what is no key of bkg. */
-export function prefixOf({ text = '' }: KeyInUse): string | undefined {
-  return /^bkg_(K[a-z2-7]{9})_/.exec(text)?.[1];
+/** The public part of a key, also of one whose secret is broken; undefined of what is no key of bkg. */
+export function prefixOf(key: string): string | undefined {
+  return /^bkg_(K[a-z2-7]{9})_/.exec(key)?.[1];
 }
 
 function isSendable(text: string): boolean {

@@ -26,6 +26,5 @@ export function auditLines({ events }: AuditList, most: number, now: Date): stri
     },
     { title: 'DETAIL', cell: ({ detail = '' }) => printable(detail), least: 8 },
   ];
-  const [titles = '', ...lines] = tableLines(columns, events, most);
-  return [paint('dim', titles), ...lines];
+  return tableLines(columns, events, most);
 }

@@ -1,16 +1,17 @@
 import type { ConfigHistory, ConfigRevision } from '@bkg/sdk/protocol';
-import { UsageError } from './command.ts';
+import { pluginPath } from './api-paths.ts';
 import { dateAndTime } from './clock.ts';
+import { UsageError } from './command.ts';
 import { Failure } from './failure.ts';
 import type { Gateway } from './gateway.ts';
 import { tableLines } from './table.ts';
 import type { Column } from './table.ts';
-import { paint, printable } from './terminal.ts';
+import { printable } from './terminal.ts';
 
 /** Where the gateway has it. @param before revisions older than this; without it all that are kept */
 export function historyPath(plugin: string, before?: number): string {
   const query = before === undefined ? '' : `?before=${before}`;
-  return `/api/plugins/${encodeURIComponent(plugin)}/config/history${query}`;
+  return `${pluginPath(plugin, 'config', 'history')}${query}`;
 }
 
 /** @param revision one that is kept; without it the one in force. @throws Failure */
@@ -48,8 +49,7 @@ const columns: Column<ConfigRevision>[] = [
 /** A line for each revision. @param most columns of the terminal */
 export function historyLines({ revisions }: ConfigHistory, most: number): string[] {
   if (revisions.length === 0) return ['No revision is kept.'];
-  const [titles = '', ...lines] = tableLines(columns, revisions, most);
-  return [paint('dim', titles), ...lines];
+  return tableLines(columns, revisions, most);
 }
 
 function reason({ restores, why }: ConfigRevision): string {

@@ -1,7 +1,7 @@
 import http from 'node:http';
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
-import { setTimeout as delay } from 'node:timers/promises';
+import { delay } from '@bkg/sdk/host';
 import type { Problem } from '@bkg/sdk/protocol';
 import { apiKeyFor } from './api-key.ts';
 import type { KeyInUse } from './api-key.ts';
@@ -157,7 +157,7 @@ export class Gateway {
           response.statusCode === 503 && waitUntil !== undefined && performance.now() < waitUntil;
         if (!isComing || isPiped(request.body)) return response;
         response.destroy();
-        await delay(lookEveryMs, undefined, { signal });
+        await delay(lookEveryMs, signal);
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ECONNREFUSED') throw error;
         // Only now, because it takes longer to load than most answers take.
@@ -167,7 +167,7 @@ export class Gateway {
         if (waitUntil === undefined && mesh.state !== 'stopping') sayWaiting(mesh);
         waitUntil ??= performance.now() + (mesh.state === 'stopping' ? 0 : backWithinMs);
         if (performance.now() >= waitUntil) throw describeHeldMesh(mesh, this.name, error);
-        await delay(lookEveryMs, undefined, { signal });
+        await delay(lookEveryMs, signal);
       }
     }
   }

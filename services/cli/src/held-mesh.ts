@@ -1,8 +1,8 @@
 import path from 'node:path';
-import { isSameProcess } from '@bkg/sdk/host';
+import { homePaths, isSameProcess } from '@bkg/sdk/host';
 import { Failure } from './failure.ts';
 import { hostOf, isLoopback } from './listen-address.ts';
-import { homeFolder, isOwnGateway } from './mesh-address.ts';
+import { homeFolder, isOwnGateway, upFileOf } from './mesh-address.ts';
 import { readUpRecord } from './up/up-record.ts';
 import type { UpRecord } from './up/up-record.ts';
 
@@ -43,7 +43,7 @@ export function sayWaiting({ home, state }: HeldMesh): void {
 /** @param name the address for people */
 export function describeHeldMesh({ home, pid, state }: HeldMesh, name: string, cause: unknown): Failure {
   const { is, remedy } = words[state];
-  const log = path.join(home, 'logs', 'gateway.log');
+  const log = path.join(homePaths(home).logs, 'gateway.log');
   return new Failure(
     `The mesh of ${home} ${is} (process ${pid}), but its gateway does not answer at ${name}.`,
     state === 'stopping' ? remedy : `${remedy} ${log} says what became of it.`,
@@ -53,7 +53,7 @@ export function describeHeldMesh({ home, pid, state }: HeldMesh, name: string, c
 
 function recordOf(home: string): UpRecord | undefined {
   try {
-    return readUpRecord(path.join(home, 'run', 'up.json'));
+    return readUpRecord(upFileOf(home));
   } catch (error) {
     // It was only to help: what is told then is that nobody answers.
     if (error instanceof Failure) return undefined;

@@ -1,9 +1,6 @@
 import { constants } from 'node:os';
+import { takeStopSignals } from './stop-signals.ts';
 
-const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
-/** npm and the shell around this program repeat a terminal's Ctrl-C, so what comes so close together is one. */
-const sameSignalMs = 1_000;
 /** What is undone at a signal must be undone by then. */
 const undoWithinMs = 2_000;
 
@@ -13,30 +10,22 @@ const undoWithinMs = 2_000;
  * @returns the exit code of `work`; 128 and the signal's number when that came first, such as 130 for Ctrl-C
  */
 export async function interruptible(work: (signal: AbortSignal) => Promise<number>): Promise<number> {
-  const controller = new AbortController();
-  let code = 0;
-  let since = 0;
-  const onSignal = (name: NodeJS.Signals): void => {
-    const now = performance.now();
-    if (controller.signal.aborted) {
-      if (now - since >= sameSignalMs) endBy(name);
-      return;
-    }
-    since = now;
-    code = 128 + constants.signals[name];
-    controller.abort(new Error(`ended by ${name}`));
-    setTimeout(() => endBy(name), undoWithinMs).unref();
-  };
-  for (const name of names) process.on(name, onSignal);
+  using signals = takeStopSignals();
+  const { stop, kill } = signals;
+  const end = (): void => endBy(signals.first ?? 'SIGTERM');
+  stop.addEventListener('abort', () => setTimeout(end, undoWithinMs).unref(), { once: true });
+  kill.addEventListener('abort', end, { once: true });
   try {
-    const done = await work(controller.signal);
-    return controller.signal.aborted ? code : done;
+    const done = await work(stop);
+    return signals.first ? codeOf(signals.first) : done;
   } catch (error) {
-    if (controller.signal.aborted) return code;
+    if (signals.first) return codeOf(signals.first);
     throw error;
-  } finally {
-    for (const name of names) process.off(name, onSignal);
   }
+}
+
+function codeOf(signal: NodeJS.Signals): number {
+  return 128 + constants.signals[signal];
 }
 
 /** Not by an exit: that waits for what is being opened, such as a pipe without its other end. */

@@ -1,4 +1,5 @@
 import type { LogLevel, LogRecord, PluginInfo } from '@bkg/sdk/protocol';
+import { pluginPath } from './api-paths.ts';
 import type { Gateway } from './gateway.ts';
 import { Refusal } from './refusal.ts';
 
@@ -9,7 +10,6 @@ export interface KeptLogsQuery {
   lines: number;
   level?: LogLevel;
   since?: string;
-  signal?: AbortSignal;
 }
 
 export interface KeptLogs {
@@ -39,7 +39,7 @@ export async function readKeptLogs(gateway: Gateway, query: KeptLogsQuery): Prom
 async function readOne(
   gateway: Gateway,
   id: string,
-  { lines, level, since, signal }: KeptLogsQuery,
+  { lines, level, since }: KeptLogsQuery,
   mayBeGone: boolean,
 ): Promise<KeptLogs> {
   const query = new URLSearchParams({
@@ -49,8 +49,8 @@ async function readOne(
   });
   try {
     const answer = await gateway.json<{ lines: LogRecord[]; truncated?: boolean }>(
-      `/api/plugins/${encodeURIComponent(id)}/logs?${query.toString()}`,
-      { concern: { plugin: id }, ...(signal && { signal }) },
+      `${pluginPath(id, 'logs')}?${query.toString()}`,
+      { concern: { plugin: id } },
     );
     return { records: answer.lines, truncated: answer.truncated ? [id] : [] };
   } catch (error) {

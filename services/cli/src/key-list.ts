@@ -7,11 +7,11 @@ import type { Style } from './terminal.ts';
 
 const nothing = '-';
 
-const states: Record<KeyState, Style> = { valid: 'green', expired: 'yellow', revoked: 'red' };
+const stateStyles: Record<KeyState, Style> = { valid: 'green', expired: 'yellow', revoked: 'red' };
 
-export type KeyState = 'valid' | 'expired' | 'revoked';
+type KeyState = 'valid' | 'expired' | 'revoked';
 
-export function keyState({ revoked_at: revoked, expires_at: expires }: ApiKey, now: number): KeyState {
+function keyState({ revoked_at: revoked, expires_at: expires }: ApiKey, now: number): KeyState {
   if (revoked !== undefined) return 'revoked';
   return expires !== undefined && Date.parse(expires) <= now ? 'expired' : 'valid';
 }
@@ -29,11 +29,10 @@ export function keyLines(keys: readonly ApiKey[], most: number, now: number): st
     {
       title: 'STATE',
       cell: (key) => stateText(key, now),
-      paint: (text, key) => paint(states[keyState(key, now)], text),
+      paint: (text, key) => paint(stateStyles[keyState(key, now)], text),
     },
   ];
-  const [titles = '', ...lines] = tableLines(columns, keys, most);
-  return [paint('dim', titles), ...lines];
+  return tableLines(columns, keys, most);
 }
 
 /** A line for each role. @param most columns of the terminal */
@@ -44,13 +43,17 @@ export function roleLines(roles: readonly Role[], most: number): string[] {
     { title: 'OF', cell: ({ built_in: isOurs }) => (isOurs ? 'every mesh' : 'this mesh') },
     { title: 'DESCRIPTION', cell: ({ description }) => printable(description), least: 8 },
   ];
-  const [titles = '', ...lines] = tableLines(columns, roles, most);
-  return [paint('dim', titles), ...lines];
+  return tableLines(columns, roles, most);
 }
 
 /** `role:operator read invoke:candle` */
 export function mayText({ roles, scopes }: Pick<ApiKey, 'roles' | 'scopes'>): string {
   return [...roles.map((role) => `role:${role}`), ...scopes].map(printable).join(' ') || 'nothing';
+}
+
+/** `Kabcdefghi (ci), may invoke:candle, valid` */
+export function keyText(key: ApiKey): string {
+  return `${printable(key.prefix)} (${printable(key.name)}), may ${mayText(key)}, ${stateText(key, Date.now())}`;
 }
 
 export function stateText(key: ApiKey, now: number): string {

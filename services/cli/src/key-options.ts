@@ -1,5 +1,6 @@
 import { keyPrefixPattern, rotateGraceMostSecs, scopeProblem } from '@bkg/sdk/protocol';
 import type { KeyChange, KeyOrder, RateLimit } from '@bkg/sdk/protocol';
+import { prefixOf } from './api-key.ts';
 import { UsageError } from './command.ts';
 import type { Arguments } from './command.ts';
 import { parseSeconds } from './span.ts';
@@ -10,7 +11,7 @@ const expiresMostSecs = 3_650 * 86_400;
 /** The public part of a key, as it was given. @throws UsageError that never repeats a secret */
 export function parsePrefix(given: string): string {
   if (keyPrefixPattern.test(given)) return given;
-  const [, prefix] = /^bkg_(K[a-z2-7]{9})_/.exec(given) ?? [];
+  const prefix = prefixOf(given);
   if (prefix !== undefined)
     throw new UsageError(
       `it takes the public part of a key alone, ${prefix}. On a command line others see its secret: rotate it`,

@@ -1,18 +1,24 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
-import { isSameProcess } from '@bkg/sdk/host';
+import { homePaths, isSameProcess } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
 import { UsageError } from './command.ts';
 import { hostOf, reachableHost, urlHost } from './listen-address.ts';
 import { projectFolder } from './project.ts';
 import type { UpRecord } from './up/up-record.ts';
 
-const defaultPort = 43_119;
-const defaultBusPort = 43_121;
+/** Of the gateway, and of the nats-server that `bkg up` starts. */
+export const defaultPort = 43_119;
+export const defaultBusPort = 43_121;
 
 /** BKG_HOME, absolute. */
 export function homeFolder(env: NodeJS.ProcessEnv): string {
   return path.resolve(projectFolder, env['BKG_HOME'] || '.bkg');
+}
+
+/** Where `bkg up` notes what runs, see up-record.ts. */
+export function upFileOf(home: string): string {
+  return path.join(homePaths(home).run, 'up.json');
 }
 
 /**
@@ -88,15 +94,20 @@ function parseUrl(given: string): URL {
 /** @returns 0 for "any free one", and when nothing was given: then the record knows */
 function portOf(name: string, given: string | undefined): number {
   const text = given?.trim() || '0';
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  const port = parsePort(text);
+  if (port !== undefined) return port;
   throw new UsageError(`${name} is "${text}"; it takes a whole number from 0 to 65535`);
+}
+
+/** @returns undefined for what is no port; 0 is "any free one" */
+export function parsePort(text: string): number | undefined {
+  return /^\d{1,5}$/.test(text) && Number(text) <= 65_535 ? Number(text) : undefined;
 }
 
 /** What `bkg up` has noted; nothing when it has not, or when that cannot be read: then it was only to help. */
 function upRecord(env: NodeJS.ProcessEnv): Partial<UpRecord> {
   try {
-    const text = readFileSync(path.join(homeFolder(env), 'run', 'up.json'), 'utf8');
+    const text = readFileSync(upFileOf(homeFolder(env)), 'utf8');
     return (JSON.parse(text) ?? {}) as ReturnType<typeof upRecord>;
   } catch {
     return {};

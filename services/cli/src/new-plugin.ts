@@ -12,7 +12,7 @@ import {
 import path from 'node:path';
 import { Failure } from './failure.ts';
 import { explainPlace, needPlace } from './plugin-place.ts';
-import { projectFolder } from './project.ts';
+import { isInProject, projectFolder } from './project.ts';
 import { copyTemplate, examplesFolder, linkPackages } from './template.ts';
 
 export const templates = ['typescript', 'nest', 'python'] as const;
@@ -59,7 +59,8 @@ export async function makePlugin({ template, id, parent, signal }: NewPlugin): P
     const made = path.join(aside, id);
     const title = titleOf(id);
     const files = copyTemplate(source, made, { id, title });
-    if (isOutside(parent)) linkPackages(made, files);
+    // Below the project packages resolve by themselves.
+    if (!isInProject(parent)) linkPackages(made, files);
     const isCompiled = needsCompiling(made);
     if (isCompiled) await compile(made, signal);
     writeFileSync(path.join(made, 'README.md'), readmeOf(id, title, isCompiled));
@@ -71,12 +72,6 @@ export async function makePlugin({ template, id, parent, signal }: NewPlugin): P
   } finally {
     if (aside) rmSync(aside, { recursive: true, force: true });
   }
-}
-
-/** Below the project packages resolve by themselves. */
-export function isOutside(folder: string): boolean {
-  const relative = path.relative(projectFolder, folder);
-  return relative.startsWith('..') || path.isAbsolute(relative);
 }
 
 /** Something that came into being there meanwhile is not replaced, unless it is an empty folder. */

@@ -1,7 +1,9 @@
 import { userInfo } from 'node:os';
 import { orderByMostLength } from '@bkg/sdk/protocol';
 import type { PluginInfo, RollbackOrder, Rollout, ScaleOrder, SwapOrder } from '@bkg/sdk/protocol';
+import { pluginPath } from './api-paths.ts';
 import type { Gateway } from './gateway.ts';
+import { jsonRequest } from './json-request.ts';
 import type { Concern } from './refusal.ts';
 
 interface Bodies {
@@ -47,10 +49,8 @@ export function sendOrder<Verb extends OrderVerb>(
 ): Promise<PluginInfo> {
   const { verb, plugin, body } = order;
   const by = orderedBy();
-  return gateway.json<PluginInfo>(`${pathOf(plugin)}/${verb}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ ...body, ...(by !== undefined && { by }) }),
+  return gateway.json<PluginInfo>(pluginPath(plugin, verb), {
+    ...jsonRequest('POST', { ...body, ...(by !== undefined && { by }) }),
     timeoutMs,
     concern: concernOf(order),
   });
@@ -67,15 +67,11 @@ export async function orderRollout(
   gateway: Gateway,
   order: Order<'restart' | 'swap' | 'rollback'>,
 ): Promise<Replaced> {
-  const before = await gateway.json<PluginInfo>(pathOf(order.plugin), { concern: concernOf(order) });
+  const before = await gateway.json<PluginInfo>(pluginPath(order.plugin), { concern: concernOf(order) });
   const plugin = await sendOrder(gateway, order, rolloutTimeoutMs);
   // A plugin keeps its last receipt, so an order that had nothing to replace is answered with an old one.
   const { rollout } = plugin;
   return rollout && rollout.started_at !== before.rollout?.started_at ? { plugin, rollout } : { plugin };
-}
-
-function pathOf(plugin: string): string {
-  return `/api/plugins/${encodeURIComponent(plugin)}`;
 }
 
 function concernOf({ plugin, verb, forced }: Order): Concern {

@@ -6,6 +6,7 @@ import { isJsonContentType } from '@bkg/sdk/protocol';
 import { UsageError } from './command.ts';
 import type { PipedBody } from './gateway.ts';
 import { contentTypeOf } from './media-types.ts';
+import { note } from './terminal.ts';
 
 /** More JSON than anybody takes; the gateway names the real limit. */
 const mostBytes = 64 * 1024 * 1024;
@@ -80,7 +81,7 @@ function unreadable(file: string, cause: unknown): UsageError {
 
 async function readInput(signal: AbortSignal): Promise<Buffer> {
   const { stdin } = process;
-  if (stdin.isTTY) process.stderr.write('bkg: type the payload, then Ctrl-D\n');
+  if (stdin.isTTY) note('type the payload, then Ctrl-D');
   try {
     return await readWhole(stdin, signal);
   } catch (error) {
@@ -112,10 +113,7 @@ function checked(bytes: Buffer, what: string): Buffer {
       bytes.toString().trim() === ''
         ? '; send {} when there is nothing to say'
         : `; quote it for the shell: '{"name": "Ada"}'`;
-    throw new UsageError(`${what} is not JSON: ${printableWords(why)}${hint}`, { cause: error });
+    // Its message quotes what was given, line breaks included.
+    throw new UsageError(`${what} is not JSON: ${why.replaceAll(/\s+/g, ' ')}${hint}`, { cause: error });
   }
-}
-
-function printableWords(why: string): string {
-  return why.replaceAll(/\s+/g, ' ');
 }

@@ -5,9 +5,10 @@ import { age, amount, count, milliseconds } from './figures.ts';
 import { limitLines } from './limit-lines.ts';
 import { paintStatus } from './plugin-table.ts';
 import { rolloutLines } from './receipt.ts';
-import { schemaText } from './schema-text.ts';
-import { paint, printable } from './terminal.ts';
 import { restartText } from './restart-text.ts';
+import { schemaText } from './schema-text.ts';
+import { shellWord } from './shell-word.ts';
+import { paint, printable } from './terminal.ts';
 import { versionTexts } from './version-list.ts';
 
 /** All about one plugin. */
@@ -170,13 +171,8 @@ function shapeText(schema: unknown, contentType: string | undefined): string {
 /** How it is invoked. */
 function wordsFor({ input_schema, input_type, output_type, chunk_type, stream }: PluginCapability): string {
   const payload =
-    input_type === undefined ? printable(quoted(JSON.stringify(sampleOf(input_schema)))) : '--file <file>';
+    input_type === undefined ? printable(shellWord(JSON.stringify(sampleOf(input_schema)))) : '--file <file>';
   const isBytes = (chunk_type ?? output_type) !== undefined;
   const how = isBytes ? ' --output <file>' : stream ? ' --stream' : '';
   return `${payload}${how}`;
-}
-
-/** For a shell. */
-function quoted(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -3,7 +3,7 @@ import type { PluginInfo } from '@bkg/sdk/protocol';
 import { amount, count, milliseconds } from './figures.ts';
 import { tableLines } from './table.ts';
 import type { Column } from './table.ts';
-import { cut, paint, printable } from './terminal.ts';
+import { cut, paint, printable, printableLine } from './terminal.ts';
 import type { Style } from './terminal.ts';
 
 const statusStyles: Record<PluginInfo['status'], Style> = {
@@ -51,7 +51,7 @@ const columns: Column<PluginInfo>[] = [
 export function pluginLines(plugins: readonly PluginInfo[], most: number): string[] {
   const [titles = '', ...lines] = tableLines(columns, plugins, most);
   const body = plugins.flatMap((plugin, i) => [lines[i] ?? '', ...errorLine(plugin, most)]);
-  return [paint('dim', titles), ...body, ...legend(plugins, most)];
+  return [titles, ...body, ...legend(plugins, most)];
 }
 
 function errorLine(plugin: PluginInfo, most: number): string[] {
@@ -60,7 +60,7 @@ function errorLine(plugin: PluginInfo, most: number): string[] {
   const verdict = shortVerdict(plugin) ?? '';
   const text = error.startsWith(verdict) ? error : `${verdict}: ${error}`;
   if (text === '') return [];
-  const line = cut(`  ${printable(text.replaceAll(/\s*\n\s*/g, ' · '))}`, most);
+  const line = cut(`  ${printableLine(text)}`, most);
   return [status === 'error' ? paint('red', line) : line];
 }
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
+import { shellWord } from './shell-word.ts';
 
 /** The checkout or installation this program lies in; from `src` and from `dist` alike. */
 export const projectFolder = path.resolve(import.meta.dirname, '../../..');
@@ -10,12 +11,16 @@ export function version(): string {
   return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;
 }
 
-/** How whoever started this program calls it, from where they are. */
-export const program = calledAs(process.env['npm_command'] === 'exec', process.cwd());
-
-function calledAs(isNpx: boolean, cwd: string): string {
-  if (!isNpx) return 'bkg';
-  // Elsewhere npx would look for a package of this name in the registry.
-  const isInside = `${cwd}${path.sep}`.startsWith(`${projectFolder}${path.sep}`);
-  return isInside ? 'npx bkg' : `npx --prefix ${projectFolder} bkg`;
+/** Whether a folder is that of the project, or lies in it. */
+export function isInProject(folder: string): boolean {
+  return `${folder}${path.sep}`.startsWith(`${projectFolder}${path.sep}`);
 }
+
+/** How a tool of npm is called for the project, from where the reader is. */
+export function fromHere(tool: 'npm' | 'npx'): string {
+  // Elsewhere npx would look for a package of this name in the registry.
+  return isInProject(process.cwd()) ? tool : `${tool} --prefix ${shellWord(projectFolder)}`;
+}
+
+/** How whoever started this program calls it, from where they are. */
+export const program = process.env['npm_command'] === 'exec' ? `${fromHere('npx')} bkg` : 'bkg';

@@ -2,7 +2,7 @@ import type { ContractChange, PluginInfo, Rollout, RolloutInstance } from '@bkg/
 import { age, count } from './figures.ts';
 import { seconds } from './say.ts';
 import type { Mark, Said } from './say.ts';
-import { paint, printable } from './terminal.ts';
+import { paint, printable, printableLine } from './terminal.ts';
 
 /** What a plugin is after an order that replaces nothing. */
 export function statusSaid({ status, error }: PluginInfo): Said {
@@ -60,9 +60,7 @@ function versionFacts({ from, to }: Rollout): string[] {
 
 function stateFacts({ state, step, error }: Rollout): string[] {
   if (state === 'running') return [step ?? 'running'];
-  return state === 'failed'
-    ? [`failed: ${printable((error ?? 'it does not say why').replaceAll(/\s*\n\s*/g, ' · '))}`]
-    : [];
+  return state === 'failed' ? [`failed: ${printableLine(error ?? 'it does not say why')}`] : [];
 }
 
 function countFacts({ state, instances, invocations, paused_ms: paused }: Rollout): string[] {

@@ -1,9 +1,10 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { essenceOf, problemContentType } from '@bkg/sdk/protocol';
 import type { ErrorCode, Problem } from '@bkg/sdk/protocol';
 import { prefixOf } from './api-key.ts';
 import type { KeyInUse } from './api-key.ts';
 import { Failure } from './failure.ts';
-import { printable } from './terminal.ts';
+import { printable, printableLines } from './terminal.ts';
 
 /** Whom a problem is about, for advice. */
 export interface Concern {
@@ -31,7 +32,7 @@ export class Refusal extends Failure {
 
 /** The problem object of a failed answer; undefined when it is none. */
 export function readProblem(body: Buffer, headers: IncomingHttpHeaders): Problem | undefined {
-  if (!/^application\/problem\+json\b/i.test(headers['content-type'] ?? '')) return undefined;
+  if (essenceOf(headers['content-type'] ?? '') !== problemContentType) return undefined;
   try {
     const value = JSON.parse(body.toString()) as Partial<Problem> | null;
     return typeof value?.code === 'string' && typeof value.detail === 'string'
@@ -49,8 +50,8 @@ export function refusal(problem: Problem, concern: Concern = {}, exitCode = 1): 
     ? errors.map(({ path, message }) => `    ${path || '(the whole payload)'}  ${message}`)
     : [];
   // A detail may have lines of its own, such as the last ones that a plugin has printed.
-  const text = [`${code} (${status}): ${detail}`, ...places].join('\n').split('\n').map(printable);
-  return new Refusal(code, text.join('\n'), remedyOf(problem, concern), { exitCode });
+  const text = printableLines([`${code} (${status}): ${detail}`, ...places].join('\n'));
+  return new Refusal(code, text, remedyOf(problem, concern), { exitCode });
 }
 
 /** By code, so that a new one of the table must say here what to do. */
@@ -103,7 +104,7 @@ const keyRemedies: Partial<Record<ErrorCode, (key: KeyInUse) => string>> = {
 
 /** A key as it may be shown. */
 function nameOf(key: KeyInUse): string {
-  const prefix = prefixOf(key);
+  const prefix = prefixOf(key.text ?? '');
   return prefix === undefined ? `of ${key.from}` : `${prefix} of ${key.from}`;
 }
 

@@ -1,5 +1,6 @@
 import { isSecretEnv } from '@bkg/sdk/protocol';
 import { UsageError } from './command.ts';
+import { note } from './terminal.ts';
 
 const mostBytes = 64 * 1024;
 
@@ -34,7 +35,7 @@ function isFromInput(setting: string): boolean {
 /** Without the end of the line. */
 async function readValue(setting: string): Promise<string> {
   const { stdin } = process;
-  if (stdin.isTTY) process.stderr.write(`bkg: type the value of ${setting.split('=', 1)[0]}, then Ctrl-D\n`);
+  if (stdin.isTTY) note(`type the value of ${setting.split('=', 1)[0]}, then Ctrl-D`);
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of stdin as AsyncIterable<Buffer>) {

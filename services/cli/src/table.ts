@@ -1,4 +1,4 @@
-import { cut } from './terminal.ts';
+import { cut, paint } from './terminal.ts';
 
 export interface Column<Row> {
   title: string;
@@ -13,7 +13,7 @@ export interface Column<Row> {
 
 const gap = '  ';
 
-/** Lines of a table, the titles first. @param most columns of the terminal */
+/** Lines of a table, the titles first, and dim. @param most columns of the terminal */
 export function tableLines<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
@@ -35,7 +35,10 @@ export function tableLines<Row>(
       return row === undefined ? fitted : (columns[i]?.paint?.(fitted, row) ?? fitted);
     }),
   );
-  return [columns.map(({ title }, i) => fit(title, i)), ...lines].map((line) => line.join(gap).trimEnd());
+  const [titles = '', ...rest] = [columns.map(({ title }, i) => fit(title, i)), ...lines].map((line) =>
+    line.join(gap).trimEnd(),
+  );
+  return [paint('dim', titles), ...rest];
 }
 
 /** Takes from the widest of those that may become narrower, until all fit. */

@@ -20,6 +20,21 @@ export function printable(text: string): string {
   );
 }
 
+/** The same of a text that has lines of its own: they stay. */
+export function printableLines(text: string): string {
+  return text.split('\n').map(printable).join('\n');
+}
+
+/** The same as one line. */
+export function printableLine(text: string): string {
+  return printable(text.replaceAll(/\s*\n\s*/g, ' · '));
+}
+
+/** Says on standard error what is no part of the output. */
+export function note(text: string): void {
+  process.stderr.write(`bkg: ${text}\n`);
+}
+
 /** How many columns a line may have; without a terminal as many as it takes. */
 export function columns(stream: Stream = process.stdout): number {
   return stream.isTTY ? stream.columns || 80 : Infinity;

@@ -1,4 +1,13 @@
-import { appendFileSync, closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -50,6 +59,30 @@ it('is emptied under the process that writes it when it grew too long, and its e
     expect(problems).toEqual([]);
   } finally {
     closeSync(output);
+    end.abort();
+    await bounding;
+  }
+});
+
+it('is looked after beside one that cannot be cut, of which is told once', async () => {
+  const end = new AbortController();
+  const problems: string[] = [];
+  const folder = logFile(path.join(dir, 'folder.log'));
+  mkdirSync(folder.file);
+  for (let i = 0; folder.size() <= 10; i += 1) appendFileSync(path.join(folder.file, String(i)), '');
+  const bounding = boundLogs(
+    [folder, log],
+    { mostBytes: 10, everyMs: 5 },
+    (what) => void problems.push(what),
+    end.signal,
+  );
+  try {
+    for (let i = 0; i < 3; i += 1) {
+      appendFileSync(log.file, 'more than ten bytes\n');
+      await eventually(() => log.size() === 0);
+    }
+    expect(problems).toEqual([`${folder.file} cannot be cut`]);
+  } finally {
     end.abort();
     await bounding;
   }

@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { settlesWithin } from '@bkg/sdk/host';
 import { startNatsServer } from '@bkg/sdk/testing';
 import { testHome } from './test-home.ts';
 import type { TestHome } from './test-home.ts';
@@ -32,6 +33,15 @@ describe('bkg up says what is wrong and what to do:', () => {
     } finally {
       server.close();
     }
+  });
+
+  it('an address that is not of this machine, and ends', async () => {
+    await using home = await testHome();
+    const up = home.up({ BKG_HOST: '192.0.2.1', BKG_NO_AUTH: '' });
+    expect(await settlesWithin(up.ended, 20_000), up.output).toBe(true);
+    expect(await up.ended).toBe(1);
+    expect(up.output).toContain('bkg: BKG_HOST is "192.0.2.1", which is no address of this machine');
+    expect(existsSync(home.file('run', 'up.json'))).toBe(false);
   });
 
   it('a nats-server that never becomes ready, with the end of its log', async () => {

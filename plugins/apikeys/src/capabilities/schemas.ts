@@ -1,6 +1,5 @@
-import { schemaOf, Type, wireSchemas } from '@bkg/sdk';
+import { keyPrefixPattern, schemaOf, Type, wireSchemas } from '@bkg/sdk';
 import type { Wire, WireName } from '@bkg/sdk';
-import { keyPrefixPattern } from '@bkg/sdk';
 import type { Actor, Verdict } from '@bkg/sdk/access';
 
 /** A schema of the wire as a part of another one. Only for those that refer to no third. */

@@ -44,7 +44,7 @@ export const outputNames = Type.Array(name, {
 });
 
 /** An input or output of a model. */
-export const port = Type.Object({
+const port = Type.Object({
   name: Type.String(),
   datatype,
   shape: Type.Optional(

@@ -1,4 +1,4 @@
-import { BkgError, type PayloadError } from '@bkg/sdk';
+import { BkgError, pointerToken, type PayloadError } from '@bkg/sdk';
 import { throwComplaints } from '../complaints.ts';
 import type { TensorHead } from '../feeds.ts';
 import { MAX_LENGTH, MAX_NAME, MAX_RANK, MAX_TENSORS } from '../tensor-limits.ts';
@@ -6,7 +6,7 @@ import { elementCount } from '../tensor-json.ts';
 import { bytesPerElement, datatypeOfDtype, dtypeNames } from './dtypes.ts';
 
 /** A header says what follows; of 1024 tensors it has some 100 KB. */
-export const HEADER_MOST_BYTES = 1024 * 1024;
+const HEADER_MOST_BYTES = 1024 * 1024;
 export const LENGTH_BYTES = 8;
 
 export interface StoredTensor extends TensorHead {
@@ -27,7 +27,7 @@ const METADATA = '__metadata__';
 
 /** Where something stands in the header, as a JSON pointer. */
 export const pointer = (...members: string[]): string =>
-  members.map((member) => `/${member.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
+  members.map((member) => `/${pointerToken(member)}`).join('');
 
 export const metadataPlace = (member: string): string => pointer(METADATA, member);
 
@@ -35,7 +35,7 @@ export const metadataPlace = (member: string): string => pointer(METADATA, membe
 export function readHeaderLength(bytes: Uint8Array): number {
   const length = new DataView(bytes.buffer, bytes.byteOffset, bytes.length).getBigUint64(0, true);
   if (length >= 2n && length <= BigInt(HEADER_MOST_BYTES)) return Number(length);
-  throw invalid(
+  throw invalidFile(
     `This is no safetensors file that candle takes: its first 8 bytes say that the header has ${length} bytes, and allowed are 2 to ${HEADER_MOST_BYTES}`,
   );
 }
@@ -47,7 +47,7 @@ export function readHeader(text: Uint8Array): Header {
   const tensors: (StoredTensor & { begin: number; end: number })[] = [];
   let metadata: Record<string, string> = {};
   if (entries.length > MAX_TENSORS + 1)
-    throw invalid(`The header has ${entries.length} members; allowed are ${MAX_TENSORS} tensors`);
+    throw invalidFile(`The header has ${entries.length} members; allowed are ${MAX_TENSORS} tensors`);
   for (const [name, value] of entries) {
     if (name === METADATA) metadata = readMetadata(value, complaints);
     else {
@@ -74,9 +74,9 @@ function parse(text: Uint8Array): Record<string, unknown> {
       return value as Record<string, unknown>;
   } catch (error) {
     const why = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
-    throw invalid(`The header is not JSON: ${why}`, error);
+    throw invalidFile(`The header is not JSON: ${why}`, error);
   }
-  throw invalid('The header is JSON, but not an object with a member for each tensor');
+  throw invalidFile('The header is JSON, but not an object with a member for each tensor');
 }
 
 function readMetadata(value: unknown, complaints: PayloadError[]): Record<string, string> {
@@ -142,7 +142,8 @@ function show(value: unknown): string {
   return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
-export const invalid = (message: string, cause?: unknown): BkgError =>
+/** About all of the file. */
+export const invalidFile = (message: string, cause?: unknown): BkgError =>
   new BkgError('INVALID_PAYLOAD', `${message}.`, {
     errors: [{ path: '', message }],
     ...(cause !== undefined && { cause }),

@@ -2,7 +2,7 @@ import type { Tensor, TensorData } from '../datatypes.ts';
 import { datatypes } from '../datatypes.ts';
 import { throwComplaints } from '../complaints.ts';
 import {
-  invalid,
+  invalidFile,
   LENGTH_BYTES,
   pointer,
   readHeader,
@@ -33,16 +33,16 @@ export class SafetensorsReader {
     const prefixBytes = await this.#pieces.fill(prefix);
     if (prefixBytes < LENGTH_BYTES) {
       const given = `${prefixBytes} bytes given`;
-      throw invalid(`${given}, a safetensors file begins with 8 that tell the length of its header`);
+      throw invalidFile(`${given}, a safetensors file begins with 8 that tell the length of its header`);
     }
     const text = new Uint8Array(readHeaderLength(prefix));
     const textBytes = await this.#pieces.fill(text);
     if (textBytes < text.length)
-      throw invalid(`The header has ${text.length} bytes, and only ${textBytes} of them came`);
+      throw invalidFile(`The header has ${text.length} bytes, and only ${textBytes} of them came`);
     const header = readHeader(text);
     const needed = LENGTH_BYTES + text.length + header.dataBytes;
     if (this.#sizeBytes !== undefined && this.#sizeBytes !== needed)
-      throw invalid(`By its header the file has ${needed} bytes, and ${this.#sizeBytes} are sent`);
+      throw invalidFile(`By its header the file has ${needed} bytes, and ${this.#sizeBytes} are sent`);
     return header;
   }
 
@@ -54,11 +54,11 @@ export class SafetensorsReader {
       const { tensor, filled } = await this.#tensor(stored);
       at += filled;
       if (filled < stored.bytes)
-        throw invalid(`By its header it has ${dataBytes} bytes of tensors, and only ${at} of them came`);
+        throw invalidFile(`By its header it has ${dataBytes} bytes of tensors, and only ${at} of them came`);
       read.push(tensor);
     }
     if (await this.#pieces.isAtEnd()) return read;
-    throw invalid(`More bytes came than the ${dataBytes} of tensors that the header tells of`);
+    throw invalidFile(`More bytes came than the ${dataBytes} of tensors that the header tells of`);
   }
 
   /** Takes no more of it. */

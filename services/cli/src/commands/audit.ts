@@ -1,10 +1,10 @@
 import type { AuditList } from '@bkg/sdk/protocol';
 import { auditLines } from '../audit-list.ts';
-import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
-import { printRaw } from '../key-request.ts';
-import { columns } from '../terminal.ts';
+import { printRaw } from '../raw-answer.ts';
+import { columns, note } from '../terminal.ts';
+import { parseWholeNumber } from '../whole-number.ts';
 
 const linesMost = 1_000;
 
@@ -15,8 +15,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   if (args.isSet('json')) return printRaw(gateway, path);
   const list = await gateway.json<AuditList>(path);
   process.stdout.write(`${auditLines(list, columns(), new Date()).join('\n')}\n`);
-  if (list.next !== undefined)
-    process.stderr.write(`bkg: there are older ones; \`bkg audit --before ${list.next}\` shows them\n`);
+  if (list.next !== undefined) note(`there are older ones; \`bkg audit --before ${list.next}\` shows them`);
   return 0;
 }
 
@@ -33,7 +32,5 @@ function query(args: Arguments): string {
 
 function wholeNumber(args: Arguments, option: string, most: number): string | undefined {
   const given = args.text(option);
-  if (given === undefined) return undefined;
-  if (/^\d{1,16}$/.test(given) && Number(given) >= 1 && Number(given) <= most) return given;
-  throw new UsageError(`--${option} is "${given}"; it takes a whole number from 1 to ${most}`);
+  return given === undefined ? undefined : String(parseWholeNumber(option, given, most));
 }

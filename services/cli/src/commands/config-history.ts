@@ -2,7 +2,8 @@ import type { ConfigHistory } from '@bkg/sdk/protocol';
 import type { Arguments } from '../command.ts';
 import { historyLines, historyPath, parseRevision } from '../config-history.ts';
 import { Gateway } from '../gateway.ts';
-import { columns, printable } from '../terminal.ts';
+import { printRaw } from '../raw-answer.ts';
+import { columns, note, printable } from '../terminal.ts';
 
 /** `bkg config history <plugin>` */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
@@ -11,17 +12,13 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   const given = args.text('before');
   const before = given === undefined ? undefined : parseRevision('--before', given);
   const path = historyPath(plugin, before);
-  const { stdout, stderr } = process;
-  if (args.isSet('json')) {
-    stdout.write(`${(await gateway.get(path, { concern: { plugin } })).toString()}\n`);
-    return 0;
-  }
+  if (args.isSet('json')) return printRaw(gateway, path, { concern: { plugin } });
   const history = await gateway.json<ConfigHistory>(path, { concern: { plugin } });
   const oldest = history.revisions.at(-1);
-  stdout.write(`${historyLines(history, columns()).join('\n')}\n`);
+  process.stdout.write(`${historyLines(history, columns()).join('\n')}\n`);
   if (history.truncated && oldest)
-    stderr.write(
-      `bkg: older ones are left out, because one answer cannot hold them; \`bkg config history ${printable(plugin)} --before ${oldest.revision}\` shows them\n`,
+    note(
+      `older ones are left out, because one answer cannot hold them; \`bkg config history ${printable(plugin)} --before ${oldest.revision}\` shows them`,
     );
   return 0;
 }

@@ -1,13 +1,15 @@
 import type { PluginConfig } from '@bkg/sdk/protocol';
+import { pluginPath } from '../api-paths.ts';
 import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { explainRefusal } from '../config-members.ts';
 import { configPatch } from '../config-patch.ts';
 import { Gateway } from '../gateway.ts';
 import { layOut } from '../json-layout.ts';
+import { jsonRequest } from '../json-request.ts';
 import { orderedBy, orderTimeoutMs } from '../order.ts';
 import { secretWarning, withSecretInput } from '../secret-input.ts';
-import { printable } from '../terminal.ts';
+import { note, printableLines } from '../terminal.ts';
 
 /** `bkg config <plugin> [--set <member>=<value>]…` */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
@@ -17,9 +19,9 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   if (settings.length === 0 && why !== undefined) throw new UsageError('--why goes with --set');
   if (settings.length === 0 && !wait) throw new UsageError('--no-wait goes with --set');
   const warning = secretWarning(settings);
-  if (warning !== undefined) process.stderr.write(`bkg: ${warning}\n`);
+  if (warning !== undefined) note(warning);
   const patch = configPatch(await withSecretInput(settings));
-  const path = `/api/plugins/${encodeURIComponent(id)}/config`;
+  const path = pluginPath(id, 'config');
   const concern = { plugin: id, isConfig: true };
   let config = await gateway.get(path, { concern });
   if (settings.length > 0) {
@@ -27,9 +29,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     const { revision } = JSON.parse(config.toString()) as PluginConfig;
     const by = orderedBy();
     const sent = gateway.get(path, {
-      method: 'POST',
-      headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({
+      ...jsonRequest('POST', {
         revision,
         ...patch,
         ...(why !== undefined && { why }),
@@ -44,7 +44,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     });
   }
   const { stdout } = process;
-  if (stdout.isTTY) stdout.write(`${layOut(config.toString()).split('\n').map(printable).join('\n')}\n`);
-  else stdout.write(`${config.toString()}\n`);
+  const text = config.toString();
+  stdout.write(`${stdout.isTTY ? printableLines(layOut(text)) : text}\n`);
   return 0;
 }

@@ -1,8 +1,8 @@
 import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { readCredentials } from '@bkg/sdk';
 import { levels, levelsUpTo, reachedLevel, runConformance } from '@bkg/sdk/conformance';
 import type { CaseResult, GivenUpload, Level } from '@bkg/sdk/conformance';
+import { homePaths } from '@bkg/sdk/host';
 import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { Failure } from '../failure.ts';
@@ -109,7 +109,7 @@ function brokerOf(env: NodeJS.ProcessEnv): BusAddress {
   try {
     return {
       servers: [ownBroker(env)],
-      credentials: readCredentials(path.join(homeFolder(env), 'run', 'credentials.json')),
+      credentials: readCredentials(homePaths(homeFolder(env)).credentialsFile),
     };
   } catch (error) {
     throw new Failure(

@@ -1,4 +1,5 @@
 import { writeAnswer } from '../answer.ts';
+import { pluginPath } from '../api-paths.ts';
 import type { Arguments } from '../command.ts';
 import { executedCode, Failure } from '../failure.ts';
 import { Gateway, NoAnswer } from '../gateway.ts';
@@ -30,7 +31,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     try {
       // When the process is asked to end, the connection is closed, and that cancels the invocation.
       await gateway.exchange(
-        `/api/plugins/${encodeURIComponent(plugin)}/invoke/${encodeURIComponent(capability)}`,
+        pluginPath(plugin, 'invoke', capability),
         {
           method: 'POST',
           body: upload.body,

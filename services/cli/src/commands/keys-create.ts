@@ -1,8 +1,11 @@
 import type { NewKey } from '@bkg/sdk/protocol';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
+import { jsonRequest } from '../json-request.ts';
+import { keyText } from '../key-list.ts';
 import { keyOrder } from '../key-options.ts';
-import { jsonRequest, keyText, printRaw, printSecret } from '../key-request.ts';
+import { printSecret } from '../new-secret.ts';
+import { printRaw } from '../raw-answer.ts';
 
 /** `bkg keys create --name <text>` */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {

@@ -1,8 +1,10 @@
 import type { ApiKey } from '@bkg/sdk/protocol';
+import { keyPath } from '../api-paths.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
+import { keyText } from '../key-list.ts';
 import { parsePrefix } from '../key-options.ts';
-import { keyPath, keyText, printRaw } from '../key-request.ts';
+import { printRaw } from '../raw-answer.ts';
 
 /** `bkg keys revoke <prefix>` */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {

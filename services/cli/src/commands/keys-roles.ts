@@ -2,7 +2,7 @@ import type { Role } from '@bkg/sdk/protocol';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
 import { roleLines } from '../key-list.ts';
-import { printRaw } from '../key-request.ts';
+import { printRaw } from '../raw-answer.ts';
 import { columns } from '../terminal.ts';
 
 /** `bkg keys roles` */

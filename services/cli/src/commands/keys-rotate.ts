@@ -1,12 +1,15 @@
-import type { NewKey } from '@bkg/sdk/protocol';
 import { readFileSync } from 'node:fs';
+import type { NewKey } from '@bkg/sdk/protocol';
 import { adminKeyFile, prefixOf } from '../api-key.ts';
+import { keyPath } from '../api-paths.ts';
 import type { Arguments } from '../command.ts';
 import { dateAndTime } from '../clock.ts';
 import { Failure } from '../failure.ts';
 import { Gateway } from '../gateway.ts';
 import { parseGrace, parsePrefix } from '../key-options.ts';
-import { jsonRequest, keyPath, keyText, printSecret } from '../key-request.ts';
+import { jsonRequest } from '../json-request.ts';
+import { keyText } from '../key-list.ts';
+import { printSecret } from '../new-secret.ts';
 import { isOwnGateway } from '../mesh-address.ts';
 import { writeAdminKey } from '../up/admin-key.ts';
 
@@ -50,7 +53,7 @@ function keepNew(file: string, secret: string): Failure | undefined {
 /** Whose secret the file holds; undefined when there is none, or it cannot be read. */
 function heldPrefix(file: string): string | undefined {
   try {
-    return prefixOf({ text: readFileSync(file, 'utf8').trim(), from: file });
+    return prefixOf(readFileSync(file, 'utf8').trim());
   } catch {
     return undefined;
   }

@@ -1,9 +1,10 @@
 import type { ApiKey, Principal } from '@bkg/sdk/protocol';
+import { keyPath } from '../api-paths.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
 import { parsePrefix } from '../key-options.ts';
 import { keyPage, principalPage } from '../key-page.ts';
-import { keyPath, printRaw } from '../key-request.ts';
+import { printRaw } from '../raw-answer.ts';
 
 /** `bkg keys show [<prefix>]` */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {

@@ -3,6 +3,7 @@ import { dateAndTime } from '../clock.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
 import { dashboardOf } from '../mesh-address.ts';
+import { note } from '../terminal.ts';
 
 /** `bkg keys sign-in`: the link alone on standard output, for a browser. */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
@@ -11,6 +12,6 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
     method: 'POST',
   });
   process.stdout.write(`${dashboardOf(gateway.url, env)}/sign-in#ticket=${ticket}\n`);
-  process.stderr.write(`bkg: it works once, until ${dateAndTime(until)}\n`);
+  note(`it works once, until ${dateAndTime(until)}`);
   return 0;
 }

@@ -1,9 +1,11 @@
 import type { ApiKey } from '@bkg/sdk/protocol';
+import { keyPath } from '../api-paths.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
+import { jsonRequest } from '../json-request.ts';
 import { keyChange, parsePrefix } from '../key-options.ts';
 import { keyPage } from '../key-page.ts';
-import { jsonRequest, keyPath, printRaw } from '../key-request.ts';
+import { printRaw } from '../raw-answer.ts';
 
 /** `bkg keys update <prefix>` */
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {

@@ -3,7 +3,7 @@ import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
 import { keyLines } from '../key-list.ts';
-import { printRaw } from '../key-request.ts';
+import { printRaw } from '../raw-answer.ts';
 import { columns } from '../terminal.ts';
 
 /** `bkg keys [list]` */

@@ -6,6 +6,8 @@ import { Gateway } from '../gateway.ts';
 import { readKeptLogs } from '../kept-logs.ts';
 import type { KeptLogsQuery } from '../kept-logs.ts';
 import { logLine } from '../log-line.ts';
+import { note } from '../terminal.ts';
+import { parseWholeNumber } from '../whole-number.ts';
 
 /** Before what follows, as `tail` has it. */
 const linesBeforeFollowing = 10;
@@ -17,21 +19,17 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
   const print = printer(args, query);
   if (args.isSet('follow')) {
     const { followLogs } = await import('../log-follow.ts');
-    return followLogs({ gateway, query, print, warn });
+    return followLogs({ gateway, query, print, warn: note });
   }
   const { records, truncated } = await readKeptLogs(gateway, query);
-  for (const id of truncated) warn(`older lines of ${id} are left out, because one answer cannot hold them`);
+  for (const id of truncated) note(`older lines of ${id} are left out, because one answer cannot hold them`);
   for (const record of records) print(record);
   return 0;
 }
 
 function readQuery(args: Arguments): KeptLogsQuery {
   const [given, level, since] = [args.text('lines'), args.text('level'), args.text('since')];
-  if (
-    given !== undefined &&
-    !(/^\d{1,5}$/.test(given) && Number(given) >= 1 && Number(given) <= logLinesMost)
-  )
-    throw new UsageError(`--lines is "${given}"; it takes a whole number from 1 to ${logLinesMost}`);
+  const lines = given === undefined ? undefined : parseWholeNumber('lines', given, logLinesMost);
   if (level !== undefined && !isLogLevel(level))
     throw new UsageError(`--level is "${level}"; it takes one of ${logLevels.join(', ')}`);
   if (since !== undefined && parseSince(since, Date.now()) === undefined)
@@ -42,7 +40,7 @@ function readQuery(args: Arguments): KeptLogsQuery {
   return {
     plugins: [...new Set(args.words)],
     // Who names a time wants all since then.
-    lines: given === undefined ? (since === undefined ? few : logLinesMost) : Number(given),
+    lines: lines ?? (since === undefined ? few : logLinesMost),
     ...(level && { level }),
     ...(since && { since }),
   };
@@ -53,8 +51,4 @@ function printer(args: Arguments, { plugins }: KeptLogsQuery): (record: LogRecor
   if (args.isSet('json')) return (record) => stdout.write(`${JSON.stringify(record)}\n`);
   const withPlugin = plugins.length !== 1;
   return (record) => stdout.write(`${logLine(record, { withPlugin, now: new Date() })}\n`);
-}
-
-function warn(text: string): void {
-  process.stderr.write(`bkg: ${text}\n`);
 }

@@ -1,15 +1,17 @@
 import path from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
+import { delay } from '@bkg/sdk/host';
 import { pluginIdProblem } from '@bkg/sdk/protocol';
+import { pluginPath } from '../api-paths.ts';
 import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
 import { interruptible } from '../interruption.ts';
-import { isOutside, makePlugin, templates } from '../new-plugin.ts';
+import { makePlugin, templates } from '../new-plugin.ts';
 import type { MadePlugin, Template } from '../new-plugin.ts';
 import { pluginParents } from '../plugin-parents.ts';
-import { program, projectFolder } from '../project.ts';
+import { fromHere, program } from '../project.ts';
 import { Refusal } from '../refusal.ts';
+import { shellWord } from '../shell-word.ts';
 import { readPluginFolders } from '../up/settings.ts';
 
 /** The supervisor looks around every second, and a folder must have settled. */
@@ -42,13 +44,13 @@ async function isFoundByMesh(gateway: Gateway, id: string, signal: AbortSignal):
   const until = performance.now() + foundWithinMs;
   while (performance.now() < until) {
     try {
-      await gateway.get(`/api/plugins/${id}`, { signal, timeoutMs: foundWithinMs });
+      await gateway.get(pluginPath(id), { signal, timeoutMs: foundWithinMs });
       return true;
     } catch (error) {
       signal.throwIfAborted();
       if (!(error instanceof Refusal)) return false;
     }
-    await delay(lookEveryMs, undefined, { signal });
+    await delay(lookEveryMs, signal);
   }
   return false;
 }
@@ -75,7 +77,6 @@ function report(
   env: NodeJS.ProcessEnv,
 ): string {
   const { folder, files, isCompiled } = made;
-  const npx = isOutside(process.cwd()) ? `npx --prefix ${shellWord(projectFolder)}` : 'npx';
   const commands = [
     ...(isWatched ? [] : [startWith([...readPluginFolders(env), path.dirname(folder)])]),
     `${program} start ${id}`,
@@ -85,7 +86,7 @@ function report(
   return [
     `Made ${shown(folder)} from the template ${template}: ${files.join(', ')}.`,
     ...(isCompiled
-      ? ['', `After a change: ${npx} tsc -p ${shown(folder)}, then ${program} restart ${id}.`]
+      ? ['', `After a change: ${fromHere('npx')} tsc -p ${shown(folder)}, then ${program} restart ${id}.`]
       : []),
     '',
     isFound
@@ -101,16 +102,11 @@ function report(
 
 /** How a mesh is started that looks into these folders, from wherever the reader is. */
 function startWith(folders: readonly string[]): string {
-  const npm = isOutside(process.cwd()) ? `npm --prefix ${shellWord(projectFolder)}` : 'npm';
-  return `BKG_PLUGINS_PATH=${shellWord(folders.join(path.delimiter))} ${npm} start`;
+  return `BKG_PLUGINS_PATH=${shellWord(folders.join(path.delimiter))} ${fromHere('npm')} start`;
 }
 
 /** A folder as it can be pasted into a shell, from where the reader is. */
 function shown(folder: string): string {
   const relative = path.relative(process.cwd(), folder);
   return shellWord(relative.startsWith('..') ? folder : relative || '.');
-}
-
-function shellWord(text: string): string {
-  return /^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -1,10 +1,13 @@
+import { delay } from '@bkg/sdk/host';
 import type { PluginInfo } from '@bkg/sdk/protocol';
+import { pluginPath } from '../api-paths.ts';
 import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { describe } from '../failure.ts';
 import { Gateway } from '../gateway.ts';
 import { pluginPage } from '../plugin-page.ts';
 import { pluginLines } from '../plugin-table.ts';
+import { printRaw } from '../raw-answer.ts';
 import { columns } from '../terminal.ts';
 
 const watchEveryMs = 2_000;
@@ -13,16 +16,16 @@ const watchEveryMs = 2_000;
 export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {
   const gateway = new Gateway(args, env);
   const [id] = args.words;
-  const path = id === undefined ? '/api/plugins' : `/api/plugins/${encodeURIComponent(id)}`;
+  const path = id === undefined ? '/api/plugins' : pluginPath(id);
+  const request = id === undefined ? {} : { concern: { plugin: id } };
   if (args.isSet('json')) {
     if (args.isSet('watch')) throw new UsageError('--watch is for people; it does not go with --json');
-    process.stdout.write(`${(await gateway.get(path)).toString()}\n`);
-    return 0;
+    return printRaw(gateway, path, request);
   }
   const read = async (): Promise<string[]> =>
     id === undefined
-      ? listLines(await gateway.json<PluginInfo[]>(path))
-      : pluginPage(await gateway.json<PluginInfo>(path, { concern: { plugin: id } }));
+      ? listLines(await gateway.json<PluginInfo[]>(path, request))
+      : pluginPage(await gateway.json<PluginInfo>(path, request));
   if (args.isSet('watch')) return watch(read);
   process.stdout.write(`${(await read()).join('\n')}\n`);
   return 0;
@@ -45,6 +48,6 @@ async function watch(read: () => Promise<string[]>): Promise<never> {
         ? `\x1b[H${shown.map((line) => `${line}\x1b[K\n`).join('')}\x1b[J`
         : `${shown.join('\n')}\n`,
     );
-    await new Promise((resolve) => setTimeout(resolve, watchEveryMs));
+    await delay(watchEveryMs);
   }
 }

@@ -1,4 +1,5 @@
 import type { PluginInfo } from '@bkg/sdk/protocol';
+import { pluginPath } from '../api-paths.ts';
 import { UsageError } from '../command.ts';
 import type { Arguments } from '../command.ts';
 import { Gateway } from '../gateway.ts';
@@ -22,9 +23,7 @@ export async function run(args: Arguments, env: NodeJS.ProcessEnv): Promise<numb
 }
 
 async function whichVersion(gateway: Gateway, id: string): Promise<UsageError> {
-  const plugin = await gateway.json<PluginInfo>(`/api/plugins/${encodeURIComponent(id)}`, {
-    concern: { plugin: id },
-  });
+  const plugin = await gateway.json<PluginInfo>(pluginPath(id), { concern: { plugin: id } });
   const list = versionTexts(plugin).map((text) => `\n    ${text}`);
   return new UsageError(
     plugin.versions.length > 0

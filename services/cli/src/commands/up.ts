@@ -1,6 +1,6 @@
 import type { Arguments } from '../command.ts';
 import { createSay, outliveTerminal } from '../say.ts';
-import { takeStopSignals } from '../up/stop-signals.ts';
+import { takeStopSignals } from '../stop-signals.ts';
 
 /** `bkg up` */
 export async function run(_args: Arguments, env: NodeJS.ProcessEnv): Promise<number> {

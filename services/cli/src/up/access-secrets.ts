@@ -2,7 +2,7 @@ import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { createToken } from '@bkg/sdk';
 import { createAccountSeed, decodeSeed } from '@bkg/sdk/access';
 import { Failure } from '../failure.ts';
-import { secretMode, writeSecret } from './credentials.ts';
+import { secretMode, writeSecret } from './text-file.ts';
 
 /** The passwords of those whom our own nats-server knows itself, and what the answers for everybody else are signed with. */
 export interface AccessSecrets {

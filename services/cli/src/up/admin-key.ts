@@ -1,10 +1,9 @@
-import { chmodSync, readFileSync, statSync } from 'node:fs';
+import { chmodSync, statSync } from 'node:fs';
 import { createKey, parseKey } from '@bkg/sdk/access';
 import type { KeyParts } from '@bkg/sdk/access';
-import { writeWhole } from '@bkg/sdk/host';
 import { explainFile, Failure } from '../failure.ts';
+import { readTextIfThere, secretMode, writeText } from './text-file.ts';
 
-const secretMode = 0o600;
 const others = 0o077;
 
 export interface AdminKey extends KeyParts {
@@ -17,7 +16,7 @@ export interface AdminKey extends KeyParts {
  * @throws Failure; a file that is there but broken is never replaced, because somebody may still mend it
  */
 export function keepAdminKey(file: string): AdminKey {
-  const text = readText(file);
+  const text = readTextIfThere(file);
   if (text === undefined) {
     const key = createKey();
     writeAdminKey(file, key.text);
@@ -34,21 +33,7 @@ export function keepAdminKey(file: string): AdminKey {
 
 /** @throws Failure */
 export function writeAdminKey(file: string, text: string): void {
-  try {
-    writeWhole(file, `${text}\n`, secretMode);
-  } catch (error) {
-    throw explainFile(error, `Writing ${file}`);
-  }
-}
-
-/** @returns undefined when there is none */
-function readText(file: string): string | undefined {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw explainFile(error, `Reading ${file}`);
-  }
+  writeText(file, `${text}\n`, secretMode);
 }
 
 /** A restored backup or a careless copy may be open to others. @returns whether it was */

@@ -1,11 +1,8 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { writeWhole } from '@bkg/sdk/host';
-import { explainFile } from '../failure.ts';
+import { existsSync } from 'node:fs';
 import { reachableHost, urlHost } from '../listen-address.ts';
 import { keptSecrets } from './access-secrets.ts';
 import type { BusAddress } from './bus.ts';
 import type { BusTls } from './bus-settings.ts';
-import { writeCredentials } from './credentials.ts';
 import { fingerprint } from './fingerprint.ts';
 import type { Home } from './home.ts';
 import { natsConfig } from './nats-config.ts';
@@ -13,6 +10,7 @@ import { findNatsServer } from './nats-server.ts';
 import type { NatsServer } from './nats-server.ts';
 import { ownCredentials } from './own-credentials.ts';
 import type { Settings } from './settings.ts';
+import { readText, secretMode, writeSecret, writeText } from './text-file.ts';
 
 /** The broker of this mesh, our own or a foreign one. */
 export interface Broker extends BusAddress {
@@ -44,7 +42,7 @@ export async function prepareBroker(
 ): Promise<Broker> {
   if (settings.broker) {
     const { servers, credentials, credentialsFile = home.brokerCredentialsFile } = settings.broker;
-    if (!settings.broker.credentialsFile) writeCredentials(credentialsFile, credentials);
+    if (!settings.broker.credentialsFile) writeSecret(credentialsFile, credentials);
     const files = { credentialsFile, gatewayCredentialsFile: credentialsFile };
     return { servers, credentials, ...files, fingerprint: fingerprint(servers, credentials) };
   }
@@ -53,8 +51,8 @@ export async function prepareBroker(
   const secrets = keptSecrets(home.accessFile);
   const caFile = busTls?.ca === undefined ? undefined : copyCa(busTls.ca, home.caFile);
   const { supervisor, gateway } = ownCredentials(secrets, caFile);
-  writeCredentials(home.credentialsFile, supervisor);
-  writeCredentials(home.gatewayCredentialsFile, gateway);
+  writeSecret(home.credentialsFile, supervisor);
+  writeSecret(home.gatewayCredentialsFile, gateway);
   const config = natsConfig({
     host: busHost,
     port: busPort,
@@ -62,7 +60,7 @@ export async function prepareBroker(
     secrets,
     ...(busTls && { tls: busTls }),
   });
-  writeConfig(home.natsConfigFile, config);
+  writeText(home.natsConfigFile, config, secretMode);
   const host = reachableHost(busHost);
   const servers = [`${busTls ? 'tls' : 'nats'}://${urlHost(host)}:${busPort}`];
   return {
@@ -70,39 +68,19 @@ export async function prepareBroker(
     credentials: supervisor,
     credentialsFile: home.credentialsFile,
     gatewayCredentialsFile: home.gatewayCredentialsFile,
-    fingerprint: fingerprint(servers, secrets, caFile && read(caFile)),
+    fingerprint: fingerprint(servers, secrets, caFile && readText(caFile)),
     own: { ...found, host, port: busPort, config, certificate: certificateOf(busTls) },
   };
 }
 
 /** A plugin with a user of its own could not read it where it is. @returns the copy */
 function copyCa(ca: string, file: string): string {
-  const text = read(ca);
+  const text = readText(ca);
   // One that is sealed in may read the file that was there at its start, and no other that is called like it.
-  if (!existsSync(file) || read(file) !== text) writeFile(file, text, 0o644);
+  if (!existsSync(file) || readText(file) !== text) writeText(file, text, 0o644);
   return file;
 }
 
 function certificateOf(tls: BusTls | undefined): string {
-  return tls ? fingerprint(read(tls.cert), read(tls.key)) : '';
-}
-
-function writeConfig(file: string, config: string): void {
-  writeFile(file, config, 0o600);
-}
-
-function read(file: string): string {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (error) {
-    throw explainFile(error, `Reading ${file}`);
-  }
-}
-
-function writeFile(file: string, text: string, mode: number): void {
-  try {
-    writeWhole(file, text, mode);
-  } catch (error) {
-    throw explainFile(error, `Writing ${file}`);
-  }
+  return tls ? fingerprint(readText(tls.cert), readText(tls.key)) : '';
 }

@@ -3,6 +3,7 @@ import path from 'node:path';
 import { homePaths } from '@bkg/sdk/host';
 import type { HomePaths } from '@bkg/sdk/host';
 import { explainFile, Failure } from '../failure.ts';
+import { upFileOf } from '../mesh-address.ts';
 
 export interface Home extends HomePaths {
   /** What runs, for the next `bkg up`. */
@@ -37,7 +38,7 @@ export function makeHome(folder: string): Home {
   const run = (name: string): string => path.join(paths.run, name);
   return {
     ...paths,
-    upFile: run('up.json'),
+    upFile: upFileOf(folder),
     natsConfigFile: run('nats-server.conf'),
     accessFile: run('access.json'),
     gatewayCredentialsFile: run('gateway-credentials.json'),

@@ -46,15 +46,27 @@ export function logFile(file: string): LogFile {
 /**
  * Keeps logs bounded until `signal` aborts. A process holds its log open, so the log is copied to `<file>.1` and
  * emptied: opened for append, it goes on at the beginning. What is written between copy and cut is lost.
+ * @param onProblem hears what has become of a file, and why; of one that stays too long once, until it is cut again
  */
 export async function boundLogs(
   logs: readonly LogFile[],
   { mostBytes, everyMs }: Bounds,
-  onProblem: (file: string, error: Error) => void,
+  onProblem: (what: string, error: Error) => void,
   signal: AbortSignal,
 ): Promise<void> {
+  const uncut = new Set<string>();
   while (!signal.aborted) {
-    for (const log of logs) if (log.size() > mostBytes) cut(log.file, onProblem);
+    for (const log of logs) {
+      try {
+        if (log.size() <= mostBytes) continue;
+        cut(log.file, onProblem);
+        uncut.delete(log.file);
+      } catch (error) {
+        // As on a file system that has become read-only. The mesh goes on.
+        if (!uncut.has(log.file)) onProblem(`${log.file} cannot be cut`, error as Error);
+        uncut.add(log.file);
+      }
+    }
     await delay(everyMs, signal).catch(() => undefined);
   }
 }
@@ -95,13 +107,16 @@ function readable(line: string): string {
   return `    ${plain.length > longestLine ? `${plain.slice(0, longestLine)}…` : plain}`;
 }
 
-function cut(file: string, onProblem: (file: string, error: Error) => void): void {
+/** @throws what the system says when it cannot be emptied */
+function cut(file: string, onProblem: (what: string, error: Error) => void): void {
+  let copyError: Error | undefined;
   try {
     copyFileSync(file, `${file}.1`);
   } catch (error) {
     // On a full disk the copy is what there is no room for; the cut makes some.
-    onProblem(file, error as Error);
+    copyError = error as Error;
     rmSync(`${file}.1`, { force: true });
   }
   truncateSync(file);
+  if (copyError) onProblem(`${file} was cut without a copy`, copyError);
 }

@@ -129,8 +129,8 @@ export class Mesh {
   boundLogs(signal: AbortSignal): Promise<void> {
     const { say, timings } = this.#options;
     const logs = this.#parts.map(({ name }) => this.#log(name));
-    const onProblem = (file: string, error: Error): void =>
-      say.marked('!', 'logs', `${file} was cut without a copy: ${error.message}`);
+    const onProblem = (what: string, error: Error): void =>
+      say.marked('!', 'logs', `${what}: ${error.message}`);
     return boundLogs(logs, timings.logs, onProblem, signal);
   }
 

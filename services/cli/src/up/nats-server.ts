@@ -7,7 +7,7 @@ import { projectFolder } from '../project.ts';
 
 /** What stable Debian carries, and what authorization by a service needs. */
 const minimum = [2, 10, 0] as const;
-const minimumText = minimum.slice(0, 2).join('.');
+export const minimumNatsVersion = minimum.slice(0, 2).join('.');
 const name = process.platform === 'win32' ? 'nats-server.exe' : 'nats-server';
 
 export interface NatsServer {
@@ -32,11 +32,11 @@ export async function findNatsServer(
     if (version) return { program, version };
     refused.push(`${program}: ${why}`);
   }
-  const remedy = `run \`npm start\`, which fetches one, or set BKG_NATS_SERVER to the path of a nats-server ${minimumText} or newer.`;
+  const remedy = `run \`npm start\`, which fetches one, or set BKG_NATS_SERVER to the path of a nats-server ${minimumNatsVersion} or newer.`;
   if (named) throw new Failure(`BKG_NATS_SERVER cannot be used: ${refused.join('')}.`, remedy);
   const looked = refused.map((line) => `\n    ${line}`).join('');
   throw new Failure(
-    `No nats-server ${minimumText} or newer was found on the PATH or among the fetched tools.${looked}`,
+    `No nats-server ${minimumNatsVersion} or newer was found on the PATH or among the fetched tools.${looked}`,
     remedy,
   );
 }
@@ -48,8 +48,6 @@ export function isNewEnough(version: string): boolean {
   return different === -1 || (given[different] ?? 0) > (minimum[different] ?? 0);
 }
 
-export const minimumNatsVersion = minimumText;
-
 async function examine(program: string, signal: AbortSignal): Promise<{ version?: string; why?: string }> {
   if (!isProgram(program)) return { why: 'there is no program of that name' };
   try {
@@ -58,7 +56,7 @@ async function examine(program: string, signal: AbortSignal): Promise<{ version?
     if (!version) return { why: 'it does not tell its version' };
     return isNewEnough(version)
       ? { version }
-      : { why: `it is ${version}, bkg needs ${minimumText} or newer` };
+      : { why: `it is ${version}, bkg needs ${minimumNatsVersion} or newer` };
   } catch (error) {
     signal.throwIfAborted();
     return { why: `it does not run (${(error as Error).message.trim().split('\n').at(-1)})` };

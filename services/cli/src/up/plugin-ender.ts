@@ -1,7 +1,7 @@
 import { settlesWithin } from '@bkg/sdk/host';
 import { projectFolder } from '../project.ts';
 import type { Said } from '../say.ts';
-import { describeEnding, killGroup, startProcess } from './held-process.ts';
+import { describeEnding, killGroup, neverStarted, startProcess } from './held-process.ts';
 import type { Ending, HeldProcess } from './held-process.ts';
 import type { LogFile } from './log-file.ts';
 import type { Program } from './programs.ts';
@@ -39,9 +39,14 @@ export function describePlugins(ended: PluginsEnded): string | Said {
 }
 
 function start({ program: { command, args }, env, log }: PluginEnder, more: readonly string[]): HeldProcess {
-  return log.append((output) =>
-    startProcess({ command, args: [...args, ...more], env, cwd: projectFolder, output }),
-  );
+  try {
+    return log.append((output) =>
+      startProcess({ command, args: [...args, ...more], env, cwd: projectFolder, output }),
+    );
+  } catch (error) {
+    // Its log cannot be opened. Whoever stops the mesh goes on with the parts.
+    return neverStarted(error as Error);
+  }
 }
 
 /** @returns undefined when it did not end in time or before `cut` aborted; then it is killed */

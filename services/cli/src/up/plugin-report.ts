@@ -1,8 +1,8 @@
-import { BkgError, decodeJson, problemOfMsg, subjects } from '@bkg/sdk';
-import type { Connection, RegistryEntry } from '@bkg/sdk';
+import type { RegistryEntry } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import { seconds } from '../say.ts';
-import type { Mark, Say } from '../say.ts';
+import type { Said, Say } from '../say.ts';
+import { listPlugins } from './ask-supervisor.ts';
 import { withBus } from './bus.ts';
 import type { BusAddress } from './bus.ts';
 
@@ -27,23 +27,23 @@ export async function reportPlugins(
   const told = new Set<string>();
   // The last question may still be under way when the time is over.
   const late = AbortSignal.any([signal, AbortSignal.timeout(withinMs + answerWithinMs)]);
-  const tell = (plugin: RegistryEntry, mark: Mark, text: string): void => {
-    told.add(plugin.id);
-    say.marked(mark, plugin.id, text);
+  const tell = ({ id }: RegistryEntry, { mark, text }: Said): void => {
+    told.add(id);
+    say.marked(mark, id, text);
   };
   try {
     await withBus(address, late, async (connection) => {
       for (;;) {
-        const plugins = await list(connection, late);
+        const plugins = await listPlugins(connection, { timeoutMs: answerWithinMs, signal: late });
         const elapsedMs = performance.now() - started;
         const isSettled = elapsedMs >= settleMs;
         for (const plugin of plugins) {
           const line = told.has(plugin.id) ? undefined : startLine(plugin, isSettled, elapsedMs);
-          if (line) tell(plugin, line.mark, line.text);
+          if (line) tell(plugin, line);
         }
         const waiting = plugins.filter(({ id }) => !told.has(id));
         if (elapsedMs >= withinMs) {
-          for (const plugin of waiting) tell(plugin, '…', 'still starting');
+          for (const plugin of waiting) tell(plugin, { mark: '…', text: 'still starting' });
           return;
         }
         if (waiting.length === 0 && (plugins.length > 0 || isSettled)) return;
@@ -61,7 +61,7 @@ export function startLine(
   { version, status, error, config, instances }: RegistryEntry,
   isSettled: boolean,
   elapsedMs: number,
-): { mark: Mark; text: string } | undefined {
+): Said | undefined {
   switch (status) {
     case 'running': {
       const isForeign = !instances.some(({ managed }) => managed);
@@ -80,11 +80,4 @@ export function startLine(
     case 'stopping':
       return undefined;
   }
-}
-
-async function list(connection: Connection, signal: AbortSignal): Promise<RegistryEntry[]> {
-  const reply = await connection.request(subjects.registryList, '', { timeoutMs: answerWithinMs, signal });
-  const problem = problemOfMsg(reply);
-  if (problem) throw BkgError.from(problem);
-  return decodeJson(reply.data) as RegistryEntry[];
 }

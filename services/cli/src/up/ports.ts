@@ -8,6 +8,8 @@ export interface WantedPort {
   port: number;
   /** The setting that names it. */
   setting: string;
+  /** What it is when that is not set. */
+  standard: number;
   /** What listens on it, such as "the gateway". */
   user: string;
 }
@@ -39,11 +41,18 @@ export async function needPorts(
   }
 }
 
-/** Ports that nobody uses now, all different: held until the last is known, as the system may name one twice. */
+/**
+ * Ports that nobody uses now, all different: held until the last is known, as the system may name one twice.
+ * @throws what the system says of a host that nobody can listen on
+ */
 export async function freePorts(...hosts: readonly string[]): Promise<number[]> {
-  const servers = await Promise.all(hosts.map(listenAnywhere));
+  const tries = await Promise.allSettled(hosts.map(listenAnywhere));
+  const servers = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const ports = servers.map((server) => (server.address() as AddressInfo).port);
+  // Also when one has failed: what listens keeps the process from ending.
   await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const failed = tries.find((one) => one.status === 'rejected');
+  if (failed) throw failed.reason;
   return ports;
 }
 
@@ -72,11 +81,15 @@ async function taken(refused: readonly { one: WantedPort; why: string | undefine
       return `Port ${port} for ${user} is reserved for the administrator of this machine.`;
     return `Port ${port} for ${user} cannot be used on ${host} (${why}).`;
   });
-  const settings = refused
-    .map(({ one }) => `${one.setting}=${one.port < 1024 ? 43119 : one.port + 1}`)
-    .join(' ');
+  const settings = refused.map(({ one }) => `${one.setting}=${otherThan(one)}`).join(' ');
   return new Failure(
     (await Promise.all(lines)).join('\n'),
     `end that process, or use another port: ${settings}`,
   );
+}
+
+/** Beside it, but none that is reserved for the administrator, and one that there is. */
+function otherThan({ port, standard }: WantedPort): number {
+  if (port < 1_024) return standard;
+  return port === 65_535 ? port - 1 : port + 1;
 }

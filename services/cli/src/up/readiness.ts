@@ -1,7 +1,7 @@
 import http from 'node:http';
 import { createConnection } from 'node:net';
-import { BkgError, problemOfMsg, subjects } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
+import { listPlugins } from './ask-supervisor.ts';
 import { withBus } from './bus.ts';
 import type { BusAddress } from './bus.ts';
 import { isNewEnough, minimumNatsVersion } from './nats-server.ts';
@@ -13,10 +13,7 @@ const answerWithinMs = 2_000;
  * Tries until it succeeds.
  * @throws when `signal` aborts: what stood in the way last
  */
-export async function untilTrue<T>(
-  attempt: (signal: AbortSignal) => Promise<T>,
-  signal: AbortSignal,
-): Promise<T> {
+async function untilTrue<T>(attempt: (signal: AbortSignal) => Promise<T>, signal: AbortSignal): Promise<T> {
   let why: unknown;
   for (;;) {
     try {
@@ -60,12 +57,7 @@ export async function brokerIsReady(address: BusAddress, signal: AbortSignal): P
 export async function supervisorIsReady(address: BusAddress, signal: AbortSignal): Promise<void> {
   await withBus(address, signal, (connection) =>
     untilTrue(async (attempt) => {
-      const reply = await connection.request(subjects.registryList, '', {
-        timeoutMs: answerWithinMs,
-        signal: attempt,
-      });
-      const problem = problemOfMsg(reply);
-      if (problem) throw BkgError.from(problem);
+      await listPlugins(connection, { timeoutMs: answerWithinMs, signal: attempt });
     }, signal),
   );
 }

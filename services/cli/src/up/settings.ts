@@ -6,7 +6,7 @@ import type { Credentials } from '@bkg/sdk';
 import { Complaints, parseServers } from '@bkg/sdk/host';
 import { Failure } from '../failure.ts';
 import { hostOf, isLoopback, reachableHost, urlHost } from '../listen-address.ts';
-import { projectFolder } from '../project.ts';
+import { defaultBusPort, defaultPort, homeFolder, parsePort } from '../mesh-address.ts';
 import { readBusSettings } from './bus-settings.ts';
 import type { BusSettings } from './bus-settings.ts';
 
@@ -43,13 +43,13 @@ export interface Settings extends BusSettings {
 /** @throws Failure that lists everything that is wrong */
 export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
   const complaints = new Complaints();
-  const home = path.resolve(projectFolder, env['BKG_HOME'] || '.bkg');
+  const home = homeFolder(env);
   const host = complaints.attempt(() => readHost(env['BKG_HOST']));
   const publicUrl = complaints.attempt(() => readPublicUrl(env['BKG_PUBLIC_URL']));
   const noAuth = complaints.attempt(() => readNoAuth(env['BKG_NO_AUTH'], host, publicUrl));
-  const port = complaints.attempt(() => readPort('BKG_PORT', env['BKG_PORT'], 43119));
+  const port = complaints.attempt(() => readPort('BKG_PORT', env['BKG_PORT'], defaultPort));
   const busPort = complaints.attempt(() =>
-    readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], 43121),
+    readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], defaultBusPort),
   );
   const bus = complaints.attempt(() => readBusSettings(env, callerFolder(env)));
   const broker = complaints.attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
@@ -174,8 +174,8 @@ function readNoAuth(
 
 function readPort(name: string, given: string | undefined, standard: number): number {
   const text = given?.trim() || String(standard);
-  const port = Number(text);
-  if (/^\d{1,5}$/.test(text) && port <= 65_535) return port;
+  const port = parsePort(text);
+  if (port !== undefined) return port;
   throw new Error(`${name} is "${text}": it takes a whole number from 0 to 65535; 0 means any free port.`);
 }
 

@@ -1,5 +1,5 @@
-import { problemOfMsg, subjects } from '@bkg/sdk';
 import type { Said, Say } from '../say.ts';
+import { drainPlugins } from './ask-supervisor.ts';
 import { withBus } from './bus.ts';
 import type { BusAddress } from './bus.ts';
 import type { Stopped } from './held-process.ts';
@@ -79,7 +79,7 @@ async function stopPlugins(options: StopOptions, leftMs: () => number): Promise<
   const supervisor = parts.find(({ name }) => name === 'supervisor');
   if (supervisor?.ended) {
     try {
-      await askSupervisor(supervisor, address, timings.pluginsMs, kill);
+      await drainBySupervisor(supervisor, address, timings.pluginsMs, kill);
       return 'drained and stopped';
     } catch (error) {
       if (!kill.aborted)
@@ -93,7 +93,7 @@ async function stopPlugins(options: StopOptions, leftMs: () => number): Promise<
   );
 }
 
-async function askSupervisor(
+async function drainBySupervisor(
   supervisor: Part,
   address: BusAddress,
   withinMs: number,
@@ -103,11 +103,9 @@ async function askSupervisor(
   void supervisor.ended?.then(() => gone.abort(new Error('it ended')));
   const signal = AbortSignal.any([kill, gone.signal]);
   const connected = AbortSignal.any([signal, AbortSignal.timeout(connectWithinMs)]);
-  await withBus(address, connected, async (connection) => {
-    const reply = await connection.request(subjects.shutdown, '', { timeoutMs: withinMs, signal });
-    const problem = problemOfMsg(reply);
-    if (problem) throw new Error(problem.detail);
-  });
+  await withBus(address, connected, (connection) =>
+    drainPlugins(connection, { timeoutMs: withinMs, signal }),
+  );
 }
 
 function describeStop(stopped: Stopped | undefined): string | Said {

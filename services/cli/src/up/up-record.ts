@@ -1,8 +1,9 @@
-import { linkSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { linkSync, renameSync, rmSync } from 'node:fs';
 import { createToken } from '@bkg/sdk';
 import { isSameProcess, processStart, writeWhole } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
 import { explainFile, Failure } from '../failure.ts';
+import { readTextIfThere, secretMode } from './text-file.ts';
 
 export const partNames = ['nats-server', 'supervisor', 'gateway'] as const;
 export type PartName = (typeof partNames)[number];
@@ -33,13 +34,8 @@ export interface UpRecord extends ProcessIdentity {
 
 /** @returns undefined when there is none @throws Failure when it cannot be understood */
 export function readUpRecord(file: string): UpRecord | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw explainFile(error, `Reading ${file}`);
-  }
+  const text = readTextIfThere(file);
+  if (text === undefined) return undefined;
   const record = parse(text);
   if (record) return record;
   throw new Failure(
@@ -62,7 +58,7 @@ export function claimUp(file: string): UpRecord {
     if (earlier && !takeAway(file, earlier)) continue;
     const record: UpRecord = { parts: {}, ...earlier, ...me, state: 'starting' };
     try {
-      writeWhole(mine, stringify(record), 0o600);
+      writeWhole(mine, stringify(record), secretMode);
       // A link appears with its content or not at all, and only one of several can make it.
       linkSync(mine, file);
       return record;
@@ -75,7 +71,7 @@ export function claimUp(file: string): UpRecord {
 }
 
 export function writeUpRecord(file: string, record: UpRecord): void {
-  writeWhole(file, stringify(record), 0o600);
+  writeWhole(file, stringify(record), secretMode);
 }
 
 /** @returns false when somebody else's record stood there by now: it is put back */

@@ -1,6 +1,7 @@
 import { existsSync, rmSync } from 'node:fs';
 import { Failure } from '../failure.ts';
 import { hostOf, isLoopback, reachableHost } from '../listen-address.ts';
+import { defaultBusPort, defaultPort } from '../mesh-address.ts';
 import { seconds } from '../say.ts';
 import type { Say } from '../say.ts';
 import { signInText } from './access.ts';
@@ -18,7 +19,7 @@ import type { Programs } from './programs.ts';
 import { defaultRestartPolicy } from './restart-policy.ts';
 import { dashboardUrl, readSettings } from './settings.ts';
 import type { Settings } from './settings.ts';
-import type { StopSignals } from './stop-signals.ts';
+import type { StopSignals } from '../stop-signals.ts';
 import { findStrays } from './strays.ts';
 import { claimUp } from './up-record.ts';
 import type { UpRecord } from './up-record.ts';
@@ -106,10 +107,17 @@ async function prepareMesh(
       host: settings.busHost,
       port: busPort,
       setting: 'BKG_PLUGIN_BUS_PORT',
+      standard: defaultBusPort,
       user: 'nats-server',
     });
   if (port !== earlier.port)
-    wanted.push({ host: settings.host, port, setting: 'BKG_PORT', user: 'the dashboard' });
+    wanted.push({
+      host: settings.host,
+      port,
+      setting: 'BKG_PORT',
+      standard: defaultPort,
+      user: 'the dashboard',
+    });
   await needPorts(wanted, timings.ports, signals.stop);
 
   record.host = reachableHost(settings.host);

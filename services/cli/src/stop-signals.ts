@@ -1,6 +1,6 @@
 const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
-/** npm sends on the Ctrl-C that the terminal sends as well, so two so close together are one. */
+/** npm and the shell around us send on the Ctrl-C that the terminal sends as well, so two so close together are one. */
 const sameSignalMs = 1_000;
 
 export interface StopSignals extends Disposable {
@@ -8,19 +8,23 @@ export interface StopSignals extends Disposable {
   stop: AbortSignal;
   /** Aborts at the second one: end at once. */
   kill: AbortSignal;
+  /** The first signal; undefined before it comes. */
+  readonly first: NodeJS.Signals | undefined;
 }
 
 /** Turns the signals that ask this process to end into two steps; disposing gives them back to the system. */
-export function takeStopSignals(now = () => performance.now()): StopSignals {
+export function takeStopSignals(): StopSignals {
   const stop = new AbortController();
   const kill = new AbortController();
+  let first: NodeJS.Signals | undefined;
   let stoppedAt = 0;
   const onSignal = (name: NodeJS.Signals): void => {
     const reason = new Error(`stopped by ${name}`);
     if (!stop.signal.aborted) {
-      stoppedAt = now();
+      first = name;
+      stoppedAt = performance.now();
       stop.abort(reason);
-    } else if (now() - stoppedAt >= sameSignalMs) {
+    } else if (performance.now() - stoppedAt >= sameSignalMs) {
       kill.abort(reason);
     }
   };
@@ -28,6 +32,9 @@ export function takeStopSignals(now = () => performance.now()): StopSignals {
   return {
     stop: stop.signal,
     kill: kill.signal,
+    get first() {
+      return first;
+    },
     [Symbol.dispose]: () => names.forEach((name) => process.off(name, onSignal)),
   };
 }
