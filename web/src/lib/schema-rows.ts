@@ -1,4 +1,5 @@
-import { asSchema, dereference, isRecord, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
+import { asSchema, dereference, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
+import { isRecord } from './json-value.ts';
 
 /** One line of the readable form of a schema. */
 export interface SchemaRow {

@@ -1,4 +1,4 @@
-import { isRecord } from '../json-schema.ts';
+import { isRecord } from '../json-value.ts';
 import { OwnedEntries } from '../owned-entries.ts';
 import type { StringStorage } from '../owned-entries.ts';
 

@@ -1,4 +1,4 @@
-import { isRecord } from '../json-schema.ts';
+import { isRecord } from '../json-value.ts';
 
 export interface ChunkListOptions {
   /** The oldest of more are not kept. @default 5000 */

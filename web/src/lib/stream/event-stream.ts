@@ -1,5 +1,5 @@
 import { refusals } from '../access/refusals.ts';
-import { isRecord } from '../json-schema.ts';
+import { isRecord } from '../json-value.ts';
 import { problemOfReply, ProblemError, UnreachableError } from '../request.ts';
 import type { ChunkSource } from './stream-run.svelte.ts';
 
