@@ -73,7 +73,7 @@ export function exchange(path: string, options: ExchangeOptions): Promise<BytesR
     http.onload = () =>
       end(() => {
         const { status } = http;
-        if (status === 401 || status === 403) refusals.tell(path);
+        refusals.look(path, { status });
         resolve({
           ok: status >= 200 && status < 300,
           status,
