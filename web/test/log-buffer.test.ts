@@ -118,6 +118,15 @@ describe('LogBuffer', () => {
     expect(textsOf(buffer.rows)).toEqual(['b']);
   });
 
+  it('brings back no line that was cleared when the store is read again', () => {
+    const buffer = new LogBuffer();
+    buffer.merge([record('a', 1), record('b', 2)]);
+    buffer.clear();
+    expect(buffer.newestTime).toBe(record('b', 2).time);
+    expect(buffer.merge([record('b', 2), record('c', 3)])).toBe(1);
+    expect(textsOf(buffer.rows)).toEqual(['c']);
+  });
+
   it('awaits the copies of as many lines as it keeps, and not of more', () => {
     const arrivals = new LogArrivals(2);
     const stored = [record('a', 1), record('b', 2), record('c', 3)];
