@@ -10,7 +10,7 @@ import { kindOf, numberShape, stringShape, type JsonKind } from './scalar.ts';
 import { choiceShape, choicesOf, variantsOf, type Variant } from './variants.ts';
 
 /** More fields than this are no form any more, and heavy for the page. */
-export const fieldsMost = 150;
+const fieldsMost = 150;
 const deepest = 10;
 const longestText = 600;
 
