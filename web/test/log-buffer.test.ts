@@ -134,6 +134,15 @@ describe('LogBuffer', () => {
     expect(stored.map((one) => arrivals.isNews(one))).toEqual([true, false, false]);
   });
 
+  it('leaves the numbers of rows before those that are read later', () => {
+    const buffer = new LogBuffer();
+    for (const [message, ms] of [['a', 1], ['b', 2], ['d', 4]] as const) buffer.push(record(message, ms));
+    const before = buffer.rows.map(({ seq }) => seq);
+    buffer.merge([record('c', 3)]);
+    expect(textsOf(buffer.rows)).toEqual(['a', 'b', 'c', 'd']);
+    expect(buffer.rows.slice(0, 2).map(({ seq }) => seq)).toEqual(before.slice(0, 2));
+  });
+
   it('rises in number over everything that happens', () => {
     const buffer = new LogBuffer({ most: 20 });
     for (let i = 0; i < 30; i++) buffer.push(record(`l${i}`, 100 + i));

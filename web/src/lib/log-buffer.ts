@@ -127,15 +127,14 @@ export class LogBuffer {
     if (this.#rows.length >= this.most * 1.2) this.#rows = this.#rows.slice(-this.most);
   }
 
-  /** Stored records can be older than live ones that are here already: rows are put in order of time again. */
+  /**
+   * Stored records can be older than live ones that are here already: those are put behind them. Rows before all of them
+   * keep their numbers, so that who reads there is left there.
+   */
   #insert(records: LogRecord[]): void {
-    const last = this.newestTime;
-    if (last === undefined || (records[0]?.time ?? '') >= last) {
-      for (const record of records) this.#addRecord(record);
-      return;
-    }
-    const tail = this.#rows;
-    this.#rows = [];
+    const [from, last] = [records[0]?.time ?? '', this.newestTime ?? ''];
+    const isLater = (row: LogRow) => row.kind === 'line' && row.record.time >= from;
+    const tail = from < last ? this.#rows.splice(this.#rows.findIndex(isLater)) : [];
     this.#total -= tail.length;
     let at = 0;
     for (const row of tail) {
