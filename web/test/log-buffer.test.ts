@@ -136,7 +136,12 @@ describe('LogBuffer', () => {
 
   it('leaves the numbers of rows before those that are read later', () => {
     const buffer = new LogBuffer();
-    for (const [message, ms] of [['a', 1], ['b', 2], ['d', 4]] as const) buffer.push(record(message, ms));
+    for (const [message, ms] of [
+      ['a', 1],
+      ['b', 2],
+      ['d', 4],
+    ] as const)
+      buffer.push(record(message, ms));
     const before = buffer.rows.map(({ seq }) => seq);
     buffer.merge([record('c', 3)]);
     expect(textsOf(buffer.rows)).toEqual(['a', 'b', 'c', 'd']);

@@ -1,9 +1,4 @@
-import {
-  isForbiddenEnv,
-  uploadMostMbDefault,
-  type PluginConfig,
-  type Sandbox,
-} from '@bkg/sdk/protocol';
+import { isForbiddenEnv, uploadMostMbDefault, type PluginConfig, type Sandbox } from '@bkg/sdk/protocol';
 import { formatCount } from '../format.ts';
 import { isRecord } from '../json-value.ts';
 import { diffConfigs, variableOf, type Difference } from './config-diff.ts';
