@@ -14,7 +14,6 @@ import { cpuHistory, historyLength, sparklinePath } from '../src/lib/history.ts'
 import { actionsOf, errorText, statusCounts, whyNoActions, whyNoStart } from '../src/lib/status.ts';
 import { metrics, type Reading } from '../src/lib/telemetry/rates.ts';
 import { TelemetrySeries } from '../src/lib/telemetry/series.ts';
-import { nextTheme, readTheme } from '../src/lib/theme.ts';
 
 const plugin = (status: Status, managed?: boolean): PluginInfo =>
   ({
@@ -27,11 +26,12 @@ describe('figures', () => {
   it('are as long as they are useful', () => {
     expect([0, 3.14, 42.4, 199.6].map(formatPercent)).toEqual(['0.0 %', '3.1 %', '42 %', '200 %']);
     expect([4.2, 180.4, 2048].map(formatMemory)).toEqual(['4.2 MB', '180 MB', '2.0 GB']);
-    expect([0.42, 12.3, 1_250, 125_000].map(formatDuration)).toEqual([
+    expect([0.42, 12.3, 1_250, 125_000, 119_700].map(formatDuration)).toEqual([
       '0.4 ms',
       '12 ms',
       '1.25 s',
       '2 min 5 s',
+      '2 min 0 s',
     ]);
     expect([512, 2048, 3_145_728].map(formatBytes)).toEqual(['512 B', '2.0 KiB', '3.0 MiB']);
     expect([plural(1, 'line'), plural(1_200, 'line')]).toEqual(['1 line', '1,200 lines']);
@@ -149,14 +149,4 @@ it('counts the states that there are', () => {
 it('writes control characters as escapes and keeps line breaks where lines are shown', () => {
   expect(escapeControl('a\tb\nc\u0007\r')).toBe('a\tb\nc\\u0007\\r');
   expect(escapeLine('a\tb\nc')).toBe('a  b\\nc');
-});
-
-it('follows the system until somebody chooses a theme', () => {
-  const storing = (value: string | null) => ({ getItem: () => value });
-  expect([null, 'dark', 'pink'].map((value) => readTheme(storing(value)))).toEqual([
-    'system',
-    'dark',
-    'system',
-  ]);
-  expect(nextTheme(nextTheme(nextTheme('system')))).toBe('system');
 });

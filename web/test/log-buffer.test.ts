@@ -118,11 +118,34 @@ describe('LogBuffer', () => {
     expect(textsOf(buffer.rows)).toEqual(['b']);
   });
 
+  it('brings back no line that was cleared when the store is read again', () => {
+    const buffer = new LogBuffer();
+    buffer.merge([record('a', 1), record('b', 2)]);
+    buffer.clear();
+    expect(buffer.newestTime).toBe(record('b', 2).time);
+    expect(buffer.merge([record('b', 2), record('c', 3)])).toBe(1);
+    expect(textsOf(buffer.rows)).toEqual(['c']);
+  });
+
   it('awaits the copies of as many lines as it keeps, and not of more', () => {
     const arrivals = new LogArrivals(2);
     const stored = [record('a', 1), record('b', 2), record('c', 3)];
     arrivals.await(stored);
     expect(stored.map((one) => arrivals.isNews(one))).toEqual([true, false, false]);
+  });
+
+  it('leaves the numbers of rows before those that are read later', () => {
+    const buffer = new LogBuffer();
+    for (const [message, ms] of [
+      ['a', 1],
+      ['b', 2],
+      ['d', 4],
+    ] as const)
+      buffer.push(record(message, ms));
+    const before = buffer.rows.map(({ seq }) => seq);
+    buffer.merge([record('c', 3)]);
+    expect(textsOf(buffer.rows)).toEqual(['a', 'b', 'c', 'd']);
+    expect(buffer.rows.slice(0, 2).map(({ seq }) => seq)).toEqual(before.slice(0, 2));
   });
 
   it('rises in number over everything that happens', () => {

@@ -116,6 +116,23 @@ describe('Checker', () => {
     expect(ended()).toBe(2);
   });
 
+  it('says so when a worker cannot be made, and tries again with the next payload', async () => {
+    let made = 0;
+    const { createWorker } = fake((message, reply) =>
+      'schema' in message ? reply({ ready: true }) : reply({ id: 1, mistakes: [] }),
+    );
+    const checker = new Checker({
+      schema: {},
+      createWorker: () => {
+        if (made++ === 0) throw new DOMException('Not allowed here.', 'SecurityError');
+        return createWorker();
+      },
+    });
+    const unchecked = 'The part that checks could not be loaded.';
+    expect(await checker.check('{}')).toEqual({ text: '{}', mistakes: [], unchecked });
+    expect(await checker.check('{}')).toEqual({ text: '{}', mistakes: [] });
+  });
+
   it.each([
     ['loads', () => undefined],
     [

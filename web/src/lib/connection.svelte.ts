@@ -33,9 +33,9 @@ export class ConnectionState {
     };
   }
 
-  /** True when what is shown may not be so any more. */
-  get stale(): boolean {
-    return this.current.phase !== 'live' && this.current.lastContactAt !== undefined;
+  /** Since when what is shown may not be so any more, in ms since the epoch; undefined as long as it is. */
+  get staleSince(): number | undefined {
+    return this.current.lastContactAt;
   }
 
   retry(): void {

@@ -1,5 +1,5 @@
 import { connectGateway } from '@bkg/sdk/client/ws';
-import type { PluginConfig } from '@bkg/sdk/protocol';
+import type { PluginConfig, PluginInfo } from '@bkg/sdk/protocol';
 import { createContext } from 'svelte';
 import { Actions } from './actions.svelte.ts';
 import { ConfigSession } from './config/config-session.svelte.ts';
@@ -29,7 +29,13 @@ export class Dashboard {
 
   /** True when what is shown may not be so any more. */
   get stale(): boolean {
-    return this.connection.stale || (this.plugins.known && this.plugins.problem !== undefined);
+    const isUntold = this.plugins.known && this.plugins.problem !== undefined;
+    return this.connection.staleSince !== undefined || isUntold;
+  }
+
+  /** True when nobody vouches for what is shown of a plugin. */
+  isUnknown({ unknown_since: since }: Pick<PluginInfo, 'unknown_since'>): boolean {
+    return this.stale || since !== undefined;
   }
 
   /** Begins with `config` where nothing was changed yet. */

@@ -3,6 +3,7 @@ import { showingOf } from './bytes/content-types.ts';
 import type { BytesReply } from './bytes/exchange.ts';
 import type { CallOptions } from './plugins.ts';
 import { problemOfReply, request } from './request.ts';
+import { utf8Length } from './utf8-length.ts';
 
 /** The plugin's own deadline comes first; this is for the case that nobody keeps it. */
 const graceMs = 5_000;
@@ -52,7 +53,7 @@ export async function invoke(
   return {
     status: reply.status,
     durationMs: performance.now() - startedAt,
-    bytes: new TextEncoder().encode(reply.text).length,
+    bytes: utf8Length(reply.text),
     text: reply.text,
     contentType: reply.contentType,
     ...(invocationId && { invocationId }),
@@ -87,7 +88,7 @@ export function resultOfProblem(
   return {
     status: problem.status,
     durationMs,
-    bytes: new TextEncoder().encode(text).length,
+    bytes: utf8Length(text),
     text,
     contentType: 'application/problem+json',
     ...(invocationId && { invocationId }),

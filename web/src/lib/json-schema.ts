@@ -1,4 +1,5 @@
 import { resolveReference } from '@bkg/sdk/protocol';
+import { isRecord } from './json-value.ts';
 
 /** The keywords of JSON Schema 2020-12 that the dashboard reads; others pass by unseen. */
 export interface SchemaObject {
@@ -129,8 +130,4 @@ export function typeOf(schema: SchemaObject): string | undefined {
   const kinds = new Set(schema.enum?.map((value) => typeof value));
   if (kinds.size === 1 && kinds.has('string')) return 'string';
   return undefined;
-}
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

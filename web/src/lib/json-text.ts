@@ -1,18 +1,15 @@
 import { parseTree, type JsonNode } from './json-tree.ts';
 
-export interface FormatOptions {
-  /** @default 2 */
-  indent?: number;
-  /** Lists of plain values fill lines up to this many characters. @default 64 */
-  width?: number;
-}
+const indent = 2;
+/** Lists of plain values fill lines up to this many characters. */
+const width = 64;
 
 /**
  * Lays JSON out without reading it as numbers or strings: every digit and escape stays as it was.
  * Lists that hold no objects or lists fill their lines, because a tensor with one number a line is unreadable.
  * Undefined when the text is no JSON.
  */
-export function formatJson(text: string, { indent = 2, width = 64 }: FormatOptions = {}): string | undefined {
+export function formatJson(text: string): string | undefined {
   const { root } = parseTree(text);
   if (!root) return undefined;
   const pad = (depth: number) => ' '.repeat(indent * depth);

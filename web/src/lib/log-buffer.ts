@@ -18,6 +18,8 @@ export class LogBuffer {
   #rows: LogRow[] = [];
   #nextSeq = 1;
   #total = 0;
+  /** The time of the newest line when all were cleared: what is stored up to then is not wanted again. */
+  #clearedTo = '';
   #arrivals: LogArrivals;
 
   constructor({ most = 5_000 }: LogBufferOptions = {}) {
@@ -68,14 +70,15 @@ export class LogBuffer {
    * @returns how many were added
    */
   merge(stored: readonly LogRecord[]): number {
-    const from = stored[0]?.time ?? '';
+    const wanted = stored.filter(({ time }) => time > this.#clearedTo);
+    const from = wanted[0]?.time ?? '';
     const known = new Map<string, number>();
     for (const row of this.#rows) {
       if (row.kind !== 'line' || row.record.time < from) continue;
       const key = recordKey(row.record);
       known.set(key, (known.get(key) ?? 0) + 1);
     }
-    const missing = stored.filter((record) => {
+    const missing = wanted.filter((record) => {
       const key = recordKey(record);
       const left = known.get(key) ?? 0;
       known.set(key, left - 1);
@@ -88,14 +91,16 @@ export class LogBuffer {
   }
 
   clear(): void {
+    this.#clearedTo = this.newestTime ?? '';
     this.#rows = [];
     this.#total = 0;
     this.lost = 0;
   }
 
-  /** The time of the newest line, to ask the store for what came after it. */
+  /** The time of the newest line, also of one that was cleared, to ask the store for what came after it. */
   get newestTime(): string | undefined {
-    return this.#rows.findLast((row): row is LogLine => row.kind === 'line')?.record.time;
+    const newest = this.#rows.findLast((row): row is LogLine => row.kind === 'line');
+    return newest?.record.time ?? (this.#clearedTo || undefined);
   }
 
   /** Of those that came in the millisecond of the first their order tells which came before it. */
@@ -122,15 +127,14 @@ export class LogBuffer {
     if (this.#rows.length >= this.most * 1.2) this.#rows = this.#rows.slice(-this.most);
   }
 
-  /** Stored records can be older than live ones that are here already: rows are put in order of time again. */
+  /**
+   * Stored records can be older than live ones that are here already: those are put behind them. Rows before all of them
+   * keep their numbers, so that who reads there is left there.
+   */
   #insert(records: LogRecord[]): void {
-    const last = this.newestTime;
-    if (last === undefined || (records[0]?.time ?? '') >= last) {
-      for (const record of records) this.#addRecord(record);
-      return;
-    }
-    const tail = this.#rows;
-    this.#rows = [];
+    const [from, last] = [records[0]?.time ?? '', this.newestTime ?? ''];
+    const isLater = (row: LogRow) => row.kind === 'line' && row.record.time >= from;
+    const tail = from < last ? this.#rows.splice(this.#rows.findIndex(isLater)) : [];
     this.#total -= tail.length;
     let at = 0;
     for (const row of tail) {

@@ -1,7 +1,7 @@
 import { Checker, startCheckWorker, type Checked } from './form/checker.ts';
 import { toldMistakes, unsaid, type ToldMistake } from './form/place-mistakes.ts';
 import type { Mistake } from './form/schema-check.ts';
-import type { Outcome } from './playground.svelte.ts';
+import type { Outcome } from './runs/carry-out.ts';
 
 /** After the last key. */
 const checkAfterMs = 200;

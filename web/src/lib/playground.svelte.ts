@@ -14,8 +14,6 @@ import { summaryOf } from './runs/summary.ts';
 import { sampleJson } from './sample-json.ts';
 import type { ChunkSource, StreamRun } from './stream/stream-run.svelte.ts';
 
-export type { Outcome } from './runs/carry-out.ts';
-
 /** The part of the gateway's client that is used here. */
 export interface StreamSource {
   streamRaw: (plugin: string, capability: string, json: string, options: StreamOptions) => ChunkSource;

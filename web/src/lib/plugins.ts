@@ -19,8 +19,8 @@ export function listPlugins(options: CallOptions = {}): Promise<PluginInfo[]> {
 }
 
 /** What the mesh knows of one plugin. */
-export function describePlugin(id: string, options: CallOptions = {}): Promise<PluginInfo> {
-  return requestJson(`/api/plugins/${encodeURIComponent(id)}`, { ...options, timeoutMs: readTimeoutMs });
+export function describePlugin(id: string): Promise<PluginInfo> {
+  return requestJson(`/api/plugins/${encodeURIComponent(id)}`, { timeoutMs: readTimeoutMs });
 }
 
 /**

@@ -56,7 +56,7 @@ export async function request(path: string, options: RequestOptions): Promise<Re
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
       cache: 'no-store',
     });
-    if (response.status === 401 || response.status === 403) refusals.tell(path);
+    refusals.look(path, response);
     return {
       ok: response.ok,
       status: response.status,
@@ -136,7 +136,11 @@ export function unreached(detail: string): Problem {
 /** Any failure as a problem that can be shown. */
 export function problemOfError(error: unknown): Problem {
   if (error instanceof ProblemError || error instanceof BkgError) return error.problem;
-  const detail = error instanceof Error ? error.message : String(error);
-  const title = error instanceof UnreachableError ? 'No answer' : 'The dashboard failed';
-  return { type: 'about:blank', title, status: 0, detail, code: 'NO_ANSWER', retryable: true };
+  const problem = unreached(error instanceof Error ? error.message : String(error));
+  return error instanceof UnreachableError ? problem : { ...problem, title: 'The dashboard failed' };
+}
+
+/** Nobody knows whether it was carried out: no answer came, or none in time. */
+export function isOutcomeUnknown({ code }: Problem): boolean {
+  return code === 'NO_ANSWER' || code === 'DEADLINE_EXCEEDED';
 }

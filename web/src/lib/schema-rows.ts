@@ -1,4 +1,5 @@
-import { asSchema, dereference, isRecord, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
+import { asSchema, dereference, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
+import { isRecord } from './json-value.ts';
 
 /** One line of the readable form of a schema. */
 export interface SchemaRow {
@@ -121,7 +122,7 @@ function isSchemaObject(schema: unknown): schema is SchemaObject {
 }
 
 /** @param depth a list of lists of itself has no end either */
-export function typeLabel(schema: SchemaObject, root: Schema, depth = 0): string {
+function typeLabel(schema: SchemaObject, root: Schema, depth = 0): string {
   if (schema.const !== undefined) return shortJson(schema.const);
   if (depth > 4) return '…';
   const options = (schema.oneOf ?? schema.anyOf)?.slice(0, 20);

@@ -53,6 +53,11 @@ export function whyNoStart({ config }: PluginInfo): string | undefined {
   return config.replicas === 0 ? 'No instances are wanted: a start would bring none.' : undefined;
 }
 
+/** True when an instance answers. */
+export function hasRunning({ instances }: Pick<PluginInfo, 'instances'>): boolean {
+  return instances.some(({ status }) => status === 'running');
+}
+
 /** True when somebody else runs every instance, or ran the last one: the mesh can neither stop nor start it. */
 export function runsElsewhere({ status, config, instances }: PluginInfo): boolean {
   // Of a plugin that has a folder the first configuration is written before anything runs.

@@ -5,16 +5,20 @@ export interface RowWindow {
   end: number;
 }
 
-/** @param spare rows above and below what is seen, so that a fast scroll shows no blank */
-export function rowWindow(
-  {
-    scrollTop,
-    height,
-    rowHeight,
-    count,
-  }: { scrollTop: number; height: number; rowHeight: number; count: number },
-  spare = 10,
-): RowWindow {
+/** Rows above and below what is seen, so that a fast scroll shows no blank. */
+const spare = 10;
+
+export function rowWindow({
+  scrollTop,
+  height,
+  rowHeight,
+  count,
+}: {
+  scrollTop: number;
+  height: number;
+  rowHeight: number;
+  count: number;
+}): RowWindow {
   const first = Math.max(0, Math.floor(scrollTop / rowHeight) - spare);
   const end = Math.min(count, Math.ceil((scrollTop + height) / rowHeight) + spare);
   return { first: Math.min(first, end), end };

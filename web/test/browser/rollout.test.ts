@@ -205,6 +205,27 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
     expect(stage.complaints).toEqual([]);
   });
 
+  it('takes a new member into the settings, and saves it with all else and not before', async () => {
+    const page = await stage.open('/plugins/tally/config');
+    const sent: unknown[] = [];
+    page.on('request', (request) => {
+      if (request.method() === 'POST') sent.push(request.postDataJSON());
+    });
+    await page.getByRole('button', { name: 'Add tags' }).click();
+    for (const [name, value] of Object.entries({ colour: 'red', shape: 'round' })) {
+      await page.getByLabel('Name of a new member of tags').fill(name);
+      if (name === 'colour') await page.keyboard.press('Enter');
+      else await page.getByRole('button', { name: 'Add member' }).click();
+      await page.getByLabel(name).fill(value);
+    }
+    await changes(page).getByText('/settings/tags/shape').waitFor();
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText(/^\s*Saved as revision/).waitFor({ timeout: 60_000 });
+    expect(sent).toMatchObject([{ settings: { tags: { colour: 'red', shape: 'round' } } }]);
+    await page.close();
+    expect(stage.complaints).toEqual([]);
+  });
+
   it('tells what somebody else has changed meanwhile, and keeps what was typed', async () => {
     const page = await stage.open('/plugins/tally/config');
     await page.getByLabel('Invocations that wait').fill('12');
@@ -297,10 +318,10 @@ describe.skipIf(!executablePath)('replacing what runs, in a browser', { timeout:
   });
 });
 
-const first = { replicas: 1, settings: { step: 1 }, limits: null, env: null };
+const first = { replicas: 1, settings: { step: 1, label: null, tags: null }, limits: null, env: null };
 
 function isFirst({ replicas, settings, limits, env }: PluginConfig): boolean {
-  const wanted = { ...first, limits: configDefaults.limits, env: {} };
+  const wanted = { ...first, settings: { step: 1 }, limits: configDefaults.limits, env: {} };
   return isDeepStrictEqual({ replicas, settings, limits, env }, wanted);
 }
 

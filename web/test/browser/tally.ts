@@ -19,6 +19,7 @@ await runPlugin(
     settings: Type.Object({
       step: Type.Optional(Type.Integer({ minimum: 1, description: 'How far one count goes.' })),
       label: Type.Optional(Type.String({ maxLength: 20 })),
+      tags: Type.Optional(Type.Object({}, { additionalProperties: Type.String() })),
     }),
     start: async ({ signal }) => {
       if (version === '1.1.0') await sleep(2_500, undefined, { signal });

@@ -13,6 +13,7 @@ export interface ActivityFilter {
 
 const pageMost = 100;
 const lookEveryMs = 5_000;
+
 /** What was done, the newest first, for one choice of who and what. */
 export class Activity {
   /** Undefined until they were read once. */

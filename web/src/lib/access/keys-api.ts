@@ -23,44 +23,39 @@ export function listKeys(options: CallOptions = {}): Promise<ApiKey[]> {
   return requestJson('/api/keys', { ...options, timeoutMs });
 }
 
-export function getKey(prefix: string, options: CallOptions = {}): Promise<ApiKey> {
-  return requestJson(keyPath(prefix), { ...options, timeoutMs });
+export function getKey(prefix: string): Promise<ApiKey> {
+  return requestJson(keyPath(prefix), { timeoutMs });
 }
 
 /** The answer is the only one that has the secret. */
-export function createKey(order: KeyOrder, options: CallOptions = {}): Promise<NewKey> {
-  return requestJson('/api/keys', { ...options, method: 'POST', body: bodyOf(order), timeoutMs: changeMs });
+export function createKey(order: KeyOrder): Promise<NewKey> {
+  return requestJson('/api/keys', { method: 'POST', body: bodyOf(order), timeoutMs: changeMs });
 }
 
 /** @throws ProblemError with status 409 when it was changed meanwhile, or is the last one of an admin */
-export function changeKey(prefix: string, change: KeyChange, options: CallOptions = {}): Promise<ApiKey> {
-  return requestJson(keyPath(prefix), {
-    ...options,
-    method: 'PATCH',
-    body: bodyOf(change),
-    timeoutMs: changeMs,
-  });
+export function changeKey(prefix: string, change: KeyChange): Promise<ApiKey> {
+  return requestJson(keyPath(prefix), { method: 'PATCH', body: bodyOf(change), timeoutMs: changeMs });
 }
 
-export function rotateKey(prefix: string, order: RotateOrder, options: CallOptions = {}): Promise<NewKey> {
+export function rotateKey(prefix: string, order: RotateOrder): Promise<NewKey> {
   const path = `${keyPath(prefix)}/rotate`;
-  return requestJson(path, { ...options, method: 'POST', body: bodyOf(order), timeoutMs: changeMs });
+  return requestJson(path, { method: 'POST', body: bodyOf(order), timeoutMs: changeMs });
 }
 
-export function revokeKey(prefix: string, options: CallOptions = {}): Promise<ApiKey> {
-  return requestJson(keyPath(prefix), { ...options, method: 'DELETE', timeoutMs: changeMs });
+export function revokeKey(prefix: string): Promise<ApiKey> {
+  return requestJson(keyPath(prefix), { method: 'DELETE', timeoutMs: changeMs });
 }
 
 export function listRoles(options: CallOptions = {}): Promise<Role[]> {
   return requestJson('/api/roles', { ...options, timeoutMs });
 }
 
-export function putRole(name: string, order: RoleOrder, options: CallOptions = {}): Promise<Role> {
-  return requestJson(rolePath(name), { ...options, method: 'PUT', body: bodyOf(order), timeoutMs: changeMs });
+export function putRole(name: string, order: RoleOrder): Promise<Role> {
+  return requestJson(rolePath(name), { method: 'PUT', body: bodyOf(order), timeoutMs: changeMs });
 }
 
-export function deleteRole(name: string, options: CallOptions = {}): Promise<void> {
-  return requestDone(rolePath(name), { ...options, method: 'DELETE', timeoutMs: changeMs });
+export function deleteRole(name: string): Promise<void> {
+  return requestDone(rolePath(name), { method: 'DELETE', timeoutMs: changeMs });
 }
 
 /** The newest first. */

@@ -8,9 +8,9 @@ class Refusals {
     return () => this.#listeners.delete(listener);
   }
 
-  /** @param path of the request that was refused; what asks for the session itself knows without this */
-  tell(path: string): void {
-    if (path.startsWith('/api/session')) return;
+  /** Looks at an answer. @param path of the request; what asks for the session itself knows without this */
+  look(path: string, { status }: { status: number }): void {
+    if ((status !== 401 && status !== 403) || path.startsWith('/api/session')) return;
     for (const listener of this.#listeners) listener();
   }
 }

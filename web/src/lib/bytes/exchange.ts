@@ -18,8 +18,6 @@ export interface ExchangeOptions {
   /** From sending to the last byte of the answer. */
   timeoutMs: number;
   onProgress: (progress: Progress) => void;
-  /** @default keptMostBytes */
-  keptMost?: number;
 }
 
 export interface BytesReply {
@@ -41,7 +39,7 @@ export class TooLargeToKeepError extends Error {
  * @throws UnreachableError when no complete answer arrives in time; TooLargeToKeepError; the signal's reason when it aborts
  */
 export function exchange(path: string, options: ExchangeOptions): Promise<BytesReply> {
-  const { body, contentType, signal, timeoutMs, onProgress, keptMost = keptMostBytes } = options;
+  const { body, contentType, signal, timeoutMs, onProgress } = options;
   return new Promise((resolve, reject) => {
     const http = new XMLHttpRequest();
     http.open('POST', path);
@@ -56,7 +54,7 @@ export function exchange(path: string, options: ExchangeOptions): Promise<BytesR
     const fail = (why: string) => end(() => reject(new UnreachableError(why)));
     let isTooLarge = false;
     const look = (bytes: number) => {
-      if (bytes <= keptMost || isTooLarge) return;
+      if (bytes <= keptMostBytes || isTooLarge) return;
       isTooLarge = true;
       http.abort();
     };
@@ -73,7 +71,7 @@ export function exchange(path: string, options: ExchangeOptions): Promise<BytesR
     http.onload = () =>
       end(() => {
         const { status } = http;
-        if (status === 401 || status === 403) refusals.tell(path);
+        refusals.look(path, { status });
         resolve({
           ok: status >= 200 && status < 300,
           status,

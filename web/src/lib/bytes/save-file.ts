@@ -77,7 +77,7 @@ export async function saveAnswer(path: string, file: FileToWrite, options: SaveO
       signal: AbortSignal.any([signal, deadline]),
       cache: 'no-store',
     });
-    if (answer.status === 401 || answer.status === 403) refusals.tell(path);
+    refusals.look(path, answer);
     if (!answer.ok || !answer.body)
       throw new ProblemError(
         problemOfReply({

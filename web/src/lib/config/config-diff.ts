@@ -1,12 +1,13 @@
 import {
   changedSecrets,
   isSecretEnv,
-  pointerToken,
+  pointerNames,
   secretMask,
   type ConfigRevision,
   type PluginConfig,
 } from '@bkg/sdk/protocol';
-import { isObject, isSame } from './merge-patch.ts';
+import { isWithin, pointerTo } from '../json-pointer.ts';
+import { isRecord, memberOf, sameJson } from '../json-value.ts';
 
 /** A place where two configurations differ. */
 export interface Difference {
@@ -34,7 +35,7 @@ export function diffRevisions(
     ...diffValues({ version: before.version }, { version: after.version }),
     ...diffConfigs(before.config, after.config),
     ...changedSecrets(before, after).map((name) => ({
-      path: `/env/${pointerToken(name)}`,
+      path: pointerTo('/env', name),
       before: secretMask,
       after: secretMask,
     })),
@@ -43,25 +44,30 @@ export function diffRevisions(
 
 /** Whether nobody is shown the value at a place, not even who has just typed it. */
 export function isSecretPath(path: string): boolean {
-  const [, name] = /^\/env\/(.+)$/.exec(path) ?? [];
+  const name = variableOf(path);
   return name !== undefined && isSecretEnv(name);
 }
 
-export function diffValues(before: unknown, after: unknown, path = ''): Difference[] {
-  if (isSame(before, after)) return [];
+/** The variable of the environment that a pointer leads to; undefined when it leads elsewhere. */
+export function variableOf(path: string): string | undefined {
+  const [member, name] = pointerNames(path);
+  return member === 'env' ? name : undefined;
+}
+
+function diffValues(before: unknown, after: unknown, path = ''): Difference[] {
+  if (sameJson(before, after)) return [];
   // An object that comes or goes is told as a whole when it has no members.
-  const isOpen = (value: unknown) => isObject(value) && Object.keys(value).length > 0;
+  const isOpen = (value: unknown) => isRecord(value) && Object.keys(value).length > 0;
   const [left, right] = [membersOf(before), membersOf(after)];
   if (!left || !right || !(isOpen(before) || isOpen(after))) return [{ path, before, after }];
   const names = new Set([...Object.keys(left), ...Object.keys(right)]);
   return [...names].flatMap((name) =>
-    diffValues(own(left, name), own(right, name), `${path}/${pointerToken(name)}`),
+    diffValues(memberOf(left, name), memberOf(right, name), pointerTo(path, name)),
   );
 }
 
 /** Places of `mine` at which, within which or around which `theirs` changed something too. */
 export function overlapsOf(mine: readonly Difference[], theirs: readonly Difference[]): string[] {
-  const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}/`);
   return mine
     .map(({ path }) => path)
     .filter((path) => theirs.some((other) => isWithin(path, other.path) || isWithin(other.path, path)));
@@ -72,7 +78,7 @@ const longestValue = 2_000;
 /** A value as JSON, laid out when it has an inside. */
 export function valueText(value: unknown): string {
   if (value === undefined) return '';
-  const text = JSON.stringify(value, null, isObject(value) || Array.isArray(value) ? 2 : undefined);
+  const text = JSON.stringify(value, null, isRecord(value) || Array.isArray(value) ? 2 : undefined);
   return text.length > longestValue ? `${text.slice(0, longestValue)}…` : text;
 }
 
@@ -83,9 +89,5 @@ function contentOf({ id: _id, revision: _revision, ...content }: PluginConfig): 
 /** What is not there has no members, and is told member by member all the same. */
 function membersOf(value: unknown): Record<string, unknown> | undefined {
   if (value === undefined) return {};
-  return isObject(value) ? value : undefined;
-}
-
-function own(members: Record<string, unknown>, name: string): unknown {
-  return Object.hasOwn(members, name) ? members[name] : undefined;
+  return isRecord(value) ? value : undefined;
 }

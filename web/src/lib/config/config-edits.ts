@@ -1,13 +1,8 @@
-import {
-  isForbiddenEnv,
-  pointerToken,
-  uploadMostMbDefault,
-  type PluginConfig,
-  type Sandbox,
-} from '@bkg/sdk/protocol';
+import { isForbiddenEnv, uploadMostMbDefault, type PluginConfig, type Sandbox } from '@bkg/sdk/protocol';
 import { formatCount } from '../format.ts';
-import { diffConfigs, type Difference } from './config-diff.ts';
-import { applyMergePatch, isObject, mergePatchOf, unpatchableNull } from './merge-patch.ts';
+import { isRecord } from '../json-value.ts';
+import { diffConfigs, variableOf, type Difference } from './config-diff.ts';
+import { applyMergePatch, mergePatchOf, unpatchableNull } from './merge-patch.ts';
 
 /** The numbers of a configuration, by JSON pointer. */
 export const numberMembers = {
@@ -216,7 +211,7 @@ function readSettings(
   mistakes: Map<string, string>,
 ): Record<string, unknown> {
   const settings = parse(text);
-  if (!isObject(settings)) {
+  if (!isRecord(settings)) {
     mistakes.set('/settings', settings === undefined ? 'This is no JSON.' : 'Settings are a JSON object.');
     return before;
   }
@@ -270,7 +265,7 @@ function put(config: PluginConfig, path: NumberPath, value: number | undefined):
 
 /** What a problem says of one place, where this page has it; of a row of the environment, by its number. */
 export function placeOfError(path: string, rows: readonly EnvRow[]): string {
-  const name = /^\/env\/(.+)$/.exec(path)?.[1];
-  const row = rows.findIndex((one) => pointerToken(one.name) === name);
+  const variable = variableOf(path);
+  const row = rows.findIndex(({ name }) => name === variable);
   return row < 0 ? path : `/env/${row}`;
 }

@@ -1,3 +1,4 @@
+import { variableOf } from './config-diff.ts';
 import { numberMembers } from './config-edits.ts';
 
 /** What the form calls the members that are no numbers. */
@@ -12,7 +13,7 @@ const memberLabels = {
 
 /** What the form calls the place of a JSON pointer; undefined when it has no words of its own for it. */
 export function labelOfPath(path: string): string | undefined {
-  const [, variable] = /^\/env\/(.+)$/.exec(path) ?? [];
+  const variable = variableOf(path);
   if (variable !== undefined) return `Variable ${variable}`;
   const labels: Record<string, string | { label: string }> = { ...numberMembers, ...memberLabels };
   const found = Object.hasOwn(labels, path) ? labels[path] : undefined;

@@ -1,10 +1,11 @@
-import { asSchema, isRecord, type Schema, type SchemaObject } from '../json-schema.ts';
+import { pointerTo } from '../json-pointer.ts';
+import { asSchema, type Schema, type SchemaObject } from '../json-schema.ts';
 import type { JsonNode } from '../json-tree.ts';
+import { isRecord } from '../json-value.ts';
 import { sampleJson } from '../sample-json.ts';
 import { buildField, type FormContext, type Place } from './build-form.ts';
 import type { Absent, Field, Shape } from './field.ts';
 import { flatten } from './flat-schema.ts';
-import { pointerTo } from './json-edit.ts';
 
 const propertiesMost = 200;
 const itemsMost = 100;

@@ -1,5 +1,6 @@
-import { asSchema, isRecord, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
+import { asSchema, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
+import { isRecord } from '../json-value.ts';
 import { sampleJson } from '../sample-json.ts';
 import { limitsOf, shortJson } from '../schema-rows.ts';
 import { arrayShape, objectShape } from './build-container.ts';
@@ -9,7 +10,7 @@ import { kindOf, numberShape, stringShape, type JsonKind } from './scalar.ts';
 import { choiceShape, choicesOf, variantsOf, type Variant } from './variants.ts';
 
 /** More fields than this are no form any more, and heavy for the page. */
-export const fieldsMost = 150;
+const fieldsMost = 150;
 const deepest = 10;
 const longestText = 600;
 

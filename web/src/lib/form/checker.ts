@@ -87,8 +87,8 @@ export class Checker {
   }
 
   #start(): Promise<CheckWorker> {
-    const worker = (this.#worker = this.#options.createWorker());
     return new Promise((resolve, reject) => {
+      const worker = (this.#worker = this.#options.createWorker());
       worker.addEventListener('message', ({ data }) => {
         if ('ready' in data) resolve(worker);
         else if (data.id === this.#pending?.id) this.#pending.done(data);

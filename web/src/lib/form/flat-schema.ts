@@ -1,4 +1,5 @@
 import { asSchema, readSchema, referredTo, typeOf, type Schema, type SchemaObject } from '../json-schema.ts';
+import { sameJson } from '../json-value.ts';
 
 /** References and parts within parts end here: a form that needs more than this helps nobody. */
 const deepest = 16;
@@ -104,16 +105,4 @@ export function typesOf(schema: SchemaObject): string[] {
   if (Array.isArray(schema.type)) return [...new Set(schema.type)];
   const type = schema.type ?? typeOf(schema);
   return type === undefined ? [] : [type];
-}
-
-/** Whether two values from JSON are equal; members count in any order. */
-export function sameJson(a: unknown, b: unknown): boolean {
-  if (a === b) return true;
-  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false;
-  if (Array.isArray(a) !== Array.isArray(b)) return false;
-  const [first, second] = [Object.entries(a), b as Record<string, unknown>];
-  return (
-    first.length === Object.keys(second).length &&
-    first.every(([name, value]) => Object.hasOwn(second, name) && sameJson(value, second[name]))
-  );
 }

@@ -1,10 +1,11 @@
 import { createContext, tick } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { draftsWithout, withDraft, type Edit, type PartDraft, type Selection } from '../edit-history.ts';
+import { isWithin, pointerTo } from '../json-pointer.ts';
 import type { Payload } from '../payload.svelte.ts';
 import type { Choice } from './field.ts';
 import { noMistakes, type Placed } from './place-mistakes.ts';
-import { addItem, moveItem, pointerTo, removeChild, replaceValue, setMember, textAt } from './json-edit.ts';
+import { addItem, moveItem, removeChild, replaceValue, setMember, textAt } from './json-edit.ts';
 
 export interface FormSessionOptions {
   payload: Payload;
@@ -174,7 +175,7 @@ export class FormSession {
 
   /** After this, places within may be others': what was said of them is over. */
   #moved(text: string, place: string, within: string): void {
-    const isOver = (pointer: string) => pointer === within || pointer.startsWith(`${within}/`);
+    const isOver = (pointer: string) => isWithin(pointer, within);
     for (const pointer of this.touched) if (isOver(pointer)) this.touched.delete(pointer);
     this.#remembered = {};
     const drafts = draftsWithout(this.#payload.drafts, isOver);

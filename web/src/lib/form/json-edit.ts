@@ -1,4 +1,5 @@
-import { pointerNames, pointerToken } from '@bkg/sdk/protocol';
+import { pointerNames } from '@bkg/sdk/protocol';
+import { pointerTo } from '../json-pointer.ts';
 import { formatJson } from '../json-text.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
 
@@ -6,11 +7,6 @@ import { parseTree, type JsonNode } from '../json-tree.ts';
  * Changes to a JSON text at one place. Everything outside of that place keeps its spelling, digit by digit; a text
  * that was laid out stays laid out.
  */
-
-/** A step down, as a piece of a JSON pointer (RFC 6901). */
-export function pointerTo(parent: string, key: string | number): string {
-  return `${parent}/${pointerToken(String(key))}`;
-}
 
 export function findNode(root: JsonNode | undefined, pointer: string): JsonNode | undefined {
   let node = root;

@@ -1,6 +1,7 @@
-import type { Field } from './field.ts';
 import type { PayloadError } from '@bkg/sdk/protocol';
-import { pointerTo, textAt } from './json-edit.ts';
+import { isWithin, pointerTo } from '../json-pointer.ts';
+import type { Field } from './field.ts';
+import { textAt } from './json-edit.ts';
 import type { Mistake } from './schema-check.ts';
 
 /** What is said at each place, by JSON pointer. */
@@ -26,7 +27,7 @@ export function placeMistakes(form: Field, mistakes: readonly Mistake[]): Map<st
 }
 
 /** Every place that has a spot of its own in the form, from top to bottom. */
-export function pointersOf(field: Field): string[] {
+function pointersOf(field: Field): string[] {
   const { shape } = field;
   switch (shape.kind) {
     case 'object':
@@ -69,7 +70,6 @@ export function messagesByPlace(mistakes: readonly Mistake[]): ReadonlyMap<strin
 
 /** Those of an answer that this page does not say already, at the place itself, within it or around it. */
 export function unsaid(told: readonly Mistake[], own: readonly Mistake[]): Mistake[] {
-  const isWithin = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}/`);
   return told.filter(
     ({ path }) =>
       !own.some((mistake) => isWithin(mistake.path, path) || (mistake.path && isWithin(path, mistake.path))),

@@ -21,7 +21,7 @@ export function kindOf(text: string, node: JsonNode): JsonKind {
 
 const wholeNumber = /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/;
 
-export function isJsonNumber(text: string): boolean {
+function isJsonNumber(text: string): boolean {
   return wholeNumber.test(text);
 }
 

@@ -4,10 +4,11 @@ import {
   type Schema as CheckedSchema,
   type SchemaDraft,
 } from '@cfworker/json-schema';
-import { isRecord } from '../json-schema.ts';
-import { takeFormats } from './formats.ts';
-import { findNode, pointerTo } from './json-edit.ts';
+import { pointerTo } from '../json-pointer.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
+import { isRecord } from '../json-value.ts';
+import { takeFormats } from './formats.ts';
+import { findNode } from './json-edit.ts';
 
 export interface Mistake {
   /** JSON pointer (RFC 6901). */

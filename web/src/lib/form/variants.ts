@@ -1,8 +1,9 @@
-import { asSchema, isRecord, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
+import { asSchema, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
 import type { JsonNode } from '../json-tree.ts';
+import { isRecord, sameJson } from '../json-value.ts';
 import { shortJson } from '../schema-rows.ts';
 import type { Choice, Shape } from './field.ts';
-import { flatten, join, sameJson, typesOf } from './flat-schema.ts';
+import { flatten, join, typesOf } from './flat-schema.ts';
 import { kindOf, type JsonKind } from './scalar.ts';
 
 const optionsMost = 500;

@@ -1,7 +1,7 @@
 import type { PluginInfo, Problem, Rollout } from '@bkg/sdk/protocol';
 import { SvelteMap } from 'svelte/reactivity';
 import type { CallOptions } from '../plugins.ts';
-import { problemOfError } from '../request.ts';
+import { isOutcomeUnknown, problemOfError } from '../request.ts';
 import { wait } from '../wait.ts';
 import { rollBackPlugin, swapPlugin } from './orders.ts';
 import { isOvertakenByStop } from './refusal.ts';
@@ -82,10 +82,10 @@ export class Rollouts {
   }
 
   /** The receipt says what has become of the order, or will: the answer is only late, or the reader has stopped it. */
-  #isToldElsewhere(id: string, { code, detail }: Problem, receipt: Rollout | undefined): boolean {
-    if (code === 'CONFLICT') return isOvertakenByStop(detail);
-    const isLate = code === 'DEADLINE_EXCEEDED' || code === 'NO_ANSWER';
-    return isLate && (receipt !== undefined || this.#options.find(id)?.rollout?.state === 'running');
+  #isToldElsewhere(id: string, problem: Problem, receipt: Rollout | undefined): boolean {
+    if (problem.code === 'CONFLICT') return isOvertakenByStop(problem.detail);
+    if (!isOutcomeUnknown(problem)) return false;
+    return receipt !== undefined || this.#options.find(id)?.rollout?.state === 'running';
   }
 }
 

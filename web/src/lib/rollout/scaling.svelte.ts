@@ -2,7 +2,6 @@ import type { PluginInfo, Problem } from '@bkg/sdk/protocol';
 import { problemOfError } from '../request.ts';
 import { scalePlugin } from './orders.ts';
 
-export const replicasMost = 64;
 /** Several clicks in a row are one order. */
 const settleMs = 400;
 

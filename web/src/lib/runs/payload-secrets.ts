@@ -1,5 +1,5 @@
 import { hideSecrets } from '@bkg/sdk/protocol';
-import { isRecord } from '../json-schema.ts';
+import { isRecord } from '../json-value.ts';
 import { tokenize } from '../json-tokens.ts';
 
 /** Not every "token": `max_tokens` is none. */

@@ -1,6 +1,5 @@
-import { isRecord } from '../json-schema.ts';
-import { OwnedEntries } from '../owned-entries.ts';
-import type { StringStorage } from '../owned-entries.ts';
+import { isRecord } from '../json-value.ts';
+import { OwnedEntries, type StringStorage } from '../owned-entries.ts';
 
 /** What came of a run, without what was answered. */
 export interface RunSummary {

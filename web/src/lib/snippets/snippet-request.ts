@@ -1,5 +1,6 @@
 import type { PluginCapability } from '@bkg/sdk/protocol';
 import { extensionOf } from '../bytes/content-types.ts';
+import { utf8Length } from '../utf8-length.ts';
 
 /** One invocation, as a text in some language is to make it again. */
 export interface SnippetRequest {
@@ -87,5 +88,5 @@ export function patienceSecs({ timeoutSecs }: SnippetRequest): number {
 const argumentMost = 100_000;
 
 export function fitsArgument(text: string): boolean {
-  return new TextEncoder().encode(text).length <= argumentMost;
+  return utf8Length(text) <= argumentMost;
 }

@@ -1,4 +1,5 @@
-import { isRecord } from '../json-schema.ts';
+import { isRecord } from '../json-value.ts';
+import { utf8Length } from '../utf8-length.ts';
 
 export interface ChunkListOptions {
   /** The oldest of more are not kept. @default 5000 */
@@ -15,8 +16,6 @@ export interface Chunk {
   /** When it is a text, or an object with one member that is. */
   text?: string;
 }
-
-const encoder = new TextEncoder();
 
 /** The chunks of one stream: all are counted, the latest are kept. */
 export class ChunkList {
@@ -43,7 +42,7 @@ export class ChunkList {
     this.#textMember = this.count === 0 || member === this.#textMember ? member : undefined;
     this.#kept.push({ seq: this.count, json, ...(text !== undefined && { text }) });
     this.count += 1;
-    this.bytes += encoder.encode(json).length;
+    this.bytes += utf8Length(json);
     this.#keptCharacters += json.length;
     this.#dropOldest();
   }

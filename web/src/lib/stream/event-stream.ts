@@ -1,5 +1,5 @@
 import { refusals } from '../access/refusals.ts';
-import { isRecord } from '../json-schema.ts';
+import { isRecord } from '../json-value.ts';
 import { problemOfReply, ProblemError, UnreachableError } from '../request.ts';
 import type { ChunkSource } from './stream-run.svelte.ts';
 
@@ -45,7 +45,8 @@ export function streamEvents(
           cache: 'no-store',
         });
         source.invocationId = answer.headers.get('bkg-invocation-id') ?? undefined;
-        yield* chunksOf(answer, path, {
+        refusals.look(path, answer);
+        yield* chunksOf(answer, {
           onOutput: output.resolve,
           onBroken: (error) => output.reject(failureOf(error)),
         });
@@ -63,11 +64,9 @@ export function streamEvents(
 
 async function* chunksOf(
   answer: Response,
-  path: string,
   { onOutput, onBroken }: { onOutput: (json: string) => void; onBroken: (error: unknown) => void },
 ): AsyncGenerator<string, void, void> {
   const contentType = answer.headers.get('content-type') ?? '';
-  if (answer.status === 401 || answer.status === 403) refusals.tell(path);
   if (!answer.ok || !answer.body)
     throw new ProblemError(problemOfReply({ status: answer.status, contentType, text: await answer.text() }));
   // It does not stream, or not now: the whole answer.

@@ -1,4 +1,4 @@
-import { formatCount, formatDuration, formatMemory, formatPercent } from '../format.ts';
+import { formatCount, formatDuration, formatMemory, formatPercent, formatRate } from '../format.ts';
 import type { Metric } from './rates.ts';
 
 export interface ChartLine {
@@ -14,7 +14,6 @@ export interface ChartKind {
   format: (value: number) => string;
 }
 
-const perSecond = (value: number) => `${value < 10 ? value.toFixed(1) : formatCount(Math.round(value))}/s`;
 const count = (value: number) => (Number.isInteger(value) ? formatCount(value) : value.toFixed(1));
 
 const latencyLines: ChartLine[] = [
@@ -38,8 +37,8 @@ export interface Measures {
 
 export function chartsFor({ process, inside }: Measures): ChartKind[] {
   return [
-    { title: 'Requests', lines: one('requests', 'requests'), least: 1, format: perSecond },
-    { title: 'Errors', lines: one('errors', 'errors'), least: 1, format: perSecond },
+    { title: 'Requests', lines: one('requests', 'requests'), least: 1, format: formatRate },
+    { title: 'Errors', lines: one('errors', 'errors'), least: 1, format: formatRate },
     inside
       ? { title: 'Latency', lines: latencyLines, least: 1, format: formatDuration }
       : { title: 'Latency, average', lines: one('p50', 'average'), least: 1, format: formatDuration },

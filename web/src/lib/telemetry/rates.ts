@@ -24,7 +24,7 @@ export type Metric = (typeof metrics)[number];
 export type Reading = Record<Metric, number>;
 
 /** A heartbeat comes every 2 s; of services that are asked in their place at most every 10 s. */
-export const shortestSilenceMs = 7_000;
+const shortestSilenceMs = 7_000;
 const intervalsKept = 7;
 
 /** After a longer silence nothing is known of the time between: a few times what is usual for this plugin. */

@@ -67,7 +67,7 @@ export class TelemetrySeries {
   }
 }
 
-export function readingAt(columns: Columns, i: number): Reading {
+function readingAt(columns: Columns, i: number): Reading {
   return Object.fromEntries(metrics.map((metric) => [metric, columns.values[metric][i] ?? NaN])) as Reading;
 }
 
