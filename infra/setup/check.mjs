@@ -14,6 +14,8 @@ import { readReport } from './vitest-report.mjs';
 
 const neededBytes = 2.5 * 2 ** 30;
 const stepTimeoutMs = 15 * 60_000;
+/** A registry that cannot be reached is asked again and again. */
+const auditTimeoutMs = 60_000;
 const testsTimeoutMs = 60 * 60_000;
 
 /**
@@ -90,23 +92,26 @@ async function inspect({ root, signal, env, say }, { node, pnpm }, step) {
 
 /** What is known of the packages: their licences, and holes where the registry tells of them. */
 async function inspectLicencesAndHoles({ root, signal, env, say }, { node, pnpm }, step) {
-  const ask = async (...args) => {
-    const options = { cwd: root, env: pnpmEnv(env, node), signal, timeoutMs: stepTimeoutMs };
+  const ask = async (timeoutMs, ...args) => {
+    const options = { cwd: root, env: pnpmEnv(env, node), signal, timeoutMs };
     return await run(pnpm[0], [...pnpm.slice(1), ...args], options);
   };
   await step('licences', async () => {
-    const { stdout } = await ask('licenses', 'list', '--json');
+    const { stdout } = await ask(stepTimeoutMs, 'licenses', 'list', '--json');
     const { packages, refused } = readLicences(stdout);
     if (refused.length === 0) return say.write(`  ${packages} packages, all under licences that are allowed`);
     const remedy = 'take another package, or have the licence looked at and add it to packages.mjs.';
     throw new Failure(`These licences are not allowed: ${refused.join(', ')}.`, remedy);
   });
-  const { code, stdout, output } = await ask('audit', '--json', '--audit-level', advisoryLevel);
+  const told = await ask(auditTimeoutMs, 'audit', '--json', '--audit-level', advisoryLevel).catch((error) => {
+    if (signal.aborted || !(error instanceof Failure)) throw error;
+    return undefined;
+  });
   // Neither passed nor failed: nobody has looked.
-  if (!isTold(output))
+  if (!told || !isTold(told.output))
     return say.write('\n- known holes in packages: not looked for, the registry here does not tell');
   await step('known holes in packages', async () => {
-    const found = readAdvisories(stdout, code);
+    const found = readAdvisories(told.stdout, told.code);
     if (found.length === 0) return;
     throw new Failure(`Packages have known holes: ${found.join('; ')}.`, 'take newer versions of them.');
   });
@@ -152,6 +157,7 @@ async function test(context, programs, step, sum, filters) {
 
 /** The settings of somebody's mesh must not reach the tests, which make meshes of their own. */
 function withoutMesh(env) {
-  const settings = /^BKG_(HOME|PORT|HOST|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|CREDENTIALS_FILE)$/;
+  const settings =
+    /^BKG_(HOME|PORT|HOST|PUBLIC_URL|API_KEY|NO_AUTH|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|CREDENTIALS_FILE)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
 }

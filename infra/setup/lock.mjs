@@ -34,13 +34,12 @@ export async function takeLock(file, options) {
   let told = false;
   while (!claim(file, me)) {
     const owner = read(file);
-    if (owner && isGone(owner)) {
-      breakLock(file, owner);
-      continue;
-    }
+    if (owner && isGone(owner) && breakLock(file, owner)) continue;
     if (owner && Date.now() > deadline) throw tooLate(file, owner, timeoutMs);
-    if (owner && !told) onWait?.(owner);
-    told ||= owner !== undefined;
+    if (owner && !told && !isGone(owner)) {
+      onWait?.(owner);
+      told = true;
+    }
     await sleep(pollMs, undefined, { signal });
   }
   return () => {
@@ -83,6 +82,7 @@ function isGone(owner) {
 /**
  * Of several that find the same dead owner, one removes its lock: the guard keeps a slow one from removing the lock
  * of the next living owner.
+ * @returns whether to try again at once; else another one is about to remove it
  */
 function breakLock(file, dead) {
   const guard = `${file}.breaking`;
@@ -93,10 +93,11 @@ function breakLock(file, dead) {
     // It is held for microseconds; an old one belongs to a process that was killed in them.
     const ageMs = Date.now() - (statSync(guard, { throwIfNoEntry: false })?.mtimeMs ?? Date.now());
     if (ageMs > 10_000) rmSync(guard, { force: true });
-    return;
+    return false;
   }
   if (read(file)?.token === dead.token) rmSync(file, { force: true });
   rmSync(guard, { force: true });
+  return true;
 }
 
 function tooLate(file, owner, timeoutMs) {

@@ -85,6 +85,18 @@ it('stops waiting when it is aborted', async () => {
   letGo();
 });
 
+it('can be stopped while another one is about to take over from a process that was killed', async () => {
+  using checkout = temporaryCheckout();
+  const file = path.join(checkout.root, 'lock');
+  writeFileSync(file, JSON.stringify(await deadOwner()));
+  writeFileSync(`${file}.breaking`, '');
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(), 50);
+  const startedAt = performance.now();
+  await expect(takeLock(file, { signal: stop.signal, pollMs: 5 })).rejects.toThrow(/abort/i);
+  expect(performance.now() - startedAt).toBeLessThan(5_000);
+});
+
 it('never lets two processes in, even when several find the same dead owner', async () => {
   using checkout = temporaryCheckout();
   const { root, write } = checkout;
