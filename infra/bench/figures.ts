@@ -24,7 +24,7 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows.map(line).join('\n');
 }
 
-/** For `JSON.stringify`, so that it prints no noise. @param perUnit 100: to hundredths */
-export function roundedTo(perUnit: number): (key: string, value: unknown) => unknown {
-  return (_key, value) => (typeof value === 'number' ? Math.round(value * perUnit) / perUnit : value);
+/** For `JSON.stringify`, so that it prints no noise: to thousandths. */
+export function rounded(_key: string, value: unknown): unknown {
+  return typeof value === 'number' ? Math.round(value * 1_000) / 1_000 : value;
 }

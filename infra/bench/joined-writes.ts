@@ -1,7 +1,7 @@
-import { parseArgs } from 'node:util';
 import { startNatsServer } from '@bkg/sdk/testing';
 import { median, percentile, table } from './figures.ts';
 import { load } from './load.ts';
+import { amount, defineOptions, optionsOrEnd } from './options.ts';
 import { cpuMs, Program } from './program.ts';
 
 /**
@@ -10,11 +10,10 @@ import { cpuMs, Program } from './program.ts';
  *
  *   node infra/bench/joined-writes.ts [--rounds 7] [--seconds 3]
  */
-const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '7' }, seconds: { type: 'string', default: '3' } },
-});
-const rounds = Number(values.rounds);
-const durationMs = Number(values.seconds) * 1_000;
+const { rounds, seconds } = optionsOrEnd(
+  defineOptions({ rounds: amount(1, 100, 7), seconds: amount(1, 600, 3) }),
+);
+const durationMs = seconds * 1_000;
 const path = '/api/plugins/echo/invoke/say';
 const body = JSON.stringify({ text: 'x'.repeat(100) });
 

@@ -9,38 +9,65 @@ const startMostMs = 60_000;
 /** A program in a process of its own. It says `{ready: …}` over IPC when it takes load. */
 export class Program implements AsyncDisposable {
   readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
   /** What it said when it was ready. */
-  readonly ready: unknown;
+  ready: unknown;
 
   /**
    * @param file in `programs/`, when it is no whole path
    * @param readyMostMs how long it may take until it is ready, for one that does its work before
    */
   static async start(file: string, options: unknown, readyMostMs = startMostMs): Promise<Program> {
-    const program = path.resolve(import.meta.dirname, 'programs', file);
-    const child = spawn(process.execPath, [program, JSON.stringify(options)], {
+    const main = path.resolve(import.meta.dirname, 'programs', file);
+    const child = spawn(process.execPath, [main, JSON.stringify(options)], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    const [message] = (await Promise.race([
-      once(child, 'message', { signal: AbortSignal.timeout(readyMostMs) }),
-      once(child, 'exit').then(([code]) => Promise.reject(new Error(`${file} ended with ${String(code)}`))),
-    ])) as [{ ready: unknown }];
-    return new Program(child, message.ready);
+    const program = new Program(child);
+    try {
+      program.ready = await program.#saysReady(path.basename(file), readyMostMs);
+      return program;
+    } catch (error) {
+      await program[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
-  constructor(child: ChildProcess, ready: unknown) {
+  constructor(child: ChildProcess) {
     this.#child = child;
-    this.ready = ready;
+    // From the begin: one that has ended by itself does not say so again.
+    this.#ended = once(child, 'exit');
   }
 
   get pid(): number {
     return this.#child.pid ?? 0;
   }
 
+  /** What it says after it is ready. */
+  hear(take: (message: unknown) => void): void {
+    this.#child.on('message', take);
+  }
+
+  tell(message: object): void {
+    this.#child.send(message);
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
-    const ended = once(this.#child, 'exit');
     this.#child.kill('SIGKILL');
-    await ended;
+    await this.#ended;
+  }
+
+  async #saysReady(name: string, withinMs: number): Promise<unknown> {
+    const late = AbortSignal.timeout(withinMs);
+    const said = once(this.#child, 'message', { signal: late }).catch((error: unknown) => {
+      if (late.aborted) throw new Error(`${name} was not ready within ${withinMs} ms`);
+      throw error;
+    });
+    const ended = this.#ended.then(() => {
+      const { exitCode, signalCode } = this.#child;
+      throw new Error(`${name} ended with ${signalCode ?? exitCode} before it was ready`);
+    });
+    const [{ ready }] = (await Promise.race([said, ended])) as [{ ready: unknown }];
+    return ready;
   }
 }
 

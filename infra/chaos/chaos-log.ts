@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { now } from './clock.ts';
+import { now } from '../bench/clock.ts';
 
 /** What happened, a line of JSON each, written at once: it must be there when everything else has gone wrong. */
 export class ChaosLog implements Disposable {

@@ -1,5 +1,3 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { connect, createLogger, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, PluginInfo } from '@bkg/sdk';
 import { connectClient } from '@bkg/sdk/client';
@@ -7,8 +5,10 @@ import { connectGateway } from '@bkg/sdk/client/ws';
 import { isSameProcess } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import type { ChaosLog } from './chaos-log.ts';
-import { Lateness, now } from './clock.ts';
+import { now } from '../bench/clock.ts';
+import { Lateness, pause } from './clock.ts';
 import { Folders } from './folders.ts';
+import { freePort } from './free-port.ts';
 import { Ledger } from './load/ledger.ts';
 import { OfferedLoad } from './load/offered-load.ts';
 import { Mesh, relayList } from './mesh.ts';
@@ -20,7 +20,6 @@ import type { Outage } from './outages.ts';
 import { planFaults, pluginIds } from './plan.ts';
 import type { PluginId } from './plan.ts';
 import { Processes } from './processes.ts';
-import type { MeshProcess } from './processes.ts';
 import { seededRandom } from './random.ts';
 import { Relay } from './relay.ts';
 import { judgeAnswers } from './rules/answers.ts';
@@ -29,6 +28,7 @@ import type { History } from './rules/configuration.ts';
 import { judgeExecutions } from './rules/executions.ts';
 import { judgeProcesses } from './rules/processes.ts';
 import { judgeStates } from './rules/states.ts';
+import { areKept } from './rules/verdict.ts';
 import type { Verdict } from './rules/verdict.ts';
 import { Saboteur } from './saboteur.ts';
 import { Truth } from './truth.ts';
@@ -70,7 +70,7 @@ export async function runChaos(options: Options, log: ChaosLog, signal: AbortSig
   const mesh = new Mesh({ folders, httpPort, busPort, relays });
   stack.defer(() => mesh.close());
   // Whatever happens, nothing stays.
-  stack.defer(() => mesh.kill(() => living(processes).map(({ pid }) => pid)));
+  stack.defer(() => mesh.kill(processes));
   await mesh.start();
   log.tell('up', `the mesh is up (process ${mesh.pid}, ${mesh.url}, ${folders.home})`);
   const evidence = stack.use(new Scene({ options, log, folders, mesh, processes, relays }));
@@ -182,7 +182,7 @@ class Scene implements AsyncDisposable {
     if (settled.verdict.flaws.length === 0) {
       calmFrom = now();
       const calmLoad = new OfferedLoad(offered);
-      await new Promise((resolve) => setTimeout(resolve, calmMs));
+      await pause(calmMs, signal);
       await calmLoad.stop();
       load.skipped += calmLoad.skipped;
     }
@@ -212,9 +212,9 @@ class Scene implements AsyncDisposable {
       settled.verdict.flaws.push(
         `bkg up ended with ${code} when it was stopped in the end; it printed last:\n${mesh.output.slice(-1_500)}`,
       );
-    for (const { pid, command } of living(processes))
+    for (const { pid, command } of processes.living())
       settled.verdict.flaws.push(`process ${pid} (${command}) is left after the end`);
-    folders.isKept = verdicts.some(({ flaws }) => flaws.length > 0);
+    folders.isKept = !areKept(verdicts);
     return {
       verdicts,
       faults: saboteur.done,
@@ -252,14 +252,10 @@ async function settle(look: () => Promise<Looked>, signal: AbortSignal): Promise
     } catch (error) {
       failure = error;
     }
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    await pause(300, signal);
   }
   if (last) return last;
   throw new Error('the mesh did not answer any more after the faults', { cause: failure });
-}
-
-function living(processes: Processes): MeshProcess[] {
-  return processes.list().filter(({ isZombie }) => !isZombie);
 }
 
 async function listPlugins(connection: Connection): Promise<PluginInfo[]> {
@@ -286,12 +282,4 @@ function areRunning(plugins: readonly PluginInfo[]): boolean {
     const running = plugin?.instances.filter(({ status }) => status === 'running').length;
     return plugin !== undefined && running === plugin.config.replicas;
   });
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

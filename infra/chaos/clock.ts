@@ -1,6 +1,9 @@
-/** Ms since the epoch, with fractions; it never goes back. */
-export function now(): number {
-  return performance.timeOrigin + performance.now();
+import { setTimeout as delay } from 'node:timers/promises';
+import { now } from '../bench/clock.ts';
+
+/** Until then, or until `signal` aborts, which is no failure. */
+export async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined);
 }
 
 const lookEveryMs = 50;

@@ -1,17 +1,6 @@
-import {
-  chmodSync,
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { MeshFolders } from '../bench/mesh-folders.ts';
 import { pluginIds } from './plan.ts';
 import type { PluginId } from './plan.ts';
 
@@ -24,24 +13,12 @@ export const wire = path.join(programs, 'wire.mjs');
 export const versions = ['1.0.0', '1.1.0'] as const;
 export const replicasOfEcho = 2;
 
-/** A place of its own for a mesh and its plugins. */
-export class Folders implements Disposable {
-  readonly root = mkdtempSync(path.join(tmpdir(), 'bkg-chaos-'));
-  readonly home = path.join(this.root, 'home');
-  /** For BKG_PLUGINS_PATH. */
-  readonly plugins = path.join(this.root, 'plugins');
+export class Folders extends MeshFolders {
   readonly #starts = path.join(this.root, 'starts');
-  /** Set to leave everything there for who wants to know why. */
-  isKept = false;
 
   constructor() {
-    // Plugins may run under users of their own, who must get to their folders.
-    chmodSync(this.root, 0o711);
-    for (const folder of [this.plugins, this.#starts]) mkdirSync(folder);
-    // Where a program in `plugins` looks for packages.
-    mkdirSync(path.join(this.root, 'node_modules/@bkg'), { recursive: true });
-    const sdk = path.join(path.dirname(fileURLToPath(import.meta.resolve('@bkg/sdk'))), '..');
-    symlinkSync(sdk, path.join(this.root, 'node_modules/@bkg/sdk'));
+    super('chaos');
+    mkdirSync(this.#starts);
   }
 
   /** @param relays as `wire.mjs` reads them */
@@ -63,18 +40,9 @@ export class Folders implements Disposable {
     return counts;
   }
 
-  [Symbol.dispose](): void {
-    if (!this.isKept) rmSync(this.root, { recursive: true, force: true });
-  }
-
   #add(id: PluginId, version: string, relays: string): void {
-    const folder = path.join(this.plugins, `${id}-${version}`);
     const isPlain = id === 'plain';
     const main = isPlain ? 'main.mjs' : 'main.ts';
-    if (isPlain) cpSync(withoutSdk, folder, { recursive: true });
-    else mkdirSync(folder);
-    cpSync(path.join(programs, isPlain ? 'plain.mjs' : 'worker.ts'), path.join(folder, main));
-    cpSync(wire, path.join(folder, 'wire.mjs'));
     const manifest = {
       id,
       version,
@@ -88,6 +56,11 @@ export class Folders implements Disposable {
       },
       ...(id === 'writer' && { single_writer: true }),
     };
-    writeFileSync(path.join(folder, 'plugin.json'), JSON.stringify(manifest));
+    const fill = (folder: string): void => {
+      if (isPlain) cpSync(withoutSdk, folder, { recursive: true });
+      cpSync(path.join(programs, isPlain ? 'plain.mjs' : 'worker.ts'), path.join(folder, main));
+      cpSync(wire, path.join(folder, 'wire.mjs'));
+    };
+    this.addPlugin(manifest, fill, `${id}-${version}`);
   }
 }

@@ -8,6 +8,7 @@ import type { Credentials } from '@bkg/sdk';
 import { eventually, natsServerProgram } from '@bkg/sdk/testing';
 import { wire } from './folders.ts';
 import type { Folders } from './folders.ts';
+import type { Processes } from './processes.ts';
 import type { Relay } from './relay.ts';
 
 const project = path.join(import.meta.dirname, '../..');
@@ -169,12 +170,12 @@ export class Mesh {
     return ended.finally(() => clearTimeout(late));
   }
 
-  /** Ends everything of it at once, whatever state it is in. @param pids all its processes */
-  async kill(pids: () => readonly number[]): Promise<void> {
+  /** Ends everything of it at once, whatever state it is in. @param processes all of its own */
+  async kill(processes: Pick<Processes, 'living'>): Promise<void> {
     await eventually(
       () => {
-        const left = pids();
-        for (const pid of left) sendSignal(pid, 'SIGKILL');
+        const left = processes.living();
+        for (const { pid } of left) sendSignal(pid, 'SIGKILL');
         return left.length === 0;
       },
       { everyMs: 100 },

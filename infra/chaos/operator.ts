@@ -1,5 +1,6 @@
 import type { ConfigHistory, ConfigRevision, PluginConfig, PluginInfo, Problem } from '@bkg/sdk/protocol';
 import type { ChaosLog } from './chaos-log.ts';
+import { pause } from './clock.ts';
 import { replicasOfEcho, versions } from './folders.ts';
 import type { Mesh } from './mesh.ts';
 import { saysNotExecuted } from './not-executed.ts';
@@ -184,11 +185,4 @@ interface Answer<T> {
 function note(attempt: Attempt, { body, problem }: Answer<unknown>): void {
   attempt.isAcknowledged = body !== undefined;
   attempt.isRefused = problem !== undefined && saysNotExecuted(problem.code);
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, signal.aborted ? 0 : ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

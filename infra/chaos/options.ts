@@ -1,47 +1,32 @@
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseArgs } from 'node:util';
+import { amount, defineOptions, flag, named, number, text } from '../bench/options.ts';
+import type { ValuesOf } from '../bench/options.ts';
 
-export interface Options {
-  seed: number;
+/** What it is made from decides what comes when: another one each time when it is not given. */
+export const seed = amount(0, 4_294_967_295, Math.floor(Math.random() * 1_000_000));
+
+const read = defineOptions({
+  seed,
   /** How long faults go on. */
-  faultsMs: number;
+  minutes: number(0.1, 10_000, 10),
   /** Invocations a second over all ways. */
-  perSecond: number;
+  perSecond: named('rate', number(1, 1_000, 120)),
   /** Partitions by the relay, also where the system could make them. */
-  isRelayed: boolean;
+  isRelayed: flag('relay'),
   /** Where every fault and what became of it is written. */
-  logFile: string;
-}
+  log: text,
+});
 
-export const seedMost = 4_294_967_295;
+export type Options = ValuesOf<typeof readOptions>;
 
 /** @throws Error that says what is wrong with them */
-export function readOptions(args: string[], random = Math.random): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      seed: { type: 'string' },
-      minutes: { type: 'string', default: '10' },
-      rate: { type: 'string', default: '120' },
-      relay: { type: 'boolean', default: false },
-      log: { type: 'string' },
-    },
-  });
-  const seed = readNumber('seed', values.seed ?? String(Math.floor(random() * 1_000_000)), 0, seedMost);
-  return {
-    seed,
-    faultsMs: readNumber('minutes', values.minutes, 0.1, 10_000) * 60_000,
-    perSecond: readNumber('rate', values.rate, 1, 1_000),
-    isRelayed: values.relay,
-    logFile: path.resolve(values.log ?? path.join(tmpdir(), `bkg-chaos-${seed}-${Date.now()}.log`)),
-  };
+export function readOptions(args: string[]) {
+  const { minutes, log, ...options } = read(args);
+  return { ...options, faultsMs: minutes * 60_000, logFile: logFileOf('chaos', options.seed, log) };
 }
 
-/** @throws Error that says what is wrong with it */
-export function readNumber(name: string, given: string, least: number, most: number): number {
-  const value = Number(given);
-  if (given.trim() !== '' && value >= least && value <= most && (name !== 'seed' || Number.isInteger(value)))
-    return value;
-  throw new Error(`--${name} is "${given}"; it takes a number from ${least} to ${most}.`);
+/** Where it is wanted, or beside other temporary files. */
+export function logFileOf(program: string, ofSeed: number, wanted: string | undefined): string {
+  return path.resolve(wanted ?? path.join(tmpdir(), `bkg-${program}-${ofSeed}-${Date.now()}.log`));
 }

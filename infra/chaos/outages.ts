@@ -1,4 +1,5 @@
-import { now } from './clock.ts';
+import { now } from '../bench/clock.ts';
+import { pause } from './clock.ts';
 import type { FaultKind, PartName } from './plan.ts';
 
 /** A time in which a part could not do its work, because of a fault. */
@@ -67,7 +68,7 @@ export class Outages {
       } catch {
         outage.missedAt = at;
       }
-      await new Promise((resolve) => setTimeout(resolve, probeEveryMs));
+      await pause(probeEveryMs, signal);
     }
   }
 }

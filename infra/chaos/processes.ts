@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readProcessStat } from '@bkg/sdk/host';
 import type { ProcessIdentity } from '@bkg/sdk/host';
-import { now } from './clock.ts';
+import { now } from '../bench/clock.ts';
 
 /** A process that carries the home of the mesh in its environment, or is the child of one. */
 export interface MeshProcess extends ProcessIdentity {
@@ -46,6 +46,10 @@ export class Processes {
     // A zombie has no environment any more.
     const zombies = rows.filter(({ row, named }) => !named && row.isZombie && pids.has(row.parent));
     return [...own, ...zombies].map(({ row, named }) => ({ ...row, ...(named ?? { command: '' }) }));
+  }
+
+  living(): MeshProcess[] {
+    return this.list().filter(({ isZombie }) => !isZombie);
   }
 
   #look(pid: number): { row: Omit<MeshProcess, keyof Named>; named: Named | undefined } | undefined {

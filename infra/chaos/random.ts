@@ -1,14 +1,11 @@
-/** A random number from 0 to below 1, the same sequence for the same seed (mulberry32). */
+import { createRandom } from '@bkg/sdk/testing';
+
+/** A random number from 0 to below 1. */
 export type Random = () => number;
 
+/** The same sequence for the same seed. */
 export function seededRandom(seed: number): Random {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
+  return createRandom(seed).next;
 }
 
 /** A whole number, both ends included. */

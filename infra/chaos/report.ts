@@ -1,6 +1,5 @@
 import type { Result } from './chaos.ts';
-
-const shownFlaws = 20;
+import { verdictLines } from './rules/verdict.ts';
 
 /** What was found, for people. */
 export function describeResult(result: Result): string {
@@ -19,12 +18,7 @@ export function describeResult(result: Result): string {
     `orders: ${counts({ ...orders })}`,
     ...(returns.length > 0 ? [`back at work after the fault: ${returns.join(', ')}`] : []),
     `settled after ${seconds(settledAfterMs)}; this process was late by ${lateMostMs.toFixed(0)} ms at most`,
-    ...verdicts.flatMap(({ rule, flaws, counted }) => [
-      `${flaws.length === 0 ? '✓' : '✗'} ${rule}`,
-      ...counted.split('\n').map((line) => `    ${line}`),
-      ...flaws.slice(0, shownFlaws).map((flaw) => `  ! ${flaw}`),
-      ...(flaws.length > shownFlaws ? [`  ! and ${flaws.length - shownFlaws} more`] : []),
-    ]),
+    ...verdictLines(verdicts),
   ].join('\n');
 }
 

@@ -1,9 +1,12 @@
+import { optionsOrEnd } from '../bench/options.ts';
+import { abortOnSignal } from '../bench/signals.ts';
 import { ChaosLog } from './chaos-log.ts';
 import { runChaos } from './chaos.ts';
 import { hasOwnNetwork, runInOwnNetwork } from './network.ts';
 import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { describeResult } from './report.ts';
+import { areKept } from './rules/verdict.ts';
 
 /**
  * Kills, stops, cuts off and stuffs up what a mesh consists of, while it is used and changed, and judges what became of
@@ -11,21 +14,20 @@ import { describeResult } from './report.ts';
  *
  *   node infra/chaos/run.ts [--seed N] [--minutes 10] [--rate 120] [--relay] [--log file]
  */
-const options = optionsOrEnd();
+const options = optionsOrEnd(readOptions);
 const code = options.isRelayed ? undefined : await runInOwnNetwork(options.seed);
 process.exitCode = code ?? ((await run(options)) ? 0 : 1);
 
 async function run({ seed, ...rest }: Options): Promise<boolean> {
-  const end = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
+  const signal = abortOnSignal();
   const { faultsMs, perSecond, logFile } = rest;
   console.log(
     `seed ${seed}, ${faultsMs / 60_000} min of faults, ${perSecond} invocations/s; partitions by ` +
       (hasOwnNetwork ? 'the system, in a network namespace' : 'a relay that passes nothing on'),
   );
   using log = new ChaosLog(logFile, (text) => console.log(text));
-  const result = await runChaos({ seed, ...rest }, log, end.signal);
-  const isGood = result.verdicts.every(({ flaws }) => flaws.length === 0);
+  const result = await runChaos({ seed, ...rest }, log, signal);
+  const isGood = areKept(result.verdicts);
   console.log(describeResult(result));
   console.log(`All faults, orders and failures with their times: ${logFile}`);
   if (result.kept) console.log(`What the mesh has left, logs included: ${result.kept}`);
@@ -34,13 +36,4 @@ async function run({ seed, ...rest }: Options): Promise<boolean> {
   );
   console.log(JSON.stringify({ seed, isGood, ...result }));
   return isGood;
-}
-
-function optionsOrEnd(): Options {
-  try {
-    return readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exit(2);
-  }
 }

@@ -4,7 +4,8 @@ import type { Connection } from '@bkg/sdk';
 import { subjects } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import type { ChaosLog } from './chaos-log.ts';
-import { now } from './clock.ts';
+import { now } from '../bench/clock.ts';
+import { pause } from './clock.ts';
 import { sendSignal } from './mesh.ts';
 import type { Mesh } from './mesh.ts';
 import type { Outages } from './outages.ts';
@@ -92,7 +93,7 @@ export class Saboteur {
     const returns = this.#beginOutage(fault);
     sendSignal(pid, 'SIGKILL');
     this.#tell(fault, `process ${pid}`);
-    await eventually(() => processes.list().every((one) => one.pid !== pid || one.isZombie), { everyMs: 5 });
+    await eventually(() => processes.living().every((one) => one.pid !== pid), { everyMs: 5 });
     returns?.();
     if (fault.victim === 'bkg up') this.#holding = this.#holding.then(() => this.#startAgain());
     return this.#holding;
@@ -208,7 +209,7 @@ export class Saboteur {
     if (fault.victim === 'bkg up') return mesh.isRunning && !this.#isUpStopped ? mesh.pid : undefined;
     if (isPlugin(fault.victim)) return this.#instanceOf(fault)?.pid;
     const pid = mesh.parts[fault.victim];
-    return processes.list().find((one) => one.pid === pid && one.part === fault.victim && !one.isZombie)?.pid;
+    return processes.living().find((one) => one.pid === pid && one.part === fault.victim)?.pid;
   }
 
   #skip(fault: Fault): void {
@@ -221,13 +222,7 @@ export class Saboteur {
   }
 
   #wait(ms: number): Promise<void> {
-    const { signal } = this.#end;
-    return new Promise((resolve) => {
-      const timer = setTimeout(resolve, ms);
-      const stop = (): void => (clearTimeout(timer), resolve());
-      if (signal.aborted) stop();
-      signal.addEventListener('abort', stop, { once: true });
-    });
+    return pause(ms, this.#end.signal);
   }
 }
 

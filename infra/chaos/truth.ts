@@ -1,5 +1,5 @@
 import { isSameProcess } from '@bkg/sdk/host';
-import { now } from './clock.ts';
+import { now } from '../bench/clock.ts';
 import type { Processes } from './processes.ts';
 
 /** What is known of an instance from the system itself. */
@@ -43,8 +43,8 @@ export class Truth implements Disposable {
 
   #look(): void {
     const at = now();
-    for (const { instance, plugin, pid, start, isLeader, isZombie } of this.#processes.list()) {
-      if (!instance || !plugin || !isLeader || isZombie || this.instances.has(instance)) continue;
+    for (const { instance, plugin, pid, start, isLeader } of this.#processes.living()) {
+      if (!instance || !plugin || !isLeader || this.instances.has(instance)) continue;
       this.instances.set(instance, { instance, plugin, pid, start, seenAt: at, hung: [] });
     }
     // By its identity: what it is called may not be readable at a moment, as when it becomes another program.

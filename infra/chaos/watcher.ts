@@ -5,7 +5,8 @@ import type { PluginInfo } from '@bkg/sdk/protocol';
 import type { ChaosLog } from './chaos-log.ts';
 import { falseClaims, isKnown, isUndisturbed } from './claims.ts';
 import type { Known } from './claims.ts';
-import { now } from './clock.ts';
+import { now } from '../bench/clock.ts';
+import { pause } from './clock.ts';
 import type { Mesh } from './mesh.ts';
 import { pluginIds } from './plan.ts';
 
@@ -125,7 +126,7 @@ export class Watcher {
         // A part may have gone while it was asked.
         this.#undecided.push({ at: now(), view, plugins: [], failure: String(error) });
       }
-      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
+      await pause(lookEveryMs, signal);
     }
   }
 

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { eventually } from '@bkg/sdk/testing';
+import { areKept } from '../chaos/rules/verdict.ts';
 import type { Verdict } from '../chaos/rules/verdict.ts';
 import { Observer } from '../soak/quiet.ts';
 import type { QuietState } from '../soak/quiet.ts';
@@ -71,7 +72,7 @@ export async function runFuzz(
   const grounds = await stage.grounds();
   const run = { options, stage, grounds, say, signal };
   const result = options.only ? await runOne(run) : await runAll(run);
-  stage.folders.isKept = result.verdicts.some(({ flaws }) => flaws.length > 0);
+  stage.folders.isKept = !areKept(result.verdicts);
   return { ...result, ...(stage.folders.isKept && { kept: stage.folders.root }) };
 }
 

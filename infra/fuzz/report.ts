@@ -1,7 +1,7 @@
 import { table } from '../bench/figures.ts';
+import { verdictLines } from '../chaos/rules/verdict.ts';
 import type { Result } from './fuzz.ts';
 
-const shownFlaws = 20;
 const shownOutcomes = 60;
 const shownChars = 130;
 
@@ -20,12 +20,7 @@ export function describeResult({ campaigns, verdicts }: Result, seed: number): s
       return `\n${way}: ${inputs} inputs, ${outcomes.length} outcomes\n${table([['outcome', 'times', 'first'], ...rows])}${more}`;
     }),
     '',
-    ...verdicts.flatMap(({ rule, flaws, counted }) => [
-      `${flaws.length === 0 ? '✓' : '✗'} ${rule}`,
-      ...counted.split('\n').map((line) => `    ${line}`),
-      ...flaws.slice(0, shownFlaws).map((flaw) => `  ! ${flaw}`),
-      ...(flaws.length > shownFlaws ? [`  ! and ${flaws.length - shownFlaws} more`] : []),
-    ]),
+    ...verdictLines(verdicts),
     ...(campaigns.some(({ findings }) => findings.length > 0)
       ? [`One of them again: node infra/fuzz/run.ts --seed ${seed} --only <input>`]
       : []),

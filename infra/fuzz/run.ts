@@ -1,3 +1,6 @@
+import { optionsOrEnd } from '../bench/options.ts';
+import { abortOnSignal } from '../bench/signals.ts';
+import { areKept } from '../chaos/rules/verdict.ts';
 import { runFuzz } from './fuzz.ts';
 import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
@@ -10,31 +13,21 @@ import { describeResult } from './report.ts';
  *
  *   node infra/fuzz/run.ts [--seed N] [--inputs 100000] [--ways http,ws,nats,hostile,files] [--only http:320.4711] [--json]
  */
-const options = optionsOrEnd();
+const options = optionsOrEnd(readOptions);
 process.exitCode = (await run(options)) ? 0 : 1;
 
 async function run(given: Options): Promise<boolean> {
   const { seed, inputs, ways, only, isJson } = given;
-  const end = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
+  const signal = abortOnSignal();
   const say = (text: string): void => {
     if (!isJson) console.log(text);
   };
   say(only ? `seed ${seed}, one input` : `seed ${seed}, ${inputs} inputs over ${ways.join(', ')}`);
-  const result = await runFuzz(given, say, end.signal);
-  const isGood = result.verdicts.every(({ flaws }) => flaws.length === 0);
+  const result = await runFuzz(given, say, signal);
+  const isGood = areKept(result.verdicts);
   say(describeResult(result, seed));
   if (result.kept) say(`What the mesh has left, logs included: ${result.kept}`);
   say(isGood ? `No rule was broken (seed ${seed}).` : `Rules were BROKEN (seed ${seed}).`);
   console.log(JSON.stringify({ ok: isGood, seed, ...result }));
   return isGood;
-}
-
-function optionsOrEnd(): Options {
-  try {
-    return readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exit(2);
-  }
 }

@@ -1,8 +1,7 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import type { PluginInfo } from '@bkg/sdk/protocol';
 import { eventually } from '@bkg/sdk/testing';
+import { freePort } from '../chaos/free-port.ts';
 import { Mesh } from '../chaos/mesh.ts';
 import { Processes } from '../chaos/processes.ts';
 import { Folders, pluginIds } from './folders.ts';
@@ -28,7 +27,7 @@ export class Stage implements AsyncDisposable {
     const processes = new Processes(folders.home);
     const mesh = new Mesh({ folders, ...ports, relays: new Map(), preload: diagnosis });
     starting.defer(() => mesh.close());
-    starting.defer(() => mesh.kill(() => livingIn(processes)));
+    starting.defer(() => mesh.kill(processes));
     await mesh.start();
     const stage = new Stage({ mesh, folders, processes, ports, stack: starting.move() });
     await eventually(() => stage.#allRun(), { withinMs: startMostMs, everyMs: 200 });
@@ -112,19 +111,4 @@ export class Stage implements AsyncDisposable {
     const all = await this.get<PluginInfo[]>('/api/plugins');
     return pluginIds.every((id) => all.some((one) => one.id === id && one.status === 'running'));
   }
-}
-
-function livingIn(processes: Processes): number[] {
-  return processes
-    .list()
-    .filter(({ isZombie }) => !isZombie)
-    .map(({ pid }) => pid);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

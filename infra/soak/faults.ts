@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { PluginInfo } from '@bkg/sdk/protocol';
 import { eventually } from '@bkg/sdk/testing';
 import type { ChaosLog } from '../chaos/chaos-log.ts';
-import { now } from '../chaos/clock.ts';
+import { now } from '../bench/clock.ts';
+import { pause } from '../chaos/clock.ts';
 import { sendSignal } from '../chaos/mesh.ts';
 import type { Mesh } from '../chaos/mesh.ts';
 import type { Processes } from '../chaos/processes.ts';
@@ -58,7 +58,7 @@ export class Faults {
     const { random } = this.#options;
     const kinds = isHarsh ? harsh : gentle;
     while (!signal.aborted) {
-      await delay(between(random, gapLeastMs, gapMostMs), undefined, { signal }).catch(() => undefined);
+      await pause(between(random, gapLeastMs, gapMostMs), signal);
       if (signal.aborted) return;
       // In turns: a short run has all of them, too.
       const kind = kinds[this.#next % kinds.length]!;
@@ -114,10 +114,10 @@ export class Faults {
     const ready = await fetch(`${this.#options.mesh.url}/readyz`, { signal: AbortSignal.timeout(2_000) });
     if (!ready.ok) return false;
     const shown = await Promise.all(pluginIds.map((id) => this.#ask<PluginInfo>('GET', id)));
-    const living = this.#options.processes.list();
+    const living = this.#options.processes.living();
     return shown.every(({ id, instances, rollout }) => {
       const running = instances.filter(
-        ({ status, pid }) => status === 'running' && living.some((one) => one.pid === pid && !one.isZombie),
+        ({ status, pid }) => status === 'running' && living.some((one) => one.pid === pid),
       );
       const { replicas } = plugins[id as keyof typeof plugins];
       return running.length === replicas && instances.length === replicas && rollout?.state !== 'running';
@@ -126,14 +126,12 @@ export class Faults {
 
   #anyInstance(): number | undefined {
     const { processes, random } = this.#options;
-    const own = processes
-      .list()
-      .filter(({ plugin, isLeader, isZombie }) => plugin === 'shaken' && isLeader && !isZombie);
+    const own = processes.living().filter(({ plugin, isLeader }) => plugin === 'shaken' && isLeader);
     return own[between(random, 0, Math.max(0, own.length - 1))]?.pid;
   }
 
   #lives(pid: number): boolean {
-    return this.#options.processes.list().some((one) => one.pid === pid && !one.isZombie);
+    return this.#options.processes.living().some((one) => one.pid === pid);
   }
 
   async #swap(): Promise<void> {

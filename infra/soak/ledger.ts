@@ -1,4 +1,4 @@
-import { now } from '../chaos/clock.ts';
+import { now } from '../bench/clock.ts';
 import type { Operation } from './operation.ts';
 
 /** All came, and was what it had to be. */

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { createToken } from '@bkg/sdk';
 import { InvocationError } from '@bkg/sdk/client';
-import { now } from '../chaos/clock.ts';
+import { now } from '../bench/clock.ts';
 import type { Random } from '../chaos/random.ts';
 import { complete, dropped, unforeseen, wrong } from './ledger.ts';
 import type { Entry, Ledger } from './ledger.ts';

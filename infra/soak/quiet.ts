@@ -4,7 +4,7 @@ import type { Connection, Credentials } from '@bkg/sdk';
 import { readProcessStat, readProcessTotals } from '@bkg/sdk/host';
 import type { PluginInfo, PluginTelemetry } from '@bkg/sdk/protocol';
 import { eventually } from '@bkg/sdk/testing';
-import { now } from '../chaos/clock.ts';
+import { now } from '../bench/clock.ts';
 import { sendSignal } from '../chaos/mesh.ts';
 import type { Mesh } from '../chaos/mesh.ts';
 import { pluginIds } from './folders.ts';

@@ -1,8 +1,7 @@
 import { table } from '../bench/figures.ts';
 import type { ProcessState } from './quiet.ts';
+import { verdictLines } from '../chaos/rules/verdict.ts';
 import type { Result } from './soak.ts';
-
-const shownFlaws = 20;
 
 /** What was found, for people. */
 export function describeResult(result: Result): string {
@@ -13,12 +12,7 @@ export function describeResult(result: Result): string {
     memoryTable(result),
     '',
     `faults: ${counts.join(', ') || 'none'}; this process was late by ${lateMostMs.toFixed(0)} ms at most`,
-    ...verdicts.flatMap(({ rule, flaws, counted }) => [
-      `${flaws.length === 0 ? '✓' : '✗'} ${rule}`,
-      ...counted.split('\n').map((line) => `    ${line}`),
-      ...flaws.slice(0, shownFlaws).map((flaw) => `  ! ${flaw}`),
-      ...(flaws.length > shownFlaws ? [`  ! and ${flaws.length - shownFlaws} more`] : []),
-    ]),
+    ...verdictLines(verdicts),
   ].join('\n');
 }
 

@@ -1,4 +1,7 @@
+import { optionsOrEnd } from '../bench/options.ts';
+import { abortOnSignal } from '../bench/signals.ts';
 import { ChaosLog } from '../chaos/chaos-log.ts';
+import { areKept } from '../chaos/rules/verdict.ts';
 import { readOptions } from './options.ts';
 import type { Options } from './options.ts';
 import { describeResult } from './report.ts';
@@ -11,16 +14,15 @@ import { runSoak } from './soak.ts';
  *
  *   node infra/soak/run.ts [--minutes 30] [--seed N] [--rate 12] [--log file]
  */
-const options = optionsOrEnd();
+const options = optionsOrEnd(readOptions);
 process.exitCode = (await run(options)) ? 0 : 1;
 
 async function run({ seed, loadMs, perSecond, logFile }: Options): Promise<boolean> {
-  const end = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end.abort());
+  const signal = abortOnSignal();
   console.log(`seed ${seed}, ${loadMs / 60_000} min of load, ${perSecond} invocations/s`);
   using log = new ChaosLog(logFile, (text) => console.log(text));
-  const result = await runSoak({ seed, loadMs, perSecond, logFile }, log, end.signal);
-  const isGood = result.verdicts.every(({ flaws }) => flaws.length === 0);
+  const result = await runSoak({ seed, loadMs, perSecond, logFile }, log, signal);
+  const isGood = areKept(result.verdicts);
   console.log(describeResult(result));
   console.log(`All faults and failures with their times: ${logFile}`);
   if (result.kept) console.log(`What the mesh has left, logs included: ${result.kept}`);
@@ -29,13 +31,4 @@ async function run({ seed, loadMs, perSecond, logFile }: Options): Promise<boole
   );
   console.log(JSON.stringify({ ok: isGood, seed, ...result }));
   return isGood;
-}
-
-function optionsOrEnd(): Options {
-  try {
-    return readOptions(process.argv.slice(2));
-  } catch (error) {
-    console.error((error as Error).message);
-    process.exit(2);
-  }
 }

@@ -1,15 +1,17 @@
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { keyCredentials } from '@bkg/sdk/access';
+import { aborted } from '@bkg/sdk/host';
 import { eventually } from '@bkg/sdk/testing';
 import type { ChaosLog } from '../chaos/chaos-log.ts';
-import { Lateness, now } from '../chaos/clock.ts';
+import { now } from '../bench/clock.ts';
+import { Lateness } from '../chaos/clock.ts';
+import { freePort } from '../chaos/free-port.ts';
 import { Mesh } from '../chaos/mesh.ts';
 import { Processes } from '../chaos/processes.ts';
 import { seededRandom } from '../chaos/random.ts';
 import type { Random } from '../chaos/random.ts';
+import { areKept } from '../chaos/rules/verdict.ts';
 import type { Verdict } from '../chaos/rules/verdict.ts';
 import { Faults } from './faults.ts';
 import { Folders } from './folders.ts';
@@ -55,12 +57,12 @@ export async function runSoak(options: Options, log: ChaosLog, signal: AbortSign
   const mesh = new Mesh({ folders, httpPort, busPort, relays: new Map(), preload: diagnosis });
   stack.defer(() => mesh.close());
   // Whatever happens, nothing stays.
-  stack.defer(() => mesh.kill(() => livingIn(processes)));
+  stack.defer(() => mesh.kill(processes));
   await mesh.start();
   log.tell('up', `the mesh is up (process ${mesh.pid}, ${mesh.url}, ${folders.home})`);
   try {
     const result = await soak({ options, log, mesh, processes }, signal);
-    folders.isKept = result.verdicts.some(({ flaws }) => flaws.length > 0);
+    folders.isKept = !areKept(result.verdicts);
     return { ...result, ...(folders.isKept && { kept: folders.root }) };
   } catch (error) {
     folders.isKept = true;
@@ -152,33 +154,11 @@ async function useFor({
   const load = new Load({ begin, perSecond, random, ledger });
   const over = AbortSignal.any([signal, AbortSignal.timeout(forMs)]);
   if (isHarsh !== undefined) await faults.run(isHarsh, over);
-  await untilAborted(over);
+  await aborted(over);
   await load.stop();
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }
 
 function summaryOf({ entries, underWay }: Ledger): string {
   const good = entries.filter(({ outcome }) => outcome === complete).length;
   return `${good} of ${entries.length} invocations were complete so far, ${underWay} have no end`;
-}
-
-function livingIn(processes: Processes): number[] {
-  return processes
-    .list()
-    .filter(({ isZombie }) => !isZombie)
-    .map(({ pid }) => pid);
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,8 +1,9 @@
-import { parseArgs } from 'node:util';
 import { problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, Credentials } from '@bkg/sdk';
-import { median, percentile, roundedTo, table } from '../figures.ts';
-import { optionsOrEnd, readAmount } from '../options.ts';
+import { runBenchmark } from '../command.ts';
+import { median, percentile, table } from '../figures.ts';
+import { amount, defineOptions, isJson } from '../options.ts';
+import type { ValuesOf } from '../options.ts';
 import { describeHttp, measureHttp } from './http-cost.ts';
 import { Stage, sides } from './stage.ts';
 import type { Side } from './stage.ts';
@@ -15,16 +16,17 @@ import type { Side } from './stage.ts';
  *
  *   node infra/bench/access/run.ts [--rounds 7] [--connects 30] [--invocations 3000] [--seconds 3] [--json]
  */
-interface Options {
-  rounds: number;
+const readOptions = defineOptions({
+  rounds: amount(1, 1_000, 7),
   /** Of each kind in each round, one after the other. */
-  connects: number;
+  connects: amount(1, 100_000, 30),
   /** One after the other, and as many 64 at a time. */
-  invocations: number;
+  invocations: amount(1, 1_000_000, 3_000),
   /** Of each side over HTTP in each round. */
-  seconds: number;
-  isJson: boolean;
-}
+  seconds: amount(1, 600, 3),
+  isJson,
+});
+type Options = ValuesOf<typeof readOptions>;
 
 interface Figures {
   /** The middle one of a round, in ms. */
@@ -40,35 +42,16 @@ const timeoutMs = 5_000;
 const subject = subjects.invokeCapability('echo', 'say');
 const payload = JSON.stringify({ text: 'x'.repeat(100) });
 
-await run(
-  optionsOrEnd((args): Options => {
-    const { values } = parseArgs({
-      args,
-      options: {
-        rounds: { type: 'string', default: '7' },
-        connects: { type: 'string', default: '30' },
-        invocations: { type: 'string', default: '3000' },
-        seconds: { type: 'string', default: '3' },
-        json: { type: 'boolean', default: false },
-      },
-    });
-    return {
-      rounds: readAmount('rounds', values.rounds, 1, 1_000),
-      connects: readAmount('connects', values.connects, 1, 100_000),
-      invocations: readAmount('invocations', values.invocations, 1, 1_000_000),
-      seconds: readAmount('seconds', values.seconds, 1, 600),
-      isJson: values.json,
-    };
-  }),
-);
-
-async function run(options: Options): Promise<void> {
-  const { rounds, isJson } = options;
+await runBenchmark(readOptions, async (options) => {
+  const { rounds, seconds } = options;
   const { middles, ratios } = await measureBroker(options);
-  const http = await measureHttp(rounds, options.seconds);
-  if (!isJson) console.log(`${describe(options, middles, ratios)}\n${describeHttp(http)}\n`);
-  console.log(JSON.stringify({ ok: true, rounds, ...middles, ratios, http }, roundedTo(1_000)));
-}
+  const http = await measureHttp(rounds, seconds);
+  return {
+    flaws: [],
+    tables: `${describe(options, middles, ratios)}\n${describeHttp(http)}`,
+    figures: { rounds, ...middles, ratios, http },
+  };
+});
 
 async function measureBroker(options: Options): Promise<{ middles: Record<Side, Figures>; ratios: Figures }> {
   const measured = { known: [] as Figures[], 'asked for': [] as Figures[] };

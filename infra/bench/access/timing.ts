@@ -1,9 +1,9 @@
-import { parseArgs } from 'node:util';
 import { createKey, createSecret, parseKey } from '@bkg/sdk/access';
 import { croppedT, measure, middleOf, surelyDifferent } from '@bkg/sdk/testing';
-import { roundedTo, table } from '../figures.ts';
+import { endWith, sayUnless } from '../command.ts';
+import { table } from '../figures.ts';
 import { requestOf } from '../load.ts';
-import { optionsOrEnd, readAmount } from '../options.ts';
+import { amount, defineOptions, isJson, optionsOrEnd } from '../options.ts';
 import { Wires } from '../wires.ts';
 import { HttpStage, invokeBody, invokePath } from './http-stage.ts';
 
@@ -16,13 +16,8 @@ import { HttpStage, invokeBody, invokePath } from './http-stage.ts';
  *
  *   node infra/bench/access/timing.ts [--samples 10000] [--json]
  */
-const { samples, isJson } = optionsOrEnd((args) => {
-  const { values } = parseArgs({
-    args,
-    options: { samples: { type: 'string', default: '10000' }, json: { type: 'boolean', default: false } },
-  });
-  return { samples: readAmount('samples', values.samples, 100, 1_000_000), isJson: values.json };
-});
+const options = optionsOrEnd(defineOptions({ samples: amount(100, 1_000_000, 10_000), isJson }));
+const { samples } = options;
 
 await using stage = await HttpStage.start();
 // Wrong ones are looked at however many there are, and the gateway is never as if there had been none.
@@ -82,19 +77,16 @@ const flaws = [
     .map(({ what, middle }) => `${what}: told apart, t ${middle.toFixed(1)}`),
   ...(control > surelyDifferent ? [] : ['what differs is not told apart: this measures nothing']),
 ];
-if (!isJson) {
-  const rows = results.map(({ what, t, middle }) => [
-    what,
-    t.map((one) => one.toFixed(2)).join(', '),
-    middle.toFixed(2),
-  ]);
-  const last = ['right secret, 200 · wrong secret, 401', '', control.toFixed(2)];
-  console.log(
-    `${samples} samples of each kind in each series; beyond ${surelyDifferent} they differ\n${table([['', "Welch's t", 'middle |t|'], ...rows, last])}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`,
-  );
-}
-console.log(JSON.stringify({ ok: flaws.length === 0, flaws, samples, results, control }, roundedTo(1_000)));
-process.exitCode = flaws.length === 0 ? 0 : 1;
+const rows = results.map(({ what, t, middle }) => [
+  what,
+  t.map((one) => one.toFixed(2)).join(', '),
+  middle.toFixed(2),
+]);
+const head = ['', "Welch's t", 'middle |t|'];
+const last = ['right secret, 200 · wrong secret, 401', '', control.toFixed(2)];
+const title = `${samples} samples of each kind in each series; beyond ${surelyDifferent} they differ`;
+const tables = `${title}\n${table([head, ...rows, last])}`;
+endWith({ flaws, tables, figures: { samples, results, control } }, sayUnless(options.isJson));
 
 /** Welch's t; throws when something is answered in another way. */
 async function seriesOf(

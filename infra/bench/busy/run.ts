@@ -1,9 +1,7 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
 import { capacity, measure, sides } from './measure.ts';
 import type { Measured, Side } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf, resultOf } from './report.ts';
 
 /**
@@ -14,10 +12,7 @@ import { describe, flawsOf, resultOf } from './report.ts';
  *
  *   node infra/bench/busy/run.ts [--rounds 3] [--seconds 15] [--load 60] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run({ rounds, seconds, loadPercent, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async ({ rounds, seconds, loadPercent }, say) => {
   const perSecond = (capacity * loadPercent) / 100;
   say(
     `three instances can do ${capacity}/s; ${perSecond.toFixed(0)}/s, ${rounds} rounds of ${seconds} s each side …`,
@@ -29,7 +24,5 @@ async function run({ rounds, seconds, loadPercent, isJson }: Options): Promise<b
   const plain = measured.get('queue group') ?? [];
   const results = sides.map((side) => resultOf(side, measured.get(side) ?? [], plain));
   const flaws = flawsOf(results);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(100)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

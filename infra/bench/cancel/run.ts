@@ -1,6 +1,5 @@
-import { parseArgs } from 'node:util';
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd, readAmount } from '../options.ts';
+import { runBenchmark } from '../command.ts';
+import { amount, defineOptions, isJson } from '../options.ts';
 import { measure } from './measure.ts';
 import { describe, flawsOf } from './report.ts';
 
@@ -12,24 +11,15 @@ import { describe, flawsOf } from './report.ts';
  *
  *   node infra/bench/cancel/run.ts [--samples 500] [--rate 200] [--json]
  */
-const { samples, rate, isJson } = optionsOrEnd((args) => {
-  const options = {
-    samples: { type: 'string', default: '500' },
-    rate: { type: 'string', default: '200' },
-    json: { type: 'boolean', default: false },
-  } as const;
-  const { values } = parseArgs({ args, options });
-  return {
-    samples: readAmount('samples', values.samples, 1, 100_000),
-    rate: readAmount('rate', values.rate, 1, 2_000),
-    isJson: values.json,
-  };
+const readOptions = defineOptions({
+  samples: amount(1, 100_000, 500),
+  /** Invocations a second, beside it. */
+  rate: amount(1, 2_000, 200),
+  isJson,
 });
 
-const say = (text: string): void => void (isJson || console.log(text));
-say(`${samples} of each cause, alone and beside ${rate} invocations/s …`);
-const { results, load } = await measure(samples, rate);
-const flaws = flawsOf(results, load);
-say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results, load }, roundedTo(1_000)));
-process.exitCode = flaws.length === 0 ? 0 : 1;
+await runBenchmark(readOptions, async ({ samples, rate }, say) => {
+  say(`${samples} of each cause, alone and beside ${rate} invocations/s …`);
+  const { results, load } = await measure(samples, rate);
+  return { flaws: flawsOf(results, load), tables: describe(results), figures: { results, load } };
+});

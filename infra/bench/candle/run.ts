@@ -1,8 +1,6 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
 import { Home, measure } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf, resultsOf } from './report.ts';
 import { sizeFor, tinyWork, workloadOf } from './work.ts';
 
@@ -14,10 +12,7 @@ import { sizeFor, tinyWork, workloadOf } from './work.ts';
  *
  *   node infra/bench/candle/run.ts [--rounds 7] [--runs 200] [--large-ms 10] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run({ rounds, runs, largeMs, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async ({ rounds, runs, largeMs }, say) => {
   await using home = await Home.make();
   const n = await sizeFor(home.workload, largeMs);
   say(`the larger model multiplies [${n}, ${n}]; ${rounds} rounds of ${runs} runs each way …`);
@@ -26,7 +21,5 @@ async function run({ rounds, runs, largeMs, isJson }: Options): Promise<boolean>
   for (let round = 0; round < rounds; round += 1) measured.push(await measure(home, works, runs));
   const results = resultsOf(measured);
   const flaws = flawsOf(results);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(1_000)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

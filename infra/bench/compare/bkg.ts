@@ -1,10 +1,9 @@
-import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { cpSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { accessPlugin } from '@bkg/sdk';
-import type { KeyOrder, RateLimit } from '@bkg/sdk';
+import type { KeyOrder, Manifest, RateLimit } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
+import { MeshFolders } from '../mesh-folders.ts';
 import { Mesh } from '../replace/mesh.ts';
 import { body, post } from './side.ts';
 import type { Side } from './side.ts';
@@ -13,6 +12,14 @@ const plugin = 'echo';
 const invokePath = `/api/plugins/${plugin}/invoke/say`;
 /** So much that nothing is ever refused. */
 const wide: RateLimit = { rate_per_second: 1_000_000, burst: 1_000_000 };
+const program = path.join(import.meta.dirname, 'plugins/echo.ts');
+const manifest: Manifest = {
+  id: plugin,
+  version: '1.0.0',
+  command: ['node', 'main.ts'],
+  autostart: true,
+  config: { limits: { ...wide, capabilities: { say: wide } } },
+};
 const startMostMs = 60_000;
 
 /**
@@ -21,9 +28,9 @@ const startMostMs = 60_000;
  */
 export async function startBkg(): Promise<Side> {
   await using starting = new AsyncDisposableStack();
-  const root = mkdtempSync(path.join(tmpdir(), 'bkg-compare-'));
-  starting.defer(() => rmSync(root, { recursive: true, force: true }));
-  const mesh = starting.use(await Mesh.start({ home: path.join(root, 'home'), plugins: writePlugin(root) }));
+  const folders = starting.use(new MeshFolders('compare'));
+  folders.addPlugin(manifest, (folder) => cpSync(program, path.join(folder, 'main.ts')));
+  const mesh = starting.use(await Mesh.start(folders));
   const key = await createKey(mesh, { name: 'bench', scopes: [`invoke:${plugin}`], limits: wide });
   const [pid, keeperPid] = [await pidOf(mesh, plugin), await pidOf(mesh, accessPlugin)];
   const side: Omit<Side, typeof Symbol.asyncDispose> = {
@@ -38,31 +45,6 @@ export async function startBkg(): Promise<Side> {
   await expectAllOn(side.target);
   const stack = starting.move();
   return { ...side, [Symbol.asyncDispose]: () => stack.disposeAsync() };
-}
-
-/** @returns the folder for BKG_PLUGINS_PATH */
-function writePlugin(root: string): string {
-  // Its instances may run under a user of their own, who must get there.
-  chmodSync(root, 0o711);
-  const modules = path.join(root, 'node_modules/@bkg');
-  mkdirSync(modules, { recursive: true });
-  symlinkSync(
-    path.join(path.dirname(fileURLToPath(import.meta.resolve('@bkg/sdk'))), '..'),
-    path.join(modules, 'sdk'),
-  );
-  const plugins = path.join(root, 'plugins');
-  const folder = path.join(plugins, plugin);
-  mkdirSync(folder, { recursive: true });
-  cpSync(path.join(import.meta.dirname, 'plugins/echo.ts'), path.join(folder, 'main.ts'));
-  const manifest = {
-    id: plugin,
-    version: '1.0.0',
-    command: ['node', 'main.ts'],
-    autostart: true,
-    config: { limits: { ...wide, capabilities: { say: wide } } },
-  };
-  writeFileSync(path.join(folder, 'plugin.json'), JSON.stringify(manifest));
-  return plugins;
 }
 
 /** @returns the whole of it */

@@ -1,44 +1,22 @@
-import { parseArgs } from 'node:util';
-import { readAmount, readSome } from '../options.ts';
+import { amount, defineOptions, isJson, words } from '../options.ts';
 import { sideNames } from './side-names.ts';
-import type { SideName } from './side-names.ts';
 
-export interface Options {
-  rounds: number;
+const read = defineOptions({
+  rounds: amount(1, 1_000, 7),
   /** Of each side in each round, and in each of both parts. */
-  seconds: number;
+  seconds: amount(1, 600, 3),
   /** Invocations of each before it counts. */
-  warmUp: number;
-  /** In the order of the table. */
-  sides: SideName[];
-  /** Nothing is printed but the line of JSON. */
-  isJson: boolean;
-}
+  warmUp: amount(1, 10_000_000, 50_000),
+  sides: words(sideNames),
+  isJson,
+});
 
-/** @throws Error that says what is wrong with them */
-export function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      rounds: { type: 'string', default: '7' },
-      seconds: { type: 'string', default: '3' },
-      'warm-up': { type: 'string', default: '50000' },
-      sides: { type: 'string', default: sideNames.join(',') },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  return {
-    rounds: readAmount('rounds', values.rounds, 1, 1_000),
-    seconds: readAmount('seconds', values.seconds, 1, 600),
-    warmUp: readAmount('warm-up', values['warm-up'], 1, 10_000_000),
-    sides: readSides(values.sides),
-    isJson: values.json,
-  };
-}
-
-function readSides(text: string): SideName[] {
-  const given = readSome('sides', text.replaceAll(' ', ''), sideNames);
-  if (!given.includes('bridge'))
-    throw new Error(`--sides is "${text}"; it has to name bridge, which all others are compared with.`);
-  return sideNames.filter((name) => given.includes(name));
+/** @returns the sides in the order of the table. @throws Error that says what is wrong with them */
+export function readOptions(args: string[]): ReturnType<typeof read> {
+  const { sides, ...options } = read(args);
+  if (!sides.includes('bridge'))
+    throw new Error(
+      `--sides is "${sides.join(',')}"; it has to name bridge, which all others are compared with.`,
+    );
+  return { ...options, sides: sideNames.filter((name) => sides.includes(name)) };
 }

@@ -1,9 +1,8 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
+import { endOnSignal } from '../signals.ts';
 import { measureMost, measurePaced, warmUp as warm } from './measure.ts';
-import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import type { Most } from './measure.ts';
+import { readOptions } from './options.ts';
 import { describe, fixedRate, flawsOf, judge } from './report.ts';
 import type { Measured } from './report.ts';
 import { describeSetUp, readSetUp } from './set-up.ts';
@@ -20,16 +19,14 @@ import { startSide } from './sides.ts';
  *   node infra/bench/compare/run.ts [--rounds 7] [--seconds 3] [--warm-up 50000]
  *     [--sides bkg,bridge,coalesced,moleculer,nestjs,fastify] [--json]
  */
-const options = optionsOrEnd(readOptions);
+
 // All processes have it from this one.
 process.env['NODE_ENV'] = 'production';
 /** The one that is measured, or about to start. */
 let current: Promise<Side> | undefined;
-endOnSignal();
-process.exitCode = (await run(options)) ? 0 : 1;
+endOnSignal({ [Symbol.asyncDispose]: async () => (await current)?.[Symbol.asyncDispose]() });
 
-async function run({ rounds, seconds, warmUp, sides, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async ({ rounds, seconds, warmUp, sides }, say) => {
   const setUp = readSetUp(sides);
   say(`${describeSetUp(sides, setUp)}\n\na trial, and ${rounds} rounds of ${seconds} s each side, twice …`);
   const measured: Measured[] = sides.map((side) => ({ side, most: [], paced: [] }));
@@ -50,14 +47,8 @@ async function run({ rounds, seconds, warmUp, sides, isJson }: Options): Promise
   );
   const judged = judge(measured);
   const flaws = flawsOf(judged);
-  say(
-    `\n${describe(measured, perSecond)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`,
-  );
-  console.log(
-    JSON.stringify({ ok: flaws.length === 0, flaws, judged, perSecond, setUp, measured }, roundedTo(1_000)),
-  );
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(measured, perSecond), figures: { judged, perSecond, setUp, measured } };
+});
 
 /** Everybody in each round, and another one first in each: what grows over time counts for all. */
 async function inTurns<T>(
@@ -76,13 +67,4 @@ async function withSide<T>(name: SideName, measure: (side: Side) => Promise<T>):
   await using side = await current;
   // Awaited here: the side ends with this block.
   return await measure(side);
-}
-
-/** A mesh must not stay when somebody loses patience. */
-function endOnSignal(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => {
-      const ended = current?.then((side) => side[Symbol.asyncDispose]());
-      void Promise.resolve(ended).finally(() => process.exit(1));
-    });
 }

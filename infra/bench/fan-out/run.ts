@@ -1,9 +1,7 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
 import { measure, sides } from './measure.ts';
 import type { Measured, Side } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf, resultsOf } from './report.ts';
 
 /**
@@ -13,10 +11,7 @@ import { describe, flawsOf, resultsOf } from './report.ts';
  *
  *   node infra/bench/fan-out/run.ts [--rounds 5] [--seconds 5] [--sockets 1000] [--rates 5,20] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run({ rounds, seconds, sockets, rates, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async ({ rounds, seconds, sockets, rates }, say) => {
   say(`${sockets} sockets, ${rates.join(', ')} events a second, ${rounds} rounds of ${seconds} s each …`);
   const measured = rates.map(() => new Map<Side, Measured[]>(sides.map((side) => [side, []])));
   for (let round = 0; round < rounds; round += 1)
@@ -26,7 +21,5 @@ async function run({ rounds, seconds, sockets, rates, isJson }: Options): Promis
         measured[i]?.get(side)?.push(one);
   const results = measured.flatMap(resultsOf);
   const flaws = flawsOf(results);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(1_000)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

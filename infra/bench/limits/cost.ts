@@ -1,9 +1,8 @@
-import { parseArgs } from 'node:util';
 import { startNatsServer } from '@bkg/sdk/testing';
 import type { PluginConfig } from '@bkg/sdk';
 import { median, percentile, table } from '../figures.ts';
 import { load } from '../load.ts';
-import { optionsOrEnd, readAmount } from '../options.ts';
+import { amount, defineOptions, optionsOrEnd } from '../options.ts';
 import { cpuMs, Program } from '../program.ts';
 import { limitedTo, limitedEntry } from './limited-entry.ts';
 
@@ -13,17 +12,9 @@ import { limitedTo, limitedEntry } from './limited-entry.ts';
  *
  *   node infra/bench/limits/cost.ts [--rounds 7] [--seconds 3]
  */
-const { rounds, seconds } = optionsOrEnd((args) => {
-  const options = {
-    rounds: { type: 'string', default: '7' },
-    seconds: { type: 'string', default: '3' },
-  } as const;
-  const { values } = parseArgs({ args, options });
-  return {
-    rounds: readAmount('rounds', values.rounds, 1, 100),
-    seconds: readAmount('seconds', values.seconds, 1, 600),
-  };
-});
+const { rounds, seconds } = optionsOrEnd(
+  defineOptions({ rounds: amount(1, 100, 7), seconds: amount(1, 600, 3) }),
+);
 
 /** So much that nothing is ever refused. */
 const wide = { rate_per_second: 1_000_000, burst: 1_000_000 };

@@ -1,8 +1,6 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
 import { measureGateways } from './gateways.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { measureReplicas } from './replicas.ts';
 import { describe, flawsOf, resultOf } from './report.ts';
 import type { Result } from './report.ts';
@@ -14,11 +12,8 @@ import type { Result } from './report.ts';
  *
  *   node infra/bench/limits/run.ts [--seconds 60] [--rate 100] [--burst 100] [--offered 300] [--gateways 2] [--replicas 1,2,4] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run(options: Options): Promise<boolean> {
-  const { gateways, replicas, rate, burst, offered, seconds, isJson } = options;
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async (options, say) => {
+  const { gateways, replicas, rate, burst, offered, seconds } = options;
   say(
     `a limit of ${rate}/s, ${burst} at once; ${offered}/s are offered for ${seconds} s, ${1 + replicas.length} times …`,
   );
@@ -28,7 +23,5 @@ async function run(options: Options): Promise<boolean> {
   for (const count of replicas)
     results.push(resultOf(`${count} replicas`, await measureReplicas(count, options), options, 1));
   const flaws = results.flatMap(flawsOf);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(100)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

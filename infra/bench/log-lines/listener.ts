@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { GatewayFrame, LogRecord } from '@bkg/sdk/protocol';
 import { eventually } from '@bkg/sdk/testing';
-import { now } from '../replace/invocation.ts';
+import { now } from '../clock.ts';
 import { readLine } from './line.ts';
 
 /** What has come of the lines of one rate. */

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { eventually } from '@bkg/sdk/testing';
 import { percentile } from '../figures.ts';
 import { cpuMs } from '../program.ts';
-import { now } from '../replace/invocation.ts';
+import { now } from '../clock.ts';
 import { partNames } from '../replace/mesh.ts';
 import type { PartName } from '../replace/mesh.ts';
 import type { Stage } from './stage.ts';

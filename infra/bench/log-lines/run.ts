@@ -1,10 +1,8 @@
-import { endOnSignal } from '../end-on-signal.ts';
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
+import { endOnSignal } from '../signals.ts';
 import { measure, measureRest } from './measure.ts';
 import type { Measured } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf, resultOf } from './report.ts';
 import { Stage } from './stage.ts';
 
@@ -16,10 +14,7 @@ import { Stage } from './stage.ts';
  *
  *   node infra/bench/log-lines/run.ts [--rounds 3] [--seconds 10] [--rates 100,1000,3000,6000,12000] [--bytes 100] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run({ rounds, seconds, rates, bytes, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async ({ rounds, seconds, rates, bytes }, say) => {
   const measured = new Map<number, Measured[]>(rates.map((rate) => [rate, []]));
   await using stack = new AsyncDisposableStack();
   endOnSignal(stack);
@@ -33,7 +28,5 @@ async function run({ rounds, seconds, rates, bytes, isJson }: Options): Promise<
   }
   const results = [...measured].map(([rate, all]) => resultOf(rate, all));
   const flaws = flawsOf(results);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(100)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

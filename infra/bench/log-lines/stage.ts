@@ -1,8 +1,7 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Manifest } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
+import { MeshFolders } from '../mesh-folders.ts';
 import { Mesh } from '../replace/mesh.ts';
 import { Listener } from './listener.ts';
 
@@ -25,14 +24,9 @@ export class Stage implements AsyncDisposable {
 
   static async start(): Promise<Stage> {
     await using starting = new AsyncDisposableStack();
-    const root = mkdtempSync(path.join(tmpdir(), 'bkg-log-lines-'));
-    starting.defer(() => rmSync(root, { recursive: true, force: true }));
-    // Plugins may run under users of their own, who must get to their folders.
-    chmodSync(root, 0o711);
-    const plugins = path.join(root, 'plugins');
-    mkdirSync(path.join(plugins, printer), { recursive: true });
-    writeFileSync(path.join(plugins, printer, 'plugin.json'), JSON.stringify(manifest));
-    const mesh = starting.use(await Mesh.start({ home: path.join(root, 'home'), plugins }));
+    const folders = starting.use(new MeshFolders('log-lines'));
+    folders.addPlugin(manifest);
+    const mesh = starting.use(await Mesh.start(folders));
     await eventually(async () => (await mesh.plugin(printer)).status === 'running', {
       withinMs: startMostMs,
       everyMs: 200,

@@ -1,9 +1,7 @@
-import { endOnSignal } from '../end-on-signal.ts';
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
+import { endOnSignal } from '../signals.ts';
 import { measure } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf } from './report.ts';
 import { Stage } from './stage.ts';
 
@@ -14,10 +12,7 @@ import { Stage } from './stage.ts';
  *
  *   node infra/bench/neighbours/run.ts [--pairs 5] [--seconds 10] [--rate 200] [--culprits idle,busy,bomb,flood] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run({ culprits, pairs, seconds, rate, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async ({ culprits, pairs, seconds, rate }, say) => {
   await using stage = await Stage.start();
   endOnSignal(stage);
   const results = [];
@@ -26,7 +21,5 @@ async function run({ culprits, pairs, seconds, rate, isJson }: Options): Promise
     results.push(await measure(stage, { culprit, pairs, seconds, rate }));
   }
   const flaws = results.flatMap(flawsOf);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(1_000)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

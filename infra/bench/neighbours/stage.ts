@@ -1,5 +1,4 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { accessPlugin, BkgError, createLogger, problemOfMsg, subjects } from '@bkg/sdk';
 import type { Connection, Manifest, PluginInfo } from '@bkg/sdk';
@@ -8,6 +7,7 @@ import { homePaths } from '@bkg/sdk/host';
 import { eventually, startNatsServer } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
 import { stopPlugins } from '../../../services/supervisor/dist/stop-plugins.js';
+import { MeshFolders } from '../mesh-folders.ts';
 import { Program } from '../program.ts';
 import { culprits } from './options.ts';
 import type { Culprit } from './options.ts';
@@ -34,15 +34,11 @@ export class Stage implements AsyncDisposable {
   static async start(): Promise<Stage> {
     const stack = new AsyncDisposableStack();
     try {
-      const root = mkdtempSync(path.join(tmpdir(), 'bkg-neighbours-'));
-      // Plugins run under users of their own.
-      chmodSync(root, 0o711);
-      stack.defer(() => rmSync(root, { recursive: true, force: true }));
-      const home = path.join(root, 'home');
+      const folders = stack.use(new MeshFolders('neighbours'));
+      const { home, plugins } = folders;
       // Also when there is no supervisor any more that could do it.
       stack.defer(() => endPlugins(home));
-      const plugins = path.join(root, 'plugins');
-      for (const one of [keeper(), ...manifests()]) write(plugins, one);
+      for (const manifest of [keeper(), ...manifests()]) folders.addPlugin(manifest);
       const nats = stack.use(await startNatsServer());
       const { url, credentials } = nats;
       const broker = { url, credentials };
@@ -122,10 +118,4 @@ function manifests(): Manifest[] {
     config: { resources: { max_cpu_percent: 50, max_memory_mb: 150 } },
   });
   return [{ id: neighbour, version: '1.0.0', command: program('neighbour.ts') }, ...culprits.map(culprit)];
-}
-
-function write(plugins: string, manifest: Manifest): void {
-  const folder = path.join(plugins, manifest.id);
-  mkdirSync(folder, { recursive: true });
-  writeFileSync(path.join(folder, 'plugin.json'), JSON.stringify(manifest));
 }

@@ -1,9 +1,8 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
+import { endOnSignal } from '../signals.ts';
 import { measure } from './measure.ts';
 import type { Result } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf } from './report.ts';
 import { Stage } from './stage.ts';
 
@@ -16,11 +15,8 @@ import { Stage } from './stage.ts';
  *   node infra/bench/overload/run.ts [--seconds 60] [--times 10] [--parts work,rate,echo] [--ways http,ws,nats]
  *     [--connections 1000] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run(options: Options): Promise<boolean> {
-  const { parts, ways, seconds, times, isJson } = options;
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async (options, say) => {
+  const { parts, ways, seconds, times } = options;
   await using stage = await Stage.start();
   endOnSignal(stage);
   const results: Result[] = [];
@@ -30,13 +26,5 @@ async function run(options: Options): Promise<boolean> {
       results.push(await measure(stage, part, way, options));
     }
   const flaws = results.flatMap(flawsOf);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(100)));
-  return flaws.length === 0;
-}
-
-/** Plugins outlive `bkg up` when it is killed: nothing must stay when somebody loses patience. */
-function endOnSignal(stage: Stage): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
-    process.once(signal, () => void stage[Symbol.asyncDispose]().finally(() => process.exit(1)));
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

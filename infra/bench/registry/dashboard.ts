@@ -2,7 +2,7 @@ import type { PluginInfo } from '@bkg/sdk';
 import { connectGateway } from '@bkg/sdk/client/ws';
 import type { GatewayClient } from '@bkg/sdk/client/ws';
 import { eventually } from '@bkg/sdk/testing';
-import { now } from '../replace/invocation.ts';
+import { now } from '../clock.ts';
 
 const frameMostMs = 10_000;
 

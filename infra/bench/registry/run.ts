@@ -1,8 +1,6 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
 import { measure } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf } from './report.ts';
 
 /**
@@ -13,19 +11,14 @@ import { describe, flawsOf } from './report.ts';
  *
  *   node infra/bench/registry/run.ts [--sizes 50/100,1000/2000] [--seconds 30] [--heartbeat-ms <first>] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run({ sizes, seconds, heartbeatMs, isJson }: Options): Promise<boolean> {
+await runBenchmark(readOptions, async ({ sizes, seconds, heartbeatMs }, say) => {
   const results = [];
   for (const size of sizes) {
-    if (!isJson) console.log(`${size.plugins} plugins, ${size.instances} instances …`);
+    say(`${size.plugins} plugins, ${size.instances} instances …`);
     results.push(await measure(size, seconds, heartbeatMs));
   }
   const flaws = results.flatMap((result) =>
     flawsOf(result).map((flaw) => `${result.plugins}/${result.instances}: ${flaw}`),
   );
-  if (!isJson)
-    console.log(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(100)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

@@ -1,7 +1,7 @@
 /** A simulated mesh in a process of its own, which takes orders over IPC. Options: `SimulatedProgram`. */
 import { simulateMesh } from '@bkg/sdk/testing';
 import type { Credentials, Status } from '@bkg/sdk';
-import { now } from '../replace/invocation.ts';
+import { now } from '../clock.ts';
 
 export interface SimulatedProgram {
   url: string;

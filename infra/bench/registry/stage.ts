@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Connection, PluginInfo } from '@bkg/sdk';
 import { eventually, startNatsServer } from '@bkg/sdk/testing';
 import type { TestServer } from '@bkg/sdk/testing';
-import { now } from '../replace/invocation.ts';
+import { now } from '../clock.ts';
 import { Program } from '../program.ts';
 import { MeshProcess } from './mesh-process.ts';
 

@@ -1,16 +1,6 @@
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, cpSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { MeshFolders } from '../mesh-folders.ts';
 import { capability } from './invocation.ts';
 
 const project = path.join(import.meta.dirname, '../../..');
@@ -26,24 +16,16 @@ export interface PluginKind {
   isSingleWriter: boolean;
 }
 
-/** A place of its own for a mesh and its plugins; it goes with everything in it. */
-export class Folders implements Disposable {
-  readonly root = mkdtempSync(path.join(tmpdir(), 'bkg-replace-'));
-  readonly home = path.join(this.root, 'home');
-  /** For BKG_PLUGINS_PATH. */
-  readonly plugins = path.join(this.root, 'plugins');
-
+export class Folders extends MeshFolders {
   constructor() {
-    mkdirSync(this.plugins);
-    // Where a program in `plugins` looks for packages.
-    mkdirSync(path.join(this.root, 'node_modules/@bkg'), { recursive: true });
-    const sdk = path.join(path.dirname(fileURLToPath(import.meta.resolve('@bkg/sdk'))), '..');
-    symlinkSync(sdk, path.join(this.root, 'node_modules/@bkg/sdk'));
+    super('replace');
   }
 
   /** A folder for each version. */
-  addPlugin(kind: PluginKind): void {
+  addVersions(kind: PluginKind): void {
     mkdirSync(this.#starts(kind.id), { recursive: true });
+    // Its instances may run under a user of their own.
+    chmodSync(this.#starts(kind.id), 0o777);
     for (const version of versions) this.#addVersion(kind, version);
   }
 
@@ -58,20 +40,12 @@ export class Folders implements Disposable {
     );
   }
 
-  [Symbol.dispose](): void {
-    rmSync(this.root, { recursive: true, force: true });
-  }
-
   #starts(id: string): string {
     return path.join(this.root, 'starts', id);
   }
 
   #addVersion({ id, isPlain, isSingleWriter }: PluginKind, version: string): void {
-    const folder = path.join(this.plugins, `${id}-${version}`);
-    mkdirSync(folder);
     const main = isPlain ? 'main.mjs' : 'main.ts';
-    if (isPlain) cpSync(withoutSdk, folder, { recursive: true });
-    cpSync(path.join(programs, isPlain ? 'plain.mjs' : 'steady.ts'), path.join(folder, main));
     const manifest = {
       id,
       version,
@@ -80,6 +54,10 @@ export class Folders implements Disposable {
       config: { env: { STARTS_FOLDER: this.#starts(id) } },
       ...(isSingleWriter && { single_writer: true }),
     };
-    writeFileSync(path.join(folder, 'plugin.json'), JSON.stringify(manifest));
+    const fill = (folder: string): void => {
+      if (isPlain) cpSync(withoutSdk, folder, { recursive: true });
+      cpSync(path.join(programs, isPlain ? 'plain.mjs' : 'steady.ts'), path.join(folder, main));
+    };
+    this.addPlugin(manifest, fill, `${id}-${version}`);
   }
 }

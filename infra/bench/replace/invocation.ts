@@ -41,8 +41,3 @@ export interface Output {
   instance: string;
   version: string;
 }
-
-/** Ms since the epoch, with fractions: comparable between the processes of a machine. */
-export function now(): number {
-  return performance.timeOrigin + performance.now();
-}

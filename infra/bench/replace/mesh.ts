@@ -5,7 +5,7 @@ import path from 'node:path';
 import { connect, createLogger, readCredentials, subjects } from '@bkg/sdk';
 import type { Connection, Credentials, PluginInfo, Problem, StatusEvent } from '@bkg/sdk';
 import { eventually, natsServerProgram } from '@bkg/sdk/testing';
-import { now } from './invocation.ts';
+import { now } from '../clock.ts';
 
 const program = path.join(import.meta.dirname, '../../../services/cli/dist/main.js');
 /** It takes some seconds where nobody else wants the machine. */
@@ -30,6 +30,12 @@ export interface Answer<T> {
   body: T | Problem;
 }
 
+interface UpRecord {
+  port: number;
+  bus_port: number;
+  parts: Record<PartName, { pid: number }>;
+}
+
 /** A status event, and when it was heard. */
 export interface HeardStatus extends StatusEvent {
   at: number;
@@ -46,8 +52,6 @@ export class Mesh implements AsyncDisposable {
   busPort = 0;
   /** That of who has started it. */
   apiKey = '';
-  /** Of what `bkg up` has started. */
-  pids: Readonly<Record<PartName, number>> = { 'nats-server': 0, supervisor: 0, gateway: 0 };
   /** All status events of its plugins, in the order in which they were heard. */
   readonly statuses: HeardStatus[] = [];
 
@@ -95,6 +99,16 @@ export class Mesh implements AsyncDisposable {
     return this.#child.pid ?? 0;
   }
 
+  /** Of what `bkg up` has started, now: one that has ended has a successor. */
+  get pids(): Readonly<Record<PartName, number>> {
+    const { parts } = this.#record;
+    return {
+      'nats-server': parts['nats-server'].pid,
+      supervisor: parts.supervisor.pid,
+      gateway: parts.gateway.pid,
+    };
+  }
+
   get hasEnded(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
@@ -136,6 +150,11 @@ export class Mesh implements AsyncDisposable {
       throw new Error(`bkg up (process ${this.#child.pid}) does not end; it printed:\n${this.#output}`);
   }
 
+  /** What `bkg up` has written down of itself. */
+  get #record(): UpRecord {
+    return JSON.parse(readFileSync(path.join(this.#home, 'run/up.json'), 'utf8')) as UpRecord;
+  }
+
   get #url(): string {
     return `http://127.0.0.1:${this.httpPort}`;
   }
@@ -150,22 +169,11 @@ export class Mesh implements AsyncDisposable {
     }).catch(() => undefined);
     if (!this.#output.includes('bkg is up'))
       throw new Error(`bkg up did not come up, and printed:\n${this.#output}`);
-    const run = path.join(this.#home, 'run');
-    const record = JSON.parse(readFileSync(path.join(run, 'up.json'), 'utf8')) as {
-      port: number;
-      bus_port: number;
-      parts: Record<PartName, { pid: number }>;
-    };
-    this.httpPort = record.port;
-    this.busPort = record.bus_port;
-    const { parts } = record;
-    this.pids = {
-      'nats-server': parts['nats-server'].pid,
-      supervisor: parts.supervisor.pid,
-      gateway: parts.gateway.pid,
-    };
+    const { port, bus_port: busPort } = this.#record;
+    this.httpPort = port;
+    this.busPort = busPort;
     this.apiKey = readFileSync(path.join(this.#home, 'admin.key'), 'utf8').trim();
-    await this.#listen(readCredentials(path.join(run, 'credentials.json')));
+    await this.#listen(readCredentials(path.join(this.#home, 'run/credentials.json')));
   }
 
   async #listen(credentials: Credentials): Promise<void> {

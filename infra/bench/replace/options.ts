@@ -1,51 +1,43 @@
-import { parseArgs } from 'node:util';
-import { readAmount } from '../options.ts';
+import { amount, defineOptions, flag, isJson, words } from '../options.ts';
 import type { Plan } from './scenario.ts';
 
-export interface Options {
-  plans: Plan[];
-  /** Nothing is printed but the line of JSON. */
-  isJson: boolean;
+interface Amounts {
+  swaps: number;
+  restarts: number;
+  /** Invocations a second. */
+  rate: number;
+  /** Without any replacement, before the first. */
+  seconds: number;
 }
 
-const standard = { swaps: 100, restarts: 50, rate: 1_000, seconds: 20 };
-type Amount = keyof typeof standard;
-const short: typeof standard = { swaps: 4, restarts: 2, rate: 200, seconds: 2 };
-const least: typeof standard = { swaps: 0, restarts: 0, rate: 2, seconds: 1 };
+const standard: Amounts = { swaps: 100, restarts: 50, rate: 1_000, seconds: 20 };
+const short: Amounts = { swaps: 4, restarts: 2, rate: 200, seconds: 2 };
 const most = 999_999;
 
+const read = defineOptions({
+  isShort: flag('short'),
+  swaps: amount(0, most),
+  restarts: amount(0, most),
+  rate: amount(2, most),
+  seconds: amount(1, most),
+  only: words(['steady', 'plain', 'writer']),
+  isJson,
+});
+
 /** @throws Error that says what is wrong with them */
-export function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      short: { type: 'boolean', default: false },
-      swaps: { type: 'string' },
-      restarts: { type: 'string' },
-      rate: { type: 'string' },
-      seconds: { type: 'string' },
-      only: { type: 'string', default: 'steady,plain,writer' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const amount = (name: Amount): number =>
-    readAmount(name, values[name] ?? String((values.short ? short : standard)[name]), least[name], most);
+export function readOptions(args: string[]): { plans: Plan[]; isJson: boolean } {
+  const { isShort, only, isJson: isSilent, ...given } = read(args);
+  const usual = isShort ? short : standard;
   const plans = plansOf({
-    swaps: amount('swaps'),
-    restarts: amount('restarts'),
-    rate: amount('rate'),
-    seconds: amount('seconds'),
+    swaps: given.swaps ?? usual.swaps,
+    restarts: given.restarts ?? usual.restarts,
+    rate: given.rate ?? usual.rate,
+    seconds: given.seconds ?? usual.seconds,
   });
-  const wanted = values.only.split(',');
-  const unknown = wanted.find((id) => !plans.some((plan) => plan.id === id));
-  if (unknown !== undefined)
-    throw new Error(
-      `--only names "${unknown}"; it takes steady, plain and writer, with commas between them.`,
-    );
-  return { plans: plans.filter(({ id }) => wanted.includes(id)), isJson: values.json };
+  return { plans: plans.filter(({ id }) => only.some((one) => one === id)), isJson: isSilent };
 }
 
-function plansOf({ swaps, restarts, rate, seconds }: typeof standard): Plan[] {
+function plansOf({ swaps, restarts, rate, seconds }: Amounts): Plan[] {
   const kind = { isPlain: false, isSingleWriter: false };
   const load = { perSecond: rate, steadyMs: seconds * 1_000 };
   const briefly = { ...load, steadyMs: load.steadyMs / 4 };

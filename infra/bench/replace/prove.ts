@@ -1,11 +1,11 @@
-import { endOnSignal } from '../end-on-signal.ts';
-import { roundedTo } from '../figures.ts';
+import { sayUnless } from '../command.ts';
+import { endOnSignal } from '../signals.ts';
+import { rounded } from '../figures.ts';
 import { optionsOrEnd } from '../options.ts';
 import { Folders } from './folders.ts';
 import { judge, unexcused } from './judge.ts';
 import { Mesh } from './mesh.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { countFlaws, describe } from './report.ts';
 import { observe } from './scenario.ts';
 import type { Plan } from './scenario.ts';
@@ -17,14 +17,13 @@ import type { Plan } from './scenario.ts';
  *   node infra/bench/replace/prove.ts [--short] [--swaps 100] [--restarts 50] [--rate 1000] [--seconds 20]
  *     [--only steady,plain,writer] [--json]
  */
-const options = optionsOrEnd(readOptions);
-process.exitCode = (await prove(options)) ? 0 : 1;
+process.exitCode = (await prove(optionsOrEnd(readOptions))) ? 0 : 1;
 
-async function prove({ plans, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+async function prove({ plans, isJson }: ReturnType<typeof readOptions>): Promise<boolean> {
+  const say = sayUnless(isJson);
   await using stack = new AsyncDisposableStack();
   const folders = stack.use(new Folders());
-  const mesh = stack.use(await Mesh.start({ home: folders.home, plugins: folders.plugins }));
+  const mesh = stack.use(await Mesh.start(folders));
   endOnSignal(stack);
   const results = [];
   for (const plan of plans) {
@@ -38,7 +37,7 @@ async function prove({ plans, isJson }: Options): Promise<boolean> {
     results.push({ plugin: plan.id, isExact, flaws: countFlaws(flaws), ...figures });
   }
   const ok = results.every(({ isExact }) => isExact);
-  console.log(JSON.stringify({ ok, results }, roundedTo(1_000)));
+  console.log(JSON.stringify({ ok, results }, rounded));
   return ok;
 }
 

@@ -3,7 +3,7 @@ import type { Problem, Rollout } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { versions } from './folders.ts';
 import type { Folders, PluginKind } from './folders.ts';
-import { now } from './invocation.ts';
+import { now } from '../clock.ts';
 import type { LoadResult } from './load/ledger.ts';
 import { OfferedLoad } from './load/offered-load.ts';
 import type { HeardStatus, Mesh } from './mesh.ts';
@@ -60,7 +60,7 @@ const failuresMost = 3;
 /** @throws Error when the plugin cannot be started or the load breaks off */
 export async function observe(mesh: Mesh, folders: Folders, plan: Plan): Promise<Evidence> {
   const { id, perSecond } = plan;
-  folders.addPlugin(plan);
+  folders.addVersions(plan);
   await eventually(async () => (await mesh.plugin(id)).versions.length === versions.length);
   await must(mesh.order(id, 'start'), `start ${id}`);
   await using load = await OfferedLoad.start({

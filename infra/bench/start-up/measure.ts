@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { subjects } from '@bkg/sdk';
-import { now } from '../replace/invocation.ts';
+import { now } from '../clock.ts';
 import type { Side, Stage, StartedPlugin } from './stage.ts';
 
 /** Where the time from the spawn to the first answer has gone, in ms, in this order. */

@@ -1,10 +1,8 @@
+import { runBenchmark } from '../command.ts';
 import { connect } from '@nats-io/transport-node';
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
 import { measure, profile } from './measure.ts';
 import type { Measured } from './measure.ts';
 import { readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { describe, flawsOf, resultsOf } from './report.ts';
 import { sides, Stage } from './stage.ts';
 import type { Side } from './stage.ts';
@@ -17,10 +15,7 @@ import type { Side } from './stage.ts';
  *
  *   node infra/bench/start-up/run.ts [--rounds 15] [--profiles folder] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run({ rounds, profiles, isJson }: Options): Promise<boolean> {
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async ({ rounds, profiles }, say) => {
   await using stage = await Stage.start();
   const { user, password } = stage.broker.credentials;
   await using nats = await connect({ servers: [stage.broker.url], user, pass: password });
@@ -34,7 +29,5 @@ async function run({ rounds, profiles, isJson }: Options): Promise<boolean> {
   if (profiles !== undefined) for (const side of sides) await profile(stage, nats, side, profiles);
   const results = resultsOf(measured);
   const flaws = flawsOf(results);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, results }, roundedTo(1_000)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { results } };
+});

@@ -1,8 +1,6 @@
-import { parseArgs } from 'node:util';
-import { readAmount, readSome } from '../options.ts';
+import { amount, defineOptions, isJson, words } from '../options.ts';
 
 export const parts = ['slow', 'many', 'rates'] as const;
-export type Part = (typeof parts)[number];
 
 /** Down as bytes, as server-sent events, over `/ws`; and up. */
 export const slowWays = ['bytes', 'sse', 'ws', 'upload'] as const;
@@ -11,51 +9,20 @@ export type SlowWay = (typeof slowWays)[number];
 export const manyWays = ['sse', 'ws', 'nats'] as const;
 export type ManyWay = (typeof manyWays)[number];
 
-export interface Options {
-  parts: Part[];
-  ways: SlowWay[];
+export const readOptions = defineOptions({
+  parts: words(parts),
+  ways: words(slowWays),
   /** What goes through to or from a slow reader. */
-  megabytes: number;
-  slowSeconds: number;
+  megabytes: amount(1, 100_000, 2_000),
+  slowSeconds: amount(0, 3_000, 60),
   /** MB a second, while it is slow. */
-  slowRate: number;
+  slowRate: amount(1, 1_000, 1),
   /** At the same time. */
-  streams: number;
+  streams: amount(1, 2_000, 1_000),
   /** Of each of these. */
-  chunks: number;
+  chunks: amount(2, 1_000_000, 200),
   /** Of the rates, and how long each way has in each. */
-  rounds: number;
-  seconds: number;
-  isJson: boolean;
-}
-
-/** @throws Error that says what is wrong with them */
-export function readOptions(args: string[]): Options {
-  const { values } = parseArgs({
-    args,
-    options: {
-      parts: { type: 'string', default: parts.join(',') },
-      ways: { type: 'string', default: slowWays.join(',') },
-      megabytes: { type: 'string', default: '2000' },
-      'slow-seconds': { type: 'string', default: '60' },
-      'slow-rate': { type: 'string', default: '1' },
-      streams: { type: 'string', default: '1000' },
-      chunks: { type: 'string', default: '200' },
-      rounds: { type: 'string', default: '3' },
-      seconds: { type: 'string', default: '2' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  return {
-    parts: readSome('parts', values.parts, parts),
-    ways: readSome('ways', values.ways, slowWays),
-    megabytes: readAmount('megabytes', values.megabytes, 1, 100_000),
-    slowSeconds: readAmount('slow-seconds', values['slow-seconds'], 0, 3_000),
-    slowRate: readAmount('slow-rate', values['slow-rate'], 1, 1_000),
-    streams: readAmount('streams', values.streams, 1, 2_000),
-    chunks: readAmount('chunks', values.chunks, 2, 1_000_000),
-    rounds: readAmount('rounds', values.rounds, 1, 100),
-    seconds: readAmount('seconds', values.seconds, 1, 600),
-    isJson: values.json,
-  };
-}
+  rounds: amount(1, 100, 3),
+  seconds: amount(1, 600, 2),
+  isJson,
+});

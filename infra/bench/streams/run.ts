@@ -1,8 +1,6 @@
-import { roundedTo } from '../figures.ts';
-import { optionsOrEnd } from '../options.ts';
+import { runBenchmark } from '../command.ts';
 import { measureMany } from './many.ts';
 import { manyWays, readOptions } from './options.ts';
-import type { Options } from './options.ts';
 import { measureRates, rateWays } from './rates.ts';
 import { describe, flawsOf } from './report.ts';
 import type { Results } from './report.ts';
@@ -16,11 +14,8 @@ import { measureSlow } from './slow.ts';
  *   node infra/bench/streams/run.ts [--parts slow,many,rates] [--ways bytes,sse,ws,upload] [--megabytes 2000]
  *     [--slow-seconds 60] [--slow-rate 1] [--streams 1000] [--chunks 200] [--rounds 3] [--seconds 2] [--json]
  */
-process.exitCode = (await run(optionsOrEnd(readOptions))) ? 0 : 1;
-
-async function run(options: Options): Promise<boolean> {
-  const { parts, ways, megabytes, slowSeconds, slowRate, streams, chunks, rounds, seconds, isJson } = options;
-  const say = (text: string): void => void (isJson || console.log(text));
+await runBenchmark(readOptions, async (options, say) => {
+  const { parts, ways, megabytes, slowSeconds, slowRate, streams, chunks, rounds, seconds } = options;
   const results: Results = { slow: [], many: [], rates: [] };
   for (const way of parts.includes('slow') ? ways : []) {
     say(`${way}: ${megabytes} MB, ${slowSeconds} s of them at ${slowRate} MB/s …`);
@@ -35,7 +30,5 @@ async function run(options: Options): Promise<boolean> {
     results.rates = await measureRates(rounds, seconds, rateWays);
   }
   const flaws = flawsOf(results);
-  say(`\n${describe(results)}\n${flaws.map((flaw) => `\nNOT as it has to be: ${flaw}`).join('')}`);
-  console.log(JSON.stringify({ ok: flaws.length === 0, flaws, ...results }, roundedTo(1_000)));
-  return flaws.length === 0;
-}
+  return { flaws, tables: describe(results), figures: { ...results } };
+});

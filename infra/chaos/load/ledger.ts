@@ -1,4 +1,4 @@
-import { now } from '../clock.ts';
+import { now } from '../../bench/clock.ts';
 import type { PluginId } from '../plan.ts';
 
 /** How an invocation reaches its plugin: `POST …/invoke/…`, a frame on `/ws`, or a request by the SDK's client. */

@@ -1,7 +1,7 @@
 import { InvocationError } from '@bkg/sdk/client';
 import type { Client, NatsClient } from '@bkg/sdk/client';
 import type { GatewayClient } from '@bkg/sdk/client/ws';
-import { now } from '../clock.ts';
+import { now } from '../../bench/clock.ts';
 import type { Mesh } from '../mesh.ts';
 import { between } from '../random.ts';
 import type { Random } from '../random.ts';

@@ -1,7 +1,7 @@
 /** A plugin that prints lines, each as its time has come. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { capability, definePlugin, runPlugin, Type } from '@bkg/sdk';
-import { now } from '../../replace/invocation.ts';
+import { now } from '../../clock.ts';
 import { lineOf } from '../line.ts';
 
 const whole = Type.Integer({ minimum: 1 });

@@ -1,4 +1,5 @@
-import { idOf, now, workMs } from '../invocation.ts';
+import { now } from '../../clock.ts';
+import { idOf, workMs } from '../invocation.ts';
 import type { Output } from '../invocation.ts';
 
 /** Of each invocation, by its number. Times are in ms since the epoch, NaN for what did not happen. */

@@ -3,7 +3,8 @@
  * process of its own. What is sent late counts from when it was due.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { now, pathOf } from '../invocation.ts';
+import { now } from '../../clock.ts';
+import { pathOf } from '../invocation.ts';
 import { HttpCalls } from './http-calls.ts';
 import { Ledger } from './ledger.ts';
 import { NatsCalls } from './nats-calls.ts';
