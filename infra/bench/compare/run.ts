@@ -11,7 +11,7 @@ import type { SideName } from './side-names.ts';
 import { startSide } from './sides.ts';
 
 /**
- * bkg with everything on beside what one would take otherwise: POST JSON over 64 kept-alive connections, one hop over NATS,
+ * bkg with everything on beside what one would take otherwise: POST JSON over 256 kept-alive connections, one hop over NATS,
  * an echo in another process, and back. As much as each can do, with the CPU of each process, and at a fixed rate: half
  * of what the slowest has done in a trial before. Every side is started fresh in each round, and warmed up; rounds are
  * interleaved. Prints tables; the last line is all of it as JSON. Ends with code 1 when a target of `targets.ts` was missed.
