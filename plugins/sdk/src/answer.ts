@@ -1,5 +1,6 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
 import { Answered } from './answered.ts';
+import type { Reply } from './answered.ts';
 import type { Connection } from './connection.ts';
 import type { Endpoint, Endpoints } from './endpoint.ts';
 import type { Invocation } from './invocation.ts';
@@ -53,7 +54,7 @@ export class Answers {
     // Of a place elsewhere that a handler did not get, nobody can be told more here.
     const isFull = problem.code === 'BUSY' && !invocation.hasRun;
     const more = isFull ? { [headerNames.instance]: this.#options.instance } : undefined;
-    let reply: { data: Payload; headers: HeaderValues | undefined } | undefined;
+    let reply: Reply | undefined;
     const respond = (_: Msg, data: Payload, headers?: HeaderValues): boolean => {
       reply = { data, headers: more ? { ...headers, ...more } : headers };
       this.#send(invocation, data, reply.headers);
@@ -109,11 +110,7 @@ export class Answers {
     }
   }
 
-  #remember(
-    invocation: Invocation,
-    reply: { data: Payload; headers: HeaderValues | undefined } | undefined,
-    now: number,
-  ): void {
+  #remember(invocation: Invocation, reply: Reply | undefined, now: number): void {
     if (!invocation.isNamed) return;
     const { invocationId, named, msg, chunks, upload } = invocation;
     const kept = chunks || upload ? undefined : reply;

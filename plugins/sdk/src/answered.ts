@@ -100,6 +100,8 @@ export class Answered {
   #forget(answer: Answer | undefined): void {
     if (!answer) return;
     this.#bytes -= bytesOf(answer);
+    // What has left a Map is kept by it for a while (see `BriefSet`).
+    answer.reply = undefined;
     // The id may have been used again after its time.
     if (this.#byId.get(answer.id) === answer) this.#byId.delete(answer.id);
   }

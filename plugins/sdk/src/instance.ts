@@ -44,6 +44,8 @@ export interface InstanceOptions {
 }
 
 const graceMsDefault = 10_000;
+/** Of a reason, which goes out in an event. */
+const errorMostLength = 1_000;
 /** After the grace period, for handlers that heed their signal. */
 const abortedMs = 1_000;
 
@@ -145,7 +147,8 @@ export class Instance {
         instance: this.id,
       });
     } catch (error) {
-      this.#error = `It could not start: ${error instanceof Error ? error.message : String(error)}`;
+      const why = error instanceof Error ? error.message : String(error);
+      this.#error = `It could not start: ${why.slice(0, errorMostLength)}`;
       await this.#say('error');
       throw error;
     }

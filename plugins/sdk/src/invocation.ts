@@ -15,8 +15,6 @@ import { createToken, shortToken } from './token.ts';
 import { traceIdOf } from './trace.ts';
 import type { UploadInput } from './upload-input.ts';
 
-export { isNested } from './nested-calls.ts';
-
 /** What a handler gets besides its input. */
 export interface InvocationContext extends NestedInvocations {
   /** 128 bits chosen by the caller or the runtime; a secret of the caller, logs show its beginning. */
@@ -197,7 +195,8 @@ export class Invocation implements InvocationContext, Placed {
 
   /** An answer that is there in the turn in which the request came needs none: nothing could stop its handler. */
   #startClock(): void {
-    this.#timer ??= setTimeout(expire, this.#budgetMs - (performance.now() - this.receivedAt), this);
+    const leftMs = this.#budgetMs - (performance.now() - this.receivedAt);
+    this.#timer ??= setTimeout(expire, Math.max(0, leftMs), this);
   }
 
   #createLog(): Logger {

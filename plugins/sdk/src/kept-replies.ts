@@ -1,9 +1,10 @@
 import type { Payload } from '@nats-io/nats-core';
+import type { HeaderValues } from './outgoing.ts';
 
 export interface KeptReply {
   subject: string;
   data: Payload;
-  headers: Record<string, string | undefined> | undefined;
+  headers: HeaderValues | undefined;
 }
 
 const mostBytes = 8 * 1024 * 1024;

@@ -23,7 +23,7 @@ import { StreamCutError } from './stream/stream-cut.ts';
 
 export interface RequestOptions {
   timeoutMs: number;
-  headers?: Record<string, string | undefined>;
+  headers?: HeaderValues;
   signal?: AbortSignal;
   /** Replies for which it is false are passed over, where others than the one that is meant may answer. @default any will do */
   accept?: (reply: Msg) => boolean;

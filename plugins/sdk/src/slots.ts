@@ -9,7 +9,8 @@ export interface SlotLimits {
 }
 
 interface Waiter {
-  enter: () => void;
+  /** Until it has left: what has left a Set is kept by it for a while (see `BriefSet`). */
+  enter: (() => void) | undefined;
 }
 
 /** How many handlers run, and a bounded queue of those that wait, first come, first served. */
@@ -63,6 +64,7 @@ export class Slots {
     return invocation.outcomeOf(entered.promise).catch((error: unknown) => {
       // Handed a slot in the very turn in which it gave up: passed on, or it would be lost.
       if (!this.#waiting.delete(waiter)) this.give();
+      waiter.enter = undefined;
       throw error;
     });
   }
@@ -78,7 +80,8 @@ export class Slots {
       if (this.isFull) return;
       this.#waiting.delete(waiter);
       this.#running += 1;
-      waiter.enter();
+      waiter.enter?.();
+      waiter.enter = undefined;
     }
   }
 }

@@ -3,7 +3,7 @@ import { configDefaults, NoRespondersError, problemOfMsg } from '@bkg/sdk';
 import type { BkgError, Chunk, Status } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { completeCall } from '../src/invoke/call-headers.ts';
-import type { Call } from '../src/invoke/invocations.ts';
+import type { Call } from '../src/invoke/call.ts';
 import type { StreamedCall } from '../src/invoke/streamed-call.ts';
 import { entryOf, serve, startMesh } from './mesh.ts';
 import type { TestMesh } from './mesh.ts';

@@ -2,7 +2,8 @@ import { BkgError } from '@bkg/sdk';
 import { createRandom, parseAnew, randomJson, randomObject } from '@bkg/sdk/testing';
 import { expect, it } from 'vitest';
 import { readEnvelope } from '../src/invoke/envelope.ts';
-import { memberOf, parseBody } from '../src/invoke/raw-json.ts';
+import { parseBody } from '../src/http/parse-body.ts';
+import { memberOf } from '../src/invoke/raw-json.ts';
 
 const names = ['payload', 'capability', 'pay', '', '__proto__', 'a"b', '\n'];
 

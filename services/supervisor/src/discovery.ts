@@ -1,4 +1,5 @@
 import {
+  eventMostBytes,
   isHeartbeat,
   isStatusEvent,
   isSubjectToken,
@@ -32,7 +33,6 @@ export interface DiscoveryOptions {
   signal: AbortSignal;
 }
 
-const eventMostBytes = 128 * 1024;
 /** Unknown services that one round of questions asks for more, and how many of them at a time. */
 const unknownMost = 256;
 const unknownAtOnce = 16;

@@ -1,4 +1,4 @@
-import { inboxRoot, patterns, pluginIdOf, problemReply } from '@bkg/sdk';
+import { isInbox, patterns, pluginIdOf, problemReply } from '@bkg/sdk';
 import type { Connection, StatusEvent } from '@bkg/sdk';
 import type { Msg, Subscription } from '@nats-io/nats-core';
 import { noSuchPlugin } from './known-plugin.ts';
@@ -35,7 +35,7 @@ function reply(
   answer: (plugin: Plugin) => unknown,
 ): void {
   // We would publish to whatever the asker names.
-  if (!msg.reply?.startsWith(inboxRoot)) return;
+  if (!msg.reply || !isInbox(msg.reply)) return;
   const id = pluginIdOf(msg.subject);
   const plugin = plugins.get(id);
   if (plugin?.speaksForItself) return;

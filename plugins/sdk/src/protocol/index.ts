@@ -7,6 +7,7 @@ export * from './content-type.ts';
 export * from './errors.ts';
 export * from './event.ts';
 export * from './headers.ts';
+export * from './is-record.ts';
 export * from './limits.ts';
 export * from './log-order.ts';
 export * from './log-record.ts';

@@ -1,5 +1,5 @@
 import fp from 'fastify-plugin';
-import { errorTable, problemOf } from '@bkg/sdk';
+import { problemOfCode } from '@bkg/sdk';
 import { isData } from './guard.ts';
 import { sendProblem } from './problems.ts';
 import { shownPath } from './shown-path.ts';
@@ -24,8 +24,7 @@ export const notFound = fp(
       if (allowed) reply.header('allow', allowed);
       const hint = allowed ? `; there is ${allowed}.` : '.';
       const detail = `There is no ${request.method} ${shownPath(path)} here${hint}`;
-      const code = 'CAPABILITY_NOT_FOUND';
-      return sendProblem(reply, problemOf(code, errorTable[code], detail));
+      return sendProblem(reply, problemOfCode('CAPABILITY_NOT_FOUND', detail));
     });
   },
   { name: 'not-found', dependencies: ['dashboard'] },

@@ -2,7 +2,7 @@ import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import fp from 'fastify-plugin';
-import { BkgError, errorTable, headerNames, problemContentType, problemOf } from '@bkg/sdk';
+import { BkgError, headerNames, problemContentType, problemOfCode } from '@bkg/sdk';
 import type { Logger, Problem } from '@bkg/sdk';
 import { asHttp, codeOfStatus, httpStatus } from './http-status.ts';
 import { shownPath } from './shown-path.ts';
@@ -63,12 +63,12 @@ export function problemOfHttp(error: FastifyError): Problem {
   const { statusCode = 500 } = error;
   // Said of a path that leads out of the dashboard's folder: there is nothing, and nobody to be let in.
   if (statusCode === 403) {
-    return problemOf('CAPABILITY_NOT_FOUND', errorTable.CAPABILITY_NOT_FOUND, 'There is no such file here.');
+    return problemOfCode('CAPABILITY_NOT_FOUND', 'There is no such file here.');
   }
   const code = statusCode >= 400 && statusCode < 500 ? codeOfStatus(statusCode) : 'INTERNAL';
   const known = details[error.code] ?? `${error.message.replace(/\.$/, '')}.`;
   const detail = code === 'INTERNAL' ? 'The gateway failed; its log says why.' : known;
-  return problemOf(code, errorTable[code], detail);
+  return problemOfCode(code, detail);
 }
 
 /** As Node's own handler of such errors knows it. */
@@ -89,7 +89,7 @@ export function refuseGarbage(error: NodeJS.ErrnoException, socket: Socket): voi
   // What is written now would stand in the middle of what it is being answered.
   if ((socket as AnsweringSocket)._httpMessage?.headersSent) return void socket.destroy();
   const detail = faults[error.code ?? ''] ?? 'This is not a valid HTTP/1.1 request.';
-  const body = encodeProblem(problemOf('INVALID_PAYLOAD', errorTable.INVALID_PAYLOAD, detail));
+  const body = encodeProblem(problemOfCode('INVALID_PAYLOAD', detail));
   const head = [
     'HTTP/1.1 400 Bad Request',
     `Content-Type: ${problemContentType}`,

@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { BkgError, createValidator, isJsonContentType, pointerNames, schemaOf } from '@bkg/sdk';
 import type { PayloadError, WireName } from '@bkg/sdk';
-import { parseBody } from '../invoke/raw-json.ts';
+import { parseBody } from './parse-body.ts';
 import { readBody } from './read-body.ts';
 
 export interface WireBodyOptions {

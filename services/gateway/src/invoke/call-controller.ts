@@ -16,7 +16,7 @@ export function controllerOf(
   pluginId: string,
   capability: string,
 ): AbortController {
-  const call = new HeldCall(caller, response, pluginId, capability);
+  const call = new OpenCall(caller, response, pluginId, capability);
   caller.hold(call);
   // One that is closed will not say so again.
   if (response.destroyed) call.leave();
@@ -24,7 +24,7 @@ export function controllerOf(
   return call.controller;
 }
 
-class HeldCall implements Held {
+class OpenCall implements Held {
   place = nowhere;
   readonly controller = new AbortController();
   readonly #caller: Caller;

@@ -1,5 +1,6 @@
 import { BkgError } from '@bkg/sdk';
-import { memberOf, parseBody } from './raw-json.ts';
+import { parseBody } from '../http/parse-body.ts';
+import { memberOf } from './raw-json.ts';
 
 /** The body of `POST /api/plugins/:id/invoke`. */
 export interface Envelope {

@@ -25,8 +25,6 @@ import type { RateLimits } from '../limits/rate-limits.ts';
 import { StreamedCall } from './streamed-call.ts';
 import { whyUnanswered } from './why-unanswered.ts';
 
-export type { Call } from './call.ts';
-
 declare module 'fastify' {
   interface FastifyInstance {
     invocations: Invocations;

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { Msg } from '@nats-io/nats-core';
 import type { FastifyReply } from 'fastify';
-import { bytesContentType, headerNames, jsonContentType, problemOfMsg } from '@bkg/sdk';
+import { bytesContentType, headerNames, jsonContentType, problemOfMsg, retryAfterOf } from '@bkg/sdk';
 import { sendProblem } from '../http/problems.ts';
 import { isHeaderText } from './content-type.ts';
 
@@ -11,9 +11,8 @@ const joinMostBytes = 16 * 1024;
 export function sendPlain(reply: FastifyReply, msg: Msg): FastifyReply {
   const problem = problemOfMsg(msg);
   if (problem) {
-    const retryAfter = msg.headers?.get(headerNames.retryAfter) ?? '';
-    // It may be any text of a plugin without the SDK.
-    if (/^\d{1,9}$/.test(retryAfter)) reply.header(headerNames.retryAfter, retryAfter);
+    const retryAfterSecs = retryAfterOf(msg);
+    if (retryAfterSecs !== undefined) reply.header(headerNames.retryAfter, retryAfterSecs);
     return sendProblem(reply, problem);
   }
   const contentType = msg.headers?.get(headerNames.contentType) || jsonContentType;

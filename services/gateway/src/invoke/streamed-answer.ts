@@ -3,17 +3,16 @@ import type { FastifyReply } from 'fastify';
 import {
   BkgError,
   bytesContentType,
-  errorTable,
   headerNames,
   isContentType,
   isJsonContentType,
-  problemOf,
+  problemOfCode,
   problemOfError,
   problemOfMsg,
   shortToken,
 } from '@bkg/sdk';
-import type { Chunk, Logger, Problem } from '@bkg/sdk';
-import { httpStatus } from '../http/http-status.ts';
+import type { Chunk, Logger } from '@bkg/sdk';
+import { asHttp } from '../http/http-status.ts';
 import { Outlet } from '../http/outlet.ts';
 import type { Call } from './call.ts';
 import { chunkEvent, errorEvent, eventStreamType, keepAliveComment, resultEvent } from './event-stream.ts';
@@ -156,12 +155,7 @@ function lastEvent({ pluginId, capability }: Call, last: Msg): string {
   const detail =
     `${capability} of ${pluginId} ended with "${contentType?.slice(0, 128)}", which is no JSON; ` +
     `without "Accept: ${eventStreamType}" it is handed over as it is.`;
-  return errorEvent(problemOf('INVALID_OUTPUT', errorTable.INVALID_OUTPUT, detail));
-}
-
-/** With the same number as it has as a status. */
-function asHttp(problem: Problem): Problem {
-  return { ...problem, status: httpStatus(problem.status) };
+  return errorEvent(problemOfCode('INVALID_OUTPUT', detail));
 }
 
 /** Whether a message is the last of its answer, or all of it. */

@@ -1,5 +1,5 @@
 import type { Msg, Subscription } from '@nats-io/nats-core';
-import { subjects } from '@bkg/sdk';
+import { eventMostBytes, subjects } from '@bkg/sdk';
 import type { EventKind } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { PluginFilter } from './audience.ts';
@@ -8,8 +8,6 @@ import { Overlap } from './overlap.ts';
 /** All plugins; it cannot be the id of one. */
 export const everyPlugin = '*';
 
-/** As the protocol has it: what is larger is none. */
-const eventMostBytes = 128 * 1024;
 /** Anybody may name any plugin, also one that does not exist: more than this are heard as all of them. */
 const apartMost = 256;
 /** Who names more plugins is heard with one subscription to all of them. */

@@ -1,5 +1,4 @@
-import { BkgError } from '@bkg/sdk';
-import { isRecord } from '../is-record.ts';
+import { BkgError, isRecord } from '@bkg/sdk';
 
 const detailMostChars = 1_000;
 const reasonMostChars = 500;

@@ -1,8 +1,7 @@
-import { BkgError, headerNames, isSubjectToken, ordererOf, pluginIdOf, subjects } from '@bkg/sdk';
+import { BkgError, headerNames, isRecord, isSubjectToken, ordererOf, pluginIdOf, subjects } from '@bkg/sdk';
 import type { AuditEvent } from '@bkg/sdk';
 import type { BkgContext } from '@bkg/sdk/nest';
 import type { AuditWriter } from '@bkg/sdk/access';
-import { isRecord } from '../is-record.ts';
 import { refuseOurNames } from '../read-order.ts';
 import { describeOrder } from './describe-order.ts';
 

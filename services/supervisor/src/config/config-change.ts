@@ -4,13 +4,13 @@ import {
   createValidator,
   isDeeper,
   isForbiddenEnv,
+  isRecord,
   isSecretEnv,
   pointerToken,
   schemaOf,
   secretMask,
 } from '@bkg/sdk';
 import type { ConfigChange, JsonSchema, PayloadError, PluginConfig } from '@bkg/sdk';
-import { isRecord } from '../is-record.ts';
 import { unfit } from '../unfit.ts';
 
 /** Beside it an entry of the registry has room for all else. */

@@ -1,6 +1,5 @@
-import { pointerToken } from '@bkg/sdk';
+import { isRecord, pointerToken } from '@bkg/sdk';
 import type { ContractRule, JsonSchema } from '@bkg/sdk';
-import { isRecord } from '../is-record.ts';
 import type { Budget } from './contract-budget.ts';
 import { isWithin, mayBe, sizeOf } from './contract-values.ts';
 import { SchemaViews } from './contract-view.ts';

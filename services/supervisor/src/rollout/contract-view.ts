@@ -1,5 +1,4 @@
-import { resolveReference } from '@bkg/sdk';
-import { isRecord } from '../is-record.ts';
+import { isRecord, resolveReference } from '@bkg/sdk';
 import { levelsMost, TooLarge } from './contract-budget.ts';
 import type { Budget } from './contract-budget.ts';
 import {
