@@ -27,10 +27,7 @@ const plugin = definePlugin({
       description: 'Says the text again.',
       input: message,
       output: message,
-      handler: async ({ text }) => {
-        if (mostMs > 0) await delay(Math.random() * mostMs);
-        return { text };
-      },
+      handler: ({ text }) => (mostMs > 0 ? delay(Math.random() * mostMs, { text }) : { text }),
     }),
   },
 });

@@ -78,8 +78,8 @@ export class Answers {
    */
   repeat(invocation: Invocation): boolean {
     if (!invocation.isNamed) return false;
-    const { msg, invocationId, named } = invocation;
-    const found = this.#answered.find(invocationId, named, msg.data);
+    const { body, invocationId, named } = invocation;
+    const found = this.#answered.find(invocationId, named, body);
     if (found === undefined) return false;
     const which = `The invocation ${shortToken(invocationId)}`;
     if (found === 'different')
@@ -112,9 +112,9 @@ export class Answers {
 
   #remember(invocation: Invocation, reply: Reply | undefined, now: number): void {
     if (!invocation.isNamed) return;
-    const { invocationId, named, msg, chunks, upload } = invocation;
+    const { invocationId, named, body, chunks, upload } = invocation;
     const kept = chunks || upload ? undefined : reply;
-    this.#answered.keep(invocationId, named, msg.data, kept, now);
+    this.#answered.keep(invocationId, named, body, kept, now);
   }
 
   /** The failure as the caller is told of it; what nobody foresaw goes to the log and not to the caller. */

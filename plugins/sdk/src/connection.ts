@@ -12,6 +12,7 @@ import { noteMessage } from './host/message-garbage.ts';
 import { Inbox } from './inbox.ts';
 import { byteLength, KeptReplies } from './kept-replies.ts';
 import type { Logger } from './logger.ts';
+import { sizeOf } from './message-headers.ts';
 import { encodeHeaders, mostBytes } from './outgoing.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -326,7 +327,7 @@ function subscribeTo(
   return nats.subscribe(subject, {
     ...options,
     callback: (error, msg) => {
-      if (!error) noteMessage(msg.data.length);
+      if (!error) noteMessage(sizeOf(msg));
       try {
         return callback(error, msg);
       } catch (failure) {

@@ -244,8 +244,8 @@ export class Dispatcher {
     const window = streamWindowOf(headers);
     invocation.upload = this.#uploadOf(invocation, endpoint);
     const place = this.#slots.take(invocation);
-    const run = (): Promise<void> | undefined => this.#handling.run(invocation, endpoint, window);
-    return place ? place.then(run) : run();
+    if (!place) return this.#handling.run(invocation, endpoint, window);
+    return place.then(() => this.#handling.run(invocation, endpoint, window));
   }
 
   #end(invocation: Invocation): void {
@@ -285,6 +285,8 @@ export class Dispatcher {
 
   /** Undefined when the payload is the body. */
   #uploadOf(invocation: Invocation, endpoint: Endpoint | undefined): UploadInput | undefined {
+    // Most have none, and need no more than to be asked.
+    if (!invocation.headers.get(headerNames.upload)) return undefined;
     return openUpload({
       pluginId: this.#plugin.id,
       invocation,

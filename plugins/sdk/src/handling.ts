@@ -91,14 +91,14 @@ export class Handling {
 
   /** It is its body that names the capability. */
   #readEnvelope(invocation: Invocation): Request {
-    const { msg, headers } = invocation;
+    const { body, headers } = invocation;
     contentTypeOf(headers, undefined);
-    const { id, payload } = readEnvelope(msg);
+    const { id, payload } = readEnvelope(body);
     invocation.capability = id;
     const endpoint = this.#parts.endpoints.of(id);
     invocation.enter(endpoint);
     this.#parts.rates.take(id);
-    return { endpoint, input: inputOfEnvelope(this.#parts.pluginId, endpoint, payload, msg.data.length) };
+    return { endpoint, input: inputOfEnvelope(this.#parts.pluginId, endpoint, payload, body.length) };
   }
 
   /** @returns undefined when the handler has ended */

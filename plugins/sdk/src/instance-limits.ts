@@ -37,10 +37,11 @@ export class InstanceLimits {
   }
 
   /** Lets one invocation through. @throws BkgError RATE_LIMITED */
-  take(capability: string, now = performance.now()): void {
+  take(capability: string, at?: number): void {
     const plugin = this.#plugin;
     const own = this.#capabilities.size > 0 ? this.#capabilities.get(capability) : undefined;
     if (!plugin && !own) return;
+    const now = at ?? performance.now();
     const shortage = takeOneOfEach(plugin && own ? [plugin, own] : [plugin ?? own!], now);
     if (!shortage) return;
     const { bucket, waitMs } = shortage;

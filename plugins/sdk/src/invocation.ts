@@ -60,6 +60,8 @@ export class Invocation implements InvocationContext, Placed {
   /** The capability in its subject; '' when there is none. */
   readonly named: string;
   readonly msg: Msg;
+  /** Its payload. nats.js makes it anew each time that it is asked. */
+  readonly body: Uint8Array;
   readonly headers: MessageHeaders;
   /** Whether its caller has given it its id. */
   readonly isNamed: boolean;
@@ -71,12 +73,12 @@ export class Invocation implements InvocationContext, Placed {
   upload: UploadInput | undefined;
   /** What the handler has said that its bytes are. */
   contentType: string | undefined;
-  readonly deadlineAt: number;
   readonly receivedAt = performance.now();
   readonly #nested: () => BrokerCalls;
   readonly #parentLog: Logger;
   readonly #budgetMs: number;
   #id: string | undefined;
+  #deadlineAt: number | undefined;
   #timer: NodeJS.Timeout | undefined;
   #endedBy: BkgError | undefined;
   #controller: AbortController | undefined;
@@ -87,6 +89,7 @@ export class Invocation implements InvocationContext, Placed {
 
   constructor({ msg, headers, capability, timeoutMs, nested, log }: InvocationOptions) {
     this.msg = msg;
+    this.body = msg.data;
     this.headers = headers;
     this.capability = capability;
     this.named = capability;
@@ -96,7 +99,10 @@ export class Invocation implements InvocationContext, Placed {
     this.isNamed = this.#id !== undefined;
     const givenMs = Number(headers.get(headerNames.timeoutMs) || timeoutMs);
     this.#budgetMs = givenMs >= 0 ? Math.min(givenMs, timeoutMs) : timeoutMs;
-    this.deadlineAt = Date.now() + this.#budgetMs;
+  }
+
+  get deadlineAt(): number {
+    return (this.#deadlineAt ??= Date.now() + Math.round(this.#leftMs));
   }
 
   get invocationId(): string {
@@ -195,8 +201,11 @@ export class Invocation implements InvocationContext, Placed {
 
   /** An answer that is there in the turn in which the request came needs none: nothing could stop its handler. */
   #startClock(): void {
-    const leftMs = this.#budgetMs - (performance.now() - this.receivedAt);
-    this.#timer ??= setTimeout(expire, Math.max(0, leftMs), this);
+    this.#timer ??= setTimeout(expire, Math.max(0, this.#leftMs), this);
+  }
+
+  get #leftMs(): number {
+    return this.#budgetMs - (performance.now() - this.receivedAt);
   }
 
   #createLog(): Logger {

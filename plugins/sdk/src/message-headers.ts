@@ -3,9 +3,9 @@ import type { Msg } from '@nats-io/nats-core';
 /** The first value of each header of a message, by its name as it was sent. */
 export type MessageHeaders = ReadonlyMap<string, string>;
 
-/** What nats.js 3.4 keeps of a message: how long its headers are, and their bytes before those of the payload. */
+/** What nats.js 3.4 keeps of a message: how long its headers and all of it are, and their bytes before those of the payload. */
 interface Received {
-  _msg?: { hdr?: number };
+  _msg?: { hdr?: number; size?: number };
   _rdata?: Uint8Array;
 }
 
@@ -22,6 +22,11 @@ export function readHeaders(msg: Msg): MessageHeaders {
   const { _msg: { hdr } = {}, _rdata: bytes } = msg as Received;
   if (hdr === undefined || bytes === undefined) return headersOf(msg);
   return hdr > 0 ? parseHeaders(Buffer.from(bytes.buffer, bytes.byteOffset, hdr).toString()) : none;
+}
+
+/** How long headers and payload are: to ask for the payload itself makes an object each time. */
+export function sizeOf(msg: Msg): number {
+  return (msg as Received)._msg?.size ?? msg.data.length;
 }
 
 /** By nats.js. */

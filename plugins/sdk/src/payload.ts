@@ -1,4 +1,3 @@
-import type { Msg } from '@nats-io/nats-core';
 import { isBytes } from './bytes.ts';
 import type { Endpoint } from './endpoint.ts';
 import { contentTypeOf } from './invocation-headers.ts';
@@ -11,10 +10,10 @@ import { Body } from './stream/body.ts';
 import type { UploadInput } from './upload-input.ts';
 
 /** The body of `plugin.<id>.invoke`. @throws BkgError INVALID_PAYLOAD */
-export function readEnvelope({ data }: Msg): { id: string; payload: unknown } {
-  const body = decodeJson(data) as { capability?: unknown; payload?: unknown } | null;
-  const id = body?.capability;
-  if (typeof id === 'string') return { id, payload: body?.payload ?? {} };
+export function readEnvelope(body: Uint8Array): { id: string; payload: unknown } {
+  const envelope = decodeJson(body) as { capability?: unknown; payload?: unknown } | null;
+  const id = envelope?.capability;
+  if (typeof id === 'string') return { id, payload: envelope?.payload ?? {} };
   throw invalidPayload([
     {
       path: '/capability',
@@ -41,12 +40,11 @@ export function inputOfEnvelope(
 /** What a handler gets of a body that names no capability. @throws BkgError INVALID_PAYLOAD for what does not fit */
 export function inputOfBody(
   endpoint: Endpoint,
-  { msg, headers }: Pick<Invocation, 'msg' | 'headers'>,
+  { body, headers }: Pick<Invocation, 'body' | 'headers'>,
 ): unknown {
   const { input } = endpoint.capability;
-  const { data } = msg;
-  if (isBytes(input)) return Body.of(data, contentTypeOf(headers, input));
-  return checked(endpoint, decodeJson(data), data.length);
+  if (isBytes(input)) return Body.of(body, contentTypeOf(headers, input));
+  return checked(endpoint, decodeJson(body), body.length);
 }
 
 /**

@@ -177,7 +177,7 @@ export class UploadInput {
  */
 export function openUpload(options: OpenUploadOptions): UploadInput | undefined {
   const { pluginId, invocation, endpoint, connection, flows, mostBytes, patienceMs } = options;
-  const announced = uploadHeadersOf(invocation.headers, invocation.msg.data.length);
+  const announced = uploadHeadersOf(invocation.headers, invocation.body.length);
   if (!announced) return undefined;
   if (!endpoint) {
     throw new BkgError(

@@ -1,6 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { describe, expect, it } from 'vitest';
-import { headersOf, readHeaders } from '../src/message-headers.ts';
+import { headersOf, readHeaders, sizeOf } from '../src/message-headers.ts';
 import { createRandom } from '../src/testing/random.ts';
 import { startNatsServer } from '../src/testing.ts';
 import { connect } from '@nats-io/transport-node';
@@ -92,10 +92,13 @@ describe('the headers of a message', () => {
       },
     });
     expect([...readHeaders(msg!)]).toEqual([['A', 'b']]);
+    // With its payload, {}.
+    expect(sizeOf(msg!)).toBe(`NATS/1.0\r\nA: b${end}{}`.length);
     expect([...readHeaders({ headers: headersLike({ A: ['b', 'c'] }) } as unknown as Msg)]).toEqual([
       ['A', 'b'],
     ]);
     expect([...readHeaders({} as unknown as Msg)]).toEqual([]);
+    expect(sizeOf({ data: new Uint8Array(3) } as unknown as Msg)).toBe(3);
   });
 });
 
