@@ -179,7 +179,9 @@ describe('the report', () => {
     const bad = [second({ ok: 0 }), second({ ok: 150 })];
     expect(recoveredAfter({ bySecond: [...bad, second(), second({ heldBack: 5 }), second()] })).toBe(4);
     // A moment in which the machine stood still.
-    expect(recoveredAfter({ bySecond: [...bad, second(), second({ heldBack: 4 }), second()] })).toBe(bad.length);
+    expect(recoveredAfter({ bySecond: [...bad, second(), second({ heldBack: 4 }), second()] })).toBe(
+      bad.length,
+    );
     expect(recoveredAfter({ bySecond: [second(), second()] })).toBe(0);
     expect(recoveredAfter({ bySecond: bad })).toBeNaN();
     expect(flawsOf(resultOf({ after: calm(10, { bySecond: bad }) }))).not.toEqual([]);
