@@ -13,6 +13,7 @@ import { headerOf } from '../rules/replies.ts';
 import { RawNats } from './raw-nats.ts';
 import type { RawMessage } from './raw-nats.ts';
 import { readFrames } from './socket-reader.ts';
+import { shortened } from './shortened.ts';
 import type { Observation, Way } from './way.ts';
 
 const plugin = 'hostile';
@@ -52,7 +53,7 @@ export async function hostileWay(grounds: Grounds): Promise<Way<HostileInput>> {
     atOnce: 32,
     run: (input) =>
       input.kind === 'call' ? call(grounds, scripts, input) : introduce(grounds, client, infos, input),
-    show: (input) => JSON.stringify(input).slice(0, 2_000),
+    show: shortened,
     [Symbol.asyncDispose]: async () => {
       clearInterval(heart);
       say(client, plugin, hostileInstance, 'stopped');

@@ -6,6 +6,7 @@ import { replyFlaws, replyOutcome } from '../rules/replies.ts';
 import type { Grounds } from './grounds.ts';
 import { RawNats } from './raw-nats.ts';
 import type { RawMessage } from './raw-nats.ts';
+import { shortened } from './shortened.ts';
 import type { Observation, Way } from './way.ts';
 
 const overMs = 15_000;
@@ -30,7 +31,7 @@ export async function natsWay(grounds: Grounds): Promise<Way<NatsInput>> {
       else idle.push(client);
       return observation;
     },
-    show: (input) => JSON.stringify(input).slice(0, 2_000),
+    show: shortened,
     [Symbol.asyncDispose]: async () => idle.forEach((client) => client.close()),
   };
 }

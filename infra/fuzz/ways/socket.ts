@@ -6,6 +6,7 @@ import { frameFlaws, frameOutcomes } from '../rules/frames.ts';
 import type { Grounds } from './grounds.ts';
 import { readFrames } from './socket-reader.ts';
 import type { SocketReading } from './socket-reader.ts';
+import { shortened } from './shortened.ts';
 import type { Observation, Way } from './way.ts';
 
 const overMs = 15_000;
@@ -29,7 +30,7 @@ export async function socketWay(grounds: Grounds): Promise<Way<SocketInput>> {
     grammar: socketGrammar,
     atOnce: 64,
     run: (input) => run(grounds, input),
-    show: (input) => JSON.stringify(input).slice(0, 2_000),
+    show: shortened,
     [Symbol.asyncDispose]: async () => undefined,
   };
 }
