@@ -48,10 +48,10 @@ export function partSpecs(context: PartsContext): PartSpec[] {
 }
 
 /**
- * Its heap is small, and Go by itself collects garbage whenever there is as much of it again: at full load a third of
- * the broker's work. It may grow to five times of what is in use, and to a quarter of a gigabyte before more is collected.
+ * Its heap is small, and Go by itself collects garbage whenever there is as much of it again: at full load a good part of
+ * the broker's work. Twice as much makes it half of that, and nats-server half as large again.
  */
-const natsGarbage = { GOGC: '400', GOMEMLIMIT: '256MiB' };
+const natsGarbage = { GOGC: '200' };
 
 function natsServer(
   { home, broker }: PartsContext,
