@@ -285,8 +285,6 @@ export class Dispatcher {
 
   /** Undefined when the payload is the body. */
   #uploadOf(invocation: Invocation, endpoint: Endpoint | undefined): UploadInput | undefined {
-    // Most have none, and need no more than to be asked.
-    if (!invocation.headers.get(headerNames.upload)) return undefined;
     return openUpload({
       pluginId: this.#plugin.id,
       invocation,

@@ -1,3 +1,5 @@
+import { isRecord } from './protocol/is-record.ts';
+
 type Check = (value: unknown, depth: number) => boolean;
 
 /** Deeper ones are for ajv to look at. */
@@ -62,12 +64,12 @@ const keywords: ReadonlyMap<string, Check> = new Map<string, Check>([
  */
 export function isPlainlyValid(schema: unknown, depth = 0): boolean {
   if (typeof schema === 'boolean') return true;
-  if (!isObject(schema) || depth > depthMost) return false;
+  if (!isRecord(schema) || depth > depthMost) return false;
   return Object.entries(schema).every(([name, value]) => keywords.get(name)?.(value, depth) === true);
 }
 
 function areProperties(value: unknown, depth: number): boolean {
-  return isObject(value) && Object.values(value).every((one) => isSchema(one, depth));
+  return isRecord(value) && Object.values(value).every((one) => isSchema(one, depth));
 }
 
 /** One that Unicode mode takes is one in any mode, but for what other languages mean by \Z. */
@@ -78,10 +80,6 @@ function isPattern(value: unknown): boolean {
   } catch {
     return false;
   }
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isUnique(values: readonly unknown[]): boolean {

@@ -1,4 +1,4 @@
-import { changedSecrets } from '@bkg/sdk/protocol';
+import { changedSecrets, isRecord } from '@bkg/sdk/protocol';
 import type { ConfigRevision } from '@bkg/sdk/protocol';
 
 export interface ConfigDifference {
@@ -26,7 +26,7 @@ function compared({ version, config }: ConfigRevision): Record<string, unknown> 
 }
 
 function differences(path: string, before: unknown, after: unknown): ConfigDifference[] {
-  if (isObject(before) && isObject(after)) {
+  if (isRecord(before) && isRecord(after)) {
     const names = new Set([...Object.keys(before), ...Object.keys(after)]);
     return [...names].flatMap((name) =>
       differences(path ? `${path}.${name}` : name, member(before, name), member(after, name)),
@@ -39,8 +39,4 @@ function differences(path: string, before: unknown, after: unknown): ConfigDiffe
 
 function member(of: Record<string, unknown>, name: string): unknown {
   return Object.hasOwn(of, name) ? of[name] : undefined;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -1,4 +1,4 @@
-import { isRecord } from './json-value.ts';
+import { isRecord } from '@bkg/sdk/protocol';
 import { OwnedEntries, type StringStorage } from './owned-entries.ts';
 import { lengthOf, type PartDraft, type Version } from './edit-history.ts';
 

@@ -1,5 +1,4 @@
-import { resolveReference } from '@bkg/sdk/protocol';
-import { isRecord } from './json-value.ts';
+import { isRecord, resolveReference } from '@bkg/sdk/protocol';
 
 /** The keywords of JSON Schema 2020-12 that the dashboard reads; others pass by unseen. */
 export interface SchemaObject {

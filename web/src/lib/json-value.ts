@@ -1,8 +1,5 @@
 /** Values as they come from JSON. */
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
+import { isRecord } from '@bkg/sdk/protocol';
 
 /** A member of its own: one may be called `__proto__`. Undefined when it has none of this name. */
 export function memberOf(value: unknown, name: string): unknown {

@@ -1,5 +1,5 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import { asSchema, dereference, typeOf, type Schema, type SchemaObject } from './json-schema.ts';
-import { isRecord } from './json-value.ts';
 
 /** One line of the readable form of a schema. */
 export interface SchemaRow {

@@ -1,4 +1,4 @@
-import { BkgError, pointerToken, type PayloadError } from '@bkg/sdk';
+import { BkgError, isRecord, pointerToken, type PayloadError } from '@bkg/sdk';
 import { throwComplaints } from '../complaints.ts';
 import type { TensorHead } from '../feeds.ts';
 import { MAX_LENGTH, MAX_NAME, MAX_RANK, MAX_TENSORS } from '../tensor-limits.ts';
@@ -70,8 +70,7 @@ function parse(text: Uint8Array): Record<string, unknown> {
     const value: unknown = JSON.parse(
       new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text),
     );
-    if (typeof value === 'object' && value !== null && !Array.isArray(value))
-      return value as Record<string, unknown>;
+    if (isRecord(value)) return value;
   } catch (error) {
     const why = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
     throw invalidFile(`The header is not JSON: ${why}`, error);
@@ -80,7 +79,7 @@ function parse(text: Uint8Array): Record<string, unknown> {
 }
 
 function readMetadata(value: unknown, complaints: PayloadError[]): Record<string, string> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+  if (!isRecord(value)) {
     complaints.push({ path: pointer(METADATA), message: 'is no object of texts' });
     return {};
   }

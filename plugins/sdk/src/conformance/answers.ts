@@ -32,7 +32,7 @@ export interface Request {
 
 /** A subject of an inbox that nobody has used. */
 export function newInbox(): string {
-  return `${subjects.inbox('conformance')}.${createToken()}`;
+  return subjects.inbox('conformance', createToken());
 }
 
 /** A request with everything that comes back, also what comes too late and what comes twice. */

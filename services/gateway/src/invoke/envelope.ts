@@ -1,4 +1,4 @@
-import { BkgError } from '@bkg/sdk';
+import { BkgError, isRecord } from '@bkg/sdk';
 import { parseBody } from '../http/parse-body.ts';
 import { memberOf } from './raw-json.ts';
 
@@ -14,10 +14,8 @@ const emptyPayload = Buffer.from('{}');
 /** Reads `{capability, payload}`; a payload that is missing or null is `{}`. @throws BkgError INVALID_PAYLOAD */
 export function readEnvelope(body: Buffer): Envelope {
   const value = parseBody(body);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw invalid('', 'must be an object with "capability" and "payload"');
-  }
-  const { capability } = value as Record<string, unknown>;
+  if (!isRecord(value)) throw invalid('', 'must be an object with "capability" and "payload"');
+  const { capability, payload } = value;
   if (typeof capability !== 'string') {
     throw invalid(
       '/capability',
@@ -26,7 +24,6 @@ export function readEnvelope(body: Buffer): Envelope {
         : 'must be the id of a capability, as a string',
     );
   }
-  const { payload } = value as { payload?: unknown };
   // Not assigned to a default: what is there goes on as the bytes it came as.
   return { capability, payload: (payload !== null && memberOf(body, 'payload')) || emptyPayload };
 }

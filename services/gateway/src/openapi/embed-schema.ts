@@ -1,9 +1,8 @@
-import { pointerToken } from '@bkg/sdk/protocol';
+import { isRecord, pointerToken } from '@bkg/sdk/protocol';
 import type { JsonSchema } from '@bkg/sdk/protocol';
 import {
   annotations,
   dataKeywords,
-  isRecord,
   plainKeywords,
   reservedNames,
   schemaKeywords,

@@ -1,4 +1,5 @@
 /** The keywords of JSON Schema 2020-12 that the document keeps, by what their value may be. */
+import { isRecord } from '@bkg/sdk/protocol';
 import { isPattern } from './pattern-text.ts';
 
 /** Their value is a schema, a list of schemas, or an object of schemas. */
@@ -89,7 +90,3 @@ export const plainKeywords: ReadonlyMap<string, Check> = new Map<string, Check>(
   ['required', isListOfTexts],
   ['dependentRequired', (value) => isRecord(value) && Object.values(value).every(isListOfTexts)],
 ]);
-
-export function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}

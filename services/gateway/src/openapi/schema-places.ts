@@ -1,8 +1,7 @@
-import { pointerToken } from '@bkg/sdk/protocol';
+import { isRecord, pointerToken } from '@bkg/sdk/protocol';
 import type { JsonSchema } from '@bkg/sdk/protocol';
 import { isPattern } from './pattern-text.ts';
 import {
-  isRecord,
   plainKeywords,
   reservedNames,
   schemaKeywords,

@@ -2,6 +2,7 @@ import {
   BkgError,
   frameIdMostLength,
   isPluginId,
+  isRecord,
   isSubjectToken,
   isTopic,
   parseJson,
@@ -62,7 +63,7 @@ export function readMembers(data: Buffer): Members {
       errors: [{ path: '', message: 'is not JSON' }],
     });
   }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Members;
+  if (isRecord(value)) return value;
   throw invalid('', 'must be an object with "op" and "id"');
 }
 

@@ -1,5 +1,6 @@
 import {
   changedSecrets,
+  isRecord,
   isSecretEnv,
   pointerNames,
   secretMask,
@@ -7,7 +8,7 @@ import {
   type PluginConfig,
 } from '@bkg/sdk/protocol';
 import { isWithin, pointerTo } from '../json-pointer.ts';
-import { isRecord, memberOf, sameJson } from '../json-value.ts';
+import { memberOf, sameJson } from '../json-value.ts';
 
 /** A place where two configurations differ. */
 export interface Difference {

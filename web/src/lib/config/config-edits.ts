@@ -1,6 +1,11 @@
-import { isForbiddenEnv, uploadMostMbDefault, type PluginConfig, type Sandbox } from '@bkg/sdk/protocol';
+import {
+  isForbiddenEnv,
+  isRecord,
+  type PluginConfig,
+  type Sandbox,
+  uploadMostMbDefault,
+} from '@bkg/sdk/protocol';
 import { formatCount } from '../format.ts';
-import { isRecord } from '../json-value.ts';
 import { diffConfigs, variableOf, type Difference } from './config-diff.ts';
 import { applyMergePatch, mergePatchOf, unpatchableNull } from './merge-patch.ts';
 

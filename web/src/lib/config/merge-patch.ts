@@ -1,5 +1,6 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import { pointerTo } from '../json-pointer.ts';
-import { isRecord, memberOf, sameJson } from '../json-value.ts';
+import { memberOf, sameJson } from '../json-value.ts';
 
 /** Merge patches (RFC 7396) of JSON values. Members are read by entries, because one may be called `__proto__`. */
 

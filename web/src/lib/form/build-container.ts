@@ -1,7 +1,7 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import { pointerTo } from '../json-pointer.ts';
 import { asSchema, type Schema, type SchemaObject } from '../json-schema.ts';
 import type { JsonNode } from '../json-tree.ts';
-import { isRecord } from '../json-value.ts';
 import { sampleJson } from '../sample-json.ts';
 import { buildField, type FormContext, type Place } from './build-form.ts';
 import type { Absent, Field, Shape } from './field.ts';

@@ -1,6 +1,6 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import { asSchema, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
-import { isRecord } from '../json-value.ts';
 import { sampleJson } from '../sample-json.ts';
 import { limitsOf, shortJson } from '../schema-rows.ts';
 import { arrayShape, objectShape } from './build-container.ts';

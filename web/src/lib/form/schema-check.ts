@@ -1,3 +1,4 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import {
   validate,
   type OutputUnit,
@@ -6,7 +7,6 @@ import {
 } from '@cfworker/json-schema';
 import { pointerTo } from '../json-pointer.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
-import { isRecord } from '../json-value.ts';
 import { takeFormats } from './formats.ts';
 import { findNode } from './json-edit.ts';
 

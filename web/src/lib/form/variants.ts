@@ -1,6 +1,7 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import { asSchema, readSchema, type Schema, type SchemaObject } from '../json-schema.ts';
 import type { JsonNode } from '../json-tree.ts';
-import { isRecord, sameJson } from '../json-value.ts';
+import { sameJson } from '../json-value.ts';
 import { shortJson } from '../schema-rows.ts';
 import type { Choice, Shape } from './field.ts';
 import { flatten, join, typesOf } from './flat-schema.ts';

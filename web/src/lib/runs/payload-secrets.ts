@@ -1,5 +1,4 @@
-import { hideSecrets } from '@bkg/sdk/protocol';
-import { isRecord } from '../json-value.ts';
+import { hideSecrets, isRecord } from '@bkg/sdk/protocol';
 import { tokenize } from '../json-tokens.ts';
 
 /** Not every "token": `max_tokens` is none. */

@@ -1,4 +1,4 @@
-import { isRecord } from '../json-value.ts';
+import { isRecord } from '@bkg/sdk/protocol';
 import { OwnedEntries, type StringStorage } from '../owned-entries.ts';
 
 /** What came of a run, without what was answered. */

@@ -1,4 +1,4 @@
-import { isRecord } from '../json-value.ts';
+import { isRecord } from '@bkg/sdk/protocol';
 import { utf8Length } from '../utf8-length.ts';
 
 export interface ChunkListOptions {

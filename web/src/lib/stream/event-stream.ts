@@ -1,5 +1,5 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import { refusals } from '../access/refusals.ts';
-import { isRecord } from '../json-value.ts';
 import { problemOfReply, ProblemError, UnreachableError } from '../request.ts';
 import type { ChunkSource } from './stream-run.svelte.ts';
 

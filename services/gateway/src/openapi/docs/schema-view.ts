@@ -1,5 +1,5 @@
+import { isRecord } from '@bkg/sdk/protocol';
 import type { JsonSchema } from '@bkg/sdk/protocol';
-import { isRecord } from '../schema-keywords.ts';
 import { html, inline } from './html.ts';
 import type { Content, Html } from './html.ts';
 
