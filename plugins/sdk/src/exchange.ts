@@ -24,20 +24,28 @@ export interface OneReplyOptions {
   accept?: (reply: Msg) => boolean;
 }
 
+/** What is needed of an `AbortSignal`, which is one. */
+export interface Signal {
+  readonly aborted: boolean;
+  readonly reason: unknown;
+  addEventListener(type: 'abort', listener: (() => void) | { handleEvent(): void }): void;
+  removeEventListener(type: 'abort', listener: (() => void) | { handleEvent(): void }): void;
+}
+
 /** What an exchange needs of those that it is one of. */
 export interface Surrounding {
   inbox: Inbox;
   sender: Sender;
   pending: BriefSet<Pending>;
   timeoutMs: number;
-  signal: AbortSignal | undefined;
+  signal: Signal | undefined;
 }
 
 /**
  * One request until it is settled. It is what listens, to its replies and to its signal: there are thousands a second, and
  * functions made for each would be the most of what they cost.
  */
-export abstract class Exchange<T> implements Taker, Pending, EventListenerObject {
+export abstract class Exchange<T> implements Taker, Pending {
   readonly subject: string;
   place = nowhere;
   readonly #data: Payload;
@@ -64,7 +72,7 @@ export abstract class Exchange<T> implements Taker, Pending, EventListenerObject
     this.#around = around;
     this.#reply = around.inbox.enter(this);
     this.#timer = setTimeout(expire, around.timeoutMs, this);
-    around.signal?.addEventListener('abort', this, once);
+    around.signal?.addEventListener('abort', this);
   }
 
   /** As long as it is not settled. */
@@ -154,8 +162,6 @@ export class ManyReplies extends Exchange<Msg[]> {
     this.resolve(this.#replies);
   }
 }
-
-const once = { once: true };
 
 /** One function for the timers of all. */
 function expire<T>(exchange: Exchange<T>): void {

@@ -1,7 +1,7 @@
 import type { Msg, Payload } from '@nats-io/nats-core';
 import { BriefSet, nowhere } from './brief-set.ts';
 import { ManyReplies, OneReply } from './exchange.ts';
-import type { Exchange, Pending, Sender } from './exchange.ts';
+import type { Exchange, Pending, Sender, Signal } from './exchange.ts';
 import { headerFault } from './header-fault.ts';
 import type { Inbox } from './inbox.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
@@ -24,7 +24,7 @@ import { StreamCutError } from './stream/stream-cut.ts';
 export interface RequestOptions {
   timeoutMs: number;
   headers?: HeaderValues;
-  signal?: AbortSignal;
+  signal?: Signal;
   /** Replies for which it is false are passed over, where others than the one that is meant may answer. @default any will do */
   accept?: (reply: Msg) => boolean;
   /** Is given what sends it once more, as long as it is not settled. */
@@ -132,7 +132,7 @@ export class Requests {
     });
     this.#pending.add(pending);
     this.#streams.add(stream);
-    signal?.addEventListener('abort', abort, { once: true });
+    signal?.addEventListener('abort', abort);
     const send = (values: HeaderValues): void => {
       if (body === undefined) return;
       const ownHeaders = { ...values, [headerNames.stream]: String(window) };

@@ -10,7 +10,7 @@ export interface RunningCallOptions {
   /** When its time is over, by `performance.now()`. */
   deadlineAt: number;
   /** Aborted, with the reason, when waiting has no use any more. */
-  controller: AbortController;
+  controller: Pick<AbortController, 'abort'>;
   /** Whether running it twice does no harm. */
   isIdempotent(): boolean;
   /** Asked before it is sent again, because of `loss`. @default isIdempotent */

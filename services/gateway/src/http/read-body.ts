@@ -3,8 +3,6 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { assertMay } from '../access/authorization.ts';
 import { abandonBody, awaitBody, discardedMostBytes, hasBody, isOffered } from './bodies.ts';
 
-const nothing = Buffer.alloc(0);
-
 export interface BodyLimit {
   mostBytes: number;
   /** What to do about it, as a sentence. */
@@ -18,26 +16,21 @@ export interface BodyLimit {
  * @throws BkgError PAYLOAD_TOO_LARGE; INVALID_PAYLOAD when it does not arrive in time; CANCELLED when the client leaves before
  *   the end; UNAUTHENTICATED, FORBIDDEN when its sender may not do this any more
  */
-export async function readBody(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  limit: BodyLimit,
-): Promise<Buffer> {
-  if (!hasBody(request.raw)) return nothing;
-  const body = await arrival(request, reply, limit);
-  // It may have taken a minute, in which a key was revoked: what its sender might do when it began counts no more.
-  assertMay(request);
-  return body;
+export function readBody(request: FastifyRequest, reply: FastifyReply, limit: BodyLimit): Promise<Buffer> {
+  return hasBody(request.raw) ? arrival(request, reply, limit) : noBody;
 }
 
-function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit): Promise<Buffer> {
+const noBody = Promise.resolve(Buffer.alloc(0));
+
+function arrival(request: FastifyRequest, reply: FastifyReply, limit: BodyLimit): Promise<Buffer> {
+  const { raw } = request;
   const declared = raw.headers['content-length'];
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let bytes = 0;
     let isOver = false;
-    const fail = (error: BkgError): void => {
-      raw.off('data', take).off('end', finish).off('error', leave).off('close', leave);
+    const fail = (error: unknown): void => {
+      raw.off('data', take).off('end', finish).off('close', leave);
       isOver = true;
       reject(error);
     };
@@ -49,8 +42,14 @@ function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
     };
     const finish = (): void => {
       if (bytes > limit.mostBytes) return fail(tooLarge(`${bytes}`, limit));
-      const [first = nothing] = chunks;
-      const body = chunks.length <= 1 ? first : Buffer.concat(chunks, bytes);
+      try {
+        // It may have taken a minute, in which a key was revoked: what its sender might do when it began counts no more.
+        assertMay(request);
+      } catch (error) {
+        return fail(error);
+      }
+      const [only] = chunks;
+      const body = only && chunks.length === 1 ? only : Buffer.concat(chunks, bytes);
       // What hears that it is late lives as long as the request.
       chunks.length = 0;
       // Nothing is heard after the end but that it closes: to take the listeners away costs more than they do.
@@ -70,7 +69,8 @@ function arrival({ raw }: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
     awaitBody(raw, reply.raw, () =>
       giveUp(new BkgError('INVALID_PAYLOAD', 'The request did not arrive completely in time.')),
     );
-    raw.on('data', take).on('end', finish).on('error', leave).on('close', leave);
+    // Not for errors: what has one closes, too.
+    raw.on('data', take).on('end', finish).on('close', leave);
   });
 }
 

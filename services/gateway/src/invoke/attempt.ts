@@ -1,6 +1,7 @@
 import type { Msg } from '@nats-io/nats-core';
 import { RunningCall } from '@bkg/sdk';
 import type { ReplyStream, RunningCallOptions, Upload } from '@bkg/sdk';
+import type { Abortable } from './abort.ts';
 import { requestHeaders } from './call.ts';
 import type { Call } from './call.ts';
 
@@ -11,7 +12,7 @@ export interface AttemptOptions {
   /** What it was given. */
   timeoutMs: number;
   /** Aborted, with the reason, when waiting has no use any more. */
-  controller: AbortController;
+  controller: Abortable;
   /** Its body, when that comes as chunks. */
   upload: Upload | undefined;
   /** Whether running it twice does no harm. */
@@ -24,7 +25,7 @@ export class Attempt implements RunningCallOptions {
   readonly timeoutMs: number;
   /** When that is over, by `performance.now()`. */
   readonly deadlineAt: number;
-  readonly controller: AbortController;
+  readonly controller: Abortable;
   readonly running: RunningCall;
   readonly upload: Upload | undefined;
   /** The answer of whom was asked last, when it may come as chunks. */

@@ -3,6 +3,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { nowhere } from '@bkg/sdk';
 import { assertInvocable } from '../access/caller.ts';
 import type { Caller, Held } from '../access/caller.ts';
+import { Abort } from './abort.ts';
+import type { Abortable } from './abort.ts';
 
 const left = new Error('the client has left');
 
@@ -15,24 +17,24 @@ export function controllerOf(
   { raw: response }: FastifyReply,
   pluginId: string,
   capability: string,
-): AbortController {
+): Abortable {
   const call = new OpenCall(caller, response, pluginId, capability);
   caller.hold(call);
   // One that is closed will not say so again.
   if (response.destroyed) call.leave();
-  else response.once('close', () => call.leave());
-  return call.controller;
+  else response.on('close', () => call.leave());
+  return call;
 }
 
-class OpenCall implements Held {
+class OpenCall extends Abort implements Held {
   place = nowhere;
-  readonly controller = new AbortController();
   readonly #caller: Caller;
   readonly #response: ServerResponse;
   readonly #pluginId: string;
   readonly #capability: string;
 
   constructor(caller: Caller, response: ServerResponse, pluginId: string, capability: string) {
+    super();
     this.#caller = caller;
     this.#response = response;
     this.#pluginId = pluginId;
@@ -43,17 +45,17 @@ class OpenCall implements Held {
     try {
       assertInvocable(this.#caller, this.#pluginId, this.#capability);
     } catch (error) {
-      this.controller.abort(error);
+      this.abort(error);
     }
   }
 
   ended(why: unknown): void {
-    this.controller.abort(why);
+    this.abort(why);
   }
 
   /** Its connection has closed, or its answer was given: it closes after that too. */
   leave(): void {
     this.#caller.release(this);
-    if (!this.#response.writableFinished) this.controller.abort(left);
+    if (!this.#response.writableFinished) this.abort(left);
   }
 }

@@ -13,7 +13,7 @@ export function explain({ call, timeoutMs, controller, running }: Attempt, error
     return new BkgError('DEADLINE_EXCEEDED', detail);
   }
   if (error.code !== 'CANCELLED') return running.explain(error);
-  const reason: unknown = controller.signal.reason;
+  const { reason } = controller.signal;
   if (reason instanceof BkgError) return reason;
   const why = reason === stopping ? 'was cut off: the gateway is stopping' : 'was cancelled by its caller';
   return new BkgError('CANCELLED', `The invocation of ${capability} ${why}.`);

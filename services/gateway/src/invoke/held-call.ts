@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { NoRespondersError } from '@bkg/sdk';
+import type { Abortable } from './abort.ts';
 
 /** An invocation that nobody has got, or that may run twice and nobody has any more: it can be sent again. */
 export interface UntakenCall {
@@ -13,7 +14,7 @@ export interface UntakenCall {
   timeoutMs: number;
   /** When that is over, by `performance.now()`. */
   deadlineAt: number;
-  controller: AbortController;
+  controller: Abortable;
   /** @throws NoRespondersError when nobody has got it this time either */
   send: () => Promise<Msg>;
 }

@@ -136,7 +136,7 @@ export class HeldCalls {
   #reason(call: UntakenCall, heldMs: number): BkgError | undefined {
     const { broker, catalog, unanswered } = this.#parts;
     const { pluginId, capability, timeoutMs, deadlineAt, controller } = call;
-    const { aborted, reason } = controller.signal as { aborted: boolean; reason: unknown };
+    const { aborted, reason } = controller.signal;
     if (reason instanceof BkgError) return reason;
     if (aborted) {
       return new BkgError('CANCELLED', `The invocation of ${capability} was cancelled by its caller.`);

@@ -10,6 +10,7 @@ import {
   Upload,
 } from '@bkg/sdk';
 import type { ReplyStream, RequestOptions } from '@bkg/sdk';
+import type { Abortable } from './abort.ts';
 import { Attempt } from './attempt.ts';
 import type { Broker } from '../mesh/broker.ts';
 import type { Call } from './call.ts';
@@ -99,7 +100,7 @@ export class Invocations {
    * @returns the reply, which may be a failure
    * @throws BkgError when there is no reply; RATE_LIMITED before anything is sent
    */
-  async run(call: Call, controller: AbortController): Promise<Msg> {
+  async run(call: Call, controller: Abortable): Promise<Msg> {
     const attempt = this.#begin(call, controller);
     try {
       return await this.#delivery.answer(attempt, (subject, timeoutMs) =>
@@ -115,7 +116,7 @@ export class Invocations {
    * is thrown where it is read, and so is what ends it in the middle. One that finds nobody is held likewise.
    * @param controller as for `run`; also aborted when the reader leaves
    */
-  stream(call: Call, controller: AbortController, { window, rooms = [] }: StreamOptions = {}): StreamedCall {
+  stream(call: Call, controller: Abortable, { window, rooms = [] }: StreamOptions = {}): StreamedCall {
     const place = new ChunkPlace([...rooms, this.#room], (why) => controller.abort(why));
     let attempt: Attempt | undefined;
     const open = async (): Promise<ReplyStream> => {
@@ -152,7 +153,7 @@ export class Invocations {
   }
 
   /** Before it is sent. @throws BkgError RATE_LIMITED, CANCELLED, PLUGIN_UNAVAILABLE */
-  #begin(call: Call, controller: AbortController): Attempt {
+  #begin(call: Call, controller: Abortable): Attempt {
     if (controller.signal.aborted) {
       throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
     }

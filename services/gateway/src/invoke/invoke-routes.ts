@@ -87,14 +87,15 @@ export const invokeRoutes = fp<InvokeRoutesOptions>(
         const takesUpload = catalog.capability(pluginId, capability)?.upload === true;
         const config = takesUpload ? catalog.get(pluginId)?.config : undefined;
         const upload = config && uploadOf(request, reply, bodyLimit(), config, stallMs);
-        const given = { ...headers, pluginId, capability };
         if (!upload) {
           const body = await readBody(request, reply, bodyLimit());
-          return answer(request, reply, { ...given, body, contentType: contentTypeOf(request, body) });
+          const contentType = contentTypeOf(request, body);
+          return answer(request, reply, { ...headers, pluginId, capability, body, contentType });
         }
         try {
           const contentType = contentTypeOf(request, undefined);
-          return await answer(request, reply, { ...given, body: nothing, contentType, upload });
+          const given = { ...headers, pluginId, capability, body: nothing, contentType, upload };
+          return await answer(request, reply, given);
         } finally {
           upload.close();
         }

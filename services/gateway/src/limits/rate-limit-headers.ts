@@ -10,10 +10,14 @@ const most = 999_999_999_999_999;
  * `r` of them are left, and `t` seconds later there is one more.
  */
 export function rateLimitHeaders({ holdings, at }: Charge): Record<'RateLimit-Policy' | 'RateLimit', string> {
-  return {
-    'RateLimit-Policy': holdings.map(policyOf).join(', '),
-    RateLimit: holdings.map((holding) => stateOf(holding, at)).join(', '),
-  };
+  let policies = '';
+  let states = '';
+  for (const holding of holdings) {
+    const comma = policies && ', ';
+    policies += comma + policyOf(holding);
+    states += comma + stateOf(holding, at);
+  }
+  return { 'RateLimit-Policy': policies, RateLimit: states };
 }
 
 /** A limit says the same for as long as it is one. */

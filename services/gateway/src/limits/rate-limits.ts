@@ -74,20 +74,16 @@ export class RateLimits {
     if (!ofKey && ofPlugin?.rate_per_second === undefined && !ofPlugin?.capabilities) return undefined;
     const at = this.#now();
     const holdings: Holding[] = [];
-    const buckets: TokenBucket[] = [];
-    const hold = (named: Named | undefined): void => {
-      if (!named) return;
-      const { policy, name, limit } = named;
-      const bucket = this.#buckets.get(name, limit, at);
-      holdings.push({ policy, name, bucket });
-      buckets.push(bucket);
-    };
-    if (caller && ofKey) hold(namedOfKey(caller.prefix, ofKey));
+    if (caller && ofKey) holdings.push(this.#hold(namedOfKey(caller.prefix, ofKey), at));
     const { whole, capabilities } = (ofPlugin && namedOfPlugin(pluginId, ofPlugin)) ?? {};
-    hold(whole);
-    hold(capabilities?.get(capability));
+    if (whole) holdings.push(this.#hold(whole, at));
+    const one = capabilities?.get(capability);
+    if (one) holdings.push(this.#hold(one, at));
     if (holdings.length === 0) return undefined;
-    const shortage = takeOneOfEach(buckets, at);
+    const shortage = takeOneOfEach(
+      holdings.map((holding) => holding.bucket),
+      at,
+    );
     if (!shortage) {
       for (const holding of holdings) this.#onSpend(holding);
       return { holdings, at, refusal: undefined };
@@ -103,6 +99,13 @@ export class RateLimits {
     return { holdings, at, refusal: rateLimited({ what, limit: bucket.limit, waitMs }) };
   }
 
+  #hold(named: Named, at: number): Holding {
+    const { policy, name, limit, last } = named;
+    const bucket = this.#buckets.get(name, limit, at);
+    if (last?.bucket === bucket) return last;
+    return (named.last = { policy, name, bucket });
+  }
+
   /** Another gateway has let so many through. @param limit as it knows it; what is known here counts more */
   spend(name: string, n: number, limit: RateLimit): void {
     const at = this.#now();
@@ -115,6 +118,8 @@ interface Named {
   policy: Policy;
   name: string;
   limit: BucketLimit;
+  /** Made of it, the last time. */
+  last?: Holding;
 }
 
 interface NamedOfPlugin {
