@@ -1,7 +1,6 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { Manifest } from '@bkg/sdk';
 
 /** A place of its own for a mesh and its plugins; it goes with everything in it. */
@@ -24,7 +23,7 @@ export class MeshFolders implements Disposable {
     mkdirSync(this.plugins);
     // Where a program in `plugins` looks for packages.
     mkdirSync(path.join(this.root, 'node_modules/@bkg'), { recursive: true });
-    const sdk = path.join(path.dirname(fileURLToPath(import.meta.resolve('@bkg/sdk'))), '..');
+    const sdk = path.join(import.meta.dirname, '../../plugins/sdk');
     symlinkSync(sdk, path.join(this.root, 'node_modules/@bkg/sdk'));
   }
 

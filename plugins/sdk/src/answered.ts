@@ -1,6 +1,9 @@
 import { crc32 } from 'node:zlib';
 import type { Payload } from '@nats-io/nats-core';
+import { ByteRing } from './byte-ring.ts';
+import { hashOf } from './hash.ts';
 import type { HeaderValues } from './outgoing.ts';
+import { subjectTokenMost } from './protocol/names.ts';
 
 /** What was answered. */
 export interface Reply {
@@ -8,20 +11,10 @@ export interface Reply {
   headers: HeaderValues | undefined;
 }
 
-/** One invocation that has been answered. */
-interface Answer {
-  id: string;
-  capability: string;
-  bodyBytes: number;
-  bodySum: number;
-  at: number;
-  reply: Reply | undefined;
-}
-
 export interface AnsweredOptions {
   /** Most that are remembered. @default 1000 */
   most?: number;
-  /** Most of their replies together, a character counted as a byte. @default 1048576 */
+  /** Most of their replies together. @default 1048576 */
   mostBytes?: number;
   /** For so long after the answer. @default 60000 */
   forMs?: number;
@@ -34,23 +27,40 @@ const replyMostBytes = 128 * 1024;
  * The invocations that were answered last, by their ids, so that one that is sent twice runs once. It costs a small
  * invocation a part of a microsecond, and one of 1 MiB a fraction of what it takes to read it: of the body its length and checksum are kept, which is enough because the id is its caller's secret,
  * and nothing is looked for when the time of one is over.
+ *
+ * Each has a slot, in the order of their coming; a new one takes that of the oldest. What is known of them is in arrays of
+ * numbers and bytes, for the reason that `ByteRing` gives; those of one hash are chained, the latest first.
  */
 export class Answered {
   readonly #most: number;
-  readonly #mostBytes: number;
   readonly #forMs: number;
-  readonly #byId = new Map<string, Answer>();
-  /** All of them, in the order of their coming; a new one takes the place of the oldest. */
-  readonly #ring: Answer[] = [];
+  readonly #replies: ByteRing;
+  readonly #headers: (HeaderValues | undefined)[] = [];
+  readonly #capabilities: string[] = [];
+  readonly #ids: Buffer;
+  readonly #idLengths: Uint8Array;
+  readonly #hashes: Int32Array;
+  readonly #bodyBytes: Uint32Array;
+  readonly #bodySums: Uint32Array;
+  readonly #times: Float64Array;
+  /** The first slot of each chain, and the one after each; plus one, because 0 says that there is none. */
+  readonly #chains: Int32Array;
+  readonly #after: Int32Array;
   #next = 0;
-  /** How many of the latest may still have their reply. */
-  #keeping = 0;
-  #bytes = 0;
+  #count = 0;
 
   constructor({ most = 1_000, mostBytes = 1024 * 1024, forMs = 60_000 }: AnsweredOptions = {}) {
     this.#most = most;
-    this.#mostBytes = mostBytes;
     this.#forMs = forMs;
+    this.#replies = new ByteRing(most, mostBytes);
+    this.#ids = Buffer.allocUnsafeSlow(most * subjectTokenMost);
+    this.#idLengths = new Uint8Array(most);
+    this.#hashes = new Int32Array(most);
+    this.#bodyBytes = new Uint32Array(most);
+    this.#bodySums = new Uint32Array(most);
+    this.#times = new Float64Array(most);
+    this.#chains = new Int32Array(2 ** Math.ceil(Math.log2(most)));
+    this.#after = new Int32Array(most);
   }
 
   /**
@@ -63,15 +73,18 @@ export class Answered {
     body: Uint8Array,
     now = performance.now(),
   ): Reply | 'different' | 'gone' | undefined {
-    const answer = this.#byId.get(id);
-    if (!answer || now - answer.at > this.#forMs) return undefined;
+    const slot = this.#slotOf(id);
+    if (slot === undefined || now - this.#times[slot]! > this.#forMs) return undefined;
     const isSame =
-      answer.capability === capability && answer.bodyBytes === body.length && answer.bodySum === crc32(body);
+      this.#capabilities[slot] === capability &&
+      this.#bodyBytes[slot] === body.length &&
+      this.#bodySums[slot] === crc32(body);
     if (!isSame) return 'different';
-    return answer.reply ?? 'gone';
+    const data = this.#replies.get(slot);
+    return data ? { data, headers: this.#headers[slot] } : 'gone';
   }
 
-  /** @param reply undefined when it cannot be given twice */
+  /** @param id a subject token @param reply undefined when it cannot be given twice */
   keep(
     id: string,
     capability: string,
@@ -79,48 +92,53 @@ export class Answered {
     reply: Reply | undefined,
     now = performance.now(),
   ): void {
+    const slot = this.#next;
+    this.#next = (slot + 1) % this.#most;
+    if (this.#count === this.#most) this.#unchain(slot);
+    else this.#count += 1;
     const isKept = reply !== undefined && reply.data.length <= replyMostBytes;
-    const answer: Answer = {
-      id,
-      capability,
-      bodyBytes: body.length,
-      bodySum: crc32(body),
-      at: now,
-      reply: isKept ? copyOf(reply) : undefined,
-    };
-    this.#forget(this.#ring[this.#next]);
-    this.#ring[this.#next] = answer;
-    this.#next = (this.#next + 1) % this.#most;
-    this.#byId.set(id, answer);
-    this.#bytes += bytesOf(answer);
-    this.#keeping = Math.min(this.#keeping + 1, this.#most);
-    while (this.#bytes > this.#mostBytes) this.#dropReply();
+    this.#replies.push(isKept ? reply.data : undefined);
+    this.#headers[slot] = isKept ? reply.headers : undefined;
+    this.#capabilities[slot] = capability;
+    this.#bodyBytes[slot] = body.length;
+    this.#bodySums[slot] = crc32(body);
+    this.#times[slot] = now;
+    this.#idLengths[slot] = this.#ids.write(id, slot * subjectTokenMost, subjectTokenMost, 'latin1');
+    this.#chain(slot, hashOf(id));
   }
 
-  #forget(answer: Answer | undefined): void {
-    if (!answer) return;
-    this.#bytes -= bytesOf(answer);
-    // What has left a Map is kept by it for a while (see `BriefSet`).
-    answer.reply = undefined;
-    // The id may have been used again after its time.
-    if (this.#byId.get(answer.id) === answer) this.#byId.delete(answer.id);
+  /** The latest: an id may be used again after its time. */
+  #slotOf(id: string): number | undefined {
+    const hash = hashOf(id);
+    for (let slot = this.#chains[this.#chainOf(hash)]! - 1; slot >= 0; slot = this.#after[slot]! - 1)
+      if (this.#hashes[slot] === hash && this.#idAt(slot) === id) return slot;
+    return undefined;
   }
 
-  /** Of the oldest that may have one. */
-  #dropReply(): void {
-    const oldest = this.#ring[(this.#next - this.#keeping + this.#most) % this.#most];
-    this.#keeping -= 1;
-    if (!oldest) return;
-    this.#bytes -= bytesOf(oldest);
-    oldest.reply = undefined;
+  #idAt(slot: number): string {
+    const start = slot * subjectTokenMost;
+    return this.#ids.toString('latin1', start, start + this.#idLengths[slot]!);
   }
-}
 
-function bytesOf({ reply }: Answer): number {
-  return reply?.data.length ?? 0;
-}
+  #chain(slot: number, hash: number): void {
+    const chain = this.#chainOf(hash);
+    this.#hashes[slot] = hash;
+    this.#after[slot] = this.#chains[chain]!;
+    this.#chains[chain] = slot + 1;
+  }
 
-/** The handler may write into its bytes again, or they are a small part of a large buffer. */
-function copyOf({ data, headers }: Reply): Reply {
-  return { data: typeof data === 'string' ? data : Buffer.from(data), headers };
+  #unchain(slot: number): void {
+    const chain = this.#chainOf(this.#hashes[slot]!);
+    if (this.#chains[chain] === slot + 1) {
+      this.#chains[chain] = this.#after[slot]!;
+      return;
+    }
+    let before = this.#chains[chain]! - 1;
+    while (this.#after[before] !== slot + 1) before = this.#after[before]! - 1;
+    this.#after[before] = this.#after[slot]!;
+  }
+
+  #chainOf(hash: number): number {
+    return hash & (this.#chains.length - 1);
+  }
 }

@@ -1,14 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { Answered } from '../src/answered.ts';
+import { createRandom } from '../src/testing/random.ts';
 
 const body = (text: string): Uint8Array => Buffer.from(text);
 const reply = (text: string) => ({ data: text, headers: undefined });
+/** As it comes back. */
+const replied = (text: string) => ({ data: Buffer.from(text), headers: undefined });
 
 describe('what was answered', () => {
   it('is known by id, capability and body', () => {
     const answered = new Answered();
     answered.keep('a', 'text.say', body('{}'), reply('1'));
-    expect(answered.find('a', 'text.say', body('{}'))).toEqual(reply('1'));
+    expect(answered.find('a', 'text.say', body('{}'))).toEqual(replied('1'));
     expect(answered.find('a', 'text.say', body('[]'))).toBe('different');
     expect(answered.find('a', 'text.say', body('{} '))).toBe('different');
     expect(answered.find('a', 'text.hear', body('{}'))).toBe('different');
@@ -18,10 +21,10 @@ describe('what was answered', () => {
   it('is known for its time only', () => {
     const answered = new Answered({ forMs: 100 });
     answered.keep('a', 'x', body(''), reply('1'), 1_000);
-    expect(answered.find('a', 'x', body(''), 1_100)).toEqual(reply('1'));
+    expect(answered.find('a', 'x', body(''), 1_100)).toEqual(replied('1'));
     expect(answered.find('a', 'x', body(''), 1_101)).toBeUndefined();
     answered.keep('a', 'x', body(''), reply('2'), 1_200);
-    expect(answered.find('a', 'x', body(''), 1_201)).toEqual(reply('2'));
+    expect(answered.find('a', 'x', body(''), 1_201)).toEqual(replied('2'));
   });
 
   it('is forgotten when there are too many others, the oldest first', () => {
@@ -30,9 +33,9 @@ describe('what was answered', () => {
     expect(['a', 'b', 'c', 'd', 'e'].map((id) => answered.find(id, 'x', body(id)))).toEqual([
       undefined,
       undefined,
-      reply('c'),
-      reply('d'),
-      reply('e'),
+      replied('c'),
+      replied('d'),
+      replied('e'),
     ]);
   });
 
@@ -42,13 +45,21 @@ describe('what was answered', () => {
     expect(['a', 'b', 'c', 'd'].map((id) => answered.find(id, 'x', body('')))).toEqual([
       'gone',
       'gone',
-      reply('cccc'),
-      reply('dddd'),
+      replied('cccc'),
+      replied('dddd'),
     ]);
     answered.keep('e', 'x', body(''), reply('e'.repeat(11)));
-    expect(['c', 'd', 'e'].map((id) => answered.find(id, 'x', body('')))).toEqual(['gone', 'gone', 'gone']);
-    answered.keep('f', 'x', body(''), reply('f'));
-    expect(answered.find('f', 'x', body(''))).toEqual(reply('f'));
+    expect(['c', 'd', 'e'].map((id) => answered.find(id, 'x', body('')))).toEqual([
+      replied('cccc'),
+      replied('dddd'),
+      'gone',
+    ]);
+    answered.keep('f', 'x', body(''), reply('f'.repeat(10)));
+    expect(['c', 'd', 'f'].map((id) => answered.find(id, 'x', body('')))).toEqual([
+      'gone',
+      'gone',
+      replied('f'.repeat(10)),
+    ]);
   });
 
   it('is bounded over a long time, whatever comes', () => {
@@ -64,6 +75,24 @@ describe('what was answered', () => {
     expect(known).not.toContain('different');
     expect(bytes).toBeLessThanOrEqual(1_000);
     expect(bytes).toBeGreaterThan(0);
+  });
+
+  it('is what a Map of the latest would say, whatever comes', () => {
+    const random = createRandom(3);
+    const [most, forMs] = [40, 30];
+    const answered = new Answered({ most, forMs });
+    const ids = Array.from({ length: 80 }, (_, i) => `${i}`.repeat(1 + (i % 60)).slice(0, 128));
+    const kept: { id: string; at: number; text: string }[] = [];
+    for (let now = 0; now < 5_000; now += 1) {
+      const id = random.pick(ids);
+      const last = kept.slice(-most).findLast((one) => one.id === id);
+      const isKnown = last !== undefined && now - last.at <= forMs;
+      expect(answered.find(id, 'x', body(id), now)).toEqual(isKnown ? replied(last.text) : undefined);
+      if (isKnown) continue;
+      const text = random.text('abc', 20);
+      answered.keep(id, 'x', body(id), reply(text), now);
+      kept.push({ id, at: now, text });
+    }
   });
 
   it('keeps bytes as they were', () => {

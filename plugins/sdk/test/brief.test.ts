@@ -1,5 +1,6 @@
 import { getHeapSpaceStatistics } from 'node:v8';
 import { describe, expect, it } from 'vitest';
+import { Answered } from '../src/answered.ts';
 import { BriefMap } from '../src/brief-map.ts';
 import { BriefSet, nowhere } from '../src/brief-set.ts';
 import type { Placed } from '../src/brief-set.ts';
@@ -96,7 +97,7 @@ describe('what has been there for a moment', () => {
     expect(bytes).toBeLessThan(200);
   });
 
-  it('leaves little more than its name in a map', async () => {
+  it('does not grow old in a map', async () => {
     const map = new BriefMap<Member>();
     let id = 0;
     const bytes = await grownOld((one) => {
@@ -104,11 +105,42 @@ describe('what has been there for a moment', () => {
       map.add(name, one);
       return () => map.delete(name, one);
     });
-    expect(bytes).toBeLessThan(400);
+    expect(bytes).toBeLessThan(200);
+  });
+
+  it('does not grow old when it is remembered as answered', async () => {
+    const answered = new Answered();
+    let id = 0;
+    const bytes = await grownOld(() => () => {
+      const name = `invocation-${(id += 1)}-of-many`;
+      answered.keep(name, 'say', Buffer.from(name), { data: name.repeat(10), headers: undefined });
+    });
+    expect(bytes).toBeLessThan(200);
   });
 });
 
 describe('a map of what is in it for a moment', () => {
+  it('has the values that a Map has, whoever comes and goes', () => {
+    const random = createRandom(2);
+    const [ours, theirs] = [new BriefMap<number>(), new Map<string, number>()];
+    // Far more than it has buckets at first.
+    const names = Array.from({ length: 500 }, (_, i) => `name ${i}`);
+    for (let i = 0; i < 20_000; i += 1) {
+      const name = random.pick(names);
+      const value = theirs.get(name);
+      expect(ours.get(name)).toBe(value);
+      if (value === undefined) {
+        ours.add(name, i);
+        theirs.set(name, i);
+      } else if (random.below(2) === 0) {
+        ours.delete(name, value);
+        theirs.delete(name);
+      }
+      expect(ours.size).toBe(theirs.size);
+    }
+    for (const name of names) expect(ours.get(name)).toBe(theirs.get(name));
+  });
+
   it('gives what was added until it is taken out', () => {
     const map = new BriefMap<number>();
     map.add('a', 1);

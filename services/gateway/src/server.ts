@@ -106,7 +106,8 @@ export async function createServer(options: ServerOptions): Promise<FastifyInsta
   app.server.maxConnections = connectionsMost;
   // Bodies are read by the routes, as bytes (read-body.ts).
   app.removeAllContentTypeParsers();
-  app.addContentTypeParser('*', (_request, _payload, done) => done(null));
+  // A pattern, and not '*': for that Fastify takes the type of each request apart, and looks for a parser again.
+  app.addContentTypeParser(/^/, (_request, _payload, done) => done(null));
 
   await app.register(routeAccess);
   await app.register(problems, { log });

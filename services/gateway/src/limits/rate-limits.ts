@@ -122,6 +122,10 @@ interface Named {
   last?: Holding;
 }
 
+interface NamedOfKey extends Named {
+  prefix: string;
+}
+
 interface NamedOfPlugin {
   pluginId: string;
   whole: Named | undefined;
@@ -129,16 +133,15 @@ interface NamedOfPlugin {
 }
 
 /** What a configuration says stays the same object for as long as it says it: names are made once, and not for each invocation. */
-const ofKeys = new WeakMap<RateLimit, Named>();
+const ofKeys = new WeakMap<RateLimit, NamedOfKey>();
 const ofPlugins = new WeakMap<PluginConfig['limits'], NamedOfPlugin>();
 
-function namedOfKey(prefix: string, ofKey: RateLimit): Named {
+function namedOfKey(prefix: string, ofKey: RateLimit): NamedOfKey {
   let named = ofKeys.get(ofKey);
   // Nothing keeps two keys from sharing what they are limited by.
-  if (named?.name !== `key:${prefix}`) {
-    named = { policy: 'key', name: `key:${prefix}`, limit: bucketLimitOf(ofKey) };
-    ofKeys.set(ofKey, named);
-  }
+  if (named?.prefix === prefix) return named;
+  named = { prefix, policy: 'key', name: `key:${prefix}`, limit: bucketLimitOf(ofKey) };
+  ofKeys.set(ofKey, named);
   return named;
 }
 

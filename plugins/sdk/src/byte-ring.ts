@@ -1,0 +1,82 @@
+import type { Payload } from '@nats-io/nats-core';
+import { byteLength } from './kept-replies.ts';
+
+const nowhere = -1;
+
+/**
+ * The last of many payloads, in one block of memory that is written round and round: kept as objects they would outlive the
+ * young generation, and be the most of what a fast plugin collects.
+ */
+export class ByteRing {
+  readonly #mostBytes: number;
+  readonly #starts: Int32Array;
+  readonly #lengths: Int32Array;
+  #block: Buffer | undefined;
+  /** Where the next is written. */
+  #head = 0;
+  #next = 0;
+  /** Slots before the next, of which the oldest that is not empty is the first that is written over. */
+  #count = 0;
+
+  /** @param slots that are filled in turn, beginning with 0 @param mostBytes of all together */
+  constructor(slots: number, mostBytes: number) {
+    this.#mostBytes = mostBytes;
+    this.#starts = new Int32Array(slots).fill(nowhere);
+    this.#lengths = new Int32Array(slots);
+  }
+
+  /** Fills the next slot; it stays empty for undefined, and for what is larger than the whole. */
+  push(data: Payload | undefined): void {
+    const bytes = data === undefined ? Infinity : byteLength(data);
+    const start = bytes <= this.#mostBytes ? this.#roomFor(bytes) : nowhere;
+    if (this.#count === this.#starts.length) this.#dropOldest();
+    this.#starts[this.#next] = start;
+    this.#lengths[this.#next] = start === nowhere ? 0 : bytes;
+    this.#next = (this.#next + 1) % this.#starts.length;
+    this.#count += 1;
+    if (data === undefined || start === nowhere) return;
+    this.#block ??= Buffer.allocUnsafeSlow(this.#mostBytes);
+    if (typeof data === 'string') this.#block.write(data, start);
+    else this.#block.set(data, start);
+  }
+
+  /** Its own copy; undefined when the slot is empty, or what was in it has been written over. */
+  get(slot: number): Buffer | undefined {
+    const start = this.#starts[slot] ?? nowhere;
+    if (start === nowhere || !this.#block) return undefined;
+    return Buffer.from(this.#block.subarray(start, start + (this.#lengths[slot] ?? 0)));
+  }
+
+  /** @returns where so many bytes may be written, all of them in one piece */
+  #roomFor(bytes: number): number {
+    // Nothing takes a place too: two must not begin at the same.
+    const room = Math.max(1, bytes);
+    if (this.#head + room > this.#mostBytes) {
+      this.#dropFrom(this.#head, this.#mostBytes);
+      this.#head = 0;
+    }
+    const start = this.#head;
+    this.#head += room;
+    this.#dropFrom(start, this.#head);
+    return start;
+  }
+
+  /** Those that begin there: no older one reaches into it. */
+  #dropFrom(start: number, end: number): void {
+    while (this.#count > 0) {
+      const oldest = this.#starts[this.#oldest] ?? nowhere;
+      if (oldest !== nowhere && (oldest < start || oldest >= end)) return;
+      this.#dropOldest();
+    }
+  }
+
+  #dropOldest(): void {
+    this.#starts[this.#oldest] = nowhere;
+    this.#count -= 1;
+  }
+
+  get #oldest(): number {
+    const slots = this.#starts.length;
+    return (this.#next - this.#count + slots) % slots;
+  }
+}
