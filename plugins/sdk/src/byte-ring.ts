@@ -1,7 +1,8 @@
 import type { Payload } from '@nats-io/nats-core';
 import { byteLength } from './kept-replies.ts';
 
-const nowhere = -1;
+/** The start of what is in an empty slot. */
+const empty = -1;
 
 /**
  * The last of many payloads, in one block of memory that is written round and round: kept as objects they would outlive the
@@ -15,26 +16,26 @@ export class ByteRing {
   /** Where the next is written. */
   #head = 0;
   #next = 0;
-  /** Slots before the next, of which the oldest that is not empty is the first that is written over. */
+  /** So many slots before the next may be filled; the oldest of them is written over first. */
   #count = 0;
 
   /** @param slots that are filled in turn, beginning with 0 @param mostBytes of all together */
   constructor(slots: number, mostBytes: number) {
     this.#mostBytes = mostBytes;
-    this.#starts = new Int32Array(slots).fill(nowhere);
+    this.#starts = new Int32Array(slots).fill(empty);
     this.#lengths = new Int32Array(slots);
   }
 
   /** Fills the next slot; it stays empty for undefined, and for what is larger than the whole. */
   push(data: Payload | undefined): void {
     const bytes = data === undefined ? Infinity : byteLength(data);
-    const start = bytes <= this.#mostBytes ? this.#roomFor(bytes) : nowhere;
+    const start = bytes <= this.#mostBytes ? this.#roomFor(bytes) : empty;
     if (this.#count === this.#starts.length) this.#dropOldest();
     this.#starts[this.#next] = start;
-    this.#lengths[this.#next] = start === nowhere ? 0 : bytes;
+    this.#lengths[this.#next] = start === empty ? 0 : bytes;
     this.#next = (this.#next + 1) % this.#starts.length;
     this.#count += 1;
-    if (data === undefined || start === nowhere) return;
+    if (data === undefined || start === empty) return;
     this.#block ??= Buffer.allocUnsafeSlow(this.#mostBytes);
     if (typeof data === 'string') this.#block.write(data, start);
     else this.#block.set(data, start);
@@ -42,8 +43,8 @@ export class ByteRing {
 
   /** Its own copy; undefined when the slot is empty, or what was in it has been written over. */
   get(slot: number): Buffer | undefined {
-    const start = this.#starts[slot] ?? nowhere;
-    if (start === nowhere || !this.#block) return undefined;
+    const start = this.#starts[slot] ?? empty;
+    if (start === empty || !this.#block) return undefined;
     return Buffer.from(this.#block.subarray(start, start + (this.#lengths[slot] ?? 0)));
   }
 
@@ -64,14 +65,14 @@ export class ByteRing {
   /** Those that begin there: no older one reaches into it. */
   #dropFrom(start: number, end: number): void {
     while (this.#count > 0) {
-      const oldest = this.#starts[this.#oldest] ?? nowhere;
-      if (oldest !== nowhere && (oldest < start || oldest >= end)) return;
+      const oldest = this.#starts[this.#oldest] ?? empty;
+      if (oldest !== empty && (oldest < start || oldest >= end)) return;
       this.#dropOldest();
     }
   }
 
   #dropOldest(): void {
-    this.#starts[this.#oldest] = nowhere;
+    this.#starts[this.#oldest] = empty;
     this.#count -= 1;
   }
 

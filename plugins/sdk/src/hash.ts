@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 
-/** Nobody outside can choose texts of the same hash. */
+/** Nobody outside knows which texts have the same hash. */
 const seed = randomInt(2 ** 32);
 
 /** 32 bits of a short text (FNV-1a), others in each process. */

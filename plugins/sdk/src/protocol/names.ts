@@ -3,8 +3,9 @@
 const pluginIdPattern = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export const capabilityIdPattern = /^[a-z0-9_-]+(\.[a-z0-9_-]+)*$/;
 export const capabilityIdMostLength = 64;
-/** Nothing but one subject token: no dots, wildcards or white space. */
+/** Characters of one subject token. */
 export const subjectTokenMost = 128;
+/** Nothing but one subject token: no dots, wildcards or white space. */
 export const subjectTokenPattern = new RegExp(`^[A-Za-z0-9_-]{1,${subjectTokenMost}}$`);
 
 /** Semantic Versioning 2.0.0, as ADR-32 wants it: `nats micro` gives up on all services when one has another. */
