@@ -29,7 +29,7 @@ function arrival(request: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
     const chunks: Buffer[] = [];
     let bytes = 0;
     let isOver = false;
-    const fail = (error: unknown): void => {
+    const fail = (error: Error): void => {
       raw.off('data', take).off('end', finish).off('close', leave);
       isOver = true;
       reject(error);
@@ -46,7 +46,7 @@ function arrival(request: FastifyRequest, reply: FastifyReply, limit: BodyLimit)
         // It may have taken a minute, in which a key was revoked: what its sender might do when it began counts no more.
         assertMay(request);
       } catch (error) {
-        return fail(error);
+        return fail(error as Error);
       }
       const [only] = chunks;
       const body = only && chunks.length === 1 ? only : Buffer.concat(chunks, bytes);
