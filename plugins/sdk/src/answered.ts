@@ -32,12 +32,12 @@ const replyMostBytes = 128 * 1024;
  * numbers and bytes, for the reason that `ByteRing` gives; those of one hash are chained, the latest first.
  */
 export class Answered {
-  readonly #most: number;
   readonly #forMs: number;
   readonly #replies: ByteRing;
   readonly #headers: (HeaderValues | undefined)[] = [];
   readonly #capabilities: string[] = [];
   readonly #ids: Buffer;
+  /** 0 in a slot that was never filled. */
   readonly #idLengths: Uint8Array;
   readonly #hashes: Int32Array;
   readonly #bodyBytes: Uint32Array;
@@ -46,11 +46,8 @@ export class Answered {
   /** The first slot of each chain, and the one after each; plus one, because 0 says that there is none. */
   readonly #chains: Int32Array;
   readonly #after: Int32Array;
-  #next = 0;
-  #count = 0;
 
   constructor({ most = 1_000, mostBytes = 1024 * 1024, forMs = 60_000 }: AnsweredOptions = {}) {
-    this.#most = most;
     this.#forMs = forMs;
     this.#replies = new ByteRing(most, mostBytes);
     this.#ids = Buffer.allocUnsafeSlow(most * subjectTokenMost);
@@ -92,12 +89,9 @@ export class Answered {
     reply: Reply | undefined,
     now = performance.now(),
   ): void {
-    const slot = this.#next;
-    this.#next = (slot + 1) % this.#most;
-    if (this.#count === this.#most) this.#unchain(slot);
-    else this.#count += 1;
     const isKept = reply !== undefined && reply.data.length <= replyMostBytes;
-    this.#replies.push(isKept ? reply.data : undefined);
+    const slot = this.#replies.push(isKept ? reply.data : undefined);
+    if (this.#idLengths[slot]! > 0) this.#unchain(slot);
     this.#headers[slot] = isKept ? reply.headers : undefined;
     this.#capabilities[slot] = capability;
     this.#bodyBytes[slot] = body.length;

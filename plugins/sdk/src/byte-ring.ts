@@ -26,19 +26,21 @@ export class ByteRing {
     this.#lengths = new Int32Array(slots);
   }
 
-  /** Fills the next slot; it stays empty for undefined, and for what is larger than the whole. */
-  push(data: Payload | undefined): void {
+  /** Fills the next slot; it stays empty for undefined, and for what is larger than the whole. @returns which it is */
+  push(data: Payload | undefined): number {
     const bytes = data === undefined ? Infinity : byteLength(data);
     const start = bytes <= this.#mostBytes ? this.#roomFor(bytes) : empty;
     if (this.#count === this.#starts.length) this.#dropOldest();
-    this.#starts[this.#next] = start;
-    this.#lengths[this.#next] = start === empty ? 0 : bytes;
-    this.#next = (this.#next + 1) % this.#starts.length;
+    const slot = this.#next;
+    this.#starts[slot] = start;
+    this.#lengths[slot] = start === empty ? 0 : bytes;
+    this.#next = (slot + 1) % this.#starts.length;
     this.#count += 1;
-    if (data === undefined || start === empty) return;
+    if (data === undefined || start === empty) return slot;
     this.#block ??= Buffer.allocUnsafeSlow(this.#mostBytes);
     if (typeof data === 'string') this.#block.write(data, start);
     else this.#block.set(data, start);
+    return slot;
   }
 
   /** Its own copy; undefined when the slot is empty, or what was in it has been written over. */

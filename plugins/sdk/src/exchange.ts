@@ -24,12 +24,14 @@ export interface OneReplyOptions {
   accept?: (reply: Msg) => boolean;
 }
 
+export type AbortListener = (() => void) | { handleEvent(): void };
+
 /** What is needed of an `AbortSignal`, which is one. */
 export interface Signal {
   readonly aborted: boolean;
   readonly reason: unknown;
-  addEventListener(type: 'abort', listener: (() => void) | { handleEvent(): void }): void;
-  removeEventListener(type: 'abort', listener: (() => void) | { handleEvent(): void }): void;
+  addEventListener(type: 'abort', listener: AbortListener): void;
+  removeEventListener(type: 'abort', listener: AbortListener): void;
 }
 
 /** What an exchange needs of those that it is one of. */

@@ -26,7 +26,7 @@ export * from './lost-calls.ts';
 export * from './problem.ts';
 export * from './rate-limited.ts';
 export { NoRespondersError } from './request-failures.ts';
-export type { Signal } from './exchange.ts';
+export type { AbortListener, Signal } from './exchange.ts';
 export type { RequestManyOptions, RequestOptions, StreamRequestOptions } from './requests.ts';
 export * from './run-plugin.ts';
 export * from './running-call.ts';

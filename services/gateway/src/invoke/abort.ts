@@ -1,4 +1,4 @@
-import type { Signal } from '@bkg/sdk';
+import type { AbortListener, Signal } from '@bkg/sdk';
 
 /** Ends the wait for one invocation, for all who are in it. An `AbortController` does. */
 export interface Abortable {
@@ -6,13 +6,11 @@ export interface Abortable {
   abort(reason: unknown): void;
 }
 
-type Listener = Parameters<Signal['addEventListener']>[1];
-
 /** An `AbortController` that is its own signal: there is one for each invocation, and events of the DOM cost it most of a µs. */
 export class Abort implements Abortable, Signal {
   #isAborted = false;
   #reason: unknown;
-  readonly #listeners: Listener[] = [];
+  readonly #listeners: AbortListener[] = [];
 
   get signal(): Signal {
     return this;
@@ -37,11 +35,11 @@ export class Abort implements Abortable, Signal {
     }
   }
 
-  addEventListener(_type: 'abort', listener: Listener): void {
+  addEventListener(_type: 'abort', listener: AbortListener): void {
     this.#listeners.push(listener);
   }
 
-  removeEventListener(_type: 'abort', listener: Listener): void {
+  removeEventListener(_type: 'abort', listener: AbortListener): void {
     const place = this.#listeners.indexOf(listener);
     if (place >= 0) this.#listeners.splice(place, 1);
   }
