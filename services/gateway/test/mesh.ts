@@ -9,7 +9,7 @@ import type { FastifyInstance } from 'fastify';
 import { buckets, configDefaults, leaseKey, patterns, pluginIdOf, subjects } from '@bkg/sdk';
 import type { Connection, PluginTelemetry, RegistryEntry, Status } from '@bkg/sdk';
 import { eventually, silentLogger, startNatsServer } from '@bkg/sdk/testing';
-import type { TestServer } from '@bkg/sdk/testing';
+import type { TestServer, TestServerOptions } from '@bkg/sdk/testing';
 // For what they add to Fastify's types.
 import type {} from '../src/mesh/broker-link.ts';
 import type {} from '../src/mesh/mesh-watch.ts';
@@ -32,8 +32,11 @@ export interface TestMesh extends AsyncDisposable {
 }
 
 /** A gateway in this process, before a real broker, with the registry that a supervisor would write. */
-export async function startMesh(options: GatewayOptions = {}): Promise<TestMesh> {
-  const nats = await startNatsServer();
+export async function startMesh(
+  options: GatewayOptions = {},
+  server: TestServerOptions = {},
+): Promise<TestMesh> {
+  const nats = await startNatsServer(server);
   const supervisor = new FakeSupervisor(await nats.connect('supervisor'));
   await supervisor.start();
   const app = await startGateway(nats, options);

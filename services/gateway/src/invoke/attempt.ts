@@ -4,13 +4,18 @@ import type { ReplyStream, RunningCallOptions, Upload } from '@bkg/sdk';
 import type { Abortable } from './abort.ts';
 import { requestHeaders } from './call.ts';
 import type { Call } from './call.ts';
+import type { Lane } from './lane.ts';
 
 export interface AttemptOptions {
   call: Call;
+  /** That it is sent through. */
+  lane: Lane;
   /** For its requests; undefined where it goes without saying. */
   contentType: string | undefined;
   /** What it was given. */
   timeoutMs: number;
+  /** What of that is over already. */
+  waitedMs: number;
   /** Aborted, with the reason, when waiting has no use any more. */
   controller: Abortable;
   /** Its body, when that comes as chunks. */
@@ -22,7 +27,10 @@ export interface AttemptOptions {
 /** One invocation on its way: what is needed to send it, and to send it once more. */
 export class Attempt implements RunningCallOptions {
   readonly call: Call;
+  readonly lane: Lane;
   readonly timeoutMs: number;
+  /** What it has left of that when it is sent first. */
+  readonly firstMs: number;
   /** When that is over, by `performance.now()`. */
   readonly deadlineAt: number;
   readonly controller: Abortable;
@@ -34,10 +42,21 @@ export class Attempt implements RunningCallOptions {
   readonly #contentType: string | undefined;
   readonly #isIdempotent: (call: Call) => boolean;
 
-  constructor({ call, contentType, timeoutMs, controller, upload, isIdempotent }: AttemptOptions) {
+  constructor({
+    call,
+    lane,
+    contentType,
+    timeoutMs,
+    waitedMs,
+    controller,
+    upload,
+    isIdempotent,
+  }: AttemptOptions) {
     this.call = call;
+    this.lane = lane;
     this.timeoutMs = timeoutMs;
-    this.deadlineAt = performance.now() + timeoutMs;
+    this.firstMs = Math.max(1, timeoutMs - waitedMs);
+    this.deadlineAt = performance.now() + this.firstMs;
     this.controller = controller;
     this.upload = upload;
     this.#contentType = contentType;

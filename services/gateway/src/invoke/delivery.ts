@@ -1,16 +1,11 @@
 import type { Msg } from '@nats-io/nats-core';
 import { BkgError, headerNames, isSubjectToken, NoRespondersError, problemOfMsg, subjects } from '@bkg/sdk';
-import type { LostCalls } from '@bkg/sdk';
 import type { Ask, Attempt } from './attempt.ts';
-import type { Broker } from '../mesh/broker.ts';
-import type { Call } from './call.ts';
 import { explain } from './explain.ts';
 import type { HeldCalls } from './held-calls.ts';
 import type { InstanceChoice } from './instance-choice.ts';
 
 export interface DeliveryParts {
-  broker: Broker;
-  running: LostCalls;
   held: HeldCalls;
   choice: InstanceChoice;
 }
@@ -29,7 +24,7 @@ export class Delivery {
   /** The reply, or its first message. @throws BkgError in the words for the caller */
   async answer(attempt: Attempt, ask: Ask): Promise<Msg> {
     try {
-      return await this.#reach(attempt, ask, attempt.timeoutMs);
+      return await this.#reach(attempt, ask, attempt.firstMs);
     } catch (error) {
       if (!(error instanceof NoRespondersError)) throw this.#failed(attempt, error);
       return await this.#hold(attempt, ask);
@@ -84,9 +79,9 @@ export class Delivery {
 
   /** Nobody has got it. @throws BkgError at once when it is not held */
   async #hold(attempt: Attempt, ask: Ask): Promise<Msg> {
-    const { call, timeoutMs, deadlineAt, controller, running } = attempt;
+    const { call, lane, timeoutMs, deadlineAt, controller, running } = attempt;
     // Until it is sent again there is nothing that the broker could lose.
-    this.#parts.running.delete(running);
+    lane.running.delete(running);
     const { pluginId, invocationId, capability, mayRead, body } = call;
     const send = (): Promise<Msg> => this.#sendAgain(attempt, ask);
     try {
@@ -99,6 +94,7 @@ export class Delivery {
         timeoutMs,
         deadlineAt,
         controller,
+        broker: lane.broker,
         send,
       });
     } catch (error) {
@@ -108,13 +104,13 @@ export class Delivery {
 
   /** @throws NoRespondersError; what `run` throws */
   async #sendAgain(attempt: Attempt, ask: Ask): Promise<Msg> {
-    const { running } = attempt;
+    const { lane, running } = attempt;
     const { loss } = running;
-    this.#parts.running.add(running);
+    lane.running.add(running);
     try {
       return await this.#reach(attempt, ask, attempt.leftMs);
     } catch (error) {
-      this.#parts.running.delete(running);
+      lane.running.delete(running);
       // Somebody had it, and died with it, when it has been sent another time meanwhile.
       const isUntaken = error instanceof NoRespondersError && running.loss === loss;
       throw isUntaken ? error : this.#failed(attempt, error);
@@ -124,16 +120,8 @@ export class Delivery {
   /** Whoever has it need not go on, when nobody waits any more. */
   #failed(attempt: Attempt, error: unknown): unknown {
     const isGivenUp = error instanceof BkgError && givenUp.has(error.code);
-    if (isGivenUp) this.cancel(attempt.call);
+    if (isGivenUp) attempt.lane.cancel(attempt.call.pluginId, attempt.call.invocationId);
     return explain(attempt, error);
-  }
-
-  /** Whoever has it need not go on. @returns false when the broker is away */
-  cancel({ pluginId, invocationId }: Pick<Call, 'pluginId' | 'invocationId'>): boolean {
-    return this.#parts.broker.publish(
-      subjects.cancel(pluginId),
-      JSON.stringify({ invocation_id: invocationId }),
-    );
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Msg } from '@nats-io/nats-core';
 import { NoRespondersError } from '@bkg/sdk';
+import type { Broker } from '../mesh/broker.ts';
 import type { Abortable } from './abort.ts';
 
 /** An invocation that nobody has got, or that may run twice and nobody has any more: it can be sent again. */
@@ -15,6 +16,8 @@ export interface UntakenCall {
   /** When that is over, by `performance.now()`. */
   deadlineAt: number;
   controller: Abortable;
+  /** The connection that it is sent over. */
+  broker: Broker;
   /** @throws NoRespondersError when nobody has got it this time either */
   send: () => Promise<Msg>;
 }

@@ -86,8 +86,7 @@ export class HeldCalls {
   }
 
   #open(first: HeldCall): HeldQueue {
-    const { broker } = this.#parts;
-    const { pluginId } = first.call;
+    const { broker, pluginId } = first.call;
     const queue = new HeldQueue({
       pluginId,
       broker,

@@ -1,14 +1,6 @@
-import type { Msg, Subscription } from '@nats-io/nats-core';
+import type { Msg } from '@nats-io/nats-core';
 import fp from 'fastify-plugin';
-import {
-  answerGraceMs,
-  BkgError,
-  configDefaults,
-  jsonContentType,
-  LostCalls,
-  subjects,
-  Upload,
-} from '@bkg/sdk';
+import { answerGraceMs, BkgError, configDefaults, jsonContentType, Upload } from '@bkg/sdk';
 import type { ReplyStream, RequestOptions } from '@bkg/sdk';
 import type { Abortable } from './abort.ts';
 import { Attempt } from './attempt.ts';
@@ -22,6 +14,8 @@ import type { UntakenCall } from './held-call.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { HeldCallsOptions } from './held-calls.ts';
 import { InstanceChoice } from './instance-choice.ts';
+import type { Lane } from './lane.ts';
+import { Lanes } from './lanes.ts';
 import type { RateLimits } from '../limits/rate-limits.ts';
 import { StreamedCall } from './streamed-call.ts';
 import { whyUnanswered } from './why-unanswered.ts';
@@ -45,36 +39,31 @@ export interface InvocationsOptions {
   chunksMostBytes?: number;
 }
 
+/** For the connection of a plugin to be there; it takes a few ms. */
+const laneMostMs = 2_000;
+
 /**
  * Everything that is being invoked through this gateway: one request on the broker each, and nothing but the limits before it;
  * those of a `single_writer` plugin that nobody takes are held, and sent again.
  */
 export class Invocations {
-  readonly #broker: Broker;
   readonly #catalog: Catalog;
   readonly #limits: RateLimits;
-  readonly #running: LostCalls;
+  readonly #lanes: Lanes;
   readonly #held: HeldCalls;
   readonly #delivery: Delivery;
   /** For the chunks of all streams. */
   readonly #room: ChunkRoom;
-  #statusEvents: Subscription | undefined;
 
   constructor(broker: Broker, catalog: Catalog, limits: RateLimits, options: InvocationsOptions = {}) {
     const { hold, chunksMostBytes = 128 * 1024 * 1024 } = options;
-    this.#broker = broker;
     this.#catalog = catalog;
     this.#limits = limits;
-    this.#running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail), {
-      instancesOf: (id) => catalog.get(id)?.instances.length ?? 1,
-    });
+    this.#lanes = new Lanes({ broker, catalog });
     const nobody = (call: UntakenCall): BkgError => whyUnanswered(broker, catalog, call);
     this.#held = new HeldCalls({ broker, catalog, unanswered: nobody }, hold);
     this.#room = new ChunkRoom('all clients', chunksMostBytes);
-    const choice = new InstanceChoice({ catalog });
-    this.#delivery = new Delivery({ broker, running: this.#running, held: this.#held, choice });
-    broker.onStatus((connected) => this.#connectionChanged(connected));
-    if (broker.connected) this.#connectionChanged(true);
+    this.#delivery = new Delivery({ held: this.#held, choice: new InstanceChoice({ catalog }) });
   }
 
   /** Streams that may have chunks waiting here. */
@@ -90,8 +79,13 @@ export class Invocations {
   /** Ends all that is running. */
   cutOff(): void {
     this.#held.close();
-    this.#running.endAll(() => stopping);
-    this.#statusEvents?.unsubscribe();
+    this.#lanes.cutOff(stopping);
+  }
+
+  /** When nothing runs any more. */
+  async close(): Promise<void> {
+    this.cutOff();
+    await this.#lanes.close();
   }
 
   /**
@@ -101,10 +95,11 @@ export class Invocations {
    * @throws BkgError when there is no reply; RATE_LIMITED before anything is sent
    */
   async run(call: Call, controller: Abortable): Promise<Msg> {
-    const attempt = this.#begin(call, controller);
+    const lane = this.#lanes.ready(call.pluginId);
+    const attempt = lane ? this.#begin(call, controller, lane) : await this.#beginLater(call, controller);
     try {
       return await this.#delivery.answer(attempt, (subject, timeoutMs) =>
-        this.#broker.request(subject, call.body, this.#requestOf(attempt, timeoutMs)),
+        attempt.lane.broker.request(subject, call.body, this.#requestOf(attempt, timeoutMs)),
       );
     } finally {
       this.#end(attempt);
@@ -122,7 +117,8 @@ export class Invocations {
     const open = async (): Promise<ReplyStream> => {
       // Its first chunk would end one that others are in the middle of.
       if (!this.#room.hasPlace) throw crowded(this.#room);
-      const begun = this.#begin(call, controller);
+      const lane = this.#lanes.ready(call.pluginId);
+      const begun = lane ? this.#begin(call, controller, lane) : await this.#beginLater(call, controller);
       attempt = begun;
       try {
         await this.#delivery.answer(begun, (subject, timeoutMs) =>
@@ -148,50 +144,54 @@ export class Invocations {
   /** Ends an invocation, wherever it is, whoever has sent it. @returns false when the broker is away */
   cancel(pluginId: string, invocationId: string): boolean {
     this.#held.cancel(pluginId, invocationId);
-    this.#running.noteCancelled(pluginId, invocationId);
-    return this.#delivery.cancel({ pluginId, invocationId });
+    this.#lanes.noteCancelled(pluginId, invocationId);
+    return this.#lanes.of(pluginId).cancel(pluginId, invocationId);
+  }
+
+  /** The same as `#begin`, when the connection is there. */
+  async #beginLater(call: Call, controller: Abortable): Promise<Attempt> {
+    const since = performance.now();
+    const lane = await this.#lanes.open(call.pluginId, Math.min(laneMostMs, this.#timeoutMs(call)));
+    return this.#begin(call, controller, lane, Math.round(performance.now() - since));
   }
 
   /** Before it is sent. @throws BkgError RATE_LIMITED, CANCELLED, PLUGIN_UNAVAILABLE */
-  #begin(call: Call, controller: Abortable): Attempt {
+  #begin(call: Call, controller: Abortable, lane: Lane, waitedMs = 0): Attempt {
     if (controller.signal.aborted) {
       throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
     }
-    this.#charge(call);
+    this.#charge(call, lane);
     const { pluginId, upload: source } = call;
     const attempt = new Attempt({
       call,
+      lane,
       contentType: this.#contentTypeOf(call),
       timeoutMs: this.#timeoutMs(call),
+      waitedMs,
       controller,
-      upload: source && new Upload(pluginId, this.#broker, source, (error) => controller.abort(error)),
+      upload: source && new Upload(pluginId, lane.broker, source, (error) => controller.abort(error)),
       isIdempotent: this.#isIdempotent,
     });
-    this.#running.add(attempt.running);
+    lane.enter();
+    lane.running.add(attempt.running);
     return attempt;
   }
 
   #end(attempt: Attempt): void {
+    const { lane, running, upload } = attempt;
     attempt.hasEnded = true;
-    attempt.upload?.close();
-    this.#running.delete(attempt.running);
+    upload?.close();
+    lane.running.delete(running);
+    lane.leave();
   }
 
   /** @throws BkgError RATE_LIMITED */
-  #charge(call: Call): void {
+  #charge(call: Call, { broker }: Lane): void {
     // While the broker is away nothing gets through: that is what is said then, and costs nothing.
-    const charge = this.#broker.connected ? this.#limits.charge(call) : undefined;
+    const charge = broker.connected ? this.#limits.charge(call) : undefined;
     if (!charge) return;
     call.onCharge?.(charge);
     if (charge.refusal) throw charge.refusal;
-  }
-
-  #connectionChanged(connected: boolean): void {
-    this.#running.connectionChanged(connected);
-    if (!connected) return;
-    this.#statusEvents ??= this.#broker.subscribe(subjects.events('status'), (msg) =>
-      this.#running.statusEvent(msg),
-    );
   }
 
   #requestOf(
@@ -214,8 +214,8 @@ export class Invocations {
     place: ChunkPlace,
     window = Infinity,
   ): Promise<Msg> {
-    const { call, stream: before } = attempt;
-    const stream = this.#broker.requestStream(subject, call.body, {
+    const { call, lane, stream: before } = attempt;
+    const stream = lane.broker.requestStream(subject, call.body, {
       ...this.#requestOf(attempt, timeoutMs),
       plugin: call.pluginId,
       window: Math.min(window, place.firstWindow),
@@ -242,7 +242,7 @@ export class Invocations {
       () => this.#end(attempt),
       () => {
         // Whoever reads it gets the error; whoever sends it need not go on.
-        this.#delivery.cancel(call);
+        attempt.lane.cancel(call.pluginId, call.invocationId);
         this.#end(attempt);
       },
     );
@@ -280,7 +280,7 @@ export const invocations = fp<InvocationsOptions>(
   async (app, options) => {
     app.decorate('invocations', new Invocations(app.broker, app.catalog, app.rateLimits, options));
     app.cutOff.addEventListener('abort', () => app.invocations.cutOff());
-    app.addHook('onClose', async () => app.invocations.cutOff());
+    app.addHook('onClose', () => app.invocations.close());
   },
   { name: 'invocations', dependencies: ['mesh-watch', 'limits', 'shutdown'] },
 );

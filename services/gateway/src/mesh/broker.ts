@@ -1,5 +1,6 @@
 import type { Msg, NatsConnection, Payload, Subscription } from '@nats-io/nats-core';
 import { BkgError, connect, describeServers, randomHex } from '@bkg/sdk';
+import { settlesWithin } from '@bkg/sdk/host';
 import type {
   Connection,
   Credentials,
@@ -17,17 +18,20 @@ export interface BrokerOptions {
   log: Logger;
   /** @default true */
   joinWrites?: boolean;
+  /** What goes over it, in the broker's list of connections; undefined for the one over which everything else goes. */
+  use?: string;
 }
 
 const maxPayloadDefault = 1024 * 1024;
 
 /**
- * The connection to the broker, also while there is none yet: the gateway serves the dashboard and says what is
+ * A connection to the broker, also while there is none yet: the gateway serves the dashboard and says what is
  * missing before the broker is there for the first time.
  */
 export class Broker {
   /** The servers as they may be shown. */
   readonly address: string;
+  readonly #options: BrokerOptions;
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(connected: boolean) => void>();
   readonly #opened: Promise<void>;
@@ -36,6 +40,7 @@ export class Broker {
   /** Connects in the background, for as long as it takes. */
   constructor(options: BrokerOptions) {
     this.address = describeServers(options.servers);
+    this.#options = options;
     this.#opened = this.#open(options);
   }
 
@@ -51,6 +56,24 @@ export class Broker {
   /** The largest message the broker takes, headers included. */
   get maxPayloadBytes(): number {
     return this.#connection?.maxPayloadBytes ?? maxPayloadDefault;
+  }
+
+  /** One more connection, as this one is but for its use. Whoever opens it closes it. */
+  beside(use: string): Broker {
+    const { log } = this.#options;
+    return new Broker({ ...this.#options, use, log: log.child({ connection: use }) });
+  }
+
+  /** @returns false when there is no connection within this time */
+  async connectsWithin(ms: number): Promise<boolean> {
+    if (this.connected) return true;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const unhear = this.onStatus((connected) => connected && resolve());
+    try {
+      return await settlesWithin(promise, ms);
+    } finally {
+      unhear();
+    }
   }
 
   /** Hears of the first connection too. @returns ends it */
@@ -127,7 +150,7 @@ export class Broker {
     throw this.awayError();
   }
 
-  async #open({ servers, credentials, log, joinWrites = true }: BrokerOptions): Promise<void> {
+  async #open({ servers, credentials, log, joinWrites = true, use }: BrokerOptions): Promise<void> {
     const { signal } = this.#closing;
     try {
       this.#connection = await connect({
@@ -135,8 +158,8 @@ export class Broker {
         credentials,
         log,
         joinWrites,
-        name: 'bkg gateway',
-        // Of its own for each replica, so that none gets another's replies.
+        name: use === undefined ? 'bkg gateway' : `bkg gateway, ${use}`,
+        // Of its own for each replica and use, so that none gets another's replies.
         identity: ['gateway', randomHex(8)],
         signal,
       });
