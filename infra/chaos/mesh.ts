@@ -27,6 +27,8 @@ export interface MeshOptions {
   relays: ReadonlyMap<string, Relay>;
   /** A module that every part loads before its own. @default the one that leads it to its relay */
   preload?: string;
+  /** What else stands in its environment. */
+  env?: Readonly<Record<string, string>>;
 }
 
 export function relayList(relays: ReadonlyMap<string, Relay>): string {
@@ -120,7 +122,7 @@ export class Mesh {
 
   /** Starts it, and does not wait. */
   begin(): void {
-    const { folders, httpPort, busPort, relays, preload = wire } = this.#options;
+    const { folders, httpPort, busPort, relays, preload = wire, env = {} } = this.#options;
     const inherited = Object.entries(process.env).filter(
       ([name]) => !/^(BKG_|CHAOS_|npm_|INIT_CWD$|NODE_OPTIONS$|VITEST)/.test(name),
     );
@@ -130,6 +132,7 @@ export class Mesh {
     this.#child = spawn(process.execPath, [program, 'up'], {
       env: {
         ...Object.fromEntries(inherited),
+        ...env,
         BKG_HOME: folders.home,
         BKG_PORT: String(httpPort),
         BKG_PLUGIN_BUS_PORT: String(busPort),

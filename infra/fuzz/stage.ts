@@ -9,6 +9,8 @@ import { fillOf, otherRoutes } from './ways/grounds.ts';
 import type { Grounds, Keys } from './ways/grounds.ts';
 
 const diagnosis = path.join(import.meta.dirname, '../soak/plugins/diagnosis.mjs');
+/** What nats-server needs no more it gives back then, and what is resident of it is what is in use. */
+const env = { GOMEMLIMIT: '64MiB' };
 const startMostMs = 180_000;
 const answerMostMs = 10_000;
 
@@ -25,7 +27,7 @@ export class Stage implements AsyncDisposable {
     const folders = starting.use(new Folders());
     const ports = { httpPort: await freePort(), busPort: await freePort() };
     const processes = new Processes(folders.home);
-    const mesh = new Mesh({ folders, ...ports, relays: new Map(), preload: diagnosis });
+    const mesh = new Mesh({ folders, ...ports, relays: new Map(), preload: diagnosis, env });
     starting.defer(() => mesh.close());
     starting.defer(() => mesh.kill(processes));
     await mesh.start();
