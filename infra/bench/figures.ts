@@ -7,6 +7,11 @@ export function median(values: readonly number[]): number {
     : ((sorted[middle - 1] ?? NaN) + (sorted[middle] ?? NaN)) / 2;
 }
 
+/** For `sort`. */
+export function ascending(a: number, b: number): number {
+  return a - b;
+}
+
 /** @param sorted ascending @param share 0 to 1 */
 export function percentile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;

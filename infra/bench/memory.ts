@@ -17,7 +17,7 @@ const lookEveryMs = 50;
 const [stillMs, stillMb, stillMostMs] = [1_000, 1, 6_000];
 
 /** @throws Error when one has ended */
-export function residentMb<Name extends string>(pids: Pids<Name>): Megabytes<Name> {
+function residentMb<Name extends string>(pids: Pids<Name>): Megabytes<Name> {
   return eachOf(pids, (pid, name) => {
     const mb = memoryMb(pid);
     if (Number.isNaN(mb)) throw new Error(`${name} has ended, or this is not Linux`);

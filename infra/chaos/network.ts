@@ -14,7 +14,7 @@ export const hasOwnNetwork = process.env[variable] === '1';
 export async function runInOwnNetwork(seed: number): Promise<number | undefined> {
   if (hasOwnNetwork || process.platform !== 'linux' || process.getuid?.() !== 0) return undefined;
   const enter = ['--net', '--kill-child=SIGTERM'];
-  const trial = 'ip link set lo up && ip rule add pref 50 ipproto tcp dport 9 blackhole';
+  const trial = `ip link set lo up && ip rule add pref ${cutPriority} ipproto tcp dport 9 blackhole`;
   if (spawnSync('unshare', [...enter, 'sh', '-c', trial], { stdio: 'ignore' }).status !== 0) return undefined;
   // The last of two counts.
   const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1), '--seed', String(seed)];

@@ -34,6 +34,6 @@ async function run({ seed, ...rest }: Options): Promise<boolean> {
   console.log(
     isGood ? `No rule was broken (seed ${seed}).` : `Rules were BROKEN; again with --seed ${seed}.`,
   );
-  console.log(JSON.stringify({ seed, isGood, ...result }));
+  console.log(JSON.stringify({ ok: isGood, seed, ...result }));
   return isGood;
 }

@@ -119,7 +119,10 @@ export class Saboteur {
     if (!pid) return undefined;
     const returns = this.#beginOutage(fault);
     const truth = this.#instanceOf(fault);
-    if (!sendSignal(pid, 'SIGSTOP')) return undefined;
+    if (!sendSignal(pid, 'SIGSTOP')) {
+      returns?.();
+      return undefined;
+    }
     if (fault.victim === 'bkg up') this.#isUpStopped = true;
     const hang = { from: now(), until: Infinity };
     truth?.hung.push(hang);
@@ -226,7 +229,7 @@ export class Saboteur {
   }
 }
 
-export function describe({ kind, victim, place, forMs }: Fault): string {
+function describe({ kind, victim, place, forMs }: Fault): string {
   const who = isPlugin(victim) && kind !== 'partition' ? `${victim}#${place}` : victim;
   return `${kind} ${who}${forMs > 0 ? ` for ${(forMs / 1_000).toFixed(1)} s` : ''}`;
 }

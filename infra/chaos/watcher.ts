@@ -42,7 +42,7 @@ export class Watcher {
   readonly #unsubscribe: () => void;
   readonly #end = new AbortController();
   readonly #running: Promise<unknown>;
-  /** When each false claim was seen first, by view and claim without its times. */
+  /** The false claims that were told of, by view, without their times. */
   readonly #seen = new Set<string>();
   /** At a time of which it is not known yet whether a part was back. */
   #undecided: Look[] = [];

@@ -158,6 +158,6 @@ async function test(context, programs, step, sum, filters) {
 /** The settings of somebody's mesh must not reach the tests, which make meshes of their own. */
 function withoutMesh(env) {
   const settings =
-    /^BKG_(HOME|PORT|HOST|PUBLIC_URL|API_KEY|NO_AUTH|PLUGIN_BUS_PORT|PLUGINS_PATH|NATS_URL|CREDENTIALS_FILE)$/;
+    /^BKG_(HOME|PORT|HOST|PUBLIC_URL|API_KEY|NO_AUTH|PLUGIN_BUS_(PORT|HOST|TLS_(CERT|KEY|CA))|PLUGINS_PATH|NATS_URL|CREDENTIALS_FILE)$/;
   return Object.fromEntries(Object.entries(env).filter(([name]) => !settings.test(name)));
 }

@@ -80,7 +80,7 @@ export class Observer implements AsyncDisposable {
     const plugins = await Promise.all(this.#pluginIds.map((id) => this.#get<PluginInfo>(id)));
     const parts = Object.entries(this.#mesh.parts).map(async ([role, pid]) => {
       const diagnosis = role === 'nats-server' ? undefined : await this.#diagnosisOf(pid);
-      return stateOf(role, pid, subscriptions.get(`bkg ${role}`) ?? [], diagnosis);
+      return stateOf(role, pid, subscriptionsOfPart(role, subscriptions), diagnosis);
     });
     const instances = plugins.flatMap(({ id, instances: some }) =>
       some.map(async ({ instance, pid = 0 }) => {
@@ -148,6 +148,16 @@ export class Observer implements AsyncDisposable {
     if (!response.ok) throw new Error(`GET ${path} was answered ${response.status}`);
     return (await response.json()) as T;
   }
+}
+
+/**
+ * By connection. Of those beside its first, which the gateway has for the plugins that were invoked lately, the one with the most
+ * stands for all.
+ */
+function subscriptionsOfPart(role: string, byName: ReadonlyMap<string, number[]>): number[] {
+  const beside = [...byName].flatMap(([name, counts]) => (name.startsWith(`bkg ${role}, `) ? counts : []));
+  const most = beside.length > 0 ? [Math.max(...beside)] : [];
+  return [...(byName.get(`bkg ${role}`) ?? []), ...most];
 }
 
 function stateOf(

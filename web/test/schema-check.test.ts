@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Checker, type CheckWorker } from '../src/lib/form/checker.ts';
-import { checkPayload, readsExactly } from '../src/lib/form/schema-check.ts';
+import { checkPayload } from '../src/lib/form/schema-check.ts';
+import { readsExactly } from '../src/lib/json-number.ts';
 
 const person = {
   type: 'object',

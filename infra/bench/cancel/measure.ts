@@ -1,7 +1,6 @@
 import { offer } from '../limits/offer.ts';
 import type { Outcome } from '../limits/offer.ts';
-import { ascending } from '../replace/times.ts';
-import { percentile } from '../figures.ts';
+import { ascending, percentile } from '../figures.ts';
 import { requestOf } from '../load.ts';
 import { Wires } from '../wires.ts';
 import { causes } from './causes.ts';

@@ -3,7 +3,7 @@ import { control } from './measure.ts';
 import type { LoadFigures, Result } from './measure.ts';
 
 /** Ms from the cause to the signal, in 99 of 100. */
-export const p99MostMs = 50;
+const p99MostMs = 50;
 
 /** What is not as it has to be, a sentence each. */
 export function flawsOf(results: readonly Result[], { sent, failed }: LoadFigures): string[] {

@@ -17,8 +17,9 @@ import { Stage } from './stage.ts';
 await runBenchmark(readOptions, async ({ rounds, seconds, rates, bytes }, say) => {
   const measured = new Map<number, Measured[]>(rates.map((rate) => [rate, []]));
   await using stack = new AsyncDisposableStack();
-  endOnSignal(stack);
-  const stage = stack.use(await Stage.start());
+  const starting = Stage.start().then((started) => stack.use(started));
+  endOnSignal(starting.then(() => stack));
+  const stage = await starting;
   say(`lines of ${bytes} bytes, ${rounds} rounds of ${seconds} s each rate …`);
   // Compilers have their turn before it counts.
   await measure(stage, { rate: 1_000, seconds: 1, bytes }, { 'nats-server': 0, supervisor: 0, gateway: 0 });

@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Enforcement } from '@bkg/sdk';
-import { median, percentile } from '../figures.ts';
+import { ascending, median, percentile } from '../figures.ts';
 import { OfferedLoad } from '../replace/load/offered-load.ts';
 import { isAnswered } from '../replace/load/ledger.ts';
 import type { LoadResult } from '../replace/load/ledger.ts';
-import { ascending } from '../replace/times.ts';
 import type { Culprit } from './options.ts';
 import { neighbour } from './stage.ts';
 import type { Stage } from './stage.ts';

@@ -13,8 +13,9 @@ import { Stage } from './stage.ts';
  *   node infra/bench/neighbours/run.ts [--pairs 5] [--seconds 10] [--rate 200] [--culprits idle,busy,bomb,flood] [--json]
  */
 await runBenchmark(readOptions, async ({ culprits, pairs, seconds, rate }, say) => {
-  await using stage = await Stage.start();
-  endOnSignal(stage);
+  const starting = Stage.start();
+  endOnSignal(starting);
+  await using stage = await starting;
   const results = [];
   for (const culprit of culprits) {
     say(`${culprit}: ${pairs} pairs of ${seconds} s at ${rate}/s …`);

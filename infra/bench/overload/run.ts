@@ -17,8 +17,9 @@ import { Stage } from './stage.ts';
  */
 await runBenchmark(readOptions, async (options, say) => {
   const { parts, ways, seconds, times } = options;
-  await using stage = await Stage.start();
-  endOnSignal(stage);
+  const starting = Stage.start();
+  endOnSignal(starting);
+  await using stage = await starting;
   const results: Result[] = [];
   for (const part of parts)
     for (const way of ways) {

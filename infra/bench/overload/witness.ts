@@ -2,8 +2,7 @@ import http from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { subjects } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
-import { percentile } from '../figures.ts';
-import { ascending } from '../replace/times.ts';
+import { ascending, percentile } from '../figures.ts';
 import { capability, neighbour } from './parts.ts';
 
 /** What has to answer while something else has too much to do. */

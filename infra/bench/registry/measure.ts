@@ -38,7 +38,7 @@ const changesMost = 100;
 const changed = 'stopping';
 
 /** As the supervisor has it: 25 a second of all together, none more often than each 2 s. */
-export function pacedMs({ instances }: Size): number {
+function pacedMs({ instances }: Size): number {
   return Math.max(2_000, Math.ceil(instances / 25) * 1_000);
 }
 

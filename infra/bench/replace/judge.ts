@@ -1,12 +1,12 @@
 import type { Rollout } from '@bkg/sdk/protocol';
-import { percentile } from '../figures.ts';
+import { ascending, percentile } from '../figures.ts';
 import { pathOf, seqOf } from './invocation.ts';
 import { isAnswered } from './load/ledger.ts';
 import type { LoadResult } from './load/ledger.ts';
 import { measureOrders, measurePhases, timesOf } from './measures.ts';
 import type { OrderFigures, PhaseFigures } from './measures.ts';
 import type { Evidence, Order } from './scenario.ts';
-import { ascending, countBetween } from './times.ts';
+import { countBetween } from './times.ts';
 import type { Times } from './times.ts';
 
 export const flawKinds = [

@@ -1,10 +1,10 @@
-import { median, percentile } from '../figures.ts';
+import { ascending, median, percentile } from '../figures.ts';
 import { pathOf, paths } from './invocation.ts';
 import type { Path } from './invocation.ts';
 import { beyondMs, isAnswered } from './load/ledger.ts';
 import type { LoadResult } from './load/ledger.ts';
 import type { Evidence, Order, PhaseName } from './scenario.ts';
-import { ascending, countBetween, longestGap } from './times.ts';
+import { countBetween, longestGap } from './times.ts';
 import type { Times } from './times.ts';
 
 /** Of the invocations of one phase and one path, by when they were due. Times in ms. */

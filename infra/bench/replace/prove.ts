@@ -23,8 +23,9 @@ async function prove({ plans, isJson }: ReturnType<typeof readOptions>): Promise
   const say = sayUnless(isJson);
   await using stack = new AsyncDisposableStack();
   const folders = stack.use(new Folders());
-  const mesh = stack.use(await Mesh.start(folders));
-  endOnSignal(stack);
+  const starting = Mesh.start(folders).then((started) => stack.use(started));
+  endOnSignal(starting.then(() => stack));
+  const mesh = await starting;
   const results = [];
   for (const plan of plans) {
     say(`\n${titleOf(plan)}`);

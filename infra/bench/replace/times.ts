@@ -25,7 +25,3 @@ function countBefore(times: Times, at: number): number {
   }
   return low;
 }
-
-export function ascending(a: number, b: number): number {
-  return a - b;
-}

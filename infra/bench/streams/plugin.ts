@@ -8,7 +8,7 @@ import { Gate } from './gate.ts';
 export const streamer = 'streamer';
 
 /** Of the bytes of `bytes`, which come in pieces of each of these sizes in turn. */
-export const pieceSizes = [16 * 1_024, 64 * 1_024, 256 * 1_024] as const;
+const pieceSizes = [16 * 1_024, 64 * 1_024, 256 * 1_024] as const;
 
 export interface WordsInput {
   /** How many at most. */

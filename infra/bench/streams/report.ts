@@ -8,7 +8,7 @@ import { processes } from './stage.ts';
 import type { ProcessName } from './stage.ts';
 
 /** MB: what a process may grow by while much goes through it to a slow reader. */
-export const growthMostMb = 64;
+const growthMostMb = 64;
 /** Of a thousand streams: until all are open, and what each process may need for them, in MB. */
 const openMostMs = 15_000;
 const manyMostMb = 256;

@@ -3,6 +3,7 @@ import type { Call, Way } from '../load/ledger.ts';
 import { connectionLost, unforeseen, ways } from '../load/ledger.ts';
 import type { Outage } from '../outages.ts';
 import { pluginIds } from '../plan.ts';
+import { countOutcomes } from './count-outcomes.ts';
 import type { Verdict } from './verdict.ts';
 
 /** What who waits gives an answer that is on its way; the client of `/ws` waits for the gateway, which waits itself. */
@@ -99,13 +100,4 @@ function deadlineOf({ way, kind, sentAt }: Call, outages: readonly Outage[]): nu
     if (part === 'gateway' && fault === 'stop' && from <= dueAt && faultUntil > sentAt)
       dueAt = Math.max(dueAt, faultUntil + (faultUntil - from) * catchUpShare + ownMs);
   return dueAt;
-}
-
-function countOutcomes(calls: readonly Call[]): string {
-  const counts = new Map<string, number>();
-  for (const { outcome = 'none' } of calls) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .map(([outcome, count]) => `${count} ${outcome}`)
-    .join(', ');
 }

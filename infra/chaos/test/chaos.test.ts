@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { ways } from '../load/ledger.ts';
 import { faultKinds, planFaults } from '../plan.ts';
 
@@ -36,17 +36,18 @@ it('breaks no rule in a minute of faults on a real mesh', { timeout: 300_000 }, 
   const program = path.join(import.meta.dirname, '../run.ts');
   const args = ['--seed', String(seed), '--minutes', '1', '--rate', '40', '--log', log];
   const child = spawn(process.execPath, [program, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  onTestFinished(() => void child.kill('SIGTERM'));
   let text = '';
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
   const code = await new Promise((resolve) => child.once('close', resolve));
   // It says what was broken, and how to see it again.
   expect(code, text).toBe(0);
   const result = JSON.parse(text.trimEnd().split('\n').at(-1) ?? '') as {
-    isGood: boolean;
+    ok: boolean;
     orders: { acknowledged: number };
     faults: { [kind: string]: number };
   };
-  expect(result.isGood).toBe(true);
+  expect(result.ok).toBe(true);
   // That nothing was found must not be because nothing was done.
   expect(Object.keys(result.faults).sort()).toEqual([...faultKinds].sort());
   expect(Object.values(result.faults).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(15);

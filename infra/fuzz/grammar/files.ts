@@ -8,7 +8,7 @@ import { chance, mutateBytes, pick, utf8 } from './bytes.ts';
 import type { Bytes } from './bytes.ts';
 import { makeJson, mutateJson } from './json.ts';
 
-export const fileKinds = [
+const fileKinds = [
   'manifest',
   'credentials',
   'config',
@@ -153,7 +153,7 @@ const samples: Record<FileKind, readonly Bytes[]> = {
       broker: 'x',
     }),
   ],
-  key: [`bkg_Kabcdefghi_${'a'.repeat(43)}`, `bkg_Kabcdefghi_${'a'.repeat(43)}\n`],
+  key: [`bkg_Kabcdefghi_${'a'.repeat(52)}`, `bkg_Kabcdefghi_${'a'.repeat(52)}\n`],
 };
 
 const areBytes: ReadonlySet<FileKind> = new Set(['onnx', 'key']);

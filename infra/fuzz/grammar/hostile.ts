@@ -16,7 +16,7 @@ export interface HostileReply {
 }
 
 export const hostileCapabilities = ['plain', 'stream', 'bytes', 'upload'] as const;
-export const askers = ['post', 'events', 'socket'] as const;
+const askers = ['post', 'events', 'socket'] as const;
 
 /** How somebody asks for a capability, and what the plugin does instead of what it should. */
 export interface HostileCall {

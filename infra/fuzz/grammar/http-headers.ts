@@ -165,7 +165,7 @@ function makeAuthorization(path: Bytes, random: Random): Bytes | undefined {
     [40, 'Bearer {key}'],
     [2, 'Bearer {narrow}'],
     [1, undefined],
-    [1, `Bearer bkg_K${'abcdefghi'}_${'0'.repeat(43)}`],
+    [1, `Bearer bkg_K${'abcdefghi'}_${'2'.repeat(52)}`],
     [1, mutateBytes('Bearer {key}', random)],
   ]);
 }

@@ -5,7 +5,7 @@ import type { Bytes } from './bytes.ts';
 import { makeJson, mutateJson } from './json.ts';
 
 /** Ids of plugins that are there, that are not, and that are none. */
-export const pluginNames: readonly Bytes[] = [
+const pluginNames: readonly Bytes[] = [
   ...[
     'target',
     'target',
@@ -59,7 +59,7 @@ export const pluginNames: readonly Bytes[] = [
     '%74arget',
   ],
 ];
-export const capabilityNames: readonly Bytes[] = [
+const capabilityNames: readonly Bytes[] = [
   ...[
     'echo',
     'echo',
@@ -195,7 +195,7 @@ const samples: Record<string, readonly Bytes[]> = {
   rotate: ['{"grace_secs":0}'],
   roles: ['{"scopes":["read:target"],"description":"d"}', '{"scopes":["x"]}'],
   session: [
-    '{"key":"bkg_Kabcdefghi_0000000000"}',
+    `{"key":"bkg_Kabcdefghi_${'2'.repeat(52)}"}`,
     '{"key":"{key}"}',
     '{"ticket":"x"}',
     '{"key":"{key}","ticket":"x"}',

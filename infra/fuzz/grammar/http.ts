@@ -9,7 +9,7 @@ import { makeHeaders, otherHeader } from './http-headers.ts';
 import type { Header } from './http-headers.ts';
 
 /** How a body is said to be framed, and whether that is so. */
-export const framings = [
+const framings = [
   'none',
   'length',
   'chunked',

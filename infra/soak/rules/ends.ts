@@ -1,4 +1,5 @@
 import { answerGraceMs } from '@bkg/sdk/protocol';
+import { countOutcomes } from '../../chaos/rules/count-outcomes.ts';
 import type { Verdict } from '../../chaos/rules/verdict.ts';
 import type { Fault } from '../faults.ts';
 import { complete, unforeseen, wrong } from '../ledger.ts';
@@ -76,13 +77,4 @@ function hasCause({ sentAt, endedAt = sentAt }: Entry, faults: readonly Fault[])
 function nameOf({ operation: { number, kind, way, fate, plugin }, invocationId, sentAt }: Entry): string {
   const at = new Date(sentAt).toISOString();
   return `${number} (${fate} ${kind} of ${plugin} over ${way}, ${invocationId.slice(0, 8)}, sent ${at})`;
-}
-
-function countOutcomes(entries: readonly Entry[]): string {
-  const counts = new Map<string, number>();
-  for (const { outcome = 'none' } of entries) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
-  return [...counts]
-    .sort(([, a], [, b]) => b - a)
-    .map(([outcome, count]) => `${count} ${outcome}`)
-    .join(', ');
 }

@@ -1,3 +1,6 @@
+/** EISDIR: what is read as a file is a folder. */
+const codes: readonly unknown[] = ['ENOENT', 'ENOTDIR', 'EISDIR'];
+
 /** Whether an error of the file system says that there is no such file or folder. */
 export const isAbsent = (error: unknown): boolean =>
-  error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR');
+  error instanceof Error && 'code' in error && codes.includes(error.code);

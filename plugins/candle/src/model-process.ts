@@ -9,7 +9,7 @@ import { signatureOf, UnsupportedModel } from './signature.ts';
 import { PIPE, receiveTensors, sendTensors, onTheirWay } from './tensor-pipe.ts';
 
 /**
- * The process of one model, started by ModelProcess. Loading and running block its event loop, which is why
+ * The process of one model, started by ProcessHost. Loading and running block its event loop, which is why
  * it is a process of its own.
  */
 

@@ -5,7 +5,7 @@ import { candleError } from './errors.ts';
 import type { ModelFile } from './locator.ts';
 import type { OutputLimit } from './messages.ts';
 import { keyOf } from './model-id.ts';
-import { ModelProcess, ProcessEnded, ProcessTimeout, Refusal, type ProcessOptions } from './process-host.ts';
+import { ProcessHost, ProcessEnded, ProcessTimeout, Refusal, type ProcessOptions } from './process-host.ts';
 import type { Signature } from './signature.ts';
 
 export interface ModelOptions {
@@ -47,8 +47,8 @@ export class Model {
   readonly #options: ModelOptions;
   readonly #closing = new AbortController();
   readonly #queue: Job[] = [];
-  #process: ModelProcess | undefined;
-  #starting: Promise<ModelProcess> | undefined;
+  #process: ProcessHost | undefined;
+  #starting: Promise<ProcessHost> | undefined;
   #signature: Signature | undefined;
   #pumping: Promise<void> | undefined;
   /** How long the last start took. */
@@ -136,7 +136,7 @@ export class Model {
     }
   }
 
-  async #run(process: ModelProcess, { feeds, outputs, limit, signal, resolve, reject }: Job): Promise<void> {
+  async #run(process: ProcessHost, { feeds, outputs, limit, signal, resolve, reject }: Job): Promise<void> {
     let timer: NodeJS.Timeout | undefined;
     // To end a process costs its successor's start: a run that takes no longer than that is cheaper to let end, and callers
     // who give up again and again must not keep a model that is quick from everybody else.
@@ -155,12 +155,12 @@ export class Model {
     }
   }
 
-  #ready(): Promise<ModelProcess> {
+  #ready(): Promise<ProcessHost> {
     if (this.#process?.pid) return Promise.resolve(this.#process);
     return (this.#starting ??= this.#start().finally(() => (this.#starting = undefined)));
   }
 
-  async #start(): Promise<ModelProcess> {
+  async #start(): Promise<ProcessHost> {
     await Promise.all([this.#options.after, this.#leaving]);
     this.#closing.signal.throwIfAborted();
     const blockedMs = this.#options.crashes.blockedForMs(this.key);
@@ -171,7 +171,7 @@ export class Model {
     }
     const startedAt = performance.now();
     try {
-      const started = await ModelProcess.start(this.file.path, this.#options.process, this.#closing.signal);
+      const started = await ProcessHost.start(this.file.path, this.#options.process, this.#closing.signal);
       if (this.#closing.signal.aborted) {
         // It was there in the very moment in which nobody wanted it any more.
         await started.end();
@@ -188,7 +188,7 @@ export class Model {
     }
   }
 
-  #onExit(process: ModelProcess, ended: ProcessEnded): void {
+  #onExit(process: ProcessHost, ended: ProcessEnded): void {
     // Otherwise it was ended by us.
     if (this.#process !== process) return;
     this.#process = undefined;
@@ -202,7 +202,7 @@ export class Model {
   }
 
   /** Ends a process that works for nobody, so that the next invocation does not wait for it. */
-  #replace(process: ModelProcess): void {
+  #replace(process: ProcessHost): void {
     if (this.#process !== process) return;
     this.#process = undefined;
     this.#leaving = process.end();

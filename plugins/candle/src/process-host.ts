@@ -57,7 +57,7 @@ interface Waiting {
 }
 
 /** One child process with one model in it. Takes one request at a time; who queues is the caller. */
-export class ModelProcess {
+export class ProcessHost {
   readonly exited: Promise<ProcessEnded>;
   readonly #child: ChildProcess;
   /** The elements of tensors go through it: as messages they would block both event loops for the time of several copies. */
@@ -71,9 +71,9 @@ export class ModelProcess {
    * Starts a process and loads the model. Throws Refusal, ProcessEnded, ProcessTimeout or the signal's reason; then no
    * process is left.
    */
-  static async start(path: string, options: ProcessOptions, signal: AbortSignal): Promise<ModelProcess> {
+  static async start(path: string, options: ProcessOptions, signal: AbortSignal): Promise<ProcessHost> {
     signal.throwIfAborted();
-    const started = new ModelProcess();
+    const started = new ProcessHost();
     const timeout = AbortSignal.timeout(options.loadTimeoutMs);
     const kill = (): boolean => started.#child.kill('SIGKILL');
     const ends = [signal, timeout];

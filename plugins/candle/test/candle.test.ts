@@ -103,7 +103,7 @@ describe('model.infer', () => {
   it.each<[string, unknown, number, string, RegExp]>([
     ['no payload worth the name', {}, 400, 'INVALID_PAYLOAD', /needs "input", a text, or "inputs"/],
     ['both kinds of input', { input: 'x', inputs: [x] }, 400, 'INVALID_PAYLOAD', /together with "input"/],
-    ['tensors without a model', { inputs: [x] }, 400, 'INVALID_PAYLOAD', /\/model_id is needed/],
+    ['tensors without a model', { inputs: [x] }, 400, 'INVALID_PAYLOAD', /\/model_id: is needed/],
     ['a text and outputs', { input: 'x', outputs: ['y'] }, 400, 'INVALID_PAYLOAD', /belongs to "inputs"/],
     ['a member that does not exist', { input: 'x', inptus: 1 }, 400, 'INVALID_PAYLOAD', /inptus/],
     ['a number as text', { input: 17 }, 400, 'INVALID_PAYLOAD', /\/input must be string/],

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readModelHeader } from '../src/onnx/reader.ts';
-import { ModelProcess } from '../src/process-host.ts';
+import { ProcessHost } from '../src/process-host.ts';
 import { encodeText, readScores, textModelOf, type TextModel } from '../src/text-model.ts';
 import { buildLanguageModel } from '../train/build.ts';
 import { confusions } from '../train/evaluate.ts';
@@ -12,12 +12,12 @@ import { limit } from './sample-models.ts';
 const folder = new URL('../models/bkg/language-id/', import.meta.url);
 const path = fileURLToPath(new URL('model.onnx', folder));
 
-let process: ModelProcess;
+let process: ProcessHost;
 let model: TextModel;
 
 beforeAll(async () => {
   const options = { threads: 1, loadTimeoutMs: 20_000 };
-  process = await ModelProcess.start(path, options, new AbortController().signal);
+  process = await ProcessHost.start(path, options, new AbortController().signal);
   model = textModelOf('bkg/language-id', process.signature);
 });
 afterAll(() => process.end());

@@ -64,6 +64,9 @@ describe('finding a model', () => {
       expect(await locator.locate({ model_id: 'org/name', revision: commit(digit) })).toMatchObject(expected);
     }
     expect(await locator.locate({ model_id: 'org/name' })).toMatchObject({ revision: commit('a') });
+    // A folder of references is none.
+    const { code } = await failure(locator.locate({ model_id: 'org/name', revision: 'refs/pr' }));
+    expect(code).toBe('CANDLE_MODEL_NOT_FOUND');
   });
 
   it('keeps to the hub when a revision is asked for, since a plain folder has none', async () => {

@@ -4,7 +4,7 @@ import { CrashLog } from '../src/crash-log.ts';
 import type { Tensor } from '../src/datatypes.ts';
 import { createLocator, type Locator } from '../src/locator.ts';
 import { ModelPool } from '../src/model-pool.ts';
-import { ModelProcess } from '../src/process-host.ts';
+import { ProcessHost } from '../src/process-host.ts';
 import { limit, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
 let folder: Folder;
@@ -156,7 +156,7 @@ describe('the pool of models', () => {
   });
 
   it('drops a load when the last one who waits for it has gone, and loads anew for who comes then', async () => {
-    const started = vi.spyOn(ModelProcess, 'start');
+    const started = vi.spyOn(ProcessHost, 'start');
     const controller = new AbortController();
     const file = await locator.locate({ model_id: 'a' });
     const uses = Array.from({ length: 3 }, () => pool.use(file, controller.signal, () => Promise.resolve()));

@@ -7,7 +7,7 @@ import { datatypeNames, datatypes, type Datatype, type Tensor } from '../src/dat
 import type { OutputLimit } from '../src/messages.ts';
 import { encodeModel, type Dim } from '../src/onnx/writer.ts';
 import {
-  ModelProcess,
+  ProcessHost,
   ProcessEnded,
   ProcessTimeout,
   Refusal,
@@ -20,15 +20,15 @@ const { signal } = new AbortController();
 const options: ProcessOptions = { threads: 1, loadTimeoutMs: 20_000 };
 
 let folder: Folder;
-const started: ModelProcess[] = [];
+const started: ProcessHost[] = [];
 
 beforeAll(async () => (folder = await temporaryFolder()));
 afterEach(() => Promise.all(started.splice(0).map((process) => process.end())));
 afterAll(() => folder[Symbol.asyncDispose]());
 
-async function load(content: Uint8Array | string, more: Partial<ProcessOptions> = {}): Promise<ModelProcess> {
+async function load(content: Uint8Array | string, more: Partial<ProcessOptions> = {}): Promise<ProcessHost> {
   const path = typeof content === 'string' ? content : await folder.write('model.onnx', content);
-  const process = await ModelProcess.start(path, { ...options, ...more }, signal);
+  const process = await ProcessHost.start(path, { ...options, ...more }, signal);
   started.push(process);
   return process;
 }
@@ -332,14 +332,14 @@ describe('the process', () => {
 
   it('is ended when a load takes too long, and when nobody wants it any more', async () => {
     const path = await folder.write('model.onnx', identity('float'));
-    await expect(ModelProcess.start(path, { ...options, loadTimeoutMs: 1 }, signal)).rejects.toThrow(
+    await expect(ProcessHost.start(path, { ...options, loadTimeoutMs: 1 }, signal)).rejects.toThrow(
       ProcessTimeout,
     );
     const controller = new AbortController();
-    const starting = ModelProcess.start(path, options, controller.signal);
+    const starting = ProcessHost.start(path, options, controller.signal);
     controller.abort(new Error('unloaded'));
     await expect(starting).rejects.toThrow('unloaded');
-    await expect(ModelProcess.start(path, options, controller.signal)).rejects.toThrow('unloaded');
+    await expect(ProcessHost.start(path, options, controller.signal)).rejects.toThrow('unloaded');
   });
 
   it('takes one request at a time', async () => {
@@ -354,14 +354,14 @@ describe('the process', () => {
 it('says that it could not be started, as when this process has no file left to open', () => {
   const script = `
     import { openSync } from 'node:fs';
-    import { ModelProcess } from ${JSON.stringify(new URL('../src/process-host.ts', import.meta.url).href)};
+    import { ProcessHost } from ${JSON.stringify(new URL('../src/process-host.ts', import.meta.url).href)};
     try {
       for (;;) openSync('/dev/null');
     } catch {
       // There is none left.
     }
     const options = { threads: 1, loadTimeoutMs: 5_000 };
-    const failed = ModelProcess.start('model.onnx', options, new AbortController().signal);
+    const failed = ProcessHost.start('model.onnx', options, new AbortController().signal);
     await failed.catch(({ name, message }) => console.log(name, message));
   `;
   const { stdout, stderr, status } = spawnSync(

@@ -5,7 +5,7 @@ import { CrashLog } from '../src/crash-log.ts';
 import type { Tensor } from '../src/datatypes.ts';
 import type { ModelFile } from '../src/locator.ts';
 import { Model, type ModelOptions } from '../src/model.ts';
-import { ModelProcess } from '../src/process-host.ts';
+import { ProcessHost } from '../src/process-host.ts';
 import { cpuMsOf } from './candle-mesh.ts';
 import { limit, temporaryFolder, workload, type Folder } from './sample-models.ts';
 
@@ -117,7 +117,7 @@ describe('a resident model', () => {
 
   it('runs only the one of ten that was not cancelled', async () => {
     model = new Model(file, { ...options(), maxQueue: 10 });
-    const ran = vi.spyOn(ModelProcess.prototype, 'run');
+    const ran = vi.spyOn(ProcessHost.prototype, 'run');
     const controllers = Array.from({ length: 9 }, () => new AbortController());
     const cancelled = controllers.map(({ signal }) => code(run(1000, signal)));
     const wanted = run(64);
@@ -158,7 +158,7 @@ describe('a resident model', () => {
 
   it('leaves no process when it is closed while one takes the place of another', async () => {
     await model.load();
-    const started = vi.spyOn(ModelProcess, 'start');
+    const started = vi.spyOn(ProcessHost, 'start');
     const { pid } = model;
     const controller = new AbortController();
     const endless = code(run(4000, controller.signal));

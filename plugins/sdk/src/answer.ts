@@ -140,8 +140,8 @@ function isFailure(headers: HeaderValues | undefined): boolean {
 }
 
 /** Of a payload that was refused in the middle some has been taken, whatever the code says. */
-function mayHaveRun({ hasRun, upload, chunks }: Invocation, { code }: Problem): boolean {
+function mayHaveRun({ hasRun, passesOn, upload, chunks }: Invocation, { code }: Problem): boolean {
   if (!hasRun) return false;
-  if (upload || (chunks && chunks.count > 0)) return true;
+  if (passesOn || upload || (chunks && chunks.count > 0)) return true;
   return errorEntryOf(code)?.executed !== 'no';
 }

@@ -102,7 +102,7 @@ export class BrokerStream implements AsyncIterable<Chunk> {
     }
     controller.signal.addEventListener('abort', () => this.#reply.fail(controller.signal.reason));
     this.last = this.#reply.last.catch((error: unknown) => {
-      if (hasRun(error)) cancel();
+      if (mayBeAtWork(error)) cancel();
       throw this.#explain(running.explain(error));
     });
     this.first = this.#reply.first.catch(() => this.last);
@@ -138,6 +138,6 @@ export class BrokerStream implements AsyncIterable<Chunk> {
 }
 
 /** Whether somebody may be at work, because of what it ended with. */
-function hasRun(error: unknown): boolean {
+function mayBeAtWork(error: unknown): boolean {
   return !(error instanceof BkgError) || errorEntryOf(error.code)?.executed !== 'no';
 }

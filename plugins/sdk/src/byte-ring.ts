@@ -1,5 +1,5 @@
 import type { Payload } from '@nats-io/nats-core';
-import { byteLength } from './kept-replies.ts';
+import { byteLength } from './outgoing.ts';
 
 /** The start of what is in an empty slot. */
 const empty = -1;

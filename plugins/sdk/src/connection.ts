@@ -10,10 +10,11 @@ import { InvalidArgumentError, PermissionViolationError } from '@nats-io/nats-co
 import { settlesWithin } from './host/delay.ts';
 import { noteMessage } from './host/message-garbage.ts';
 import { Inbox } from './inbox.ts';
-import { byteLength, KeptReplies } from './kept-replies.ts';
+import { KeptReplies } from './kept-replies.ts';
+import type { KeptReply } from './kept-replies.ts';
 import type { Logger } from './logger.ts';
 import { sizeOf } from './message-headers.ts';
-import { encodeHeaders, mostBytes } from './outgoing.ts';
+import { byteLength, encodeHeaders, mostBytes } from './outgoing.ts';
 import type { HeaderValues, Outgoing } from './outgoing.ts';
 import { BkgError } from './protocol/errors.ts';
 import { inboxRoot, isInbox, subjects } from './protocol/subjects.ts';
@@ -42,6 +43,8 @@ export interface SendOptions {
 const flushTimeoutMs = 2_000;
 /** Who waits for a kept reply reconnects at the same time as we do, and must be there first. */
 const keptRepliesDelayMs = 1_000;
+/** Those that are remembered. */
+const refusalsMost = 256;
 /** Larger messages fill a write by themselves. */
 const joinMostBytes = 48 * 1024;
 
@@ -55,6 +58,8 @@ export class Connection {
   readonly #kept = new KeptReplies();
   readonly #turn: Turn<Outgoing> | undefined;
   readonly #listeners = new Set<(connected: boolean) => void>();
+  /** What the broker has refused since it was connected, in its words. */
+  readonly #refusals = new Set<string>();
   #connected = true;
   #droppedEvents = 0;
 
@@ -168,10 +173,16 @@ export class Connection {
       if (byteLength(data) > this.maxPayloadBytes) {
         throw this.#tooLarge(data);
       }
-      return this.#keep(subject, data, headers);
+      return this.#keep({ subject, data, headers });
     }
-    const onLost = (): void => void this.#keep(subject, data, headers);
-    this.#send({ subject, data, reply: undefined, headers, onLost });
+    const message: Outgoing = {
+      subject,
+      data,
+      reply: undefined,
+      headers,
+      onLost: () => void this.#keep(message),
+    };
+    this.#send(message);
     return true;
   }
 
@@ -203,7 +214,13 @@ export class Connection {
   /** Sends what is under way and closes. */
   async close(): Promise<void> {
     if (this.nats.isClosed()) return;
+    this.sendKept();
     await this.flush();
+    if (this.#kept.size > 0)
+      this.#log.error(
+        { replies: this.#kept.size },
+        'replies are lost that were kept for the broker: it is away',
+      );
     this.#requests.close();
     this.#inbox.close();
     await this.nats.close();
@@ -234,8 +251,8 @@ export class Connection {
     }
   }
 
-  #keep(subject: string, data: Payload, headers: HeaderValues | undefined): boolean {
-    const isKept = this.#kept.keep({ subject, data, headers });
+  #keep(reply: KeptReply): boolean {
+    const isKept = this.#kept.keep(reply);
     if (!isKept) this.#log.error('a reply was dropped: the broker is away and too many wait for its return');
     return isKept;
   }
@@ -285,13 +302,19 @@ export class Connection {
   }
 
   #refused(error: Error): void {
-    this.#log.error({ error }, 'the broker refused something');
+    // What is sent again and again is told of once: the line may be one of what is refused.
+    if (!this.#refusals.has(error.message)) {
+      if (this.#refusals.size >= refusalsMost) this.#refusals.clear();
+      this.#refusals.add(error.message);
+      this.#log.error({ error }, 'the broker refused something');
+    }
     if (error instanceof PermissionViolationError && error.operation === 'publish')
       this.#requests.refuse(error.subject);
   }
 
   #change(connected: boolean, server: string): void {
     this.#connected = connected;
+    this.#refusals.clear();
     if (!connected) this.#requests.cutStreams();
     if (connected) setTimeout(() => this.sendKept(), keptRepliesDelayMs);
     this.#log.warn({ server }, connected ? 'the broker is back' : 'the broker is away');

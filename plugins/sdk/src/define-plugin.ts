@@ -6,7 +6,7 @@ import { foreignRefs } from './foreign-refs.ts';
 import type { InvocationContext } from './invocation.ts';
 import type { Logger } from './logger.ts';
 import { isContentTypeRange } from './protocol/content-type.ts';
-import { declaredErrorNumbers } from './protocol/errors.ts';
+import { declaredErrorNumbers, errorCodePattern } from './protocol/errors.ts';
 import type { DeclaredError } from './protocol/errors.ts';
 import {
   endpointName,
@@ -210,8 +210,10 @@ function capabilityProblems({ id, capabilities }: PluginDefinition, capabilityId
   }
   const prefix = errorCodePrefix(id);
   for (const [code, { number }] of Object.entries(capabilities[capabilityId]?.errors ?? {})) {
-    if (!code.startsWith(prefix) || !/^[A-Z0-9_]+$/.test(code)) {
-      problems.push(`The error ${code} of ${capabilityId} must begin with ${prefix} and be in capitals.`);
+    if (!code.startsWith(prefix) || !errorCodePattern.test(code)) {
+      problems.push(
+        `The error ${code} of ${capabilityId} must begin with ${prefix}, be in capitals, and have at most 128 characters.`,
+      );
     }
     if (!declaredErrorNumbers.includes(number)) {
       problems.push(

@@ -7,7 +7,6 @@ import type { Inbox } from './inbox.ts';
 import type { InstanceLimits } from './instance-limits.ts';
 import { contentTypeOf } from './invocation-headers.ts';
 import type { Invocation } from './invocation.ts';
-import { isNested } from './nested-calls.ts';
 import type { OverdueHandlers } from './overdue-handlers.ts';
 import { inputOfBody, inputOfEnvelope, inputOfUpload, readEnvelope } from './payload.ts';
 import { BkgError } from './protocol/errors.ts';
@@ -121,7 +120,9 @@ export class Handling {
 
   async #follow(invocation: Invocation, endpoint: Endpoint, handled: Promise<unknown>): Promise<void> {
     try {
-      const output = await invocation.outcomeOf(handled).catch(rethrowAsRun);
+      const output = await invocation
+        .outcomeOf(handled)
+        .catch((error: unknown) => rethrowAsRun(invocation, error));
       this.#parts.answers.succeed(invocation, endpoint, output);
     } finally {
       if (invocation.endedBy) this.#watch(invocation, handled);
@@ -183,9 +184,8 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
  * of this handler that is not true, and nobody may repeat it by themselves, whether it was made by `context.invoke` or
  * by a client. What the handler says of itself stands.
  */
-function rethrowAsRun(error: unknown): never {
-  if (error instanceof InvocationError || (error instanceof BkgError && isNested(error))) {
-    throw BkgError.from({ ...error.problem, retryable: false });
-  }
-  throw error;
+function rethrowAsRun(invocation: Invocation, error: unknown): never {
+  if (!(error instanceof InvocationError)) throw error;
+  invocation.passesOn = true;
+  throw BkgError.from({ ...error.problem, retryable: false });
 }

@@ -125,7 +125,7 @@ export class Instance {
     return this.#dispatcher.openFlows;
   }
 
-  /** Resolves when the supervisor has asked for a drain over the broker. */
+  /** Resolves when somebody has asked for a drain over the broker. */
   get drainAsked(): Promise<void> {
     return this.#drainAsked.promise;
   }

@@ -67,6 +67,8 @@ export class Invocation implements InvocationContext, Placed {
   readonly isNamed: boolean;
   /** Its handler has been called. */
   hasRun = false;
+  /** It fails with what another invocation has failed with: whether something was executed, that says of the other. */
+  passesOn = false;
   /** Sends its answer in parts, to who has asked for that. */
   chunks: ChunkWriter | undefined;
   /** Its payload, when that comes in parts. */

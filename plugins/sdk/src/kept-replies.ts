@@ -1,4 +1,5 @@
 import type { Payload } from '@nats-io/nats-core';
+import { byteLength } from './outgoing.ts';
 import type { HeaderValues } from './outgoing.ts';
 
 export interface KeptReply {
@@ -14,12 +15,17 @@ export class KeptReplies {
   #replies: KeptReply[] = [];
   #bytes = 0;
 
+  get size(): number {
+    return this.#replies.length;
+  }
+
   /** @returns false when there are too many already */
-  keep(reply: KeptReply): boolean {
-    const bytes = byteLength(reply.data);
+  keep({ subject, data, headers }: KeptReply): boolean {
+    const bytes = byteLength(data);
     if (this.#bytes + bytes > mostBytes) return false;
     this.#bytes += bytes;
-    this.#replies.push(reply);
+    // The owner of its bytes may write into them again.
+    this.#replies.push({ subject, data: typeof data === 'string' ? data : Buffer.from(data), headers });
     return true;
   }
 
@@ -30,8 +36,4 @@ export class KeptReplies {
     this.#bytes = this.#replies.reduce((sum, { data }) => sum + byteLength(data), 0);
     return taken;
   }
-}
-
-export function byteLength(data: Payload): number {
-  return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
 }

@@ -153,5 +153,5 @@ function lostDetail({ plugin }: RunningCall, isAnswered: boolean): string {
   const found = isAnswered
     ? 'no instance holds the invocation: it was lost before it could run, or its answer was'
     : 'nobody answers what has become of the invocation: it may be lost, and is given up because it may be sent again';
-  return `The broker went away while an invocation of ${plugin} was under way. It is back, and ${found}.`;
+  return `The connection to the broker was lost while an invocation of ${plugin} was under way. It is back, and ${found}.`;
 }

@@ -1,4 +1,3 @@
-import type { Msg } from '@nats-io/nats-core';
 import type { BrokerCalls } from './broker-calls.ts';
 import type { StreamAttempt } from './broker-stream.ts';
 import { ClientStream } from './client/client-stream.ts';
@@ -9,11 +8,10 @@ import type { Answer } from './client/nats/answer.ts';
 import { fetchCall } from './client/nats/fetch-call.ts';
 import type { FetchOptions } from './client/nats/fetch-call.ts';
 import { assertNames } from './client/nats/names.ts';
-import { openJsonStream } from './client/nats/open-stream.ts';
+import { ask, openJsonStream } from './client/nats/open-stream.ts';
+import { readOutput } from './client/nats/output.ts';
 import { jsonOf } from './client/payload.ts';
 import { assertWindow } from './client/window.ts';
-import { parseJson } from './json.ts';
-import { problemOfMsg } from './problem.ts';
 import { BkgError } from './protocol/errors.ts';
 import { headerNames } from './protocol/headers.ts';
 import { createToken } from './token.ts';
@@ -33,7 +31,7 @@ export interface NestedInvocations {
   /**
    * Invokes a capability of another plugin, in the same trace, within the time that is left, and cancelled with this
    * invocation. When the instance that holds it dies, it fails at once, or is sent once more.
-   * @throws BkgError with the code that the other plugin failed with, PLUGIN_CRASHED when it died; CANCELLED also when
+   * @throws InvocationError with the code that the other plugin failed with, PLUGIN_CRASHED when it died; CANCELLED also when
    *   this instance ends
    */
   readonly invoke: (
@@ -65,14 +63,6 @@ export interface Surrounding {
   header: (name: string) => string | undefined;
 }
 
-/** Errors of the invocations that handlers have made themselves. */
-const nested = new WeakSet<object>();
-
-/** Whether it is the failure of an invocation by `context.invoke`; those of a client and of streams are an InvocationError. */
-export function isNested(error: object): boolean {
-  return nested.has(error);
-}
-
 /** The functions are bound, because handlers take them out of the context. */
 export class NestedCalls implements NestedInvocations {
   readonly #around: Surrounding;
@@ -92,18 +82,14 @@ export class NestedCalls implements NestedInvocations {
     payload,
     { idempotent = false } = {},
   ) => {
-    try {
-      const options = { ...this.#options({ idempotent }), signal: this.#around.signal };
-      const call = { plugin, capability, json: jsonOf(payload ?? {}), options };
-      assertNames(call);
-      const reply = await this.#around.calls().send(call, this.#attempt());
-      const problem = problemOfMsg(reply);
-      if (problem) throw BkgError.from(problem);
-      return outputOf(plugin, capability, reply);
-    } catch (error) {
-      nested.add(error as Error);
-      throw error;
-    }
+    const options = { ...this.#options({ idempotent }), signal: this.#around.signal };
+    const call = { plugin, capability, json: jsonOf(payload), options };
+    assertNames(call);
+    const attempt = this.#attempt();
+    return explained(
+      attempt,
+      async () => readOutput(call, await ask(this.#around.calls(), call, attempt)).value,
+    );
   };
 
   readonly stream: NestedInvocations['stream'] = (plugin, capability, payload, { window, ...given } = {}) =>
@@ -157,18 +143,5 @@ async function explained<T>({ invocationId }: StreamAttempt, run: () => Promise<
     return await run();
   } catch (error) {
     throw explain(error, invocationId);
-  }
-}
-
-/** @throws BkgError INVALID_OUTPUT for what is no JSON */
-function outputOf(pluginId: string, capability: string, { data }: Msg): unknown {
-  try {
-    return parseJson(data);
-  } catch (cause) {
-    throw new BkgError(
-      'INVALID_OUTPUT',
-      `What ${capability} of ${pluginId} gave is not JSON (${(cause as Error).message}).`,
-      { cause },
-    );
   }
 }

@@ -33,6 +33,10 @@ export function encodeHeaders(values: HeaderValues): MsgHdrs {
   return { encode: () => bytes } as unknown as MsgHdrs;
 }
 
+export function byteLength(data: Payload): number {
+  return typeof data === 'string' ? Buffer.byteLength(data) : data.length;
+}
+
 /** No message is larger than this on the wire: counting its bytes exactly would cost as much as encoding it. */
 export function mostBytes({ data, headers }: Outgoing): number {
   let length = data.length;

@@ -149,7 +149,8 @@ export class Requests {
 
   /** The broker is away: of a stream that has begun something is missing then. */
   cutStreams(): void {
-    const detail = 'The broker went away in the middle of the stream: what has come is not all.';
+    const detail =
+      'The connection to the broker was lost in the middle of the stream: what has come is not all.';
     for (const stream of [...this.#streams]) if (stream.hasBegun) stream.fail(new StreamCutError(detail));
   }
 

@@ -12,7 +12,7 @@ import type { Logger } from './logger.ts';
 const leftOpenMs = 1_000;
 
 /**
- * Runs a plugin as this process until it is drained: by SIGTERM, SIGINT or SIGHUP, or by the supervisor over the
+ * Runs a plugin as this process until it is drained: by SIGTERM, SIGINT or SIGHUP, or by whoever asks it over the
  * broker. Then the process ends with code 0; with 1 when it could not start.
  */
 export async function runPlugin(plugin: PluginDefinition | PluginProgram, env = process.env): Promise<void> {

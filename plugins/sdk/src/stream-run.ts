@@ -109,7 +109,7 @@ function openFlow({
 
 /** What has been sent may not have arrived. */
 export function brokerLost(): BkgError {
-  return new BkgError('PLUGIN_CRASHED', 'The broker went away in the middle of the stream.');
+  return new BkgError('PLUGIN_CRASHED', 'The connection to the broker was lost in the middle of the stream.');
 }
 
 async function sendChunk(

@@ -206,7 +206,10 @@ export function openUpload(options: OpenUploadOptions): UploadInput | undefined 
 
 /** What was under way has not arrived. */
 export function uploadLost(): BkgError {
-  return new BkgError('PLUGIN_CRASHED', 'The broker went away in the middle of the payload.');
+  return new BkgError(
+    'PLUGIN_CRASHED',
+    'The connection to the broker was lost in the middle of the payload.',
+  );
 }
 
 function silence(patienceMs: number): BkgError {

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { connect } from '../src/connect.ts';
 import type { Connection } from '../src/connection.ts';
 import { delay } from '../src/host/delay.ts';
+import { createLogger } from '../src/logger.ts';
 import { BkgError } from '../src/protocol/errors.ts';
 import { problemOfMsg } from '../src/problem.ts';
 import { NoRespondersError } from '../src/request-failures.ts';
@@ -254,6 +255,22 @@ describe('while the broker is away', () => {
     expect(heard).toEqual([false, true]);
   });
 
+  it('sends the replies that it has kept before it closes', async () => {
+    const held: (() => boolean)[] = [];
+    answering!.subscribe('ask', { callback: (_, msg) => void held.push(() => answering!.respond(msg, 'x')) });
+    await answering!.flush();
+    const reply = code(asking!.request('ask', '', { timeoutMs: 8_000 }));
+    await eventually(() => held.length === 1);
+    await server.kill();
+    await eventually(() => !answering!.connected && !asking!.connected);
+    expect(held[0]?.()).toBe(true);
+    await server.restart();
+    await eventually(() => asking!.connected && answering!.connected, { everyMs: 5 });
+    await asking!.flush();
+    await answering!.close();
+    expect(await reply).toBe('answered');
+  });
+
   it('keeps replies for its return, but only so many', async () => {
     const answers: string[] = [];
     let arrived = 0;
@@ -279,6 +296,23 @@ describe('while the broker is away', () => {
 });
 
 describe('a broker that refuses', () => {
+  it('the same again and again is told of once, or a line about it that is refused, too, would never end', async () => {
+    await using strict = await startNatsServer({ access: true });
+    const lines: string[] = [];
+    const log = createLogger({}, { destination: { write: (line: string) => void lines.push(line) } });
+    const { gatewayCredentials: credentials } = strict;
+    const connection = await strict.connect('gateway', { credentials, log });
+    for (let i = 0; i < 5; i += 1) connection.publish('not.ours', '');
+    connection.publish('nor.this', '');
+    await connection.flush();
+    await eventually(() => lines.length >= 2);
+    for (let i = 0; i < 5; i += 1) connection.publish('not.ours', '');
+    await connection.flush();
+    await delay(50);
+    const told = lines.map((line) => /Publish to \\?"(.+?)\\?"/.exec(line)?.[1]);
+    expect(told).toEqual(['not.ours', 'nor.this']);
+  });
+
   it('is tried again for as long as it does', async () => {
     await server.restart({ user: 'test', password: 'changed' });
     await eventually(() => !asking!.connected);

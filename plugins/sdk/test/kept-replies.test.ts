@@ -14,6 +14,14 @@ describe('kept replies', () => {
     expect(kept.take('')).toEqual([]);
   });
 
+  it('are as they were given, whatever their owner writes into their bytes later', () => {
+    const kept = new KeptReplies();
+    const data = Buffer.from('as given');
+    kept.keep({ subject: '_INBOX.a.1', data, headers: undefined });
+    data.fill(0);
+    expect(String(kept.take('')[0]?.data)).toBe('as given');
+  });
+
   it('have room again when some are given away', () => {
     const kept = new KeptReplies();
     const large = 'x'.repeat(5 * 1024 * 1024);

@@ -162,6 +162,23 @@ describe('an instance', () => {
     expect((await outcome).problem?.code).toBe('PLUGIN_CRASHED');
   });
 
+  it('is not made again for who asks twice, whatever it has failed with', async () => {
+    const headers = { [headerNames.invocationId]: 'asked-for-twice' };
+    const payload = JSON.stringify({ to: inner, capability: 'text.wait', payload: { ms: 0 } });
+    const ask = async (): Promise<Problem | undefined> =>
+      problemOfMsg(
+        await supervisor.request(subjects.invokeCapability('outer', 'text.pass_on'), payload, {
+          timeoutMs: 5_000,
+          headers,
+        }),
+      );
+    const first = await ask();
+    // Nobody has executed anything of the one inside; of the one around it that is not true.
+    expect(first).toMatchObject({ code: 'PLUGIN_UNAVAILABLE', retryable: false });
+    await startMortal('only');
+    expect(await ask()).toEqual(first);
+  });
+
   it('ends with itself what a handler has left behind', async () => {
     await startMortal('only');
     const left: Promise<unknown>[] = [];

@@ -6,7 +6,7 @@ import { createServer } from './server.ts';
 import { readSettings } from './settings.ts';
 
 /** Longer than all that closing waits for: should something hang, the process ends nevertheless. */
-const closeMostMs = 9_000;
+const closeMostMs = 11_000;
 
 const log = createLogger({ service: 'gateway', pid: process.pid });
 const stop = stopSignal();

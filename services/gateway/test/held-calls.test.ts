@@ -1,8 +1,9 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { setImmediate as turn, setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { BkgError, headerNames, subjects } from '@bkg/sdk';
 import type { Rollout } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
+import { Broker } from '../src/mesh/broker.ts';
 import { startMesh } from './mesh.ts';
 import type { TestMesh } from './mesh.ts';
 import { announce, invoke, never, Taker, told } from './single-writer.ts';
@@ -16,10 +17,15 @@ function send(peer: WsPeer, id: string, calls: { id: string; [member: string]: u
   }
 }
 
+/** The gateway's connections for plugins. */
+const lanes = new Map<string, Broker>();
+
 /** Whatever was sent on this socket before has found nobody by now. */
 async function settled(peer: WsPeer): Promise<void> {
   const last = { op: 'invoke', id: 'last', plugin: 'asleep', capability: 'echo' };
   await peer.ask(last, 'error');
+  await Promise.all([...lanes.values()].map((lane) => lane.flush()));
+  await turn();
 }
 
 const numbers = (count: number): { id: string }[] =>
@@ -31,6 +37,12 @@ describe('an invocation of a single_writer plugin that nobody takes', () => {
   let peer: WsPeer;
   beforeAll(async () => {
     mesh = await startMesh({ hold: { retryMs: never } });
+    const { broker } = mesh.app;
+    vi.spyOn(broker, 'beside').mockImplementation((use) => {
+      const lane = Broker.prototype.beside.call(broker, use);
+      lanes.set(use, lane);
+      return lane;
+    });
     await told(mesh, 'asleep', 'stopped');
     peer = await connectWs(mesh);
   });
@@ -88,6 +100,33 @@ describe('an invocation of a single_writer plugin that nobody takes', () => {
     await mesh.peer.nats.flush();
     await told(mesh, 'db-entry', 'running');
     await eventually(() => peer.of('result', 'e').length === 1);
+    await taker.end();
+  });
+
+  it('goes on waiting while the connection of its plugin is lost', async () => {
+    await told(mesh, 'db-cut', 'starting');
+    send(
+      peer,
+      'db-cut',
+      numbers(3).map(({ id }) => ({ id: `cut-${id}`, payload: id })),
+    );
+    await settled(peer);
+    // Back it would be within a tenth of a second.
+    const lane = lanes.get('db-cut');
+    if (!lane) throw new Error('it has no connection');
+    const lost = [
+      vi.spyOn(lane, 'connected', 'get').mockReturnValue(false),
+      vi.spyOn(lane, 'request').mockImplementation(() => Promise.reject(lane.awayError())),
+    ];
+    announce(mesh, 'db-cut');
+    await mesh.peer.flush();
+    await mesh.app.broker.flush();
+    await delay(50);
+    for (const spy of lost) spy.mockRestore();
+    expect(ids(3).flatMap((id) => peer.of('error', `cut-${id}`))).toEqual([]);
+    const taker = await Taker.start(mesh, 'db-cut');
+    await eventually(() => taker.got.length === 3);
+    expect(taker.payloads).toEqual(ids(3));
     await taker.end();
   });
 

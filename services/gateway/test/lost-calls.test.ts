@@ -96,7 +96,7 @@ describe('an invocation during which the broker went away and came back', () => 
     for (const problem of [...problems, peer.of('error', 'c')[0]?.problem])
       expect(problem).toMatchObject({ code: 'PLUGIN_CRASHED', status: 502, title: 'Plugin crashed' });
     expect(problems[0]?.detail).toBe(
-      'The broker went away while an invocation of echo was under way. It is back, and no instance holds the ' +
+      'The connection to the broker was lost while an invocation of echo was under way. It is back, and no instance holds the ' +
         'invocation: it was lost before it could run, or its answer was.',
     );
   });

@@ -17,7 +17,7 @@ import type { RecentLogs } from './logs/recent-logs.ts';
 import type { Plugins } from './plugins.ts';
 import { afterHeartbeat, afterStatus } from './sighting.ts';
 import type { Sightings } from './sightings.ts';
-import { inNameOf } from './stats-poll.ts';
+import { isOurs } from './stats-poll.ts';
 import type { Timings } from './timings.ts';
 
 export interface DiscoveryOptions {
@@ -137,11 +137,6 @@ export class Discovery {
     };
     await Promise.all(Array.from({ length: unknownAtOnce }, meetSome));
   }
-}
-
-/** What we publish for an instance without events is not its own. */
-function isOurs(heartbeat: object): boolean {
-  return 'by' in heartbeat && heartbeat.by === inNameOf;
 }
 
 interface InstanceName {

@@ -1,4 +1,4 @@
-import { heartbeatLeastMs, heartbeatMostMs, subjects } from '@bkg/sdk';
+import { heartbeatLeastMs, heartbeatMostMs, heartbeatsPerSecond, subjects } from '@bkg/sdk';
 import type { Connection } from '@bkg/sdk';
 import { delay } from '@bkg/sdk/host';
 import type { Plugin } from './plugin.ts';
@@ -6,18 +6,16 @@ import type { Plugins } from './plugins.ts';
 import type { Sighting } from './sighting.ts';
 import type { Timings } from './timings.ts';
 
-/** Of our own together, and of others together; below 50 instances it is never reached. */
-const beatsPerSecond = 25;
 /** How far an instance may be from what is wanted before it is told: each that comes would change it for all. */
 const tolerance = 0.25;
 /** Told in one look: each beats at once. */
 const toldMost = 128;
 
-/** How often each of so many instances beats. */
+/** How often each of so many instances beats, of our own together and of others together. */
 export function heartbeatEveryMs(instances: number, leastMs: number): number {
   return Math.min(
     heartbeatMostMs,
-    Math.max(heartbeatLeastMs, leastMs, Math.ceil(instances / beatsPerSecond) * 1_000),
+    Math.max(heartbeatLeastMs, leastMs, Math.ceil(instances / heartbeatsPerSecond) * 1_000),
   );
 }
 

@@ -32,7 +32,12 @@ const questionsMost = 64;
 const answersMost = 512;
 
 /** What the body of a heartbeat says when the supervisor has published it for an instance that does not. */
-export const inNameOf = 'supervisor';
+const inNameOf = 'supervisor';
+
+/** Whether it is such a one, and not the instance's own. */
+export function isOurs({ by }: Heartbeat): boolean {
+  return by === inNameOf;
+}
 
 /**
  * Asks services that publish no events for their statistics, and publishes them as their heartbeats. So whoever follows

@@ -1,10 +1,9 @@
 import { readdirSync, rmSync } from 'node:fs';
 import path from 'node:path';
 import type { Logger } from '@bkg/sdk';
-import { processStart } from '@bkg/sdk/host';
+import { isGone } from '@bkg/sdk/host';
+import { isInstanceId } from './instance-record.ts';
 
-/** As `nuid` makes them. */
-const ofInstance = /^([0-9A-Za-z]{22})\./;
 /** A file that was just being written or put aside, or a folder for trials, with the process that did it. */
 const ofWriter = /\.(\d+)-[\w-]+\.(?:new|old)$|^user-trial-(\d+)$/;
 
@@ -15,12 +14,13 @@ const ofWriter = /\.(\d+)-[\w-]+\.(?:new|old)$|^user-trial-(\d+)$/;
  */
 export function removeStrayFiles(runFolder: string, known: ReadonlySet<string>, log: Logger): void {
   for (const name of readdirSync(runFolder)) {
-    const instance = ofInstance.exec(name)?.[1];
+    const [first = ''] = name.split('.', 1);
+    const instance = name.includes('.') && isInstanceId(first) ? first : undefined;
     const [, ofFile, ofTrial] = ofWriter.exec(name) ?? [];
     const writer = ofFile ?? ofTrial;
     const isStray = instance
       ? writer !== undefined || !known.has(instance)
-      : writer !== undefined && processStart(Number(writer)) === undefined;
+      : writer !== undefined && isGone(Number(writer));
     if (isStray) removeStray(path.join(runFolder, name), log);
   }
 }

@@ -59,5 +59,7 @@ describe('the events that are shown', () => {
     });
     expect(shown.events).toHaveLength(eventsMost);
     expect(shown.hasMore).toBe(false);
+    const later = withNewest(shown, { events: events(3_001, 2_990), next: 2_990 });
+    expect([later.events.length, later.events[0]?.seq, later.hasMore]).toEqual([eventsMost, 3_001, false]);
   });
 });

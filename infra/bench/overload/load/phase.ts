@@ -1,5 +1,4 @@
-import { percentile } from '../../figures.ts';
-import { ascending } from '../../replace/times.ts';
+import { ascending, percentile } from '../../figures.ts';
 import type { Caller } from './caller.ts';
 import { ok } from './outcome.ts';
 import type { Outcome } from './outcome.ts';

@@ -1,4 +1,5 @@
-import { BkgError, capability, Type, type Capability, type PayloadError, type Static } from '@bkg/sdk';
+import { capability, Type, type Capability, type PayloadError, type Static } from '@bkg/sdk';
+import { throwComplaints } from '../complaints.ts';
 import { inferErrors } from '../errors.ts';
 import { decodeFeeds } from '../feeds.ts';
 import { refOf } from '../inventory.ts';
@@ -71,10 +72,7 @@ function requestOf({ input, inputs, outputs, model_id, revision }: Static<typeof
     complain('/model_id', 'is needed to know which model to run');
   if (input !== undefined && outputs !== undefined)
     complain('/outputs', 'belongs to "inputs", not to "input"');
-  if (problems.length > 0) {
-    const list = problems.map(({ path, message }) => `${path || 'the payload'} ${message}`).join('; ');
-    throw new BkgError('INVALID_PAYLOAD', `The payload does not fit: ${list}.`, { errors: problems });
-  }
+  throwComplaints(problems);
   const ref = refOf({ model_id: model_id ?? languageModel, ...(revision !== undefined && { revision }) });
   return { ref, work: input === undefined ? { inputs: inputs ?? [], outputs } : { text: input } };
 }

@@ -1,4 +1,4 @@
-import { bytes, capability, Type, type Capability, type PayloadError } from '@bkg/sdk';
+import { bytes, bytesContentType, capability, Type, type Capability, type PayloadError } from '@bkg/sdk';
 import type { ByteBudget } from '../byte-budget.ts';
 import { throwComplaints } from '../complaints.ts';
 import { bytesOfAll, type Tensor } from '../datatypes.ts';
@@ -16,7 +16,7 @@ import type { Signature } from '../signature.ts';
 import { MAX_TENSORS } from '../tensor-limits.ts';
 
 /** The format has no content type of its own. */
-const contentType = 'application/octet-stream';
+const contentType = bytesContentType;
 
 /** What the metadata of a file ask for. */
 interface Wanted {

@@ -1,4 +1,4 @@
-import { BkgError, isRecord, pointerToken, type PayloadError } from '@bkg/sdk';
+import { BkgError, isRecord, parseJson, pointerToken, type PayloadError } from '@bkg/sdk';
 import { throwComplaints } from '../complaints.ts';
 import type { TensorHead } from '../feeds.ts';
 import { MAX_LENGTH, MAX_NAME, MAX_RANK, MAX_TENSORS } from '../tensor-limits.ts';
@@ -67,13 +67,10 @@ export function readHeader(text: Uint8Array): Header {
 
 function parse(text: Uint8Array): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(text),
-    );
+    const value = parseJson(text);
     if (isRecord(value)) return value;
   } catch (error) {
-    const why = error instanceof SyntaxError ? error.message : 'it is not UTF-8';
-    throw invalidFile(`The header is not JSON: ${why}`, error);
+    throw invalidFile(`The header is not JSON: ${(error as Error).message}`, error);
   }
   throw invalidFile('The header is JSON, but not an object with a member for each tensor');
 }

@@ -88,7 +88,7 @@ export class Kicker {
     for (let offset = 0; ; offset += pageSize) {
       const question = JSON.stringify({ auth: true, limit: pageSize, offset, ...(user && { user }) });
       const answers = isCluster
-        ? await this.#askCluster(question, servers)
+        ? await this.#askCluster(question, servers, late)
         : [await connection.request(subjects.connections, question, { timeoutMs: leftMs(late) })];
       servers = answers.length;
       const pages = answers.map(({ data }) => readPage(jsonOrUndefined(data)));
@@ -101,16 +101,14 @@ export class Kicker {
   }
 
   /** @param most as many as have answered before: then nobody else is waited for */
-  async #askCluster(question: string, most: number): Promise<Msg[]> {
+  async #askCluster(question: string, most: number, late: number): Promise<Msg[]> {
     const { connection } = this.#options;
-    const answers = await connection.requestMany(subjects.connections, question, {
-      forMs: clusterAnswersMs,
-      most,
-    });
+    const forMs = Math.min(clusterAnswersMs, leftMs(late));
+    const answers = await connection.requestMany(subjects.connections, question, { forMs, most });
     if (answers.length > 0) return answers;
     throw new BkgError(
       'DEADLINE_EXCEEDED',
-      `No nats-server has said within ${clusterAnswersMs} ms which connections it has.`,
+      `No nats-server has said within ${Math.ceil(forMs)} ms which connections it has.`,
     );
   }
 

@@ -1,25 +1,22 @@
 import type { AuditEvent } from '../protocol/access.ts';
 import { TokenBucket } from '../token-bucket.ts';
-import type { BucketLimit } from '../token-bucket.ts';
 
 type Refusal = Omit<AuditEvent, 'time'>;
 
 export interface RefusalsOptions {
   write: (refusal: Refusal) => void;
-  /** Of one action from one address in a window; the others are counted. @default 20 */
-  most?: number;
-  /** @default 10000 */
-  windowMs?: number;
   /** So many are counted apart at a time; of more, all together. @default 1000 */
   windowsMost?: number;
-  /**
-   * Of all addresses and actions together, of those whom nobody knows and of those whose key is known, each. The audit
-   * has an end: who is refused often enough must not push out of it what was done.
-   * @default 300 at once, then one in 10 s
-   */
-  budget?: BucketLimit;
-  now?: () => number;
 }
+
+/** Of one action from one address in a window; the others are counted. */
+const most = 20;
+const windowMs = 10_000;
+/**
+ * Of all addresses and actions together, of those whom nobody knows and of those whose key is known, each. The audit has an end: who
+ * is refused often enough must not push out of it what was done.
+ */
+const budget = { rate: 0.1, burst: 300 };
 
 interface Window {
   told: number;
@@ -39,20 +36,18 @@ export class Refusals {
   readonly #budgets: Record<'known' | 'unknown', TokenBucket>;
 
   constructor(options: RefusalsOptions) {
-    const budget = { rate: 0.1, burst: 300 };
-    const now = (): number => performance.now();
-    this.#options = { most: 20, windowMs: 10_000, windowsMost: 1_000, budget, now, ...options };
-    const bucket = (): TokenBucket => new TokenBucket(this.#options.budget, this.#options.now());
+    this.#options = { windowsMost: 1_000, ...options };
+    const bucket = (): TokenBucket => new TokenBucket(budget, performance.now());
     this.#budgets = { known: bucket(), unknown: bucket() };
   }
 
   note(refusal: Refusal): void {
-    const { write, most, windowsMost, now } = this.#options;
+    const { write, windowsMost } = this.#options;
     const name = `${refusal.from} ${refusal.action}`;
     const own = this.#windows.has(name) || this.#windows.size < windowsMost ? name : crowd;
     const isFull = (this.#windows.get(own)?.told ?? 0) >= most;
-    const budget = this.#budgets[refusal.who === unknown ? 'unknown' : 'known'];
-    const isTold = !isFull && budget.take(1, now());
+    const bucket = this.#budgets[refusal.who === unknown ? 'unknown' : 'known'];
+    const isTold = !isFull && bucket.take(1, performance.now());
     // The end of a window is written, too: what is only counted opens none of its own.
     const open = this.#open(isTold || isFull ? own : crowd, refusal);
     open.last = refusal;
@@ -72,7 +67,7 @@ export class Refusals {
   #open(key: string, last: Refusal): Window {
     const known = this.#windows.get(key);
     if (known) return known;
-    const timer = setTimeout(() => this.#end(key), this.#options.windowMs).unref();
+    const timer = setTimeout(() => this.#end(key), windowMs).unref();
     const window = { told: 0, untold: 0, last, timer };
     this.#windows.set(key, window);
     return window;
@@ -86,7 +81,7 @@ export class Refusals {
     const { last, untold } = window;
     if (untold === 0) return;
     const from = key === crowd ? '' : last.from;
-    const detail = `${untold} more in ${this.#options.windowMs / 1_000} s${key === crowd ? `, from ${crowd}` : ''}; this is the last.`;
+    const detail = `${untold} more in ${windowMs / 1_000} s${key === crowd ? `, from ${crowd}` : ''}; this is the last.`;
     this.#options.write({ ...last, from, detail });
   }
 }

@@ -1,5 +1,5 @@
 import { isContentTypeRange } from '../protocol/content-type.ts';
-import { declaredErrorNumbers } from '../protocol/errors.ts';
+import { declaredErrorNumbers, errorCodePattern } from '../protocol/errors.ts';
 import { endpointName, errorCodePrefix, isCapabilityId } from '../protocol/names.ts';
 import type { JsonSchema } from '../protocol/plugin.ts';
 import { schemaOf } from '../protocol/schemas/index.ts';
@@ -67,7 +67,7 @@ function checkDeclared(pluginId: string, endpoint: string, text: unknown): void 
   const expected = `bkg.errors of ${endpoint} {"${prefix}…": {"number": one of ${declaredErrorNumbers.join(' ')}, "retryable", "description"}}`;
   const validate = createValidator({
     type: 'object',
-    propertyNames: { pattern: `^${prefix}[A-Z0-9_]+$` },
+    propertyNames: { allOf: [{ pattern: `^${prefix}.` }, { pattern: errorCodePattern.source }] },
     additionalProperties: schemaOf('DeclaredError'),
   });
   let value: unknown;

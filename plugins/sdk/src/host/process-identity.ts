@@ -40,9 +40,23 @@ export function isSameProcess({ pid, start }: ProcessIdentity): boolean {
   try {
     return linuxStart(pid) === start;
   } catch (error) {
-    // Who has no file left to look with must not take the living for dead.
-    return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(String((error as NodeJS.ErrnoException).code));
+    return isBlind(error);
   }
+}
+
+/** Whether there is no process of that number. */
+export function isGone(pid: number): boolean {
+  if (process.platform !== 'linux') return processStart(pid) === undefined;
+  try {
+    return linuxStart(pid) === undefined;
+  } catch (error) {
+    return !isBlind(error);
+  }
+}
+
+/** Who has no file left to look with must not take the living for dead. */
+function isBlind(error: unknown): boolean {
+  return ['EMFILE', 'ENFILE', 'ENOMEM'].includes(String((error as NodeJS.ErrnoException).code));
 }
 
 /** @throws what the system says, as when there is no such process */

@@ -2,7 +2,8 @@ import { readFileSync } from 'node:fs';
 
 /** Of /proc, on every Linux that Node runs on. */
 const msPerTick = 10;
-const pageBytes = 4096;
+/** The same but on some with arm64, where memory then looks smaller than it is. */
+export const pageBytes = 4096;
 
 export interface ProcessTotals {
   /** Of all its threads, since it was started; its resolution is 10 ms. */

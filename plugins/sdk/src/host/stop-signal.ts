@@ -2,8 +2,8 @@
 export const stopSignals = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const;
 
 /** Aborts at the first signal that asks the process to end; from then on such signals are ignored. */
-export function stopSignal(names: readonly NodeJS.Signals[] = stopSignals): AbortSignal {
+export function stopSignal(): AbortSignal {
   const controller = new AbortController();
-  for (const name of names) process.on(name, () => controller.abort(new Error(`stopped by ${name}`)));
+  for (const name of stopSignals) process.on(name, () => controller.abort(new Error(`stopped by ${name}`)));
   return controller.signal;
 }

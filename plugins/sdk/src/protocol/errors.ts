@@ -115,6 +115,8 @@ export class PluginError extends Error {
 }
 
 const codeMostLength = 128;
+/** What a plugin declares. */
+export const errorCodePattern = new RegExp(`^[A-Z0-9_]{1,${codeMostLength}}$`);
 const detailMostLength = 16_384;
 const errorsMost = 20;
 const textMostLength = 512;

@@ -37,6 +37,8 @@ export const eventMostBytes = 128 * 1024;
 export const heartbeatDefaultMs = 2_000;
 export const heartbeatLeastMs = 500;
 export const heartbeatMostMs = 120_000;
+/** So many come from all instances of a large mesh, about: the supervisor tells them how often to beat. */
+export const heartbeatsPerSecond = 25;
 
 /** Whether an instance may be told to beat so often. */
 export function isHeartbeatMs(value: unknown): value is number {

@@ -2,7 +2,7 @@
  * ADR-32, the NATS service API ("micro"): a plugin is a NATS service, its capabilities are the endpoints.
  * Times are integer nanoseconds, `last_error` is always a string, `metadata` always an object.
  */
-import { declaredErrorNumbers, errorEntryOf } from './errors.ts';
+import { declaredErrorNumbers, errorCodePattern, errorEntryOf } from './errors.ts';
 import type { DeclaredError } from './errors.ts';
 import { isContentTypeRange } from './content-type.ts';
 import { isRecord } from './is-record.ts';
@@ -193,7 +193,7 @@ function parseErrors(text: string | undefined): Record<string, DeclaredError> | 
   const declared = Object.entries(errors)
     .filter(
       (entry): entry is [string, DeclaredError] =>
-        /^[A-Z0-9_]{1,128}$/.test(entry[0]) && !errorEntryOf(entry[0]) && isDeclaredError(entry[1]),
+        errorCodePattern.test(entry[0]) && !errorEntryOf(entry[0]) && isDeclaredError(entry[1]),
     )
     .map(([code, { number, retryable, description }]): [string, DeclaredError] => [
       code,

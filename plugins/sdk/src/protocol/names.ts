@@ -25,7 +25,7 @@ export function isReservedPluginId(id: string): boolean {
   return reservedPluginIds.has(id) || id.startsWith('bkg');
 }
 
-/** True for the plugins that come with bkg: a folder elsewhere may not have their ids, nor what they are trusted with. */
+/** True for ids that are kept for bkg's own plugins, also for those that are not there yet: a folder elsewhere may not have their ids, nor what they are trusted with. */
 export function isOwnPluginId(id: string): boolean {
   return ownPluginIds.has(id);
 }

@@ -1,4 +1,4 @@
-/** What each identity may publish and subscribe to: the table "Broker permissions" of PROTOCOL.md. */
+/** What each identity may publish and subscribe to: the table of "At the broker" in PROTOCOL.md. */
 import { buckets } from './plugin.ts';
 import { accessPlugin } from './scopes.ts';
 import type { Scope } from './scopes.ts';

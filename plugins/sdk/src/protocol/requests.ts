@@ -1,7 +1,7 @@
 import type { LogRecord } from './log-record.ts';
 import type { ConfigPatch } from './manifest.ts';
 
-/** The body of `plugin.<id>.invoke`. An absent payload means `{}`. */
+/** The body of `plugin.<id>.invoke`. A payload that is absent or null means `{}`. */
 export interface InvokeEnvelope {
   capability: string;
   payload?: unknown;

@@ -1,5 +1,5 @@
 /**
- * Every subject of the mesh. No other file of bkg writes one down.
+ * Every subject of the mesh. But for `permissions.ts`, which says who may use which, no other file of bkg writes one down.
  * `<id>` is a plugin id, `<instance>` the id of one process of it.
  */
 
@@ -57,7 +57,7 @@ export const subjects = {
   /** Request without an id: drain every managed plugin, start none any more. For who stops the whole mesh. */
   shutdown: 'bkg.control.shutdown',
 
-  /** Request, from the supervisor to one instance. */
+  /** Request to one instance, by whoever ends it; the supervisor sends a signal. */
   drain: (id: string, instance: string) => `plugin.${id}.ctl.${instance}.drain`,
   /** The body is the new configuration. */
   configure: (id: string, instance: string) => `plugin.${id}.ctl.${instance}.configure`,

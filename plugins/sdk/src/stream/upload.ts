@@ -143,7 +143,7 @@ export class Upload {
 
 function cut(): StreamCutError {
   return new StreamCutError(
-    'The broker went away while the payload was being sent: what was sent may not have come.',
+    'The connection to the broker was lost while the payload was being sent: what was sent may not have come.',
   );
 }
 

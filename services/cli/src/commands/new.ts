@@ -14,7 +14,7 @@ import { Refusal } from '../refusal.ts';
 import { shellWord } from '../shell-word.ts';
 import { readPluginFolders } from '../up/settings.ts';
 
-/** The supervisor looks around every second, and a folder must have settled. */
+/** The supervisor looks around twice a second, and a folder must have settled. */
 const foundWithinMs = 4_000;
 const lookEveryMs = 100;
 

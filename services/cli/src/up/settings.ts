@@ -52,7 +52,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
     readPort('BKG_PLUGIN_BUS_PORT', env['BKG_PLUGIN_BUS_PORT'], defaultBusPort),
   );
   const bus = complaints.attempt(() => readBusSettings(env, callerFolder(env)));
-  const broker = complaints.attempt(() => readBroker(env['BKG_NATS_URL'], env['BKG_CREDENTIALS_FILE']));
+  const broker = complaints.attempt(() => readBroker(env));
   if (!broker && port !== undefined && port > 0 && port === busPort)
     complaints.add(`BKG_PORT and BKG_PLUGIN_BUS_PORT are both ${port}: each needs a port of its own.`);
   const pluginFolders = complaints.attempt(() => readPluginFolders(env));
@@ -68,7 +68,7 @@ export function readSettings(env: NodeJS.ProcessEnv): Readonly<Settings> {
       ['The settings are not right:', ...complaints.list.map((complaint) => `    ${complaint}`)].join('\n'),
       'correct or unset them (`bkg help` lists them all), then start again.',
     );
-  const natsServer = env['BKG_NATS_SERVER'] && path.resolve(env['BKG_NATS_SERVER']);
+  const natsServer = fileOf(env, 'BKG_NATS_SERVER');
   return Object.freeze({
     home,
     host,
@@ -99,6 +99,12 @@ export function readPluginFolders(env: NodeJS.ProcessEnv): string[] {
     `BKG_PLUGINS_PATH names ${files.join(' and ')}, which is no folder: it takes folders in which folders of ` +
       `plugins lie, with "${path.delimiter}" between them.`,
   );
+}
+
+/** A file, absolute; undefined when none is named. */
+function fileOf(env: NodeJS.ProcessEnv, name: string): string | undefined {
+  const file = env[name]?.trim();
+  return file ? path.resolve(callerFolder(env), file) : undefined;
 }
 
 /** npm runs its scripts in the project's folder, and tells from where it was called. */
@@ -179,24 +185,23 @@ function readPort(name: string, given: string | undefined, standard: number): nu
   throw new Error(`${name} is "${text}": it takes a whole number from 0 to 65535; 0 means any free port.`);
 }
 
-function readBroker(url: string | undefined, file: string | undefined): ForeignBroker | undefined {
-  const servers = parseServers(url);
+function readBroker(env: NodeJS.ProcessEnv): ForeignBroker | undefined {
+  const servers = parseServers(env['BKG_NATS_URL']);
+  const credentialsFile = fileOf(env, 'BKG_CREDENTIALS_FILE');
   if (servers.length === 0) {
-    if (!file?.trim()) return undefined;
+    if (!credentialsFile) return undefined;
     throw new Error(
       'BKG_CREDENTIALS_FILE is set without BKG_NATS_URL: it is for a broker of your own; bkg makes the credentials of its own one.',
     );
   }
   const parsed = servers.map(parseServer);
   const inUrl = parsed.find(({ credentials }) => credentials)?.credentials;
-  if (inUrl && file)
+  if (inUrl && credentialsFile)
     throw new Error('BKG_NATS_URL and BKG_CREDENTIALS_FILE both hold credentials: give them once.');
   const bare = parsed.map(({ server }) => server);
   if (inUrl) return { servers: bare, credentials: inUrl };
-  if (file) {
-    const credentialsFile = path.resolve(file);
+  if (credentialsFile)
     return { servers: bare, credentials: readCredentials(credentialsFile), credentialsFile };
-  }
   throw new Error(
     'BKG_NATS_URL comes without credentials: put them into it (nats://user:password@host:4222), ' +
       'or name a JSON file with "user" and "password" in BKG_CREDENTIALS_FILE.',

@@ -38,7 +38,7 @@ export interface UpOptions {
   timings?: UpTimings;
 }
 
-/** Longer than any part takes by itself: the gateway gives running requests 5 s, and half a second to end what it cuts off. */
+/** Longer than any part takes by itself while there is a broker: the gateway gives running requests 5 s, and half a second to end what it cuts off. */
 const partEndsWithinMs = 6_500;
 
 export const defaultTimings: UpTimings = {

@@ -48,7 +48,7 @@ export const routeAccess = fp(
 );
 
 /** @throws Error that names the routes that do not say whom they let in */
-export function assertAllSay(routes: readonly Pick<RouteOptions, 'method' | 'url' | 'config'>[]): void {
+function assertAllSay(routes: readonly Pick<RouteOptions, 'method' | 'url' | 'config'>[]): void {
   const forgotten = routes.filter(({ config }) => config?.access === undefined);
   if (forgotten.length === 0) return;
   const names = forgotten.map(({ method, url }) => `${[method].flat().join(', ')} ${url}`);

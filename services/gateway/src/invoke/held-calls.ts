@@ -3,6 +3,7 @@ import { BkgError, configDefaults } from '@bkg/sdk';
 import type { RegistryEntry } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { Catalog } from '../mesh/catalog.ts';
+import { cancelled, endedBy, late } from './explain.ts';
 import { HeldCall } from './held-call.ts';
 import type { UntakenCall } from './held-call.ts';
 import { HeldQueue } from './held-queue.ts';
@@ -86,10 +87,10 @@ export class HeldCalls {
   }
 
   #open(first: HeldCall): HeldQueue {
-    const { broker, pluginId } = first.call;
+    const { pluginId } = first.call;
     const queue = new HeldQueue({
       pluginId,
-      broker,
+      broker: this.#parts.broker,
       retryMs: this.#options.retryMs,
       mostTaken: () => mostTaken(this.#parts.catalog.get(pluginId)),
       onLeave: ({ call }) => {
@@ -133,22 +134,16 @@ export class HeldCalls {
   }
 
   #reason(call: UntakenCall, heldMs: number): BkgError | undefined {
-    const { broker, catalog, unanswered } = this.#parts;
-    const { pluginId, capability, timeoutMs, deadlineAt, controller } = call;
+    const { broker: first, catalog, unanswered } = this.#parts;
+    const { pluginId, capability, broker, timeoutMs, deadlineAt, controller } = call;
     const { aborted, reason } = controller.signal;
-    if (reason instanceof BkgError) return reason;
-    if (aborted) {
-      return new BkgError('CANCELLED', `The invocation of ${capability} was cancelled by its caller.`);
-    }
+    if (aborted) return endedBy(call, reason);
     if (this.#isClosed) {
       return new BkgError('PLUGIN_UNAVAILABLE', 'The gateway is stopping; the invocation may be sent again.');
     }
     // As whoever comes now.
-    if (!broker.connected) return broker.awayError();
-    if (performance.now() >= deadlineAt) {
-      const detail = `${capability} of ${pluginId} did not answer within ${timeoutMs} ms.`;
-      return new BkgError('DEADLINE_EXCEEDED', detail);
-    }
+    if (!broker.connected && !first.connected) return first.awayError();
+    if (performance.now() >= deadlineAt) return late(call, timeoutMs);
     const isHeld = heldMs < this.#options.mostMs && mayBeHeld(catalog.get(pluginId), capability);
     return isHeld ? undefined : unanswered(call);
   }
@@ -164,8 +159,6 @@ export class HeldCalls {
     );
   }
 }
-
-const cancelled = new Error('somebody has cancelled it');
 
 /** All that run at a time in one instance, and half of those that wait: the rest is for who comes now. */
 function mostTaken(entry: RegistryEntry | undefined): number {

@@ -6,6 +6,7 @@ import type { HeldCall } from './held-call.ts';
 
 export interface HeldQueueOptions {
   pluginId: string;
+  /** Where it hears of instances. */
   broker: Broker;
   /** Between two attempts of which no event is the reason. */
   retryMs: number;
@@ -93,6 +94,8 @@ export class HeldQueue {
         await new Promise<void>((resolve) => (this.#onAnswer = resolve));
         continue;
       }
+      // Until their connection is back, which the next attempt sees.
+      if (portion.some(({ call }) => !call.broker.connected)) return;
       const returned = await this.#send(portion);
       for (const { call } of returned) unserved.add(call.capability);
       mostBytes = returned.length < portion.length ? portionMostBytes : 0;
@@ -116,7 +119,8 @@ export class HeldQueue {
   async #send(portion: readonly HeldCall[]): Promise<HeldCall[]> {
     for (const held of portion) held.send();
     // The broker says on the same connection that nobody listens, before it answers to a flush.
-    const isFlushed = await this.#options.broker.flush();
+    const ways = new Set(portion.map(({ call }) => call.broker));
+    const isFlushed = (await Promise.all([...ways].map((broker) => broker.flush()))).every(Boolean);
     await turn();
     const returned = portion.filter(({ isWaiting }) => isWaiting);
     if (isFlushed) for (const held of portion) if (!held.isWaiting) this.#taking(held);

@@ -9,7 +9,7 @@ import type { Call } from './call.ts';
 import type { Catalog } from '../mesh/catalog.ts';
 import { ChunkPlace, ChunkRoom } from './chunk-room.ts';
 import { Delivery } from './delivery.ts';
-import { explain, stopping } from './explain.ts';
+import { cancelled, endedBy, explain, late, stopping } from './explain.ts';
 import type { UntakenCall } from './held-call.ts';
 import { HeldCalls } from './held-calls.ts';
 import type { HeldCallsOptions } from './held-calls.ts';
@@ -43,13 +43,17 @@ export interface InvocationsOptions {
 const laneMostMs = 2_000;
 
 /**
- * Everything that is being invoked through this gateway: one request on the broker each, and nothing but the limits before it;
+ * Everything that is being invoked through this gateway: one request on the broker each, with nothing but the limits before it once
+ * the connection for its plugin is there;
  * those of a `single_writer` plugin that nobody takes are held, and sent again.
  */
 export class Invocations {
+  readonly #broker: Broker;
   readonly #catalog: Catalog;
   readonly #limits: RateLimits;
   readonly #lanes: Lanes;
+  /** What waits for the connection of its plugin. */
+  readonly #early = new Set<{ call: Call; controller: Abortable }>();
   readonly #held: HeldCalls;
   readonly #delivery: Delivery;
   /** For the chunks of all streams. */
@@ -57,6 +61,7 @@ export class Invocations {
 
   constructor(broker: Broker, catalog: Catalog, limits: RateLimits, options: InvocationsOptions = {}) {
     const { hold, chunksMostBytes = 128 * 1024 * 1024 } = options;
+    this.#broker = broker;
     this.#catalog = catalog;
     this.#limits = limits;
     this.#lanes = new Lanes({ broker, catalog });
@@ -79,20 +84,15 @@ export class Invocations {
   /** Ends all that is running. */
   cutOff(): void {
     this.#held.close();
+    for (const { controller } of this.#early) controller.abort(stopping);
     this.#lanes.cutOff(stopping);
-  }
-
-  /** When nothing runs any more. */
-  async close(): Promise<void> {
-    this.cutOff();
-    await this.#lanes.close();
   }
 
   /**
    * @param controller aborted by the caller who has lost interest, and by this when the gateway stops or the broker has
    *   lost the invocation: one for all, because joining signals costs more than the rest of this
    * @returns the reply, which may be a failure
-   * @throws BkgError when there is no reply; RATE_LIMITED before anything is sent
+   * @throws BkgError when there is no reply; RATE_LIMITED before it is sent
    */
   async run(call: Call, controller: Abortable): Promise<Msg> {
     const lane = this.#lanes.ready(call.pluginId);
@@ -144,22 +144,34 @@ export class Invocations {
   /** Ends an invocation, wherever it is, whoever has sent it. @returns false when the broker is away */
   cancel(pluginId: string, invocationId: string): boolean {
     this.#held.cancel(pluginId, invocationId);
-    this.#lanes.noteCancelled(pluginId, invocationId);
-    return this.#lanes.of(pluginId).cancel(pluginId, invocationId);
+    for (const { call, controller } of this.#early)
+      if (call.pluginId === pluginId && call.invocationId === invocationId) controller.abort(cancelled);
+    return this.#lanes.cancel(pluginId, invocationId);
   }
 
   /** The same as `#begin`, when the connection is there. */
   async #beginLater(call: Call, controller: Abortable): Promise<Attempt> {
     const since = performance.now();
-    const lane = await this.#lanes.open(call.pluginId, Math.min(laneMostMs, this.#timeoutMs(call)));
-    return this.#begin(call, controller, lane, Math.round(performance.now() - since));
+    const early = { call, controller };
+    this.#early.add(early);
+    try {
+      const timeoutMs = this.#timeoutMs(call);
+      const lane = await this.#lanes.open(call.pluginId, Math.min(laneMostMs, timeoutMs), controller.signal);
+      const waitedMs = Math.round(performance.now() - since);
+      if (!controller.signal.aborted) {
+        if (waitedMs >= timeoutMs) throw late(call, timeoutMs);
+        if (!lane.broker.connected) throw (this.#broker.connected ? lane.broker : this.#broker).awayError();
+      }
+      return this.#begin(call, controller, lane, waitedMs);
+    } finally {
+      this.#early.delete(early);
+    }
   }
 
   /** Before it is sent. @throws BkgError RATE_LIMITED, CANCELLED, PLUGIN_UNAVAILABLE */
   #begin(call: Call, controller: Abortable, lane: Lane, waitedMs = 0): Attempt {
-    if (controller.signal.aborted) {
-      throw new BkgError('CANCELLED', 'The invocation was cancelled before it was sent on.');
-    }
+    const { aborted, reason } = controller.signal;
+    if (aborted) throw endedBy(call, reason);
     this.#charge(call, lane);
     const { pluginId, upload: source } = call;
     const attempt = new Attempt({
@@ -275,12 +287,12 @@ function crowded({ bytes, streams }: ChunkRoom): BkgError {
   );
 }
 
-/** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once. */
+/** Decorates `invocations`, one for HTTP and `/ws`: what the broker has lost is asked for once for both. */
 export const invocations = fp<InvocationsOptions>(
   async (app, options) => {
     app.decorate('invocations', new Invocations(app.broker, app.catalog, app.rateLimits, options));
     app.cutOff.addEventListener('abort', () => app.invocations.cutOff());
-    app.addHook('onClose', () => app.invocations.close());
+    app.addHook('onClose', async () => app.invocations.cutOff());
   },
   { name: 'invocations', dependencies: ['mesh-watch', 'limits', 'shutdown'] },
 );

@@ -6,6 +6,8 @@ import type { Broker } from '../mesh/broker.ts';
 export interface LaneOptions extends Pick<LostCallsOptions, 'instancesOf'> {
   /** Whose invocations go through it. @default those of all */
   plugin?: string;
+  /** For what must not wait until it is back. @default itself */
+  spare?: Broker;
 }
 
 /** A connection for invocations, and what becomes of them when it, or an instance, is lost. */
@@ -13,13 +15,15 @@ export class Lane {
   readonly broker: Broker;
   /** Those that wait for their answers. */
   readonly running: LostCalls;
+  readonly #spare: Broker;
   /** Since that was asked last. */
   #wasUsed = false;
   #users = 0;
   #statusEvents: Subscription | undefined;
 
-  constructor(broker: Broker, { plugin, ...lost }: LaneOptions) {
+  constructor(broker: Broker, { plugin, spare = broker, ...lost }: LaneOptions) {
     this.broker = broker;
+    this.#spare = spare;
     this.running = new LostCalls(broker, (detail) => new BkgError('PLUGIN_CRASHED', detail), lost);
     const follow = (connected: boolean): void => {
       this.running.connectionChanged(connected);
@@ -52,7 +56,9 @@ export class Lane {
 
   /** Whoever has an invocation need not go on. @returns false when the broker is away */
   cancel(pluginId: string, invocationId: string): boolean {
-    return this.broker.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
+    // As long as it is there: on another connection this could come before the invocation itself.
+    const way = this.broker.connected ? this.broker : this.#spare;
+    return way.publish(subjects.cancel(pluginId), JSON.stringify({ invocation_id: invocationId }));
   }
 
   /** Ends all that is running. */

@@ -1,3 +1,4 @@
+import type { Signal } from '@bkg/sdk';
 import type { Broker } from '../mesh/broker.ts';
 import type { Catalog } from '../mesh/catalog.ts';
 import { Lane } from './lane.ts';
@@ -35,46 +36,49 @@ export class Lanes {
     return lane?.broker.connected ? lane : undefined;
   }
 
-  /** That of a plugin, which may not be connected. @param withinMs how long its connection may take */
-  async open(pluginId: string, withinMs: number): Promise<Lane> {
+  /**
+   * That of a plugin. It is waited for while it is being connected and the broker is there.
+   * @param withinMs no longer than that
+   * @param signal ends the wait
+   */
+  async open(pluginId: string, withinMs: number, signal: Signal): Promise<Lane> {
     const { broker, catalog } = this.#options;
-    // While the broker is away that is said at once.
-    if (!broker.connected || this.#isClosed || !catalog.get(pluginId)) return this.of(pluginId);
-    let lane = this.#own.get(pluginId);
-    if (!lane) {
-      lane = new Lane(broker.beside(pluginId), { plugin: pluginId, instancesOf: this.#instancesOf });
-      this.#own.set(pluginId, lane);
-    }
-    // It stays for who waits for it.
+    const known = this.#own.get(pluginId);
+    if (!known && (!broker.connected || this.#isClosed || !catalog.get(pluginId))) return this.#common;
+    const lane = known ?? this.#create(pluginId);
+    if (lane.broker.connected || !broker.connected) return lane;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const unhear = [broker, lane.broker].map((one) => one.onStatus(() => resolve()));
+    const timer = setTimeout(resolve, withinMs);
+    signal.addEventListener('abort', resolve);
     lane.enter();
-    await lane.broker.connectsWithin(withinMs);
+    await promise;
     lane.leave();
+    signal.removeEventListener('abort', resolve);
+    clearTimeout(timer);
+    for (const end of unhear) end();
     return lane;
   }
 
-  /** Through which what runs of a plugin was sent. */
-  of(pluginId: string): Lane {
-    return this.#own.get(pluginId) ?? this.#common;
+  /** Ends an invocation, wherever it is, whoever has sent it. @returns false when the broker is away */
+  cancel(pluginId: string, invocationId: string): boolean {
+    const own = this.#own.get(pluginId);
+    for (const lane of [this.#common, own]) lane?.running.noteCancelled(pluginId, invocationId);
+    return (own ?? this.#common).cancel(pluginId, invocationId);
   }
 
-  /** The invocation's instances have been told to end it: it is not sent again. */
-  noteCancelled(pluginId: string, invocationId: string): void {
-    // Before the registry knew the plugin it may have been sent through the common one.
-    for (const lane of new Set([this.of(pluginId), this.#common]))
-      lane.running.noteCancelled(pluginId, invocationId);
-  }
-
-  /** Ends all that is running. */
+  /** Ends all that is running, and opens no more. The connections close with the first. */
   cutOff(why: Error): void {
     this.#isClosed = true;
+    clearInterval(this.#sweep);
     for (const lane of [this.#common, ...this.#own.values()]) lane.cutOff(why);
   }
 
-  /** Closes the connections that were opened here. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    clearInterval(this.#sweep);
-    await Promise.all([...this.#own.values()].map(({ broker }) => broker.close()));
+  #create(plugin: string): Lane {
+    const { broker } = this.#options;
+    const lane = new Lane(broker.beside(plugin), { plugin, spare: broker, instancesOf: this.#instancesOf });
+    this.#own.set(plugin, lane);
+    return lane;
   }
 
   #closeResting(): void {

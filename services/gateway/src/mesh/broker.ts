@@ -1,6 +1,5 @@
 import type { Msg, NatsConnection, Payload, Subscription } from '@nats-io/nats-core';
 import { BkgError, connect, describeServers, randomHex } from '@bkg/sdk';
-import { settlesWithin } from '@bkg/sdk/host';
 import type {
   Connection,
   Credentials,
@@ -34,7 +33,10 @@ export class Broker {
   readonly #options: BrokerOptions;
   readonly #closing = new AbortController();
   readonly #listeners = new Set<(connected: boolean) => void>();
+  /** Those that were opened beside it. */
+  readonly #beside = new Set<Broker>();
   readonly #opened: Promise<void>;
+  readonly #closed = Promise.withResolvers<void>();
   #connection: Connection | undefined;
 
   /** Connects in the background, for as long as it takes. */
@@ -58,22 +60,13 @@ export class Broker {
     return this.#connection?.maxPayloadBytes ?? maxPayloadDefault;
   }
 
-  /** One more connection, as this one is but for its use. Whoever opens it closes it. */
+  /** One more connection, as this one is but for its use. It closes with this one, if not before. */
   beside(use: string): Broker {
     const { log } = this.#options;
-    return new Broker({ ...this.#options, use, log: log.child({ connection: use }) });
-  }
-
-  /** @returns false when there is no connection within this time */
-  async connectsWithin(ms: number): Promise<boolean> {
-    if (this.connected) return true;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const unhear = this.onStatus((connected) => connected && resolve());
-    try {
-      return await settlesWithin(promise, ms);
-    } finally {
-      unhear();
-    }
+    const another = new Broker({ ...this.#options, use, log: log.child({ connection: use }) });
+    this.#beside.add(another);
+    void another.#closed.promise.then(() => this.#beside.delete(another));
+    return another;
   }
 
   /** Hears of the first connection too. @returns ends it */
@@ -115,6 +108,11 @@ export class Broker {
     return this.#connection?.publish(subject, data) ?? false;
   }
 
+  /** As `Connection.drain`; what was opened before the first connection is none. */
+  async drain(subscriptions: readonly Subscription[]): Promise<void> {
+    await this.#connection?.drain(subscriptions);
+  }
+
   /** Waits until the broker has everything sent so far, at most 2 s. @returns false when it is away, or late */
   async flush(): Promise<boolean> {
     return (await this.#connection?.flush()) ?? false;
@@ -132,16 +130,20 @@ export class Broker {
 
   /** For who needs the broker while it is away. */
   awayError(): BkgError {
+    const { use } = this.#options;
+    const what = use === undefined ? 'The broker' : `The connection for ${use} to the broker`;
     return new BkgError(
       'PLUGIN_UNAVAILABLE',
-      `The broker at ${this.address} is away; the gateway keeps trying to reach it.`,
+      `${what} at ${this.address} is away; the gateway keeps trying to reach it.`,
     );
   }
 
   async close(): Promise<void> {
-    this.#closing.abort(new Error('the gateway is closing'));
+    this.#closing.abort(new Error('the connection is being closed'));
+    const beside = [...this.#beside].map((another) => another.close());
     await this.#opened;
-    await this.#connection?.close();
+    await Promise.all([...beside, this.#connection?.close()]);
+    this.#closed.resolve();
   }
 
   #live(): Connection {

@@ -13,11 +13,12 @@ export interface BucketWatchOptions {
   onEntry: (entry: KvWatchEntry) => void;
   /** Everything that was there has been given to `onEntry`. */
   onComplete: () => void;
-  /** How long nothing may come before a bucket counts as empty. @default 500 */
-  emptyAfterMs?: number;
-  /** Between two tries. @default 100 to 2,000 */
-  backoff?: { firstMs: number; mostMs: number };
 }
+
+/** When nothing has come for so long a bucket counts as empty. */
+const emptyAfterMs = 500;
+/** Between two tries. */
+const backoff = { firstMs: 100, mostMs: 2_000 };
 
 /**
  * Reads a KV bucket and goes on hearing of its changes, whatever happens to it. The library's own watch resumes by
@@ -44,7 +45,7 @@ export class BucketWatch {
   }
 
   async #run(): Promise<void> {
-    const { bucket, log, backoff = { firstMs: 100, mostMs: 2_000 } } = this.#options;
+    const { bucket, log } = this.#options;
     let failures = 0;
     while (!this.#ending.signal.aborted) {
       const restart = new AbortController();
@@ -64,7 +65,7 @@ export class BucketWatch {
 
   /** Resolves when the watch is over. */
   async #watch(signal: AbortSignal, onComplete: () => void): Promise<void> {
-    const { bucket, nats, onBegin, onEntry, emptyAfterMs = 500 } = this.#options;
+    const { bucket, nats, onBegin, onEntry } = this.#options;
     const kv = await new Kvm(nats).open(bucket, { bindOnly: true });
     const entries = await kv.watch();
     const stop = (): void => entries.stop();

@@ -1,4 +1,4 @@
-import { leaseStaleMs } from '@bkg/sdk';
+import { heartbeatsPerSecond, leaseStaleMs } from '@bkg/sdk';
 import type { PluginCapability, PluginConfig, PluginInfo, PluginTelemetry, RegistryEntry } from '@bkg/sdk';
 import { readTelemetry } from './read-telemetry.ts';
 import { TelemetryBoard, telemetryKeptMs } from './telemetry-board.ts';
@@ -13,8 +13,6 @@ interface Known {
 
 /** The bucket is written at most once a second per plugin, and follows an answer of the supervisor by that much. */
 const aheadMs = 2_000;
-/** In a mesh of more than 50 instances all together beat this often in a second. */
-const beatsPerSecond = 25;
 
 /**
  * What the gateway knows of the mesh: the registry as it was read, and until when it was true. Nothing is forgotten
@@ -148,7 +146,11 @@ export class Catalog {
    * @param instances those that it is over
    */
   noteTelemetry(telemetry: PluginTelemetry, instances: readonly string[]): void {
-    this.telemetry.tell(telemetry, instances, telemetryKeptMs((this.#instances * 1_000) / beatsPerSecond));
+    this.telemetry.tell(
+      telemetry,
+      instances,
+      telemetryKeptMs((this.#instances * 1_000) / heartbeatsPerSecond),
+    );
   }
 
   /** The same of its configuration alone: of the rest the bucket goes on telling. */

@@ -111,13 +111,9 @@ export class EventSource {
    */
   async #end(subscriptions: readonly Subscription[]): Promise<void> {
     this.#leaving += 1;
-    try {
-      await this.#broker.nats?.flush();
-      await Promise.all(subscriptions.map((subscription) => subscription.drain()));
-    } catch {
-      // The connection was lost meanwhile; they must not come back with it.
-      for (const subscription of subscriptions) subscription.unsubscribe();
-    }
+    // Late, or away: they must not come back with the connection.
+    if (await this.#broker.flush()) await this.#broker.drain(subscriptions);
+    else for (const subscription of subscriptions) subscription.unsubscribe();
     this.#leaving -= 1;
     if (this.#leaving === 0) this.#overlap.clear();
   }

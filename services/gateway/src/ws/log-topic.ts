@@ -121,14 +121,12 @@ export class LogTopic {
 
   /** Tells those who wait, once the broker has taken their subscriptions. */
   async #confirm(): Promise<void> {
-    const { nats } = this.#broker;
-    if (!this.#broker.connected || !nats) return;
+    if (!this.#broker.connected) return;
     const beginning = [...this.#waiting];
     const unheard = [...this.#unheard];
-    try {
-      await nats.flush();
-    } catch {
-      // The connection was lost meanwhile: they go on waiting for its return.
+    if (!(await this.#broker.flush())) {
+      // When the connection was lost meanwhile, they go on waiting for its return.
+      if (this.#broker.connected) this.#begin();
       return;
     }
     const seq = this.#sequence.last;

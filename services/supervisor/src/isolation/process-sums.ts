@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { readProcessStat } from '@bkg/sdk/host';
+import { pageBytes, readProcessStat } from '@bkg/sdk/host';
 import { environmentOf, processNumbers, userOfProcess } from '../process-table.ts';
 
 export interface ProcessSum {
@@ -7,9 +7,6 @@ export interface ProcessSum {
   /** With their threads. */
   processes: number;
 }
-
-/** Of every Linux machine that Node runs on but some with arm64, which then looks smaller than it is. */
-const pageBytes = 4096;
 
 /** What the processes of instances take, told by the process list alone. */
 export class ProcessSums {

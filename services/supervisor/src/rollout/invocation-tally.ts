@@ -2,6 +2,7 @@ import { isHeartbeat, jsonOrUndefined, parseEventSubject, subjects } from '@bkg/
 import type { Connection, RolloutInvocations } from '@bkg/sdk';
 import type { Subscription } from '@nats-io/nats-core';
 import type { Questions } from '../questions.ts';
+import { isOurs } from '../stats-poll.ts';
 import type { Rollout } from './rollout.ts';
 
 interface Counts {
@@ -44,7 +45,7 @@ export class InvocationTally {
       callback: (error, msg) => {
         const instance = parseEventSubject(msg.subject)?.instance;
         const heartbeat = error ? undefined : jsonOrUndefined(msg.data);
-        if (instance === undefined || !isHeartbeat(heartbeat) || heartbeat.by !== undefined) return;
+        if (instance === undefined || !isHeartbeat(heartbeat) || isOurs(heartbeat)) return;
         // Anybody may publish events under any name.
         if (!managed.has(instance) && !this.#known.has(instance)) return;
         const { request_count: requests, error_count: errors, in_flight } = heartbeat.telemetry;

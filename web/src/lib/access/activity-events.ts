@@ -20,7 +20,7 @@ export function withNewest(shown: EventsShown | undefined, list: AuditList): Eve
   const isTorn = list.next !== undefined && oldest && newest && oldest.seq > newest.seq;
   if (!shown || !newest || isTorn) return { events: list.events, hasMore: list.next !== undefined };
   const events = joined(list.events, shown.events);
-  return { events, hasMore: shown.hasMore || events.length === eventsMost };
+  return { events, hasMore: shown.hasMore && events.length < eventsMost };
 }
 
 /** @param list those before the last one that is shown */

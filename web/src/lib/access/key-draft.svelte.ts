@@ -35,6 +35,12 @@ export class KeyDraft {
     this.form = form;
   }
 
+  /** What was sent is saved, as this one; what has been typed since stays. */
+  settle(key: ApiKey, sent: KeyForm): void {
+    if (changedFields(sent, this.form).length > 0) this.rebase(key);
+    else this.begin(key);
+  }
+
   /** Takes over a newer revision where nothing of either gets lost. */
   follow(key: ApiKey): void {
     if (this.base?.revision !== key.revision && !this.isChanged) this.begin(key);

@@ -24,11 +24,12 @@ export class KeyOrders {
 
   async save(draft: KeyDraft): Promise<void> {
     const { base } = draft;
-    const change = base && changeOfForm(base, $state.snapshot(draft.form));
+    const sent = $state.snapshot(draft.form);
+    const change = base && changeOfForm(base, sent);
     if (!change) return;
     await this.#run('save', base.prefix, async () => {
       const key = await changeKey(base.prefix, change);
-      draft.begin(key);
+      draft.settle(key, sent);
       this.#onKey(key);
       this.isSaved = true;
     });

@@ -22,6 +22,13 @@ const notKept = {
   remove: () => undefined,
 };
 
+/** What was typed when it was sent. */
+export interface Sent {
+  edits: string;
+  resets: readonly MemberPath[];
+  why: string;
+}
+
 /** A configuration that is being changed, and the one it began from. */
 export class ConfigDraft {
   base: PluginConfig;
@@ -77,6 +84,20 @@ export class ConfigDraft {
     const edits = rebaseEdits(this.base, config, this.#edits);
     this.base = config;
     this.#put(edits);
+  }
+
+  /** What is typed now, for `settle`. */
+  get sent(): Sent {
+    const resets = [...this.resets];
+    return { edits: JSON.stringify({ ...this.#edits, resets }), resets, why: this.why };
+  }
+
+  /** What was sent is saved, as this one; what has been typed since stays. */
+  settle(config: PluginConfig, { edits, resets, why }: Sent): void {
+    if (this.why === why) this.why = '';
+    if (this.sent.edits === edits) return this.begin(config);
+    for (const path of resets) this.resets.delete(path);
+    this.rebase(config);
   }
 
   get #edits(): ConfigEdits {

@@ -2,7 +2,7 @@ import type { PluginConfig, PluginInfo, Problem } from '@bkg/sdk/protocol';
 import { describePlugin } from '../plugins.ts';
 import { problemOfError } from '../request.ts';
 import { saveConfig } from './config-api.ts';
-import { ConfigDraft } from './config-draft.svelte.ts';
+import { ConfigDraft, type Sent } from './config-draft.svelte.ts';
 import { isOvertakenByStop } from '../rollout/refusal.ts';
 import { wait } from '../wait.ts';
 import { isTold, saveEffect, type SaveEffect } from './save-effect.ts';
@@ -43,6 +43,7 @@ export class ConfigSession {
   async save(before: PluginInfo): Promise<void> {
     const { draft } = this;
     const { patch } = draft.read();
+    const { sent } = draft;
     if (this.isSaving) return;
     this.isSaving = true;
     this.problem = undefined;
@@ -51,20 +52,19 @@ export class ConfigSession {
       const config = await saveConfig(this.#id, {
         patch,
         revision: draft.base.revision,
-        why: draft.why.trim(),
+        why: sent.why.trim(),
       });
-      draft.begin(config);
-      draft.why = '';
+      draft.settle(config, sent);
       this.saved = { revision: config.revision };
       void this.#learnEffect(before, this.saved);
     } catch (error) {
-      await this.#learnFailure(problemOfError(error));
+      await this.#learnFailure(problemOfError(error), sent);
     } finally {
       this.isSaving = false;
     }
   }
 
-  async #learnFailure(problem: Problem): Promise<void> {
+  async #learnFailure(problem: Problem, sent: Sent): Promise<void> {
     const isStopped = problem.code === 'CONFLICT' && isOvertakenByStop(problem.detail);
     if (!isStopped) this.problem = problem;
     const after = await this.#readAgain();
@@ -74,8 +74,7 @@ export class ConfigSession {
       this.problem = problem;
       return;
     }
-    this.draft.begin(after.config);
-    this.draft.why = '';
+    this.draft.settle(after.config, sent);
     this.saved = { revision: after.config.revision, effect: { kind: 'later' } };
   }
 

@@ -5,6 +5,7 @@ import {
   type Schema as CheckedSchema,
   type SchemaDraft,
 } from '@cfworker/json-schema';
+import { readsExactly } from '../json-number.ts';
 import { pointerTo } from '../json-pointer.ts';
 import { parseTree, type JsonNode } from '../json-tree.ts';
 import { takeFormats } from './formats.ts';
@@ -70,24 +71,9 @@ const comparing = new Set([
   'uniqueItems',
 ]);
 
-/** Whether JSON.parse gives the very number that is written. */
-export function readsExactly(text: string): boolean {
-  return !/^-?\d/.test(text) || decimalOf(text) === decimalOf(String(Number(text)));
-}
-
 function hasInexact(text: string, { kind, start, end, children }: JsonNode): boolean {
   if (kind === 'scalar') return !readsExactly(text.slice(start, end));
   return children.some(({ value }) => hasInexact(text, value));
-}
-
-/** "digits e exponent" without superfluous zeros, so that equal numbers read equal. */
-function decimalOf(text: string): string {
-  const [, sign, whole = '', fraction = '', exponent = '0'] =
-    /^(-?)(\d+)(?:\.(\d+))?(?:[eE]([+-]?\d+))?$/.exec(text) ?? [];
-  const digits = (whole + fraction).replace(/^0+/, '');
-  const short = digits.replace(/0+$/, '');
-  if (short === '') return /\d/.test(text) ? '0' : text;
-  return `${sign}${short}e${Number(exponent) - fraction.length + digits.length - short.length}`;
 }
 
 function draftOf(schema: unknown): SchemaDraft {

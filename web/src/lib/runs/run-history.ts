@@ -3,7 +3,7 @@ import { OwnedEntries, type StringStorage } from '../owned-entries.ts';
 
 /** What came of a run, without what was answered. */
 export interface RunSummary {
-  kind: 'done' | 'failed' | 'cancelled' | 'unanswered';
+  kind: 'done' | 'failed' | 'cancelled' | 'not-sent' | 'unanswered';
   durationMs: number;
   status?: number;
   code?: string;

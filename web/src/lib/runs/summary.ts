@@ -28,9 +28,8 @@ export function summaryOf(outcome: Outcome): RunSummary {
       return { kind: 'done', durationMs: outcome.durationMs, bytes: outcome.bytes };
     case 'too-large':
       return { kind: 'cancelled', durationMs: outcome.afterMs };
-    case 'not-sent':
-      return { kind: 'unanswered', durationMs: outcome.afterMs };
     case 'cancelled':
+    case 'not-sent':
     case 'unanswered':
       return { kind: outcome.kind, durationMs: outcome.afterMs };
   }
@@ -40,8 +39,10 @@ export function summaryOf(outcome: Outcome): RunSummary {
 export function verdictOf({ kind, status, code }: RunSummary): string {
   if (kind === 'failed') return [status, code].filter((part) => part !== undefined).join(' ');
   if (kind === 'done') return status === undefined ? 'done' : String(status);
-  return kind === 'cancelled' ? 'cancelled' : 'no answer';
+  return verdicts[kind];
 }
+
+const verdicts = { cancelled: 'cancelled', 'not-sent': 'not sent', unanswered: 'no answer' };
 
 /** "1.25 s, 12.0 KiB" */
 export function figuresOf({ durationMs, bytes, chunks }: RunSummary): string {

@@ -1,5 +1,6 @@
 import type { PluginCapability } from '@bkg/sdk/protocol';
 import { extensionOf } from '../bytes/content-types.ts';
+import { invokePath } from '../invocation.ts';
 import { utf8Length } from '../utf8-length.ts';
 
 /** One invocation, as a text in some language is to make it again. */
@@ -76,7 +77,7 @@ export function partOf({ answerFile }: SnippetRequest): string {
 
 /** The address of the invocation. */
 export function invokeUrl({ baseUrl, plugin, capability }: SnippetRequest): string {
-  return `${baseUrl}/api/plugins/${encodeURIComponent(plugin)}/invoke/${encodeURIComponent(capability)}`;
+  return baseUrl + invokePath(plugin, capability);
 }
 
 /** In whole seconds, a little more than the plugin has. */

@@ -1,4 +1,4 @@
-import { readsExactly } from '../form/schema-check.ts';
+import { readsExactly } from '../json-number.ts';
 import { tokenize } from '../json-tokens.ts';
 import { javascriptString } from './quote.ts';
 import { invokeUrl, patienceSecs, type SnippetRequest } from './snippet-request.ts';

@@ -50,7 +50,7 @@ export class TelemetrySeries {
 
   add(at: number, reading: Reading): void {
     push(this.#recent, at, reading, 1);
-    // Rows leave in blocks: shifting eleven lists at every reading would cost more than drawing them.
+    // Rows leave in blocks: shifting a dozen lists at every reading would cost more than drawing them.
     if (this.#recent.at.length >= this.#options.recentMost * 1.2)
       drop(this.#recent, this.#options.recentMost);
     fold(this.#whole, at, reading, 1, this.#stepMs);

@@ -26,7 +26,7 @@ import type { Answer } from './answer.ts';
 import { fetchCall } from './fetch-call.ts';
 import type { FetchOptions } from './fetch-call.ts';
 import { assertNames } from './names.ts';
-import { nobody, openJsonStream } from './open-stream.ts';
+import { ask, openJsonStream } from './open-stream.ts';
 import { readOutput } from './output.ts';
 import type { Output } from './output.ts';
 
@@ -146,15 +146,7 @@ export class NatsClient<M extends MeshShape<M> = AnyMesh> implements Client<M> {
   #invoke(call: Call): Promise<{ invocationId: string; reply: Output }> {
     assertNames(call);
     return invokeWithRetries(call, this.#policy, async (_, attempt) =>
-      readOutput(call, await this.#send(call, attempt)),
+      readOutput(call, await ask(this.#calls, call, attempt)),
     );
-  }
-
-  async #send(call: Call, attempt: Attempt): Promise<Msg> {
-    try {
-      return await this.#calls.send(call, attempt);
-    } catch (error) {
-      throw error instanceof NoRespondersError ? nobody(call, error) : error;
-    }
   }
 }

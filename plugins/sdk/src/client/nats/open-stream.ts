@@ -1,5 +1,5 @@
 import type { Msg } from '@nats-io/nats-core';
-import type { BrokerCalls } from '../../broker-calls.ts';
+import type { BrokerAttempt, BrokerCalls } from '../../broker-calls.ts';
 import type { BrokerStream, StreamAttempt, StreamCall } from '../../broker-stream.ts';
 import { isJsonContentType } from '../../protocol/content-type.ts';
 import { headerNames } from '../../protocol/headers.ts';
@@ -8,13 +8,22 @@ import type { Chunk } from '../../stream/chunk-reader.ts';
 import type { OpenedStream } from '../client-stream.ts';
 import { failure } from '../failure.ts';
 import { explain } from '../invoke.ts';
-import type { Target } from '../invoke.ts';
+import type { Call, Target } from '../invoke.ts';
 import { failureIn, readGiven, readOutput } from './output.ts';
 
 /** One try of which something has come that is no failure. */
 export interface Begun {
   stream: BrokerStream;
   first: Msg;
+}
+
+/** One try for a single reply, which may be a failure. @throws BkgError */
+export async function ask(calls: BrokerCalls, call: Call, attempt: BrokerAttempt): Promise<Msg> {
+  try {
+    return await calls.send(call, attempt);
+  } catch (error) {
+    throw error instanceof NoRespondersError ? nobody(call, error) : error;
+  }
 }
 
 /** @throws BkgError when it fails before its first chunk */

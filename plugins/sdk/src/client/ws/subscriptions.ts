@@ -35,6 +35,8 @@ interface Subscription {
   handlers: SubscriptionHandlers<Topic>;
   /** How far it has come, and with which gateway. */
   seen?: { seq: number; gateway: string };
+  /** Its listener hears of the connection no more. */
+  unwatch?: (() => void) | undefined;
 }
 
 /** What is subscribed to, over any number of sockets: after a reconnection each goes on where it was. */
@@ -51,10 +53,10 @@ export class Subscriptions {
   /** @returns ends it */
   add<T extends Topic>(request: SubscriptionRequest<T>, handlers: SubscriptionHandlers<T>): () => void {
     const id = `s${(this.#count += 1)}`;
-    const subscription = { request, handlers } as unknown as Subscription;
+    const unwatch = handlers.onState && this.#link.state.on(handlers.onState);
+    const subscription = { request, handlers, unwatch } as unknown as Subscription;
     this.#open.set(id, subscription);
     this.#subscribe(id, subscription);
-    const unwatch = handlers.onState && this.#link.state.on(handlers.onState);
     return () => {
       unwatch?.();
       if (this.#open.delete(id)) this.#link.send(JSON.stringify({ op: 'unsubscribe', id }));
@@ -86,6 +88,7 @@ export class Subscriptions {
     // A gateway that stops refuses whatever is new. Its socket ends too, and the next connection brings this one along.
     if (problem.code === 'PLUGIN_UNAVAILABLE') return true;
     this.#open.delete(id);
+    subscription.unwatch?.();
     const { onError = (error) => console.error(error) } = subscription.handlers;
     onError(errorOf(problem));
     return true;

@@ -1,3 +1,4 @@
+import { errorCodePattern } from '../errors.ts';
 import { capabilityIdMostLength, capabilityIdPattern } from '../names.ts';
 import { endVerdicts, enforcementStrengths } from '../plugin.ts';
 import type {
@@ -74,7 +75,7 @@ export const pluginSchemas = {
       chunk_type: text('The content type of chunks that are pieces of one body.'),
       errors: {
         ...mapOf(ref('DeclaredError'), 'The failures of its own, by code.'),
-        propertyNames: { pattern: '^[A-Z0-9_]+$' },
+        propertyNames: { pattern: errorCodePattern.source },
       },
     },
   ),

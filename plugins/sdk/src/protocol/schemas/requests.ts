@@ -14,7 +14,7 @@ import { by, wait, why } from './rollout.ts';
 import { anything, closed, count, exactly, listOf, object, text } from './schema.ts';
 
 const capability = text('The capability id.');
-const payload = anything("The capability's payload; absent means {}.");
+const payload = anything("The capability's payload; absent or null means {}.");
 const invocationIds = listOf(text('An invocation id.'));
 
 export const requestSchemas = {
