@@ -1,8 +1,6 @@
-import type { Msg } from '@nats-io/nats-core';
 import { BrokerCalls } from '../../broker-calls.ts';
 import type { Connection } from '../../connection.ts';
 import type { LostCallsOptions } from '../../lost-calls.ts';
-import { NoRespondersError } from '../../request-failures.ts';
 import { ClientStream } from '../client-stream.ts';
 import type {
   Client,
@@ -14,7 +12,7 @@ import type {
   StreamOptions,
 } from '../client.ts';
 import { closed, invokeWithRetries } from '../invoke.ts';
-import type { Attempt, Call } from '../invoke.ts';
+import type { Call } from '../invoke.ts';
 import type { AnyMesh, CapabilityOf, ChunkOf, InputOf, MeshShape, OutputOf, PluginOf } from '../mesh.ts';
 import { assertJson, jsonOf } from '../payload.ts';
 import { RetryPolicy } from '../retry.ts';

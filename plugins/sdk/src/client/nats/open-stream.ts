@@ -100,7 +100,7 @@ export function readStream<T>(
   return { chunks: chunks(), output };
 }
 
-export function nobody({ plugin, capability }: Omit<Target, 'options'>, cause: Error): Error {
+function nobody({ plugin, capability }: Omit<Target, 'options'>, cause: Error): Error {
   return failure(
     'PLUGIN_UNAVAILABLE',
     `Nobody answers for ${capability} of ${plugin}: it does not run, or has no such capability.`,
