@@ -205,10 +205,13 @@ export class Connection {
   async drain(subscriptions: readonly Subscription[]): Promise<void> {
     // All of them before the first is awaited: a message must not find one open and another closed.
     const drained = Promise.all(subscriptions.map((subscription) => subscription.drain()));
+    const isDrained = drained.then(
+      () => true,
+      () => false,
+    );
     // While the broker is away nothing arrives, and nats.js would wait for its return.
-    drained.catch(() => undefined);
-    if (this.connected && (await this.flush())) await drained;
-    else for (const subscription of subscriptions) subscription.unsubscribe();
+    if (this.connected && (await this.flush()) && (await isDrained)) return;
+    for (const subscription of subscriptions) subscription.unsubscribe();
   }
 
   /** Sends what is under way and closes. */

@@ -97,6 +97,7 @@ describe('the connection of a plugin', () => {
     const waiting = open('a', controller);
     controller.abort();
     expect(await waiting).toBe(lane);
+    expect(await open('a', controller)).toBe(lane);
     expect(lane.broker.connected).toBe(false);
   });
 

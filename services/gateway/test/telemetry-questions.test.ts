@@ -31,9 +31,10 @@ const broker = {
     return { data: Buffer.from(JSON.stringify(answer)) } as Partial<Msg> as Msg;
   },
   flush: async () => true,
+  drain: async () => undefined,
   subscribe: (_subject: string, taken: typeof take) => {
     take = taken;
-    return { drain: async () => undefined, unsubscribe: () => undefined };
+    return { unsubscribe: () => undefined };
   },
   onStatus: () => () => undefined,
 } as unknown as Broker;

@@ -46,7 +46,7 @@ export class Lanes {
     const known = this.#own.get(pluginId);
     if (!known && (!broker.connected || this.#isClosed || !catalog.get(pluginId))) return this.#common;
     const lane = known ?? this.#create(pluginId);
-    if (lane.broker.connected || !broker.connected) return lane;
+    if (lane.broker.connected || !broker.connected || signal.aborted) return lane;
     const { promise, resolve } = Promise.withResolvers<void>();
     const unhear = [broker, lane.broker].map((one) => one.onStatus(() => resolve()));
     const timer = setTimeout(resolve, withinMs);
