@@ -1,4 +1,4 @@
-import { subjects } from '@bkg/sdk';
+import { heartbeatDefaultMs, heartbeatsPerSecond, subjects } from '@bkg/sdk';
 import type { PluginInfo } from '@bkg/sdk';
 import { eventually } from '@bkg/sdk/testing';
 import { Dashboard } from './dashboard.ts';
@@ -37,9 +37,9 @@ const leaveMostMs = 30_000;
 const changesMost = 100;
 const changed = 'stopping';
 
-/** As the supervisor has it: 25 a second of all together, none more often than each 2 s. */
+/** As the supervisor has it: so many a second of all together, none more often than by default. */
 function pacedMs({ instances }: Size): number {
-  return Math.max(2_000, Math.ceil(instances / 25) * 1_000);
+  return Math.max(heartbeatDefaultMs, Math.ceil(instances / heartbeatsPerSecond) * 1_000);
 }
 
 /** @param heartbeatMs what instances begin with */

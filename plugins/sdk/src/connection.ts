@@ -204,8 +204,7 @@ export class Connection {
   /** Stops the delivery of new messages to these subscriptions; what has arrived reaches their callbacks first. */
   async drain(subscriptions: readonly Subscription[]): Promise<void> {
     // All of them before the first is awaited: a message must not find one open and another closed.
-    const drained = Promise.all(subscriptions.map((subscription) => subscription.drain()));
-    const isDrained = drained.then(
+    const isDrained = Promise.all(subscriptions.map((subscription) => subscription.drain())).then(
       () => true,
       () => false,
     );

@@ -44,8 +44,7 @@ const laneMostMs = 2_000;
 
 /**
  * Everything that is being invoked through this gateway: one request on the broker each, with nothing but the limits before it once
- * the connection for its plugin is there;
- * those of a `single_writer` plugin that nobody takes are held, and sent again.
+ * the connection for its plugin is there; those of a `single_writer` plugin that nobody takes are held, and sent again.
  */
 export class Invocations {
   readonly #broker: Broker;
